@@ -1,0 +1,80 @@
+"""Write whole files or none, and read NPZ files without trusting them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import zipfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from linregions.errors import FileFormatError, InvalidTypeError, InvalidValueError
+
+
+@contextlib.contextmanager
+def replacing(path: str | os.PathLike[str], who: str, name: str = "path") -> Iterator[Path]:
+    """Yield a temporary name beside `path`; move it to `path` on success, remove it on failure."""
+    target = as_path(path, name, who)
+    # The suffix stays at the end, since some writers choose the format by it.
+    temporary = target.with_name(f".{secrets.token_hex(4)}.{target.name}")
+    try:
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            temporary.touch()
+        except OSError as error:
+            raise InvalidValueError(
+                f"`{name}` is {os.fspath(target)!r}, which cannot be written ({error.strerror}), but {who} needs a "
+                "writable place. Choose another folder or change its permissions."
+            ) from None
+        yield temporary
+        temporary.replace(target)
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def as_path(path: Any, name: str, who: str) -> Path:
+    """Return `path` as a Path, or raise."""
+    try:
+        return Path(os.fspath(path))
+    except TypeError:
+        raise InvalidTypeError(
+            f"`{name}` is {type(path).__name__}, but {who} needs a file name. Give a string or pathlib.Path."
+        ) from None
+
+
+def write_npz(path: str | os.PathLike[str], arrays: dict[str, npt.NDArray[Any]], who: str) -> None:
+    """Write `arrays` as a compressed NPZ at `path`, whole or not at all."""
+    with replacing(path, who) as temporary, open(temporary, "wb") as handle:
+        np.savez_compressed(handle, **arrays)  # type: ignore[arg-type]
+
+
+def read_npz(path: str | os.PathLike[str], who: str) -> dict[str, npt.NDArray[Any]]:
+    """Read every array of an NPZ file without pickle; raise FileFormatError when it is damaged or foreign."""
+    source = as_path(path, "path", who)
+    if not source.is_file():
+        raise InvalidValueError(
+            f"`path` is {os.fspath(source)!r}, where there is no file, but {who} needs an NPZ file. "
+            "Check the spelling and the current folder."
+        )
+    try:
+        with np.load(source, allow_pickle=False) as archive:
+            if not isinstance(archive, np.lib.npyio.NpzFile):
+                raise FileFormatError(
+                    f"`path` is {os.fspath(source)!r}, a single array, but {who} needs an NPZ archive. "
+                    "Write it with `save`."
+                )
+            return {key: archive[key] for key in archive.files}
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, KeyError) as error:
+        if isinstance(error, FileFormatError):
+            raise
+        raise FileFormatError(
+            f"`path` is {os.fspath(source)!r}, which is truncated or no plain NPZ ({error}), but {who} needs an "
+            "NPZ archive without pickled objects. Write it again with `save`."
+        ) from None

@@ -1,0 +1,185 @@
+"""Continuous piecewise-linear activations: breakpoints, slopes and one anchored value (eq. 11)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from linregions._validation import FloatArray, as_float_array
+from linregions.errors import InvalidValueError
+
+
+@dataclass(frozen=True)
+class PiecewiseLinear:
+    r"""Describe a continuous piecewise-linear activation with T breakpoints.
+
+    On the piece ``xi_j <= t <= xi_{j+1}`` the activation is ``q_j t + p_j`` (eq. 11 of the paper, with
+    ``xi_0 = -inf`` and ``xi_{T+1} = inf``). The intercepts ``p_j`` follow from continuity and `anchor`.
+
+    Parameters
+    ----------
+    breakpoints : sequence of float, shape (T,)
+        Strictly increasing positions ``xi_1 < ... < xi_T``; may be empty.
+    slopes : sequence of float, shape (T + 1,)
+        Slopes ``q_0, ..., q_T``; neighbours differ, otherwise the breakpoint between them is none.
+    anchor : (float, float)
+        A point ``(t, value)`` on the graph.
+    name : str, optional
+        What to call it in messages and files.
+
+    Raises
+    ------
+    InvalidValueError
+        If the breakpoints do not increase, the number of slopes is not T + 1, neighbouring slopes are
+        equal, or a number is not finite.
+
+    References
+    ----------
+    Hanin & Rolnick (2019), Appendix A, eq. (11).
+
+    Examples
+    --------
+    >>> from linregions import PiecewiseLinear
+    >>> tent = PiecewiseLinear([0.0, 0.5, 1.0], [0.0, 2.0, -2.0, 0.0], anchor=(0.0, 0.0))
+    >>> tent([-1.0, 0.25, 0.5, 2.0])
+    array([0. , 0.5, 1. , 0. ])
+    """
+
+    breakpoints: tuple[float, ...]
+    slopes: tuple[float, ...]
+    anchor: tuple[float, float] = (0.0, 0.0)
+    name: str = field(default="custom", compare=False)
+
+    def __post_init__(self) -> None:
+        who = "PiecewiseLinear"
+        points = as_float_array(self.breakpoints, "breakpoints", who, ndim=1)
+        slopes = as_float_array(self.slopes, "slopes", who, ndim=1)
+        anchor = as_float_array(self.anchor, "anchor", who, ndim=1)
+        if anchor.shape != (2,):
+            raise InvalidValueError(
+                f"`anchor` has shape {anchor.shape}, but {who} needs a pair (t, value). "
+                "Give one point of the graph, e.g. `anchor=(0.0, 0.0)`."
+            )
+        if slopes.size != points.size + 1:
+            raise InvalidValueError(
+                f"`slopes` has {slopes.size} entries for {points.size} breakpoints, but {who} needs one more "
+                "slope than breakpoints. Give the slope left of the first breakpoint, between each two, and "
+                "right of the last."
+            )
+        if np.any(np.diff(points) <= 0):
+            raise InvalidValueError(
+                f"`breakpoints` are {points.tolist()}, but {who} needs them strictly increasing. "
+                "Sort them and drop repeated ones."
+            )
+        equal = np.flatnonzero(np.diff(slopes) == 0)
+        if equal.size:
+            raise InvalidValueError(
+                f"`slopes` {int(equal[0])} and {int(equal[0]) + 1} are both {slopes[equal[0]]:g}, but {who} "
+                "needs neighbouring slopes to differ. Drop the breakpoint between them."
+            )
+        object.__setattr__(self, "breakpoints", tuple(points.tolist()))
+        object.__setattr__(self, "slopes", tuple(slopes.tolist()))
+        object.__setattr__(self, "anchor", (float(anchor[0]), float(anchor[1])))
+
+    @property
+    def n_breakpoints(self) -> int:
+        """Number T of breakpoints."""
+        return len(self.breakpoints)
+
+    @property
+    def knots(self) -> tuple[FloatArray, FloatArray]:
+        """One point ``(t_j, phi(t_j))`` on each piece, shape (T + 1,) each, exact wherever possible.
+
+        Piece ``j`` evaluates as ``q_j * (t - t_j) + phi(t_j)``. The first piece shares its knot with the
+        second (the first breakpoint); without breakpoints the knot is the anchor.
+        """
+        if not self.breakpoints:
+            return np.array([self.anchor[0]]), np.array([self.anchor[1]])
+        points, slopes = self.breakpoints, self.slopes
+        t, value = self.anchor
+        piece = int(np.searchsorted(points, t, side="left"))
+        values = [0.0] * len(points)
+        left_t, left_value = t, value
+        for j in range(piece - 1, -1, -1):  # leftwards: breakpoint j is the left end of piece j + 1
+            left_value += slopes[j + 1] * (points[j] - left_t)
+            left_t, values[j] = points[j], left_value
+        right_t, right_value = t, value
+        for j in range(piece, len(points)):  # rightwards: breakpoint j is the right end of piece j
+            right_value += slopes[j] * (points[j] - right_t)
+            right_t, values[j] = points[j], right_value
+        return np.array([points[0], *points]), np.array([values[0], *values])
+
+    @property
+    def intercepts(self) -> FloatArray:
+        """Intercepts ``p_0, ..., p_T`` of the pieces ``q_j t + p_j``, shape (T + 1,)."""
+        knots, values = self.knots
+        return np.asarray(values - np.asarray(self.slopes) * knots)
+
+    def pieces(self, t: npt.ArrayLike) -> npt.NDArray[np.uint8]:
+        """Return the index of the linear piece at each `t`: the number of breakpoints strictly below it.
+
+        Parameters
+        ----------
+        t : array_like of float, any shape
+
+        Returns
+        -------
+        ndarray of uint8, same shape
+        """
+        values = np.asarray(t, dtype=np.float64)
+        count = np.zeros(values.shape, dtype=np.uint8)
+        for point in self.breakpoints:
+            count += values > point
+        return count
+
+    def __call__(self, t: npt.ArrayLike) -> FloatArray:
+        """Evaluate the activation at `t` (any shape), in float64."""
+        values = np.asarray(t, dtype=np.float64)
+        if self.breakpoints == (0.0,) and self.slopes == (0.0, 1.0) and self.anchor[1] == self.anchor[0] == 0.0:
+            return np.maximum(values, 0.0)
+        knots, heights = self.knots
+        piece = self.pieces(values)
+        return np.asarray(np.asarray(self.slopes)[piece] * (values - knots[piece]) + heights[piece])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the definition as plain lists and strings, for JSON."""
+        return {
+            "name": self.name,
+            "breakpoints": list(self.breakpoints),
+            "slopes": list(self.slopes),
+            "anchor": list(self.anchor),
+        }
+
+
+def leaky_relu(slope: float) -> PiecewiseLinear:
+    """Return the leaky ReLU with the given slope left of zero.
+
+    Parameters
+    ----------
+    slope : float
+        Any finite slope except 1 (which would be the identity); 0 gives ReLU, -1 the absolute value.
+
+    Raises
+    ------
+    InvalidValueError
+        If `slope` is 1 or not finite.
+
+    Examples
+    --------
+    >>> import linregions as lr
+    >>> lr.leaky_relu(0.1)([-1.0, 2.0])
+    array([-0.1,  2. ])
+    """
+    number = float(as_float_array(slope, "slope", "leaky_relu", ndim=0))
+    return PiecewiseLinear((0.0,), (number, 1.0), (0.0, 0.0), name=f"leaky_relu({number:g})")
+
+
+RELU = PiecewiseLinear((0.0,), (0.0, 1.0), (0.0, 0.0), name="relu")
+ABS = PiecewiseLinear((0.0,), (-1.0, 1.0), (0.0, 0.0), name="abs")
+HARD_TANH = PiecewiseLinear((-1.0, 1.0), (0.0, 1.0, 0.0), (0.0, 0.0), name="hard_tanh")
+RELU6 = PiecewiseLinear((0.0, 6.0), (0.0, 1.0, 0.0), (0.0, 0.0), name="relu6")
+HARD_SIGMOID = PiecewiseLinear((-3.0, 3.0), (0.0, 1.0 / 6.0, 0.0), (0.0, 0.5), name="hard_sigmoid")
+IDENTITY = PiecewiseLinear((), (1.0,), (0.0, 0.0), name="identity")

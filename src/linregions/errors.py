@@ -1,0 +1,29 @@
+"""The errors that linregions raises; each is also a ``ValueError`` or a ``TypeError``."""
+
+
+class LinRegionsError(Exception):
+    """Base of every error that linregions raises on purpose."""
+
+
+class InvalidValueError(LinRegionsError, ValueError):
+    """An argument has the right type but a value that cannot be used."""
+
+
+class InvalidTypeError(LinRegionsError, TypeError):
+    """An argument has a type that cannot be used."""
+
+
+class UnsupportedModuleError(LinRegionsError, TypeError):
+    """A foreign model holds a layer or operation that is not piecewise linear or not known."""
+
+
+class FileFormatError(LinRegionsError, ValueError):
+    """A file is truncated, foreign or damaged."""
+
+
+class MissingDependencyError(LinRegionsError, ImportError, ValueError):
+    """An optional package is needed for what was asked."""
+
+
+class NumericalError(LinRegionsError, ValueError):
+    """Rounding made the signs of a network contradict one another, so no trustworthy count exists."""

@@ -1,0 +1,1 @@
+"""Foreign models -> Network, each checked against the model itself."""

@@ -1,0 +1,1 @@
+"""Pure array code, compiled where it pays: no validation, no logging, no input or output."""

@@ -1,0 +1,428 @@
+"""Networks: affine steps with a piecewise-linear activation after each but the last."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from linregions._files import read_npz, write_npz
+from linregions._validation import FloatArray, as_float_array, as_generator, as_integer, as_positive, frozen
+from linregions.activations import RELU, PiecewiseLinear
+from linregions.errors import FileFormatError, InvalidTypeError, InvalidValueError
+
+_FORMAT = "linregions-network-1"
+
+
+@dataclass(frozen=True, eq=False)
+class AffineLayer:
+    """One dense affine step ``x -> weight @ x + bias``.
+
+    Parameters
+    ----------
+    weight : ndarray of float64, shape (n_out, n_in)
+    bias : ndarray of float64, shape (n_out,)
+    """
+
+    weight: FloatArray
+    bias: FloatArray
+
+    def linear(self, stack: FloatArray) -> FloatArray:
+        """Apply the linear part to a stack of tensors, shape (..., n_in) -> (..., n_out)."""
+        return np.asarray(stack @ self.weight.T)
+
+    def __call__(self, stack: FloatArray) -> FloatArray:
+        """Apply the whole step to a stack of tensors, shape (..., n_in) -> (..., n_out)."""
+        return np.asarray(self.linear(stack) + self.bias)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Network:
+    """A feed-forward network with piecewise-linear activations, in float64, that never changes.
+
+    Make one with `Network.from_layers`, `random_network`, `from_torch` or `Network.load`.
+
+    Parameters
+    ----------
+    layers : tuple of AffineLayer
+        The affine steps, in order; the last one has no activation after it.
+    activations : tuple of PiecewiseLinear, one fewer than layers
+        The activation after each step but the last.
+
+    Notes
+    -----
+    *Neurons* are the units of hidden layers whose activation has at least one breakpoint; they are numbered
+    through all layers in order (`neuron_offsets`). Units of an identity layer can never switch and are not
+    counted. The paper writes a neuron as ``phi(z(x) - b_z)``; here ``bias = -b_z`` as in every framework.
+
+    References
+    ----------
+    Hanin & Rolnick (2019), section 5 and Appendix A.
+    """
+
+    layers: tuple[AffineLayer, ...]
+    activations: tuple[PiecewiseLinear, ...]
+
+    @classmethod
+    def from_layers(
+        cls,
+        layers: Iterable[tuple[npt.ArrayLike, npt.ArrayLike]],
+        activation: PiecewiseLinear | Sequence[PiecewiseLinear] = RELU,
+    ) -> Network:
+        """Build a network from weights and biases.
+
+        Parameters
+        ----------
+        layers : iterable of (weight, bias)
+            Weight of shape (n_out, n_in) and bias of shape (n_out,) of each affine step ``W @ x + b``.
+        activation : PiecewiseLinear or sequence of them
+            Applied between the steps: one for all, or one for each step but the last.
+
+        Returns
+        -------
+        Network
+
+        Raises
+        ------
+        InvalidValueError
+            If there is no layer, shapes do not fit each other, or a number is NaN or infinite.
+        InvalidTypeError
+            If a layer is no pair or an activation no `PiecewiseLinear`.
+
+        Examples
+        --------
+        >>> import linregions as lr
+        >>> net = lr.Network.from_layers([([[1.0], [-1.0]], [0.0, 0.0]), ([[1.0, 1.0]], [0.0])])
+        >>> net([[-3.0], [2.0]])  # |x|
+        array([[3.],
+               [2.]])
+        """
+        who = "Network.from_layers"
+        steps: list[AffineLayer] = []
+        try:
+            pairs = [tuple(pair) for pair in layers]
+        except TypeError:
+            raise InvalidTypeError(
+                f"`layers` is no list of pairs, but {who} needs (weight, bias) pairs. Give e.g. `[(W0, b0), (W1, b1)]`."
+            ) from None
+        if not pairs:
+            raise InvalidValueError(
+                f"`layers` is empty, but {who} needs at least one (weight, bias). Give the output layer at least."
+            )
+        for k, pair in enumerate(pairs):
+            if len(pair) != 2:
+                raise InvalidTypeError(
+                    f"`layers[{k}]` has {len(pair)} entries, but {who} needs (weight, bias). "
+                    "Give zeros for a layer without bias."
+                )
+            weight = as_float_array(pair[0], f"layers[{k}] weight", who, ndim=2)
+            bias = as_float_array(pair[1], f"layers[{k}] bias", who, ndim=1)
+            if weight.size == 0:
+                raise InvalidValueError(
+                    f"`layers[{k}]` weight has shape {weight.shape}, but {who} needs at least one unit and one "
+                    "input. Leave the layer out."
+                )
+            if bias.shape[0] != weight.shape[0]:
+                raise InvalidValueError(
+                    f"`layers[{k}]` has a weight of shape {weight.shape} and a bias of shape {bias.shape}, but "
+                    f"{who} needs one bias for each row. Transpose the weight if it is stored as (n_in, n_out)."
+                )
+            if steps and weight.shape[1] != steps[-1].weight.shape[0]:
+                raise InvalidValueError(
+                    f"`layers[{k}]` weight takes {weight.shape[1]} inputs, but {who} needs the "
+                    f"{steps[-1].weight.shape[0]} outputs of layer {k - 1}. Check the order of the layers."
+                )
+            steps.append(AffineLayer(frozen(weight), frozen(bias)))
+        n_hidden = len(steps) - 1
+        if isinstance(activation, PiecewiseLinear):
+            chosen: tuple[Any, ...] = (activation,) * n_hidden
+        elif isinstance(activation, Sequence):
+            chosen = tuple(activation)
+            if len(chosen) != n_hidden:
+                raise InvalidValueError(
+                    f"`activation` has {len(chosen)} entries, but {who} needs {n_hidden}, one after each layer but "
+                    "the last. Give one for all, or one for each hidden layer."
+                )
+        else:  # caught just below
+            chosen = (activation,)  # type: ignore[unreachable]
+        for entry in chosen:  # a caller without type checks may hand in anything
+            if not isinstance(entry, PiecewiseLinear):
+                raise InvalidTypeError(
+                    f"`activation` holds {entry!r} ({type(entry).__name__}), but {who} needs PiecewiseLinear. "
+                    "Use e.g. `linregions.RELU` or build a `linregions.PiecewiseLinear`."
+                )
+        return cls(tuple(steps), chosen)
+
+    @property
+    def n_in(self) -> int:
+        """Number of inputs."""
+        return int(self.layers[0].weight.shape[1])
+
+    @property
+    def n_out(self) -> int:
+        """Number of outputs."""
+        return int(self.layers[-1].weight.shape[0])
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Number of units in the input, every hidden layer and the output."""
+        return (self.n_in, *(int(layer.weight.shape[0]) for layer in self.layers))
+
+    @cached_property
+    def neuron_offsets(self) -> tuple[int, ...]:
+        """Number of neurons before each hidden layer, and at the end the number of all."""
+        offsets = [0]
+        for layer, activation in zip(self.layers[:-1], self.activations, strict=True):
+            offsets.append(offsets[-1] + (layer.weight.shape[0] if activation.n_breakpoints else 0))
+        return tuple(offsets)
+
+    @property
+    def n_neurons(self) -> int:
+        """Number of neurons: hidden units whose activation has a breakpoint."""
+        return self.neuron_offsets[-1]
+
+    def locate_neuron(self, neuron: int) -> tuple[int, int]:
+        """Return (hidden layer, index in the layer) of a neuron's flat number, both from 0.
+
+        Raises
+        ------
+        InvalidValueError
+            If there is no such neuron.
+        """
+        number = as_integer(neuron, "neuron", "locate_neuron", 0)
+        if number >= self.n_neurons:
+            raise InvalidValueError(
+                f"`neuron` is {number}, but locate_neuron needs one below the number of neurons, {self.n_neurons}. "
+                "Border edges have the number -1 and no neuron."
+            )
+        layer = int(np.searchsorted(self.neuron_offsets, number, side="right")) - 1
+        return layer, number - self.neuron_offsets[layer]
+
+    def _inputs(self, x: npt.ArrayLike, who: str) -> FloatArray:
+        points = as_float_array(x, "x", who)
+        if points.ndim == 0 or points.shape[-1] != self.n_in:
+            raise InvalidValueError(
+                f"`x` has shape {points.shape}, but this network needs a last axis of {self.n_in} inputs. "
+                f"Reshape it to (..., {self.n_in})."
+            )
+        return points
+
+    def __call__(self, x: npt.ArrayLike) -> FloatArray:
+        """Evaluate the network.
+
+        Parameters
+        ----------
+        x : array_like, shape (..., n_in)
+
+        Returns
+        -------
+        ndarray of float64, shape (..., n_out)
+        """
+        values = self._inputs(x, "Network")
+        for layer, activation in zip(self.layers, (*self.activations, None), strict=True):
+            values = layer(values)
+            if activation is not None:
+                values = activation(values)
+        return values
+
+    def pre_activations(self, x: npt.ArrayLike) -> list[FloatArray]:
+        """Return the pre-activation (bias included) of every hidden layer, each of shape (..., width)."""
+        values = self._inputs(x, "pre_activations")
+        result = []
+        for layer, activation in zip(self.layers[:-1], self.activations, strict=True):
+            result.append(layer(values))
+            values = activation(result[-1])
+        return result
+
+    def patterns(self, x: npt.ArrayLike) -> npt.NDArray[np.uint8]:
+        """Return the activation pattern at each point: the linear piece that every neuron is on.
+
+        Parameters
+        ----------
+        x : array_like, shape (..., n_in)
+
+        Returns
+        -------
+        ndarray of uint8, shape (..., n_neurons)
+            Number of breakpoints strictly below the pre-activation: 0 or 1 for ReLU, 0..T in general.
+        """
+        pieces = [
+            activation.pieces(values)
+            for values, activation in zip(self.pre_activations(x), self.activations, strict=True)
+            if activation.n_breakpoints
+        ]
+        if not pieces:
+            return np.zeros((*np.shape(x)[:-1], 0), dtype=np.uint8)
+        return np.concatenate(pieces, axis=-1)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the network as an NPZ file (no pickle), whole or not at all.
+
+        Parameters
+        ----------
+        path : str or path-like
+            Usually ending in ``.npz``; missing folders are made.
+
+        Raises
+        ------
+        InvalidValueError
+            If the place cannot be written.
+        """
+        arrays: dict[str, npt.NDArray[Any]] = {"format": np.array(_FORMAT), "depth": np.array(len(self.layers))}
+        for k, layer in enumerate(self.layers):
+            arrays[f"W{k}"], arrays[f"b{k}"] = layer.weight, layer.bias
+        for k, activation in enumerate(self.activations):
+            arrays[f"activation{k}_name"] = np.array(activation.name)
+            arrays[f"activation{k}_breakpoints"] = np.array(activation.breakpoints)
+            arrays[f"activation{k}_slopes"] = np.array(activation.slopes)
+            arrays[f"activation{k}_anchor"] = np.array(activation.anchor)
+        write_npz(path, arrays, "Network.save")
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Network:
+        """Read a network written by `save`, or any NPZ with arrays ``W0, b0, W1, b1, ...`` (then ReLU).
+
+        Raises
+        ------
+        InvalidValueError
+            If there is no such file, or it holds NaN or layers that do not fit.
+        FileFormatError
+            If the file is truncated, pickled or holds no network.
+        """
+        arrays = read_npz(path, "Network.load")
+        depth = 0
+        while f"W{depth}" in arrays and f"b{depth}" in arrays:
+            depth += 1
+        if depth == 0 or ("depth" in arrays and int(arrays["depth"]) != depth):
+            raise FileFormatError(
+                f"`path` is {os.fspath(path)!r}, which holds {', '.join(sorted(arrays)[:6]) or 'nothing'}, but "
+                "Network.load needs the arrays W0, b0, W1, b1, ... of every layer. Write it with `Network.save`."
+            )
+        activations: list[PiecewiseLinear] = []
+        for k in range(depth - 1):
+            if f"activation{k}_slopes" not in arrays:
+                activations.append(RELU)
+                continue
+            anchor = arrays[f"activation{k}_anchor"]
+            activations.append(
+                PiecewiseLinear(
+                    tuple(arrays[f"activation{k}_breakpoints"].tolist()),
+                    tuple(arrays[f"activation{k}_slopes"].tolist()),
+                    (float(anchor[0]), float(anchor[1])),
+                    name=str(arrays[f"activation{k}_name"]),
+                )
+            )
+        return cls.from_layers([(arrays[f"W{k}"], arrays[f"b{k}"]) for k in range(depth)], activations)
+
+    def __repr__(self) -> str:
+        names = {activation.name for activation in self.activations}
+        return (
+            f"Network({' -> '.join(map(str, self.widths))}, {self.n_neurons} neurons, "
+            f"activation {', '.join(sorted(names)) or 'none'})"
+        )
+
+
+Sampler = Callable[[np.random.Generator, tuple[int, ...]], npt.ArrayLike]
+
+
+def random_network(
+    widths: Sequence[int],
+    rng: np.random.Generator | int,
+    *,
+    activation: PiecewiseLinear | Sequence[PiecewiseLinear] = RELU,
+    weights: Literal["normal", "uniform"] | Sampler = "normal",
+    weight_gain: float = 2.0,
+    biases: Literal["normal", "uniform", "zero"] | Sampler = "normal",
+    bias_variance: float = 1e-6,
+) -> Network:
+    """Draw a network at random; by default as in the paper.
+
+    The paper draws weights i.i.d. normal with variance 2 / fan-in (He) and biases i.i.d. normal with
+    variance 1e-6.
+
+    Parameters
+    ----------
+    widths : sequence of int
+        Units in the input, each hidden layer and the output, e.g. ``[784, 64, 64, 64, 10]``.
+    rng : numpy.random.Generator or int
+        Source of randomness, or a seed.
+    activation : PiecewiseLinear or sequence of them
+        One for all hidden layers, or one for each.
+    weights : {"normal", "uniform"} or callable
+        Distribution of the weights, scaled to variance `weight_gain` / fan-in. A callable gets
+        ``(rng, (n_out, n_in))`` and returns weights of unit variance, which are then scaled likewise.
+    weight_gain : float
+        Variance of a weight times its fan-in.
+    biases : {"normal", "uniform", "zero"} or callable
+        Distribution of the biases, centred, with variance `bias_variance`. A callable gets
+        ``(rng, (n_out,))`` and returns biases of unit variance.
+    bias_variance : float
+        Variance of a bias.
+
+    Returns
+    -------
+    Network
+
+    Raises
+    ------
+    InvalidValueError, InvalidTypeError
+        If a width is no positive integer, there are fewer than two, or a name is unknown.
+
+    References
+    ----------
+    Hanin & Rolnick (2019), section 3.
+
+    Examples
+    --------
+    >>> import linregions as lr
+    >>> lr.random_network([784, 64, 64, 64, 10], 0)
+    Network(784 -> 64 -> 64 -> 64 -> 10, 192 neurons, activation relu)
+    """
+    who = "random_network"
+    generator = as_generator(rng, "rng", who)
+    sizes = [as_integer(width, f"widths[{k}]", who, 1) for k, width in enumerate(widths)]
+    if len(sizes) < 2:
+        raise InvalidValueError(
+            f"`widths` is {list(widths)}, but {who} needs the input and the output at least. "
+            "Give e.g. `[784, 64, 64, 64, 10]`."
+        )
+    gain = as_positive(weight_gain, "weight_gain", who)
+    deviation = float(as_float_array(bias_variance, "bias_variance", who, ndim=0))
+    if deviation < 0:
+        raise InvalidValueError(
+            f"`bias_variance` is {deviation:g}, but {who} needs a number of at least 0. Give 0 for no biases."
+        )
+    deviation = float(np.sqrt(deviation))
+    layers = []
+    for fan_in, fan_out in itertools.pairwise(sizes):
+        weight = _draw(weights, "weights", generator, (fan_out, fan_in)) * np.sqrt(gain / fan_in)
+        layers.append((weight, _draw(biases, "biases", generator, (fan_out,)) * deviation))
+    return Network.from_layers(layers, activation)
+
+
+def _draw(kind: Any, name: str, rng: np.random.Generator, shape: tuple[int, ...]) -> FloatArray:
+    """Draw an array of unit variance."""
+    if callable(kind):
+        drawn = as_float_array(kind(rng, shape), name, "random_network")
+        if drawn.shape != shape:
+            raise InvalidValueError(
+                f"`{name}` returned shape {drawn.shape}, but random_network needs {shape}. "
+                "Return an array of the shape that the callable is given."
+            )
+        return drawn
+    if kind == "normal":
+        return rng.normal(size=shape)
+    if kind == "uniform":
+        return rng.uniform(-np.sqrt(3.0), np.sqrt(3.0), size=shape)
+    if kind == "zero" and name == "biases":
+        return np.zeros(shape)
+    raise InvalidValueError(
+        f"`{name}` is {kind!r}, but random_network needs 'normal', 'uniform'"
+        f"{', ' + repr('zero') if name == 'biases' else ''} or a callable. Choose one of these."
+    )

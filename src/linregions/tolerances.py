@@ -1,0 +1,32 @@
+"""Tolerances: how close to zero counts as zero. Passed explicitly, never global."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Tolerances:
+    """How large rounding is assumed to be, relative to the magnitudes at hand.
+
+    A pre-activation is the sum of terms ``T_i * phi_i``. Its sign at a point is decided as zero when its
+    absolute value is at most ``relative`` times the sum of the terms' absolute values. Where a point is
+    itself badly determined (the crossing of two nearly parallel lines), the band is widened by the change
+    that the point's own uncertainty can cause. Nothing here is an absolute length.
+
+    Parameters
+    ----------
+    relative : float
+        Half-width of the band around zero, in units of the magnitudes at hand (dimensionless).
+        The default, ``2**-42`` (2.3e-13), is about a thousand rounding units: far above the noise of the
+        sums, far below the gaps of a network in general position.
+
+    Notes
+    -----
+    ``diagnostics["smallest_margin"]`` of a partition tells how far the closest decision that was *not*
+    taken as zero lies from the band, in multiples of it; a value near 1 means that the count may depend
+    on the tolerance.
+    """
+
+    relative: float = 2.0**-42
+
+
+DEFAULT_TOLERANCES = Tolerances()
