@@ -1,0 +1,1 @@
+"""Slow, exact twins of what the library computes, in rational arithmetic."""
