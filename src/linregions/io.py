@@ -1,0 +1,171 @@
+"""Write tables, arrays and the settings they came from; each file whole or not at all."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import importlib.metadata
+import json
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from linregions._files import replacing
+from linregions.errors import InvalidValueError
+
+Row = Mapping[str, Any]
+
+_PACKAGES = ("linregions", "numpy", "numba", "torch", "matplotlib")
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of Python and of the packages that results depend on, without importing them.
+
+    Returns
+    -------
+    dict of str
+        Name -> version; ``"not installed"`` for an optional package that is missing.
+    """
+    found = {"python": platform.python_version(), "platform": f"{platform.system()} {platform.machine()}"}
+    for package in _PACKAGES:
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            found[package] = "not installed"
+    return found
+
+
+def write_table(path: str | os.PathLike[str], rows: Sequence[Row]) -> None:
+    """Write rows as CSV with a header; floats keep all their digits.
+
+    Parameters
+    ----------
+    path : str or path-like
+        Missing folders are made.
+    rows : sequence of mapping
+        At least one; all with the same keys in the same order.
+
+    Raises
+    ------
+    InvalidValueError
+        If there is no row, rows differ in their keys, or the place cannot be written.
+    """
+    columns = _columns(rows, "write_table")
+    with replacing(path, "write_table") as temporary, open(temporary, "w", newline="", encoding="utf-8") as handle:
+        writer = csv.writer(handle, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows([plain(row[column]) for column in columns] for row in rows)
+
+
+def write_json(path: str | os.PathLike[str], content: Mapping[str, Any]) -> None:
+    """Write a mapping as indented JSON; arrays become lists, dataclasses mappings, infinities strings.
+
+    Parameters
+    ----------
+    path : str or path-like
+        Missing folders are made.
+    content : mapping
+
+    Raises
+    ------
+    InvalidValueError
+        If the place cannot be written.
+    """
+    text = json.dumps(plain(content), indent=2, allow_nan=False) + "\n"
+    with replacing(path, "write_json") as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_metadata(path: str | os.PathLike[str], *, settings: Any, seed: int | None, **more: Any) -> None:
+    """Write what made a result: settings, seed, versions, and anything else that is given.
+
+    Parameters
+    ----------
+    path : str or path-like
+    settings : dataclass or mapping
+    seed : int or None
+        None where nothing was random.
+    **more
+        Further entries, such as a summary of the results.
+
+    Raises
+    ------
+    InvalidValueError
+        If the place cannot be written.
+    """
+    write_json(path, {"settings": settings, "seed": seed, **more, "versions": versions()})
+
+
+def format_table(rows: Sequence[Row]) -> str:
+    """Return rows as text with aligned columns, floats to four significant digits.
+
+    Parameters
+    ----------
+    rows : sequence of mapping
+        At least one; all with the same keys in the same order.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> print(format_table([{"epoch": 0.0, "regions": 10403}, {"epoch": 0.5, "regions": 912}]))
+    epoch  regions
+        0   10,403
+      0.5      912
+    """
+    columns = _columns(rows, "format_table")
+    cells = [columns, *([_cell(row[column]) for column in columns] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    numeric = [not isinstance(plain(rows[0][column]), str) for column in columns]
+    lines = [
+        "  ".join(c.rjust(w) if n else c.ljust(w) for c, w, n in zip(line, widths, numeric, strict=True))
+        for line in cells
+    ]
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def plain(value: Any) -> Any:
+    """Return `value` made of JSON's types only: numbers, strings, lists and dicts."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {entry.name: plain(getattr(value, entry.name)) for entry in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): plain(entry) for key, entry in value.items()}
+    if isinstance(value, np.ndarray):
+        return plain(value.tolist())
+    if isinstance(value, np.generic):
+        return plain(value.item())
+    if isinstance(value, list | tuple | set | frozenset):
+        return [plain(entry) for entry in value]
+    if isinstance(value, float) and not np.isfinite(value):
+        return str(value)
+    if isinstance(value, Path):
+        return os.fspath(value)
+    return value
+
+
+def _columns(rows: Sequence[Row], who: str) -> list[str]:
+    if not rows:
+        raise InvalidValueError(f"`rows` is empty, but {who} needs at least one row. Leave the table out.")
+    columns = list(rows[0])
+    for k, row in enumerate(rows):
+        if list(row) != columns:
+            raise InvalidValueError(
+                f"`rows[{k}]` has the columns {list(row)}, but {who} needs those of the first row, {columns}. "
+                "Give every row the same keys in the same order."
+            )
+    return columns
+
+
+def _cell(value: Any) -> str:
+    entry = plain(value)
+    if isinstance(entry, bool) or entry is None:
+        return str(entry).lower()
+    if isinstance(entry, int):
+        return f"{entry:,}"
+    return f"{entry:.4g}" if isinstance(entry, float) else str(entry)

@@ -1,0 +1,81 @@
+"""Tables and settings are written whole, with all digits, and can be read by anyone."""
+
+import csv
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from linregions.errors import InvalidValueError
+from linregions.io import format_table, versions, write_json, write_metadata, write_table
+
+
+def test_table_keeps_every_digit(tmp_path):
+    rows = [
+        {"epoch": 0.1, "regions": np.int64(7), "name": "a,b"},
+        {"epoch": np.float64(1 / 3), "regions": 8, "name": ""},
+    ]
+    write_table(tmp_path / "deep" / "table.csv", rows)
+    with open(tmp_path / "deep" / "table.csv", newline="") as handle:
+        read = list(csv.DictReader(handle))
+    assert [float(row["epoch"]) for row in read] == [0.1, 1 / 3]
+    assert [row["regions"] for row in read] == ["7", "8"]
+    assert read[0]["name"] == "a,b"
+    assert [entry.name for entry in (tmp_path / "deep").iterdir()] == ["table.csv"]
+
+
+@pytest.mark.parametrize(
+    "write", [lambda rows, folder: write_table(folder / "t.csv", rows), lambda rows, _: format_table(rows)]
+)
+def test_rows_that_do_not_fit(tmp_path, write):
+    with pytest.raises(InvalidValueError, match=r"`rows` is empty, but \w+ needs at least one row"):
+        write([], tmp_path)
+    with pytest.raises(
+        InvalidValueError, match=r"`rows\[1\]` has the columns \['b'\], but \w+ needs those of the first"
+    ):
+        write([{"a": 1}, {"b": 1}], tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_text_table_is_aligned():
+    text = format_table([{"what": "x", "n": 12345, "v": 0.123456}, {"what": "longer", "n": 1, "v": 2.0}])
+    assert text.splitlines() == ["what         n       v", "x       12,345  0.1235", "longer       1       2"]
+
+
+@dataclass(frozen=True)
+class Settings:
+    widths: tuple[int, ...] = (2, 3)
+    scale: float = 1.5
+
+
+def test_metadata_names_settings_seed_and_versions(tmp_path):
+    write_metadata(tmp_path / "m.json", settings=Settings(), seed=4, counts=np.array([1, 2]), top=np.inf, at=Path("x"))
+    read = json.loads((tmp_path / "m.json").read_text())
+    assert read["settings"] == {"widths": [2, 3], "scale": 1.5}
+    assert read["seed"] == 4
+    assert read["counts"] == [1, 2]
+    assert read["top"] == "inf"
+    assert read["at"] == "x"
+    assert read["versions"] == versions()
+    assert {"linregions", "python", "numpy", "numba", "torch"} <= read["versions"].keys()
+    assert read["versions"]["numpy"] == np.__version__
+
+
+def test_nothing_is_written_where_a_file_stands_for_a_folder(tmp_path):
+    blocked = tmp_path / "blocked"
+    blocked.write_text("here")
+    with pytest.raises(InvalidValueError, match=r"which cannot be written .*but write_json needs a writable place"):
+        write_json(blocked / "m.json", {})
+    with pytest.raises(InvalidValueError, match=r"which cannot be written .*but write_table needs a writable place"):
+        write_table(blocked / "t.csv", [{"a": 1}])
+    assert blocked.read_text() == "here"
+
+
+def test_a_failure_leaves_the_old_file(tmp_path):
+    write_json(tmp_path / "m.json", {"a": 1})
+    with pytest.raises(TypeError):
+        write_json(tmp_path / "m.json", {"a": object()})
+    assert json.loads((tmp_path / "m.json").read_text()) == {"a": 1}
+    assert len(list(tmp_path.iterdir())) == 1
