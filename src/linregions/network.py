@@ -274,15 +274,7 @@ class Network:
         InvalidValueError
             If the place cannot be written.
         """
-        arrays: dict[str, npt.NDArray[Any]] = {"format": np.array(_FORMAT), "depth": np.array(len(self.layers))}
-        for k, layer in enumerate(self.layers):
-            arrays[f"W{k}"], arrays[f"b{k}"] = layer.weight, layer.bias
-        for k, activation in enumerate(self.activations):
-            arrays[f"activation{k}_name"] = np.array(activation.name)
-            arrays[f"activation{k}_breakpoints"] = np.array(activation.breakpoints)
-            arrays[f"activation{k}_slopes"] = np.array(activation.slopes)
-            arrays[f"activation{k}_anchor"] = np.array(activation.anchor)
-        write_npz(path, arrays, "Network.save")
+        write_npz(path, network_to_arrays(self), "Network.save")
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Network:
@@ -295,30 +287,7 @@ class Network:
         FileFormatError
             If the file is truncated, pickled or holds no network.
         """
-        arrays = read_npz(path, "Network.load")
-        depth = 0
-        while f"W{depth}" in arrays and f"b{depth}" in arrays:
-            depth += 1
-        if depth == 0 or ("depth" in arrays and int(arrays["depth"]) != depth):
-            raise FileFormatError(
-                f"`path` is {os.fspath(path)!r}, which holds {', '.join(sorted(arrays)[:6]) or 'nothing'}, but "
-                "Network.load needs the arrays W0, b0, W1, b1, ... of every layer. Write it with `Network.save`."
-            )
-        activations: list[PiecewiseLinear] = []
-        for k in range(depth - 1):
-            if f"activation{k}_slopes" not in arrays:
-                activations.append(RELU)
-                continue
-            anchor = arrays[f"activation{k}_anchor"]
-            activations.append(
-                PiecewiseLinear(
-                    tuple(arrays[f"activation{k}_breakpoints"].tolist()),
-                    tuple(arrays[f"activation{k}_slopes"].tolist()),
-                    (float(anchor[0]), float(anchor[1])),
-                    name=str(arrays[f"activation{k}_name"]),
-                )
-            )
-        return cls.from_layers([(arrays[f"W{k}"], arrays[f"b{k}"]) for k in range(depth)], activations)
+        return network_from_arrays(read_npz(path, "Network.load"), path, "Network.load")
 
     def __repr__(self) -> str:
         names = {activation.name for activation in self.activations}
@@ -326,6 +295,48 @@ class Network:
             f"Network({' -> '.join(map(str, self.widths))}, {self.n_neurons} neurons, "
             f"activation {', '.join(sorted(names)) or 'none'})"
         )
+
+
+def network_to_arrays(network: Network) -> dict[str, npt.NDArray[Any]]:
+    """Return a network as named arrays, for an NPZ file."""
+    arrays: dict[str, npt.NDArray[Any]] = {"format": np.array(_FORMAT), "depth": np.array(len(network.layers))}
+    for k, layer in enumerate(network.layers):
+        arrays[f"W{k}"], arrays[f"b{k}"] = layer.weight, layer.bias
+    for k, activation in enumerate(network.activations):
+        arrays[f"activation{k}_name"] = np.array(activation.name)
+        arrays[f"activation{k}_breakpoints"] = np.array(activation.breakpoints)
+        arrays[f"activation{k}_slopes"] = np.array(activation.slopes)
+        arrays[f"activation{k}_anchor"] = np.array(activation.anchor)
+    return arrays
+
+
+def network_from_arrays(
+    arrays: dict[str, npt.NDArray[Any]], path: str | os.PathLike[str], who: str
+) -> Network:
+    """Build a network from the arrays of `network_to_arrays`, read from `path`, or raise FileFormatError."""
+    depth = 0
+    while f"W{depth}" in arrays and f"b{depth}" in arrays:
+        depth += 1
+    if depth == 0 or ("depth" in arrays and int(arrays["depth"]) != depth):
+        raise FileFormatError(
+            f"`path` is {os.fspath(path)!r}, which holds {', '.join(sorted(arrays)[:6]) or 'nothing'}, but "
+            f"{who} needs the arrays W0, b0, W1, b1, ... of every layer. Write it with `Network.save`."
+        )
+    activations: list[PiecewiseLinear] = []
+    for k in range(depth - 1):
+        if f"activation{k}_slopes" not in arrays:
+            activations.append(RELU)
+            continue
+        anchor = arrays[f"activation{k}_anchor"]
+        activations.append(
+            PiecewiseLinear(
+                tuple(arrays[f"activation{k}_breakpoints"].tolist()),
+                tuple(arrays[f"activation{k}_slopes"].tolist()),
+                (float(anchor[0]), float(anchor[1])),
+                name=str(arrays[f"activation{k}_name"]),
+            )
+        )
+    return Network.from_layers([(arrays[f"W{k}"], arrays[f"b{k}"]) for k in range(depth)], activations)
 
 
 Sampler = Callable[[np.random.Generator, tuple[int, ...]], npt.ArrayLike]

@@ -1,0 +1,605 @@
+"""Cut a planar complex of convex faces by up to 64 columns (pre-activation minus breakpoint) at once.
+
+A complex is vertices, edges and faces. Face ``f`` is a counter-clockwise loop of vertices ``fv`` and of the
+edges ``fe`` from each vertex to the next, between ``f_off[f]`` and ``f_off[f + 1]``. Every column is linear on
+every face, so it cuts a face in one chord or not at all. A vertex carries two bit words: in which columns it
+is positive and in which negative; neither means zero.
+
+Only three kinds of decision depend on numbers, each taken in one place: the sign of a column at a vertex
+(`sign_words`), the order of two cuts on an edge (`_cut_edges`), and the side of a third chord on which two
+chords cross (`_crossing`). Everything else follows from the words.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+from linregions.kernels.bits import count_bits, lowest_bit
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int32]
+WordArray = npt.NDArray[np.uint64]
+
+ONE = np.uint64(1)
+ZERO = np.uint64(0)
+OK, INCONSISTENT, GROW = 0, 1, 2
+# An uncertain cut is never taken to be off by more than this part of its edge.
+UNCERTAINTY_CAP = 1e-3
+
+
+class Workspace(NamedTuple):
+    """Buffers of one thread. The size of a complex is ``size = [vertices, edges, faces, buffer in use]``."""
+
+    size: npt.NDArray[np.int64]
+    need: npt.NDArray[np.int64]  # capacities asked for: vertices, edges, faces, columns, pool
+    counts: npt.NDArray[np.int64]  # snapped signs, merged ties, faces cut by several chords so far
+    margin: FloatArray  # [closest decision not taken as zero, in multiples of its band]
+    phi: FloatArray  # (vertices, columns): basis functions, then pre-activations
+    radius: FloatArray  # uncertainty of a vertex's place, in plane units
+    pos: WordArray
+    neg: WordArray
+    parent_a: IntArray  # a new vertex lies between two others ...
+    parent_b: IntArray
+    parent_t: FloatArray  # ... at this fraction
+    e_a: IntArray
+    e_b: IntArray
+    e_switch: IntArray
+    e_next: IntArray  # next piece of the same original edge
+    e_bit: IntArray  # column that made an edge of the current batch, else -1
+    cut_n: IntArray  # cuts of an edge: their number, first vertex, first new edge
+    cut_v: IntArray
+    cut_e: IntArray
+    f_off: IntArray  # (2, faces + 1), double-buffered like the three below
+    f_v: IntArray
+    f_e: IntArray
+    f_word: WordArray  # (2, faces, words): which switches are passed
+    loop_v: IntArray  # (2, ...): a face's loop with the cuts on its border; a loop being split
+    loop_e: IntArray
+    pool_v: IntArray  # loops of the parts of a face
+    pool_e: IntArray
+    part: npt.NDArray[np.int64]  # (2, ...): start and length of each part in the pool
+    part_word: WordArray  # (2, ...): positive and negative words of each part
+    cross_key: npt.NDArray[np.int64]  # (3, 64 * 64): face stamp, vertex and second edge of a crossing
+    chord: IntArray  # (2, 64): ends of each chord on the border of the face
+    column: IntArray  # (2, 64): where in phi a batch's columns are, and their switch
+    level: FloatArray  # (3, 64): breakpoint, band and Lipschitz constant of each column
+    order: FloatArray  # (2, 64): places of the cuts on one edge, and their uncertainty
+    order_bit: IntArray  # (64,)
+
+
+def make_workspace(vertices: int, edges: int, faces: int, columns: int, pool: int, words: int) -> Workspace:
+    """Allocate buffers of the given capacities."""
+    sides = 2 * edges + 16
+
+    def ints(*shape: int) -> IntArray:
+        return np.empty(shape, dtype=np.int32)
+
+    def floats(*shape: int) -> FloatArray:
+        return np.empty(shape, dtype=np.float64)
+
+    def bits(*shape: int) -> WordArray:
+        return np.empty(shape, dtype=np.uint64)
+
+    loop = sides if sides < 1 << 16 else 1 << 16
+    return Workspace(
+        np.zeros(4, dtype=np.int64), np.zeros(5, dtype=np.int64), np.zeros(3, dtype=np.int64), np.full(1, np.inf),
+        floats(vertices, columns), floats(vertices), bits(vertices), bits(vertices),
+        ints(vertices), ints(vertices), floats(vertices),
+        ints(edges), ints(edges), ints(edges), ints(edges), ints(edges), ints(edges), ints(edges), ints(edges),
+        ints(2, faces + 1), ints(2, sides), ints(2, sides), bits(2, faces, words),
+        ints(2, max(loop, 1024)), ints(2, max(loop, 1024)), ints(pool), ints(pool),
+        np.empty((2, 2200), dtype=np.int64), bits(2, 2200),
+        np.full((3, 64 * 64), -1, dtype=np.int64), ints(2, 64), ints(2, 64), floats(3, 64), floats(2, 64), ints(64),
+    )  # fmt: skip
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def sign_words(ws: Workspace, n_bits: int) -> None:
+    """Decide the sign of every column at every vertex."""
+    n_vertices = ws.size[0]
+    snapped = 0
+    margin = ws.margin[0]
+    for v in range(n_vertices):
+        pos = ZERO
+        neg = ZERO
+        r = ws.radius[v]
+        for k in range(n_bits):
+            d = ws.phi[v, ws.column[0, k]] - ws.level[0, k]
+            band = ws.level[1, k] + ws.level[2, k] * r
+            if d > band:
+                pos |= ONE << np.uint64(k)
+                if d < margin * band:
+                    margin = d / band
+            elif d < -band:
+                neg |= ONE << np.uint64(k)
+                if -d < margin * band:
+                    margin = -d / band
+            elif d != 0.0:
+                snapped += 1
+        ws.pos[v] = pos
+        ws.neg[v] = neg
+    ws.counts[0] += snapped
+    ws.margin[0] = margin
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _fits(ws: Workspace) -> bool:
+    """Bound what the batch can create; False (and `need` set) if a buffer is too small."""
+    n_vertices, n_edges, n_faces, now = ws.size
+    f_off, f_v = ws.f_off[now], ws.f_v[now]
+    cuts = 0
+    for e in range(n_edges):
+        a, b = ws.e_a[e], ws.e_b[e]
+        cuts += count_bits((ws.pos[a] & ws.neg[b]) | (ws.neg[a] & ws.pos[b]))
+    new_v, new_e, new_f, pool, loop = cuts, cuts, 0, 0, 0
+    for f in range(n_faces):
+        pos = ZERO
+        neg = ZERO
+        for i in range(f_off[f], f_off[f + 1]):
+            pos |= ws.pos[f_v[i]]
+            neg |= ws.neg[f_v[i]]
+        crossing = pos & neg
+        if crossing == ZERO:
+            continue
+        m = count_bits(crossing)
+        pairs = m * (m - 1) // 2
+        new_v += pairs
+        new_e += m + 2 * pairs
+        new_f += m + pairs
+        length = f_off[f + 1] - f_off[f] + 4 * m + 4
+        loop = max(loop, length)
+        if m > 1:
+            pool = max(pool, length * (2 * (m + pairs) + 1))
+    ws.need[0] = n_vertices + new_v
+    ws.need[1] = max(n_edges + new_e, loop // 2 + 1)
+    ws.need[2] = n_faces + new_f
+    ws.need[4] = pool
+    return (
+        ws.need[0] <= ws.phi.shape[0]
+        and ws.need[1] <= ws.e_a.shape[0]
+        and ws.need[2] <= ws.f_word.shape[1]
+        and pool <= ws.pool_v.shape[0]
+        and loop <= ws.loop_v.shape[1]
+    )
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _cut_edges(ws: Workspace) -> None:
+    """Cut every edge where columns change sign, in order along it; ties become one vertex."""
+    n_vertices, n_edges = ws.size[0], ws.size[1]
+    place, spread, bits = ws.order[0], ws.order[1], ws.order_bit
+    for e in range(ws.size[1]):
+        a, b = ws.e_a[e], ws.e_b[e]
+        ws.e_bit[e] = -1
+        cutting = (ws.pos[a] & ws.neg[b]) | (ws.neg[a] & ws.pos[b])
+        if cutting == ZERO:
+            ws.cut_n[e] = 0
+            continue
+        n = 0
+        rest = cutting
+        while rest != ZERO:
+            k = lowest_bit(rest)
+            rest &= rest - ONE
+            d_a = ws.phi[a, ws.column[0, k]] - ws.level[0, k]
+            d_b = ws.phi[b, ws.column[0, k]] - ws.level[0, k]
+            t = d_a / (d_a - d_b)
+            band = ws.level[1, k] + ws.level[2, k] * ((1.0 - t) * ws.radius[a] + t * ws.radius[b])
+            i = n
+            while i > 0 and place[i - 1] > t:
+                place[i], spread[i], bits[i] = place[i - 1], spread[i - 1], bits[i - 1]
+                i -= 1
+            place[i], spread[i], bits[i] = t, min(band / abs(d_a - d_b), UNCERTAINTY_CAP), k
+            n += 1
+        x_a, y_a = ws.phi[a, 1], ws.phi[a, 2]
+        length = np.hypot(ws.phi[b, 1] - x_a, ws.phi[b, 2] - y_a)
+        ws.cut_v[e] = n_vertices
+        ws.cut_e[e] = n_edges
+        passed = ZERO
+        first = 0
+        after = ws.e_next[e]
+        previous = e
+        while first < n:
+            best = first
+            group = ONE << np.uint64(bits[first])
+            last = first + 1
+            while last < n:
+                gap = place[last] - place[last - 1]
+                band = spread[last] + spread[last - 1]
+                if gap > band:
+                    if gap < ws.margin[0] * band:
+                        ws.margin[0] = gap / band
+                    break
+                group |= ONE << np.uint64(bits[last])
+                if spread[last] < spread[best]:
+                    best = last
+                last += 1
+            ws.counts[1] += last - first - 1
+            passed |= group
+            ahead = cutting & ~passed
+            behind = passed & ~group
+            ws.pos[n_vertices] = ((ws.pos[a] | ws.pos[b]) & ~cutting) | (ws.pos[b] & behind) | (ws.pos[a] & ahead)
+            ws.neg[n_vertices] = ((ws.neg[a] | ws.neg[b]) & ~cutting) | (ws.neg[b] & behind) | (ws.neg[a] & ahead)
+            ws.parent_a[n_vertices] = a
+            ws.parent_b[n_vertices] = b
+            ws.parent_t[n_vertices] = place[best]
+            ws.radius[n_vertices] = spread[best] * length
+            ws.e_a[n_edges] = n_vertices
+            ws.e_switch[n_edges] = ws.e_switch[e]
+            ws.e_bit[n_edges] = -1
+            ws.e_next[previous] = n_edges
+            ws.e_b[previous] = n_vertices
+            previous = n_edges
+            n_vertices += 1
+            n_edges += 1
+            first = last
+        ws.e_b[previous] = b
+        ws.e_next[previous] = after
+        ws.cut_n[e] = n_edges - ws.cut_e[e]
+    ws.size[0] = n_vertices
+    ws.size[1] = n_edges
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _border(ws: Workspace, f: int, now: int) -> int:
+    """Write the loop of a face with the cuts on its edges to the first loop buffer; return its length."""
+    loop_v, loop_e = ws.loop_v[0], ws.loop_e[0]
+    n = 0
+    for i in range(ws.f_off[now, f], ws.f_off[now, f + 1]):
+        v, e = ws.f_v[now, i], ws.f_e[now, i]
+        loop_v[n] = v
+        cuts = ws.cut_n[e]
+        if cuts == 0:
+            loop_e[n] = e
+            n += 1
+            continue
+        first_v, first_e = ws.cut_v[e], ws.cut_e[e]
+        if ws.e_a[e] == v:
+            loop_e[n] = e
+            n += 1
+            for j in range(cuts):
+                loop_v[n] = first_v + j
+                loop_e[n] = first_e + j
+                n += 1
+        else:
+            loop_e[n] = first_e + cuts - 1
+            n += 1
+            for j in range(cuts - 1, -1, -1):
+                loop_v[n] = first_v + j
+                loop_e[n] = first_e + j - 1 if j > 0 else e
+                n += 1
+    return n
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _value(ws: Workspace, v: int, column: int, n_old: int) -> float:
+    """Value of a column of phi at a vertex on the border of a face, new ones interpolated."""
+    if v < n_old:
+        return float(ws.phi[v, column])
+    a, b = ws.parent_a[v], ws.parent_b[v]
+    return float(ws.phi[a, column] + ws.parent_t[v] * (ws.phi[b, column] - ws.phi[a, column]))
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _crossing(ws: Workspace, edge: int, j: int, k: int, crossing: np.uint64, n_old: int) -> int:
+    """Make the vertex where chord k crosses `edge`, a piece of chord j; decide its signs.
+
+    Its place and values come from the ends of the whole chord on the border of the face, never from pieces.
+    """
+    p, q = ws.chord[0, j], ws.chord[1, j]
+    d_p = _value(ws, p, ws.column[0, k], n_old) - ws.level[0, k]
+    d_q = _value(ws, q, ws.column[0, k], n_old) - ws.level[0, k]
+    s = d_p / (d_p - d_q)
+    if not 0.0 < s < 1.0:
+        return -1
+    x, y = _value(ws, p, 1, n_old), _value(ws, p, 2, n_old)
+    length = np.hypot(_value(ws, q, 1, n_old) - x, _value(ws, q, 2, n_old) - y)
+    radius = max(ws.radius[p], ws.radius[q])
+    spread = min((ws.level[1, k] + ws.level[2, k] * radius) / abs(d_p - d_q), UNCERTAINTY_CAP)
+    v = ws.size[0]
+    # A third chord l that does not separate the ends of j, or those of k, has its side from them.
+    pos_j, neg_j = ws.pos[p] | ws.pos[q], ws.neg[p] | ws.neg[q]
+    pos_k = ws.pos[ws.chord[0, k]] | ws.pos[ws.chord[1, k]]
+    neg_k = ws.neg[ws.chord[0, k]] | ws.neg[ws.chord[1, k]]
+    split_j, split_k = pos_j & neg_j, pos_k & neg_k
+    pos = (pos_j & ~neg_j) | (split_j & pos_k & ~neg_k)
+    neg = (neg_j & ~pos_j) | (split_j & neg_k & ~pos_k)
+    # Chords drawn before k pass at the ends of the piece at the most.
+    drawn = (ONE << np.uint64(k)) - ONE
+    a, b = ws.e_a[edge], ws.e_b[edge]
+    pos = (pos & ~drawn) | ((ws.pos[a] | ws.pos[b]) & drawn)
+    neg = (neg & ~drawn) | ((ws.neg[a] | ws.neg[b]) & drawn)
+    own = (ONE << np.uint64(j)) | (ONE << np.uint64(k))
+    pos &= ~own
+    neg &= ~own
+    open_bits = split_j & split_k & crossing & ~drawn & ~own
+    while open_bits != ZERO:
+        m = lowest_bit(open_bits)
+        open_bits &= open_bits - ONE
+        c = ws.column[0, m]
+        d_m = _value(ws, p, c, n_old)
+        d_m += s * (_value(ws, q, c, n_old) - d_m) - ws.level[0, m]
+        band = ws.level[1, m] + ws.level[2, m] * spread * length
+        if abs(d_m) <= band:
+            ws.counts[0] += d_m != 0.0
+            continue
+        if abs(d_m) < ws.margin[0] * band:
+            ws.margin[0] = abs(d_m) / band
+        if d_m > 0.0:
+            pos |= ONE << np.uint64(m)
+        else:
+            neg |= ONE << np.uint64(m)
+    if pos & neg != ZERO:
+        return -1
+    ws.pos[v] = pos
+    ws.neg[v] = neg
+    ws.parent_a[v] = p
+    ws.parent_b[v] = q
+    ws.parent_t[v] = s
+    ws.radius[v] = spread * length
+    ws.size[0] = v + 1
+    return v
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _split_part(ws: Workspace, part: int, k: int, crossing: np.uint64, stamp: int, n_old: int) -> int:
+    """Write a part's loop, with the crossings of chord k made vertices, to the second loop buffer."""
+    loop_v, loop_e = ws.loop_v[1], ws.loop_e[1]
+    start, length = ws.part[0, part], ws.part[1, part]
+    bit = ONE << np.uint64(k)
+    n = 0
+    for i in range(start, start + length):
+        a, e = ws.pool_v[i], ws.pool_e[i]
+        b = ws.pool_v[i + 1] if i + 1 < start + length else ws.pool_v[start]
+        loop_v[n] = a
+        changes = ((ws.pos[a] & ws.neg[b]) | (ws.neg[a] & ws.pos[b])) & bit
+        if changes == ZERO:
+            loop_e[n] = e
+            n += 1
+            continue
+        j = ws.e_bit[e]
+        if j < 0:
+            return -1
+        key = j * 64 + k
+        if ws.cross_key[0, key] != stamp:
+            x = _crossing(ws, e, j, k, crossing, n_old)
+            if x < 0:
+                return -1
+            second = ws.size[1]
+            ws.size[1] = second + 1
+            ws.e_a[second] = x
+            ws.e_b[second] = ws.e_b[e]
+            ws.e_b[e] = x
+            ws.e_switch[second] = ws.e_switch[e]
+            ws.e_bit[second] = j
+            ws.e_next[second] = -1
+            ws.cross_key[0, key] = stamp
+            ws.cross_key[1, key] = x
+            ws.cross_key[2, key] = second
+        else:
+            x, second = ws.cross_key[1, key], ws.cross_key[2, key]
+            if ws.e_b[e] != x:
+                return -1
+        forward = ws.e_a[e] == a
+        loop_e[n] = e if forward else second
+        loop_v[n + 1] = x
+        loop_e[n + 1] = second if forward else e
+        n += 2
+    return n
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _zeros(ws: Workspace, which: int, n: int, bit: np.uint64) -> tuple[int, int]:
+    """Positions of the two vertices of a loop where a column is zero; (-1, -1) unless the chord is proper."""
+    first, second = -1, -1
+    for i in range(n):
+        v = ws.loop_v[which, i]
+        if (ws.pos[v] | ws.neg[v]) & bit == ZERO:
+            if first < 0:
+                first = i
+            elif second < 0:
+                second = i
+            else:
+                return -1, -1
+    if second < 0 or second - first < 2 or first + n - second < 2:
+        return -1, -1
+    return first, second
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _new_edge(ws: Workspace, a: int, b: int, k: int) -> int:
+    e = ws.size[1]
+    ws.size[1] = e + 1
+    ws.e_a[e] = a
+    ws.e_b[e] = b
+    ws.e_switch[e] = ws.column[1, k]
+    ws.e_next[e] = -1
+    ws.e_bit[e] = k
+    return int(e)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _half(
+    ws: Workspace, which: int, n: int, first: int, last: int, edge: int, to_v: IntArray, to_e: IntArray, at: int
+) -> int:
+    """Copy the part of a loop from position `first` on to `last` (cyclic), closed by `edge`; return its end."""
+    i = first
+    while i != last:
+        to_v[at] = ws.loop_v[which, i]
+        to_e[at] = ws.loop_e[which, i]
+        at += 1
+        i = i + 1 if i + 1 < n else 0
+    to_v[at] = ws.loop_v[which, last]
+    to_e[at] = edge
+    return at + 1
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _set_words(ws: Workspace, parent: int, face: int, now: int, start: int, end: int) -> None:
+    """Give a finished face its parent's word and the bits of the columns it is above."""
+    then = 1 - now
+    passed = ZERO
+    for i in range(start, end):
+        passed |= ws.pos[ws.f_v[then, i]]
+    for w in range(ws.f_word.shape[2]):
+        ws.f_word[then, face, w] = ws.f_word[now, parent, w]
+    while passed != ZERO:
+        k = lowest_bit(passed)
+        passed &= passed - ONE
+        switch = np.uint64(ws.column[1, k])
+        ws.f_word[then, face, switch >> np.uint64(6)] |= ONE << (switch & np.uint64(63))
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _arrange(ws: Workspace, n: int, crossing: np.uint64, stamp: int, n_old: int) -> int:
+    """Cut the loop in the first buffer by two or more chords; return the number of parts in the pool, or -1."""
+    for k in range(64):
+        ws.chord[1, k] = -1
+    seen = ZERO
+    pos = ZERO
+    neg = ZERO
+    for i in range(n):
+        v = ws.loop_v[0, i]
+        pos |= ws.pos[v]
+        neg |= ws.neg[v]
+        ws.pool_v[i] = v
+        ws.pool_e[i] = ws.loop_e[0, i]
+        on = crossing & ~(ws.pos[v] | ws.neg[v])
+        while on != ZERO:
+            k = lowest_bit(on)
+            bit = ONE << np.uint64(k)
+            on &= on - ONE
+            if seen & bit == ZERO:
+                ws.chord[0, k] = v
+                seen |= bit
+            elif ws.chord[1, k] < 0:
+                ws.chord[1, k] = v
+            else:
+                return -1
+    rest = crossing
+    while rest != ZERO:
+        if ws.chord[1, lowest_bit(rest)] < 0:
+            return -1
+        rest &= rest - ONE
+    ws.part[0, 0] = 0
+    ws.part[1, 0] = n
+    ws.part_word[0, 0] = pos
+    ws.part_word[1, 0] = neg
+    parts = 1
+    end = n
+    rest = crossing
+    while rest != ZERO:
+        k = lowest_bit(rest)
+        rest &= rest - ONE
+        bit = ONE << np.uint64(k)
+        for part in range(parts):
+            if ws.part_word[0, part] & ws.part_word[1, part] & bit == ZERO:
+                continue
+            m = _split_part(ws, part, k, crossing, stamp, n_old)
+            if m < 0:
+                return -1
+            first, second = _zeros(ws, 1, m, bit)
+            if first < 0:
+                return -1
+            edge = _new_edge(ws, ws.loop_v[1, first], ws.loop_v[1, second], k)
+            middle = _half(ws, 1, m, first, second, edge, ws.pool_v, ws.pool_e, end)
+            last = _half(ws, 1, m, second, first, edge, ws.pool_v, ws.pool_e, middle)
+            ws.part[0, part] = end
+            ws.part[1, part] = middle - end
+            ws.part[0, parts] = middle
+            ws.part[1, parts] = last - middle
+            for which in (part, parts):
+                pos = ZERO
+                neg = ZERO
+                for i in range(ws.part[0, which], ws.part[0, which] + ws.part[1, which]):
+                    pos |= ws.pos[ws.pool_v[i]]
+                    neg |= ws.neg[ws.pool_v[i]]
+                ws.part_word[0, which] = pos
+                ws.part_word[1, which] = neg
+            parts += 1
+            end = last
+    return parts
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def cut_faces(ws: Workspace, n_bits: int, n_columns: int) -> int:
+    """Cut the complex by the columns described in `column` and `level`; fill `n_columns` of phi at new vertices.
+
+    The signs must be there (`sign_words`). Returns OK, GROW (nothing changed; see `need`) or INCONSISTENT.
+    """
+    if not _fits(ws):
+        return GROW
+    now = ws.size[3]
+    then = 1 - now
+    n_old = ws.size[0]
+    n_faces = ws.size[2]
+    _cut_edges(ws)
+    f_off, f_v, f_e = ws.f_off[then], ws.f_v[then], ws.f_e[then]
+    f_off[0] = 0
+    made = 0
+    end = 0
+    for f in range(n_faces):
+        pos = ZERO
+        neg = ZERO
+        for i in range(ws.f_off[now, f], ws.f_off[now, f + 1]):
+            v = ws.f_v[now, i]
+            pos |= ws.pos[v]
+            neg |= ws.neg[v]
+        crossing = pos & neg
+        if crossing == ZERO:
+            start = end
+            for i in range(ws.f_off[now, f], ws.f_off[now, f + 1]):
+                f_v[end] = ws.f_v[now, i]
+                f_e[end] = ws.f_e[now, i]
+                end += 1
+            _set_words(ws, f, made, now, start, end)
+            made += 1
+            f_off[made] = end
+            continue
+        n = _border(ws, f, now)
+        if crossing & (crossing - ONE) == ZERO:
+            first, second = _zeros(ws, 0, n, crossing)
+            if first < 0:
+                return INCONSISTENT
+            edge = _new_edge(ws, ws.loop_v[0, first], ws.loop_v[0, second], lowest_bit(crossing))
+            for start, stop in ((first, second), (second, first)):
+                begin = end
+                end = _half(ws, 0, n, start, stop, edge, f_v, f_e, end)
+                _set_words(ws, f, made, now, begin, end)
+                made += 1
+                f_off[made] = end
+            continue
+        ws.counts[2] += 1  # a stamp that never repeats, so that `cross_key` needs no clearing
+        parts = _arrange(ws, n, crossing, ws.counts[2], n_old)
+        if parts < 0:
+            return INCONSISTENT
+        for part in range(parts):
+            begin = end
+            for i in range(ws.part[0, part], ws.part[0, part] + ws.part[1, part]):
+                f_v[end] = ws.pool_v[i]
+                f_e[end] = ws.pool_e[i]
+                end += 1
+            _set_words(ws, f, made, now, begin, end)
+            made += 1
+            f_off[made] = end
+    ws.size[2] = made
+    ws.size[3] = then
+    _fill(ws, n_old, n_bits, n_columns)
+    return OK
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _fill(ws: Workspace, n_old: int, n_bits: int, n_columns: int) -> None:
+    """Interpolate phi at the new vertices; a column is exactly at its breakpoint where it made the vertex."""
+    phi = ws.phi
+    for v in range(n_old, ws.size[0]):
+        a, b, t = ws.parent_a[v], ws.parent_b[v], ws.parent_t[v]
+        for c in range(n_columns):
+            phi[v, c] = phi[a, c] + t * (phi[b, c] - phi[a, c])
+        if n_columns > 3:
+            for k in range(n_bits):
+                if (ws.pos[v] | ws.neg[v]) >> np.uint64(k) & ONE == ZERO:
+                    phi[v, ws.column[0, k]] = ws.level[0, k]

@@ -1,0 +1,382 @@
+"""Windows in a plane, cut into the polygons of the linear regions."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from linregions._files import read_npz, write_npz
+from linregions._validation import FloatArray, require
+from linregions.decision import DecisionBoundary
+from linregions.domains import PlaneWindow
+from linregions.errors import FileFormatError
+from linregions.network import Network, network_from_arrays, network_to_arrays
+from linregions.tolerances import DEFAULT_TOLERANCES, Tolerances
+
+IntArray = npt.NDArray[np.int32]
+_FORMAT = "linregions-plane-1"
+_CHUNK = 4096
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class PlanePartition:
+    """A window of a plane cut into activation regions: a complex of convex polygons.
+
+    Parameters
+    ----------
+    network : Network
+    window : PlaneWindow
+    vertices : ndarray of float64, shape (V, 2)
+        Corners of regions in plane coordinates, those on the window's border included.
+    edges : ndarray of int32, shape (E, 2)
+        Their two vertices; an edge never passes through a third vertex.
+    edge_neuron : ndarray of int32, shape (E,)
+        Flat number of the neuron that switches there (`Network.locate_neuron`): of those that do, the one of the lowest
+        layer. -1 on the window's border.
+    edge_breakpoint : ndarray of int32, shape (E,)
+        Which breakpoint of that neuron's activation it is, from 0; -1 on the border.
+    edge_faces : ndarray of int32, shape (E, 2)
+        Regions left and right of the edge, seen from its first vertex to its second; -1 outside.
+    face_offsets : ndarray of int64, shape (F + 1,)
+        Region f has the corners ``face_vertices[face_offsets[f]:face_offsets[f + 1]]``.
+    face_vertices : ndarray of int32, shape (sum of sides,)
+        Corners of all regions, counter-clockwise.
+    face_edges : ndarray of int32, shape (sum of sides,)
+        Edge from each of these corners to the next.
+    pattern_words : ndarray of uint64, shape (F, words)
+        Packed patterns; see `patterns`.
+    diagnostics : dict
+        ``snapped_signs`` and ``merged_ties``: decisions taken as zero or equal though not so to the last bit;
+        ``smallest_margin``: the closest decision not taken as zero, in multiples of its band;
+        ``relative_tolerance``; ``cells``: how many cells the window was worked in.
+
+    Notes
+    -----
+    V - E + F = 1. Areas and lengths are Euclidean, in the units of the input space.
+    """
+
+    network: Network
+    window: PlaneWindow
+    vertices: FloatArray
+    edges: IntArray
+    edge_neuron: IntArray
+    edge_breakpoint: IntArray
+    edge_faces: IntArray
+    face_offsets: npt.NDArray[np.int64]
+    face_vertices: IntArray
+    face_edges: IntArray
+    pattern_words: npt.NDArray[np.uint64]
+    diagnostics: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def n_regions(self) -> int:
+        """Number F of activation regions."""
+        return int(self.face_offsets.size - 1)
+
+    @cached_property
+    def patterns(self) -> npt.NDArray[np.uint8]:
+        """Linear piece of every neuron in every region, shape (F, n_neurons): breakpoints below its value."""
+        return unpack_patterns(self.network, self.pattern_words)
+
+    @cached_property
+    def edge_lengths(self) -> FloatArray:
+        """Euclidean length of every edge, shape (E,)."""
+        steps = self.vertices[self.edges[:, 1]] - self.vertices[self.edges[:, 0]]
+        gram = self.window.basis @ self.window.basis.T
+        return np.asarray(np.sqrt(np.einsum("ei,ij,ej->e", steps, gram, steps)))
+
+    @cached_property
+    def areas(self) -> FloatArray:
+        """Euclidean area of every region, shape (F,)."""
+        starts = self.face_offsets[:-1]
+        sides = np.diff(self.face_offsets)
+        corners = self.vertices[self.face_vertices]
+        # From each region's own first corner, since a region can be far smaller than its distance to the origin.
+        corners = corners - np.repeat(corners[starts], sides, axis=0)
+        after = np.arange(1, corners.shape[0] + 1)
+        after[self.face_offsets[1:] - 1] = starts
+        u, v = corners.T
+        doubled = np.add.reduceat(u * v[after] - u[after] * v, starts)
+        return np.asarray(0.5 * self.window.area_factor * doubled)
+
+    @cached_property
+    def perimeters(self) -> FloatArray:
+        """Euclidean perimeter of every region, shape (F,)."""
+        return np.asarray(np.add.reduceat(self.edge_lengths[self.face_edges], self.face_offsets[:-1]))
+
+    @cached_property
+    def boundary_length(self) -> float:
+        """Euclidean length of all boundaries between activation regions, without the window's border."""
+        return float(self.edge_lengths[self.edge_neuron >= 0].sum())
+
+    @cached_property
+    def affine_maps(self) -> FloatArray:
+        """The network on every region, shape (F, n_out, 3): output = ``maps[f] @ (u, v, 1)`` in plane coordinates."""
+        return self._maps(np.arange(self.n_regions))
+
+    def _maps(self, faces: npt.NDArray[np.intp]) -> FloatArray:
+        """Affine maps of some regions, by propagating the rows of (u, v, 1) through their pieces."""
+        network, window = self.network, self.window
+        result = np.empty((faces.size, network.n_out, 3))
+        rows = network.layers[0].linear(np.vstack([window.basis, window.origin]))
+        rows[2] += network.layers[0].bias
+        for begin in range(0, faces.size, _CHUNK):
+            chunk = faces[begin : begin + _CHUNK]
+            patterns = unpack_patterns(network, self.pattern_words[chunk])
+            stack = np.broadcast_to(rows, (chunk.size, *rows.shape))
+            for k, activation in enumerate(network.activations):
+                low, high = network.neuron_offsets[k : k + 2]
+                slopes, intercepts = np.asarray(activation.slopes), activation.intercepts
+                piece = patterns[:, low:high] if high > low else np.zeros((chunk.size, stack.shape[2]), np.uint8)
+                stack = stack * slopes[piece][:, None, :]
+                stack[:, 2] += intercepts[piece]
+                stack = network.layers[k + 1].linear(stack)
+                stack[:, 2] += network.layers[k + 1].bias
+            result[begin : begin + chunk.size] = stack.transpose(0, 2, 1)
+        return result
+
+    @cached_property
+    def edge_is_linear_boundary(self) -> npt.NDArray[np.bool_]:
+        """Whether the edge belongs to the paper's B_N, shape (E,): a good neuron switches there. False on the border."""
+        from linregions.kernels.linearity import make_paths
+        from linregions.kernels.plane_boundaries import linear_boundaries
+
+        weights = [layer.weight for layer in self.network.layers]
+        paths = make_paths(weights, [activation.slopes for activation in self.network.activations])
+        inner = np.flatnonzero(self.edge_neuron >= 0)
+        left, right = np.ascontiguousarray(self.edge_faces[inner].T)
+        result = np.zeros(self.edges.shape[0], dtype=bool)
+        result[inner] = linear_boundaries(paths, self.patterns, left, right)
+        return result
+
+    @cached_property
+    def linear_labels(self) -> IntArray:
+        """Number of the linear region that each activation region belongs to, shape (F,)."""
+        from linregions.kernels.plane_boundaries import components
+
+        open_edges = (self.edge_neuron >= 0) & ~self.edge_is_linear_boundary
+        return np.asarray(components(self.n_regions, self.edge_faces[open_edges]))
+
+    @property
+    def n_linear_regions(self) -> int:
+        """Number of linear regions: pieces of the complement of the paper's B_N (eq. 4)."""
+        return int(self.linear_labels.max()) + 1
+
+    def decision_boundary(self) -> DecisionBoundary:
+        """Find where the arg-max of the outputs changes, exactly.
+
+        Returns
+        -------
+        DecisionBoundary
+            Empty for a network with one output.
+
+        Notes
+        -----
+        In every region the outputs are affine, so the boundary is that of their upper envelope: straight pieces.
+        """
+        from linregions.kernels.decision import envelope, mixed_faces
+
+        outputs = self.network(self.window.point(self.vertices))
+        winner = np.argmax(outputs, axis=1)
+        mixed = np.flatnonzero(mixed_faces(winner, self.face_offsets, self.face_vertices))
+        segments, classes, regions, ends = envelope(
+            self.vertices,
+            self.face_offsets,
+            self.face_vertices,
+            self.face_edges,
+            mixed,
+            self._maps(mixed),
+            self.edges.shape[0],
+        )
+        return DecisionBoundary(segments, classes, regions, ends, self.edges.shape[0])
+
+    def polygon(self, region: int) -> FloatArray:
+        """Return the corners of one region, shape (sides, 2), counter-clockwise."""
+        return self.vertices[self.face_vertices[self.face_offsets[region] : self.face_offsets[region + 1]]]
+
+    def to_shapely(self) -> npt.NDArray[Any]:
+        """Return the regions as an array of `shapely.Polygon`, shape (F,), in plane coordinates.
+
+        Raises
+        ------
+        MissingDependencyError
+            If shapely is not installed (``pip install 'linregions[geometry]'``).
+        """
+        shapely = require("shapely", "geometry", "PlanePartition.to_shapely", lambda: __import__("shapely"))
+        sides = np.diff(self.face_offsets)
+        # Rings are closed: each ends on its first corner.
+        after = np.concatenate([self.face_vertices, self.face_vertices[self.face_offsets[:-1]]])
+        ring = np.concatenate([np.repeat(np.arange(self.n_regions), sides), np.arange(self.n_regions)])
+        order = np.argsort(ring, kind="stable")
+        rings = shapely.linearrings(self.vertices[after[order]], indices=ring[order])
+        return np.asarray(shapely.polygons(rings))
+
+    def plot(self, ax: Any = None, **options: Any) -> Any:
+        """Draw the regions; see `linregions.plotting.plot_plane` for the options.
+
+        Raises
+        ------
+        MissingDependencyError
+            If matplotlib is not installed (``pip install 'linregions[plot]'``).
+        """
+        from linregions.plotting import plot_plane
+
+        return plot_plane(self, ax=ax, **options)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the partition, its window and its network as one NPZ file (no pickle), whole or not at all.
+
+        Raises
+        ------
+        InvalidValueError
+            If the place cannot be written.
+        """
+        import json
+
+        arrays: dict[str, npt.NDArray[Any]] = {
+            "format": np.array(_FORMAT),
+            "window_origin": self.window.origin,
+            "window_basis": self.window.basis,
+            "window_polygon": self.window.polygon,
+            "diagnostics": np.array(json.dumps(self.diagnostics)),
+            **{name: getattr(self, name) for name in _ARRAYS},
+            **{f"network_{key}": array for key, array in network_to_arrays(self.network).items()},
+        }
+        write_npz(path, arrays, "PlanePartition.save")
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> PlanePartition:
+        """Read a partition written by `save`.
+
+        Raises
+        ------
+        InvalidValueError
+            If there is no such file.
+        FileFormatError
+            If the file is truncated or holds something else.
+        """
+        import json
+
+        arrays = read_npz(path, "PlanePartition.load")
+        if "format" not in arrays or str(arrays["format"]) != _FORMAT:
+            raise FileFormatError(
+                f"`path` is {os.fspath(path)!r}, which is no saved plane partition, but PlanePartition.load needs "
+                "one. Write it with `PlanePartition.save`."
+            )
+        network = {key[8:]: array for key, array in arrays.items() if key.startswith("network_")}
+        return cls(
+            network=network_from_arrays(network, path, "PlanePartition.load"),
+            window=PlaneWindow(arrays["window_origin"], arrays["window_basis"], arrays["window_polygon"]),
+            diagnostics=json.loads(str(arrays["diagnostics"])),
+            **{name: arrays[name] for name in _ARRAYS},
+        )
+
+    def __repr__(self) -> str:
+        v, e = self.vertices.shape[0], self.edges.shape[0]
+        return f"PlanePartition({self.n_regions} regions, {v} vertices, {e} edges)"
+
+
+_ARRAYS = (
+    "vertices",
+    "edges",
+    "edge_neuron",
+    "edge_breakpoint",
+    "edge_faces",
+    "face_offsets",
+    "face_vertices",
+    "face_edges",
+    "pattern_words",
+)
+
+
+def unpack_patterns(network: Network, words: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint8]:
+    """Return the piece of every neuron, shape (F, n_neurons), from words with one bit for each switch."""
+    little = np.ascontiguousarray(words).astype("<u8", copy=False).view(np.uint8)
+    bits = np.unpackbits(little, axis=1, bitorder="little") if words.size else np.zeros((words.shape[0], 0), np.uint8)
+    pieces = []
+    first = 0
+    for layer, activation in zip(network.layers[:-1], network.activations, strict=True):
+        n, t = layer.weight.shape[0], activation.n_breakpoints
+        if t:
+            block = bits[:, first : first + n * t]
+            pieces.append(block if t == 1 else block.reshape(-1, n, t).sum(axis=2, dtype=np.uint8))
+        first += n * t
+    if not pieces:
+        return np.zeros((words.shape[0], 0), dtype=np.uint8)
+    return np.ascontiguousarray(np.concatenate(pieces, axis=1))
+
+
+def partition_plane(
+    network: Network,
+    window: PlaneWindow,
+    *,
+    tolerances: Tolerances = DEFAULT_TOLERANCES,
+    threads: int = 1,
+    progress: bool = False,
+    _cell_switches: int | None = None,
+) -> PlanePartition:
+    """Partition one window; arguments are checked by `linregions.partition`."""
+    from linregions._plane_engine import run_plane
+
+    _, made = run_plane(
+        network, window, tolerances, threads=threads, progress=progress, cell_switches=_cell_switches, keep=True
+    )
+    assert made is not None
+    neuron_of, breakpoint_of = _switch_tables(network)
+    return PlanePartition(
+        network=network,
+        window=window,
+        vertices=made.vertices,
+        edges=made.edges,
+        edge_neuron=neuron_of[made.edge_switch],
+        edge_breakpoint=breakpoint_of[made.edge_switch],
+        edge_faces=made.edge_faces,
+        face_offsets=made.face_offsets,
+        face_vertices=made.face_vertices,
+        face_edges=made.face_edges,
+        pattern_words=made.words,
+        diagnostics=made.diagnostics,
+    )
+
+
+def count_plane(
+    network: Network,
+    window: PlaneWindow,
+    kind: str = "activation",
+    *,
+    tolerances: Tolerances = DEFAULT_TOLERANCES,
+    threads: int = 1,
+    progress: bool = False,
+    _cell_switches: int | None = None,
+) -> int:
+    """Count the regions of one window; activation regions are counted without keeping geometry."""
+    from linregions._plane_engine import run_plane
+
+    if kind == "linear":
+        return partition_plane(
+            network, window, tolerances=tolerances, threads=threads, progress=progress, _cell_switches=_cell_switches
+        ).n_linear_regions
+    count, _ = run_plane(
+        network, window, tolerances, threads=threads, progress=progress, cell_switches=_cell_switches, keep=False
+    )
+    return count
+
+
+def _switch_tables(network: Network) -> tuple[IntArray, IntArray]:
+    """Neuron and breakpoint of every switch; the last entry, which index -1 finds, is that of the border."""
+    neurons, breakpoints = [], []
+    for k, activation in enumerate(network.activations):
+        low, high = network.neuron_offsets[k : k + 2]
+        t = activation.n_breakpoints
+        neurons.append(np.repeat(np.arange(low, high), t))
+        breakpoints.append(np.tile(np.arange(t), high - low))
+    border = [np.array([-1])]
+    return (
+        np.concatenate([*neurons, *border]).astype(np.int32),
+        np.concatenate([*breakpoints, *border]).astype(np.int32),
+    )
