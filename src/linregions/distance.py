@@ -11,6 +11,7 @@ from typing import Any, Literal, overload
 import numpy as np
 import numpy.typing as npt
 
+from linregions._threads import one_blas_thread
 from linregions._validation import FloatArray, as_float_array, as_integer
 from linregions.activations import PiecewiseLinear
 from linregions.errors import InvalidTypeError, InvalidValueError, NumericalError
@@ -122,7 +123,7 @@ def boundary_distance(
     shape, flat = inputs.shape[:-1], inputs.reshape(-1, net.n_in)
     distances, neurons = np.full(flat.shape[0], np.inf), np.full(flat.shape[0], -1, dtype=np.int32)
     if net.n_neurons:
-        with _blas().limit(limits=1, user_api="blas"):  # each worker calls it; its own threads would only collide
+        with one_blas_thread():
             _measure(_Plan.of(net), flat, workers, progress, distances, neurons)
     if return_neurons:
         return distances.reshape(shape), neurons.reshape(shape)
@@ -166,12 +167,13 @@ class _Plan:
             exponent = np.clip(np.where(largest == -10_000, 0, -largest), -1000, 1000)
             scaled.append(np.ldexp(mantissas, powers + exponent[:, None]))
             exponents.append(exponent)
-        factor = np.ascontiguousarray(np.linalg.qr(scaled[0].T, mode="r").T)
-        spectral = np.array([np.linalg.norm(w, 2) for w in [factor, *scaled[1:]]])
-        frobenius = np.array([np.linalg.norm(w) for w in scaled])
+        factor = np.ascontiguousarray(np.asarray(np.linalg.qr(scaled[0].T, mode="r")).T)
         steepest = np.array([max(abs(slope) for slope in activation.slopes) for activation in net.activations])
         with np.errstate(over="ignore"):  # an infinite bound rules nothing out
+            spectral = np.array([np.linalg.norm(matrix, 2) for matrix in [factor, *scaled[1:]]])
+            frobenius = np.array([np.linalg.norm(matrix) for matrix in scaled])
             tail = np.cumprod(spectral * np.concatenate([[1.0], steepest[:-1]]))
+            squared = tuple(np.ascontiguousarray((matrix * matrix).T) for matrix in scaled[1:])
         weights, starts = as_one_buffer(scaled)
         return cls(
             net=net,
@@ -179,7 +181,7 @@ class _Plan:
             units=units,
             switching=switching,
             scales=np.ldexp(1.0, np.concatenate(exponents[1:])),
-            squared=tuple(np.ascontiguousarray((w * w).T) for w in scaled[1:]),
+            squared=squared,
             arrays=(
                 widths,
                 units,
@@ -199,13 +201,6 @@ class _Plan:
     def chunk(self) -> int:
         """Points worked at a time: about 4 MB, and the same for any number of threads."""
         return int(np.clip(2**22 // (32 * self.units[-1]), 32, 1024))
-
-
-@cache
-def _blas() -> Any:
-    from threadpoolctl import ThreadpoolController  # looking for libraries takes milliseconds: once is enough
-
-    return ThreadpoolController()
 
 
 @cache
@@ -264,7 +259,8 @@ def _work(
                     )
             if k:
                 below = slopes[:m, units[k - 1] : units[k]]
-                np.matmul(below * below, plan.squared[k - 1], out=squares[:m, own])
+                with np.errstate(over="ignore", invalid="ignore"):
+                    np.matmul(below * below, plan.squared[k - 1], out=squares[:m, own])
             activate(z, *_pieces(activation), plan.scales[own], slopes[:m, own], gaps[:m, own])
             inputs = z
         out = slice(start, start + m)

@@ -252,7 +252,7 @@ def nearest_switches(
             reach *= reach
             for k in range(units[layer], units[layer + 1]):
                 # Without a first minimum, or where the bound overflows, nothing can be ruled out yet.
-                if square[k] > 0.0 and not gap[k] * gap[k] > reach * square[k]:
+                if square[k] != 0.0 and not gap[k] * gap[k] > reach * square[k]:
                     bound[n_candidates] = gap[k] / (_GUARD * tail[layer - 1] * np.sqrt(square[k]))
                     candidate[n_candidates] = k
                     n_candidates += 1
