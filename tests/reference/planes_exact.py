@@ -263,6 +263,24 @@ def good_neurons(net: Network, pattern: Sequence[int]) -> list[bool]:
     return good
 
 
+def evaluate_exactly(net: Network, window: PlaneWindow, u: Fraction, v: Fraction) -> tuple[list[int], list[Fraction]]:
+    """Return pattern and outputs at one point of the plane by a plain forward pass, independent of the partition."""
+    columns = zip(window.origin, window.basis[0], window.basis[1], strict=True)
+    values = [Fraction(o) + u * Fraction(a) + v * Fraction(b) for o, a, b in columns]
+    pattern: list[int] = []
+    for k, layer in enumerate(net.layers):
+        values = [
+            Fraction(bias) + sum((Fraction(w) * x for w, x in zip(row, values, strict=True)), Fraction(0))
+            for row, bias in zip(layer.weight, layer.bias, strict=True)
+        ]
+        if k < len(net.activations):
+            activation, intercepts = net.activations[k], exact_intercepts(net.activations[k])
+            pieces = [sum(z > Fraction(point) for point in activation.breakpoints) for z in values]
+            values = [Fraction(activation.slopes[j]) * z + intercepts[j] for j, z in zip(pieces, values, strict=True)]
+            pattern += pieces if activation.n_breakpoints else []
+    return pattern, values
+
+
 def homogeneous(u: Fraction, v: Fraction) -> Point:
     """Return the point in homogeneous whole numbers."""
     return _lowest(u.numerator * v.denominator, v.numerator * u.denominator, u.denominator * v.denominator)

@@ -1,0 +1,247 @@
+"""What must hold for every plane partition, and what must equal the exact twin."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from typing import Any
+
+import numpy as np
+
+from linregions import Network
+from linregions.planes import PlanePartition
+from reference.planes_exact import ExactPartition
+
+
+def faces(partition: PlanePartition) -> list[np.ndarray]:
+    """Return the vertex numbers of each face, counter-clockwise."""
+    offsets = partition.face_offsets
+    return [partition.face_vertices[a:b] for a, b in itertools.pairwise(offsets)]
+
+
+def face_means(partition: PlanePartition) -> np.ndarray:
+    """Return the mean of each face's vertices, shape (F, 2)."""
+    return np.array([partition.vertices[face].mean(axis=0) for face in faces(partition)])
+
+
+def edge_lengths(partition: PlanePartition) -> np.ndarray:
+    """Return the Euclidean length of each edge."""
+    ends = partition.vertices[partition.edges]
+    return np.linalg.norm((ends[:, 1] - ends[:, 0]) @ partition.window.basis, axis=1)
+
+
+def diameter(partition: PlanePartition) -> float:
+    """Return the size of the window in plane coordinates."""
+    return float(np.ptp(partition.window.polygon, axis=0).max())
+
+
+def check_invariants(partition: PlanePartition, close: float = 1e-9) -> None:
+    """Check all that a partition must satisfy whatever the network."""
+    check_shapes(partition)
+    check_incidence(partition)
+    check_geometry(partition, close)
+    check_patterns(partition)
+    check_affine_maps(partition, close)
+
+
+def check_shapes(partition: PlanePartition) -> None:
+    p, net = partition, partition.network
+    n_vertices, n_edges, n_faces = len(p.vertices), len(p.edges), p.n_regions
+    assert n_vertices - n_edges + n_faces == 1
+    assert p.vertices.shape == (n_vertices, 2)
+    assert p.edges.shape == p.edge_faces.shape == (n_edges, 2)
+    assert p.edge_neuron.shape == p.edge_breakpoint.shape == (n_edges,)
+    assert p.face_offsets.shape == (n_faces + 1,)
+    assert p.face_offsets[0] == 0
+    assert p.face_offsets[-1] == len(p.face_vertices)
+    assert p.patterns.shape == (n_faces, net.n_neurons)
+    assert p.patterns.dtype == np.uint8
+    assert p.areas.shape == p.perimeters.shape == p.linear_labels.shape == (n_faces,)
+    assert p.affine_maps.shape == (n_faces, net.n_out, 3)
+    assert isinstance(p.diagnostics, dict)
+    assert np.array_equal(np.unique(p.linear_labels), np.arange(p.n_linear_regions))
+
+
+def check_incidence(partition: PlanePartition) -> None:
+    """Check that the faces' cycles and the edges tell the same."""
+    p = partition
+    assert np.array_equal(np.unique(p.edges), np.arange(len(p.vertices)))
+    assert np.all(p.edges[:, 0] != p.edges[:, 1])
+    assert len({tuple(sorted(edge)) for edge in p.edges.tolist()}) == len(p.edges)
+    from_faces = Counter(
+        (face, *sorted((int(a), int(b))))
+        for face, cycle in enumerate(faces(p))
+        for a, b in zip(cycle, np.roll(cycle, -1), strict=True)
+    )
+    from_edges = Counter(
+        (face, *sorted(ends))
+        for ends, pair in zip(p.edges.tolist(), p.edge_faces.tolist(), strict=True)
+        for face in pair
+        if face >= 0
+    )
+    assert from_faces == from_edges
+    on_border = (p.edge_faces < 0).sum(axis=1)
+    assert on_border.max(initial=0) <= 1
+    assert np.array_equal(on_border == 1, p.edge_neuron < 0)
+    assert np.array_equal(p.edge_neuron < 0, p.edge_breakpoint < 0)
+    assert np.all(p.edge_neuron[on_border == 1] == -1)
+
+
+def check_geometry(partition: PlanePartition, close: float) -> None:
+    p, size = partition, diameter(partition)
+    lengths = edge_lengths(p)
+    assert np.all(lengths > 0)
+    for face, cycle in enumerate(faces(p)):
+        assert len(set(cycle.tolist())) == len(cycle) >= 3
+        points = p.vertices[cycle] - p.vertices[cycle[0]]
+        before, after = points - np.roll(points, 1, axis=0), np.roll(points, -1, axis=0) - points
+        turns = before[:, 0] * after[:, 1] - before[:, 1] * after[:, 0]
+        # A vertex that is off by `close` turns its two sides by no more than this.
+        slack = close * size * (np.abs(before).sum(axis=1) + np.abs(after).sum(axis=1))
+        assert np.all(turns >= -slack), f"face {face} is not convex and counter-clockwise"
+        u, v = points.T
+        area = 0.5 * float(np.sum(u * np.roll(v, -1) - np.roll(u, -1) * v)) * p.window.area_factor
+        assert abs(p.areas[face] - area) <= 1e-12 * p.window.area
+    assert np.all(p.areas > 0)
+    tight = 1e-12 if close <= 1e-9 else close
+    assert abs(p.areas.sum() - p.window.area) <= tight * p.window.area
+    perimeters = np.zeros(p.n_regions)
+    for side in p.edge_faces.T:
+        np.add.at(perimeters, side[side >= 0], lengths[side >= 0])
+    np.testing.assert_allclose(p.perimeters, perimeters, rtol=1e-9)
+    np.testing.assert_allclose(p.boundary_length, lengths[p.edge_neuron >= 0].sum(), rtol=1e-12, atol=0)
+    check_border(p, close)
+
+
+def check_border(partition: PlanePartition, close: float) -> None:
+    """Check that border edges run along the window's sides and cover them."""
+    p, size = partition, diameter(partition)
+    border = p.vertices[p.edges[p.edge_neuron < 0]]
+    corners = p.window.polygon
+    sides = np.roll(corners, -1, axis=0) - corners
+    normals = np.stack([-sides[:, 1], sides[:, 0]], axis=1) / np.linalg.norm(sides, axis=1)[:, None]
+    heights = np.einsum("ekc,sc->eks", border, normals) - np.sum(corners * normals, axis=1)
+    assert np.all(np.abs(heights).max(axis=1).min(axis=1) <= close * size)
+    inside = p.vertices @ normals.T - np.sum(corners * normals, axis=1)
+    assert np.all(inside >= -close * size)
+    length = np.linalg.norm(border[:, 1] - border[:, 0], axis=1).sum()
+    np.testing.assert_allclose(length, np.linalg.norm(sides, axis=1).sum(), rtol=max(close, 1e-12))
+
+
+def check_patterns(partition: PlanePartition) -> None:
+    p = partition
+    assert len(np.unique(p.patterns, axis=0)) == p.n_regions
+    limits = np.concatenate(
+        [np.zeros(0, dtype=int)]
+        + [
+            np.full(layer.bias.size, activation.n_breakpoints)
+            for layer, activation in zip(p.network.layers[:-1], p.network.activations, strict=True)
+            if activation.n_breakpoints
+        ]
+    )
+    assert np.all(p.patterns <= limits)
+    inner = np.flatnonzero(p.edge_neuron >= 0)
+    if not inner.size:
+        assert p.n_regions == 1
+        return
+    left, right = (p.patterns[p.edge_faces[inner, side]].astype(int) for side in (0, 1))
+    assert np.all(np.abs(left - right) <= 1), "a continuous neuron passes one breakpoint at a time"
+    differs = left != right
+    assert np.all(differs.any(axis=1))
+    assert np.array_equal(differs.argmax(axis=1), p.edge_neuron[inner]), "the first neuron that switches"
+    rows = np.arange(inner.size)
+    lower = np.minimum(left, right)[rows, p.edge_neuron[inner]]
+    assert np.array_equal(lower, p.edge_breakpoint[inner])
+
+
+def check_affine_maps(partition: PlanePartition, close: float) -> None:
+    p = partition
+    means = face_means(p)
+    homogeneous = np.concatenate([means, np.ones((len(means), 1))], axis=1)
+    expected = p.network(p.window.point(means))
+    got = np.einsum("foc,fc->fo", p.affine_maps, homogeneous)
+    terms = np.einsum("foc,fc->fo", np.abs(p.affine_maps), np.abs(homogeneous)).max(axis=1, keepdims=True)
+    noise = 1e-14 * rounding_scale(p.network, p.window.point(means))  # of the forward pass itself
+    assert np.all(np.abs(got - expected) <= 1e-9 * terms + noise)
+    inner = np.flatnonzero(p.edge_neuron >= 0)
+    ends = p.vertices[p.edges[inner]]
+    rows = np.concatenate([ends, np.ones((*ends.shape[:2], 1))], axis=2)
+    left, right = (np.einsum("eoc,ekc->eko", p.affine_maps[p.edge_faces[inner, side]], rows) for side in (0, 1))
+    jump = np.abs(left - right)
+    size = np.abs(p.affine_maps[p.edge_faces[inner]]).max(axis=(1, 2))[:, None, :] * np.abs(rows).max(axis=2)[..., None]
+    assert np.all(jump <= 10 * close * size.max(initial=1e-300)), "the network is continuous across edges"
+
+
+def rounding_scale(net: Network, x: np.ndarray) -> np.ndarray:
+    """Return the size of the terms that a forward pass sums, shape (..., n_out)."""
+    size = np.abs(x)
+    for layer, activation in zip(net.layers, [*net.activations, None], strict=True):
+        size = size @ np.abs(layer.weight).T + np.abs(layer.bias)
+        if activation is not None:
+            size = np.max(np.abs(activation.slopes)) * size + np.abs(activation.intercepts).max()
+    return size
+
+
+def check_against(partition: PlanePartition, exact: ExactPartition, close: float = 1e-9) -> None:
+    """Check that a partition equals the exact one in everything but rounding."""
+    p, size = partition, diameter(partition)
+    got = (p.n_regions, p.n_linear_regions, len(p.vertices), len(p.edges))
+    assert got == (exact.n_regions, exact.n_linear_regions, len(exact.vertices), len(exact.edges))
+    number = {pattern: face for face, pattern in enumerate(exact.patterns)}
+    match = [number[tuple(pattern)] for pattern in p.patterns.tolist()]  # a KeyError: a pattern that does not exist
+    assert sorted(match) == list(range(exact.n_regions))
+
+    distances = np.abs(p.vertices[:, None, :] - exact.vertex_positions[None, :, :]).max(axis=2)
+    assert max(distances.min(axis=0).max(), distances.min(axis=1).max()) <= close * size
+
+    areas = np.array([float(exact.regions[k].area) for k in match]) * p.window.area_factor
+    assert np.all(np.abs(p.areas - areas) <= close * p.perimeters * size * np.linalg.norm(p.window.basis, axis=1).max())
+    maps = np.array([exact.regions[k].affine_map for k in match])
+    scale = np.abs(maps).max(axis=(1, 2), keepdims=True)
+    assert np.all(np.abs(p.affine_maps - maps) <= 1e-9 * scale + 1e-12 * scale.max())
+
+    assert edge_table(p, match) == exact_edge_table(exact)
+    labels = np.array([exact.linear_labels[k] for k in match])
+    assert len(set(zip(labels.tolist(), p.linear_labels.tolist(), strict=True))) == exact.n_linear_regions
+    np.testing.assert_allclose(p.boundary_length, exact.boundary_length, rtol=close, atol=close * size)
+
+
+def edge_table(partition: PlanePartition, face_names: Any) -> Counter[tuple[Any, ...]]:
+    """Return (faces, neuron, breakpoint) of all edges; -1 is the outside."""
+    names = [*(int(name) for name in face_names), -1]  # so that -1 stays -1
+    return Counter(
+        (*sorted((names[a], names[b])), neuron, level)
+        for (a, b), neuron, level in zip(
+            partition.edge_faces.tolist(),
+            partition.edge_neuron.tolist(),
+            partition.edge_breakpoint.tolist(),
+            strict=True,
+        )
+    )
+
+
+def exact_edge_table(exact: ExactPartition) -> Counter[tuple[Any, ...]]:
+    """Return the same of the exact partition."""
+    return Counter(
+        (*sorted((edge.left, edge.right)), edge.neurons[0] if edge.neurons else -1, edge.breakpoint)
+        for edge in exact.edges
+    )
+
+
+def check_same(first: PlanePartition, second: PlanePartition, close: float = 1e-9) -> None:
+    """Check that two partitions of the same window agree but for order and rounding."""
+    assert first.n_regions == second.n_regions
+    assert first.n_linear_regions == second.n_linear_regions
+    assert first.vertices.shape == second.vertices.shape
+    assert first.edges.shape == second.edges.shape
+    number = {pattern.tobytes(): face for face, pattern in enumerate(second.patterns)}
+    match = [number[pattern.tobytes()] for pattern in first.patterns]
+    assert edge_table(first, match) == edge_table(second, range(second.n_regions))
+    pairs = set(zip(first.linear_labels.tolist(), second.linear_labels[match].tolist(), strict=True))
+    assert len(pairs) == first.n_linear_regions
+    size = diameter(first)
+    for face, other in zip(faces(first), (faces(second)[k] for k in match), strict=True):
+        assert len(face) == len(other)
+        gaps = np.abs(first.vertices[face][:, None] - second.vertices[other][None]).max(axis=2)
+        assert max(gaps.min(axis=0).max(), gaps.min(axis=1).max()) <= close * size
+    np.testing.assert_allclose(first.areas.sum(), second.areas[match].sum(), rtol=max(close, 1e-12))
