@@ -1,0 +1,388 @@
+"""Partitions of lines, rays, segments and polygonal paths."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from linregions._files import read_npz, write_npz
+from linregions._validation import FloatArray
+from linregions.domains import Line, LineDomain, Path, Ray, Segment
+from linregions.errors import FileFormatError, InvalidValueError
+from linregions.network import Network, network_from_arrays, network_to_arrays
+from linregions.tolerances import DEFAULT_TOLERANCES, Tolerances
+
+if TYPE_CHECKING:
+    from linregions._line_engine import Chunk, Plan
+
+_FORMAT = "linregions-line-1"
+_PARAMETERS: dict[str, tuple[type[Segment] | type[Ray] | type[Path], tuple[str, ...]]] = {
+    "Segment": (Segment, ("a", "b")),
+    "Ray": (Ray, ("origin", "direction")),
+    "Line": (Line, ("origin", "direction")),
+    "Path": (Path, ("points",)),
+}
+_ARRAYS = (
+    "breakpoints",
+    "is_linear_boundary",
+    "first_pattern",
+    "switch_offsets",
+    "switch_neurons",
+    "switch_breakpoints",
+    "switch_directions",
+)
+# How many numbers a temporary array may hold when slopes are propagated.
+_BLOCK_NUMBERS = 1 << 20
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class LinePartition:
+    """The linear regions of a network along a line, ray, segment or path, in order of the parameter t.
+
+    Made by `partition`. Region k lies between breakpoints k - 1 and k.
+
+    Parameters
+    ----------
+    domain : Segment, Ray, Line or Path
+    network : Network
+    breakpoints : ndarray of float64, shape (K,)
+        Parameters t where the activation pattern changes, strictly increasing.
+    is_linear_boundary : ndarray of bool, shape (K,)
+        Whether a *good* neuron switches there, so that linear regions meet.
+    first_pattern : ndarray of uint8, shape (n_neurons,)
+        Activation pattern of the first region.
+    switch_offsets : ndarray of int64, shape (K + 1,)
+        At breakpoint k happen the switches ``switch_offsets[k]`` to ``switch_offsets[k + 1] - 1``.
+    switch_neurons, switch_breakpoints : ndarray of int32, shape (S,)
+        Which neuron switches (flat number, see `Network.locate_neuron`) and at which breakpoint of its activation.
+    switch_directions : ndarray of int8, shape (S,)
+        1 where its pre-activation rises above the breakpoint as t grows, -1 where it ceases to be above.
+    diagnostics : dict
+        ``snapped_signs``: pre-activations within the band of a breakpoint that were taken as on it;
+        ``merged_ties``: cuts that could not be told from their neighbour and were made one point with it;
+        ``smallest_margin``: the closest decision that was not taken as zero or equal, in multiples of its band.
+
+    Notes
+    -----
+    A neuron that is on a breakpoint throughout an interval counts as not above it there. The two ends of a closed
+    path are not joined: its first and last region count as two, even where they are pieces of one.
+
+    At most points one neuron switches. Where several do (`switch_offsets` lists all), `neurons` and
+    `breakpoint_indices` name the first of them: lowest layer, then lowest number.
+    """
+
+    domain: LineDomain
+    network: Network
+    breakpoints: FloatArray
+    is_linear_boundary: npt.NDArray[np.bool_]
+    first_pattern: npt.NDArray[np.uint8]
+    switch_offsets: npt.NDArray[np.int64]
+    switch_neurons: npt.NDArray[np.int32]
+    switch_breakpoints: npt.NDArray[np.int32]
+    switch_directions: npt.NDArray[np.int8]
+    diagnostics: dict[str, Any]
+
+    @property
+    def n_regions(self) -> int:
+        """Number of activation regions: maximal open intervals of constant pattern."""
+        return self.breakpoints.size + 1
+
+    @cached_property
+    def n_linear_regions(self) -> int:
+        """Number of linear regions: pieces of the complement of B_N (eq. 4), by the paper's good neurons."""
+        return int(np.count_nonzero(self.is_linear_boundary)) + 1
+
+    @cached_property
+    def neurons(self) -> npt.NDArray[np.int32]:
+        """Flat number of the neuron that switches at each breakpoint, shape (K,)."""
+        return self.switch_neurons[self.switch_offsets[:-1]]
+
+    @cached_property
+    def breakpoint_indices(self) -> npt.NDArray[np.int32]:
+        """Which breakpoint of its activation that neuron is on, from 0, shape (K,)."""
+        return self.switch_breakpoints[self.switch_offsets[:-1]]
+
+    @cached_property
+    def patterns(self) -> npt.NDArray[np.uint8]:
+        """Activation pattern of each region, shape (n_regions, n_neurons); see `Network.patterns`."""
+        return np.concatenate([block for _, block in self._pattern_blocks(self.n_regions)])
+
+    def _pattern_blocks(self, size: int) -> Iterator[tuple[int, npt.NDArray[np.uint8]]]:
+        """Yield (first region, patterns of at most `size` regions) from the first to the last."""
+        current = self.first_pattern
+        for start in range(0, self.n_regions, size):
+            stop = min(start + size, self.n_regions)
+            # Breakpoint k leads into region k + 1. Sums modulo 256 are right, since every pattern is in 0..255.
+            block = np.zeros((stop - start, current.size), dtype=np.uint8)
+            block[0] = current
+            first, last = self.switch_offsets[max(start - 1, 0)], self.switch_offsets[stop - 1]
+            region = np.repeat(np.arange(max(start, 1), stop), np.diff(self.switch_offsets[max(start - 1, 0) : stop]))
+            steps = self.switch_directions[first:last].astype(np.uint8)
+            np.add.at(block, (region - start, self.switch_neurons[first:last]), steps)
+            np.cumsum(block, axis=0, dtype=np.uint8, out=block)
+            current = block[-1]
+            yield start, block
+
+    @cached_property
+    def intervals(self) -> FloatArray:
+        """Parameters t where each region begins and ends, infinite where it does not; shape (n_regions, 2)."""
+        low, high = _ends(self.domain)
+        return np.stack([np.append(low, self.breakpoints), np.append(self.breakpoints, high)], axis=1)
+
+    @cached_property
+    def lengths(self) -> FloatArray:
+        """Euclidean length of each region, in units of the input space, inf where unbounded; shape (n_regions,)."""
+        intervals = self.intervals
+        if not isinstance(self.domain, Path):
+            direction = self.domain.b - self.domain.a if isinstance(self.domain, Segment) else self.domain.direction
+            return np.asarray((intervals[:, 1] - intervals[:, 0]) * np.linalg.norm(direction))
+        legs = np.linalg.norm(np.diff(self.domain.points, axis=0), axis=1)
+        before = np.concatenate([[0.0], np.cumsum(legs)])
+        low = np.minimum(np.floor(intervals[:, 0]).astype(np.intp), legs.size - 1)
+        high = np.clip(np.ceil(intervals[:, 1]).astype(np.intp) - 1, low, None)
+        whole = before[high] - before[np.minimum(low + 1, high)]
+        parts = (low + 1 - intervals[:, 0]) * legs[low] + whole + (intervals[:, 1] - high) * legs[high]
+        return np.where(low == high, (intervals[:, 1] - intervals[:, 0]) * legs[low], parts)
+
+    @cached_property
+    def slopes(self) -> FloatArray:
+        """Change of every output per unit of t in each region, shape (n_regions, n_out).
+
+        Propagated through the open neurons, not taken from differences. NaN where a region of a path goes round a
+        corner, since there it has no single slope.
+        """
+        out = np.empty((self.n_regions, self.network.n_out))
+        intervals = self.intervals
+        if isinstance(self.domain, Path):
+            directions = self.network.layers[0].linear(np.diff(self.domain.points, axis=0))
+            leg = np.minimum(np.floor(intervals[:, 0]).astype(np.intp), directions.shape[0] - 1)
+        else:
+            direction = self.domain.b - self.domain.a if isinstance(self.domain, Segment) else self.domain.direction
+            directions = self.network.layers[0].linear(direction[None, :])
+            leg = np.zeros(self.n_regions, dtype=np.intp)
+        for start, patterns in self._pattern_blocks(max(1, _BLOCK_NUMBERS // max(self.network.widths[1:]))):
+            change = directions[leg[start : start + patterns.shape[0]]]
+            for k, activation in enumerate(self.network.activations):
+                slopes = np.array(activation.slopes)
+                if activation.n_breakpoints:
+                    change = change * slopes[patterns[:, slice(*self.network.neuron_offsets[k : k + 2])]]
+                else:
+                    change = change * slopes[0]
+                change = self.network.layers[k + 1].linear(change)
+            out[start : start + patterns.shape[0]] = change
+        if isinstance(self.domain, Path):
+            out[intervals[:, 1] > leg + 1] = np.nan
+        return out
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the partition with its domain and network as an NPZ file (no pickle), whole or not at all.
+
+        Parameters
+        ----------
+        path : str or path-like
+            Usually ending in ``.npz``; missing folders are made.
+
+        Raises
+        ------
+        InvalidValueError
+            If the place cannot be written.
+        """
+        arrays: dict[str, npt.NDArray[Any]] = {
+            "format": np.array(_FORMAT),
+            "domain": np.array(type(self.domain).__name__),
+            "diagnostics": np.array(json.dumps(self.diagnostics)),
+            **{name: getattr(self, name) for name in _ARRAYS},
+            **{f"domain_{name}": getattr(self.domain, name) for name in _PARAMETERS[type(self.domain).__name__][1]},
+            **{f"network_{key}": array for key, array in network_to_arrays(self.network).items()},
+        }
+        write_npz(path, arrays, "LinePartition.save")
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> LinePartition:
+        """Read a partition written by `save`.
+
+        Raises
+        ------
+        InvalidValueError
+            If there is no such file.
+        FileFormatError
+            If the file is truncated, pickled or holds no partition of a line.
+        """
+        who = "LinePartition.load"
+        arrays = read_npz(path, who)
+        if "format" not in arrays or str(arrays["format"]) != _FORMAT:
+            raise FileFormatError(
+                f"`path` is {os.fspath(path)!r}, which is no saved partition of a line, but {who} needs one. "
+                "Write it with `LinePartition.save`."
+            )
+        try:
+            kind, names = _PARAMETERS[str(arrays["domain"])]
+            domain: Any = kind(*(arrays[f"domain_{name}"] for name in names))
+            network = {key[8:]: array for key, array in arrays.items() if key.startswith("network_")}
+            return cls(
+                domain=domain,
+                network=network_from_arrays(network, path, who),
+                diagnostics=json.loads(str(arrays["diagnostics"])),
+                **{name: _read_only(arrays[name]) for name in _ARRAYS},
+            )
+        except (KeyError, InvalidValueError) as error:
+            raise FileFormatError(
+                f"`path` is {os.fspath(path)!r}, which lacks or garbles an entry ({error}), but {who} needs all of "
+                "them. Write it again with `LinePartition.save`."
+            ) from None
+
+    def __repr__(self) -> str:
+        return (
+            f"LinePartition({type(self.domain).__name__}, {self.n_regions} activation regions, "
+            f"{self.n_linear_regions} linear regions)"
+        )
+
+
+def _ends(domain: LineDomain) -> tuple[float, float]:
+    if isinstance(domain, Ray):
+        return -np.inf if isinstance(domain, Line) else 0.0, np.inf
+    return 0.0, float(domain.points.shape[0] - 1) if isinstance(domain, Path) else 1.0
+
+
+def _read_only(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    array.flags.writeable = False
+    return array
+
+
+def partition_lines(
+    net: Network,
+    domains: Sequence[LineDomain],
+    *,
+    tolerances: Tolerances = DEFAULT_TOLERANCES,
+    threads: int = 1,
+    progress: bool = False,
+) -> list[LinePartition]:
+    """Partition many lines together; `partition` checks the arguments and describes them.
+
+    Parameters
+    ----------
+    net : Network
+    domains : sequence of Segment, Ray, Line or Path
+        At least one, each in the network's input space.
+    tolerances : Tolerances
+    threads : int
+        Number of threads; the result does not depend on it.
+    progress : bool
+        Whether to show a progress bar on stderr.
+
+    Returns
+    -------
+    list of LinePartition
+
+    Raises
+    ------
+    NumericalError
+        If values overflow.
+
+    Notes
+    -----
+    Points of all lines of a chunk lie stacked in one matrix, so that an affine step is one matrix product for all of
+    them; a compiled kernel finds where neurons change sign between neighbouring points, puts points there and goes
+    on to the next layer. Cost is that of a forward pass over the breakpoints that earlier layers made; the first
+    layer acts on two points for a line. Memory beyond the result follows the line with the most breakpoints.
+
+    An end without bound is a row of weight 0 that holds the slope outwards, so no constant stands for infinity.
+
+    References
+    ----------
+    Hanin & Rolnick (2019), sections 2.1, 3.1 and 5, eqs. (4), (11).
+
+    Examples
+    --------
+    >>> import linregions as lr
+    >>> from linregions.lines import partition_lines
+    >>> net = lr.Network.from_layers([([[1.0], [1.0]], [0.0, -1.0]), ([[1.0, 1.0]], [0.0])])
+    >>> (p,) = partition_lines(net, [lr.Line([0.0], [1.0])])
+    >>> p
+    LinePartition(Line, 3 activation regions, 3 linear regions)
+    >>> p.breakpoints.tolist(), p.slopes.ravel().tolist()
+    ([0.0, 1.0], [0.0, 1.0, 2.0])
+    """
+    from linregions._line_engine import work_lines
+
+    chunks = work_lines(net, domains, _partitions, tolerances, threads, progress)
+    return [part for chunk in chunks for part in chunk]
+
+
+def _partitions(plan: Plan, domains: Sequence[LineDomain], chunk: Chunk) -> list[LinePartition]:
+    linear = chunk.linear_boundaries(plan)
+    for array in (chunk.places, linear, chunk.base, chunk.neurons, chunk.breakpoints, chunk.directions):
+        array.flags.writeable = False
+    bounds = chunk.breakpoint_offsets.tolist()
+    result = []
+    for i, domain in enumerate(domains):
+        start, stop = bounds[i], bounds[i + 1]
+        offsets = chunk.event_offsets[start : stop + 1]
+        low, high = int(offsets[0]), int(offsets[-1])
+        result.append(
+            LinePartition(
+                domain=domain,
+                network=plan.net,
+                breakpoints=chunk.places[start:stop],
+                is_linear_boundary=linear[start:stop],
+                first_pattern=chunk.base[i],
+                switch_offsets=_read_only(offsets - low),
+                switch_neurons=chunk.neurons[low:high],
+                switch_breakpoints=chunk.breakpoints[low:high],
+                switch_directions=chunk.directions[low:high],
+                diagnostics={
+                    "snapped_signs": int(chunk.snapped[i]),
+                    "merged_ties": int(chunk.merged[i]),
+                    "smallest_margin": float(chunk.margin[i]),
+                },
+            )
+        )
+    return result
+
+
+def count_lines(
+    net: Network,
+    domains: Sequence[LineDomain],
+    kind: str = "activation",
+    *,
+    tolerances: Tolerances = DEFAULT_TOLERANCES,
+    threads: int = 1,
+    progress: bool = False,
+) -> npt.NDArray[np.int64]:
+    """Count the regions of many lines without keeping geometry; `count_regions` checks the arguments.
+
+    Parameters
+    ----------
+    net, domains, tolerances, threads, progress
+        As in `partition_lines`.
+    kind : {"activation", "linear"}
+
+    Returns
+    -------
+    ndarray of int64, shape (len(domains),)
+
+    Raises
+    ------
+    NumericalError
+        If values overflow.
+    """
+    from linregions._line_engine import work_lines
+
+    finish = _count_activation if kind == "activation" else _count_linear
+    return np.concatenate(work_lines(net, domains, finish, tolerances, threads, progress))
+
+
+def _count_activation(plan: Plan, domains: Sequence[LineDomain], chunk: Chunk) -> npt.NDArray[np.int64]:
+    return np.diff(chunk.breakpoint_offsets) + 1
+
+
+def _count_linear(plan: Plan, domains: Sequence[LineDomain], chunk: Chunk) -> npt.NDArray[np.int64]:
+    before = np.concatenate([[0], np.cumsum(chunk.linear_boundaries(plan))])
+    return np.diff(before[chunk.breakpoint_offsets]) + 1
