@@ -10,9 +10,14 @@ from linregions.activations import (
     PiecewiseLinear,
     leaky_relu,
 )
+from linregions.distance import boundary_distance
 from linregions.domains import Line, Path, PlaneWindow, Ray, Segment
 from linregions.errors import LinRegionsError
+from linregions.importers import from_torch
+from linregions.lines import LinePartition
 from linregions.network import AffineLayer, Network, random_network
+from linregions.partition import count_regions, partition
+from linregions.planes import PlanePartition
 from linregions.tolerances import Tolerances
 
 __version__ = "0.1.0.dev0"
@@ -27,13 +32,19 @@ __all__ = [
     "AffineLayer",
     "LinRegionsError",
     "Line",
+    "LinePartition",
     "Network",
     "Path",
     "PiecewiseLinear",
+    "PlanePartition",
     "PlaneWindow",
     "Ray",
     "Segment",
     "Tolerances",
+    "boundary_distance",
+    "count_regions",
+    "from_torch",
     "leaky_relu",
+    "partition",
     "random_network",
 ]

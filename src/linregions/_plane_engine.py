@@ -14,7 +14,7 @@ import numpy.typing as npt
 from linregions.domains import PlaneWindow
 from linregions.errors import NumericalError
 from linregions.kernels import assembly, cells
-from linregions.kernels.complex import GROW, INCONSISTENT, OK, Workspace, make_workspace
+from linregions.kernels.complex import GROW, INCONSISTENT, OK, RADIUS, SWITCH, E, Workspace, make_workspace
 from linregions.network import Network
 from linregions.tolerances import Tolerances
 
@@ -88,34 +88,23 @@ def make_plan(network: Network, window: PlaneWindow, relative: float) -> tuple[c
     weights = np.zeros((max(1, sum(n_in[1:])), widest))
     biases = np.zeros((n_layers, widest))
     most = max(network.activations[k].n_breakpoints for k in stages)
-    breakpoints = np.zeros((n_layers, most))
-    slopes = np.zeros((n_layers, most + 1))
-    knots = np.zeros((2, n_layers, most + 1))
+    pieces = np.zeros((4, n_layers, most + 1))
     for i, k in enumerate(stages):
         layer, activation = network.layers[k], network.activations[k]
         if i:
             weights[offsets[i] : offsets[i] + n_in[i], : widths[i]] = layer.weight.T
         biases[i, : widths[i]] = layer.bias
         t = activation.n_breakpoints
-        breakpoints[i, :t] = activation.breakpoints
-        slopes[i, : t + 1] = activation.slopes
-        knots[0, i, : t + 1], knots[1, i, : t + 1] = activation.knots
-    plan = cells.Plan(
-        rows=np.ascontiguousarray(rows),
-        magnitude=magnitude,
-        lipschitz=np.hypot(rows[1], rows[2]),
-        widths=widths,
-        weights=weights,
-        squares=weights * weights,
-        weight_offsets=offsets,
-        biases=biases,
-        breakpoints=breakpoints,
-        slopes=slopes,
-        knots=knots,
-        n_breakpoints=np.array([layout[k][2] for k in stages], dtype=np.int64),
-        switch_offsets=np.array([layout[k][0] for k in stages], dtype=np.int64),
-        relative=relative,
-    )
+        pieces[cells.BREAKPOINT, i, :t] = activation.breakpoints
+        pieces[cells.SLOPE, i, : t + 1] = activation.slopes
+        pieces[cells.KNOT, i, : t + 1], pieces[cells.HEIGHT, i, : t + 1] = activation.knots
+    shape = np.zeros((4, n_layers), dtype=np.int64)
+    shape[cells.WIDTH] = widths
+    shape[cells.FIRST_WEIGHT] = offsets
+    shape[cells.N_BREAKPOINTS] = [layout[k][2] for k in stages]
+    shape[cells.FIRST_SWITCH] = [layout[k][0] for k in stages]
+    first_layer = np.vstack([rows, magnitude, np.hypot(rows[1], rows[2])])
+    plan = cells.Plan(first_layer, shape, weights, weights * weights, biases, pieces, relative)
     return plan, layout[-1][0] + layout[-1][1] * layout[-1][2]
 
 
@@ -123,10 +112,10 @@ def _grown(ws: Workspace) -> Workspace:
     """Return a workspace that holds what `ws.need` asks for."""
     capacity = [
         ws.phi.shape[0],
-        ws.e_a.shape[0],
+        ws.edge.shape[1],
         ws.f_word.shape[1],
         ws.phi.shape[1],
-        ws.pool_v.shape[0],
+        ws.pool.shape[1],
     ]
     wanted = [
         old if need <= old else max(int(1.5 * need), 2 * old) if k != 3 else int(need)
@@ -134,7 +123,8 @@ def _grown(ws: Workspace) -> Workspace:
     ]
     if wanted == capacity:  # the loops of single faces ask through the edges
         wanted[1] *= 2
-    larger = make_workspace(*wanted, words=ws.f_word.shape[2])
+    vertices, edges, faces, columns, pool = wanted
+    larger = make_workspace(vertices, edges, faces, columns, pool, ws.f_word.shape[2])
     larger.counts[:] = ws.counts
     larger.margin[:] = ws.margin
     return larger
@@ -154,7 +144,7 @@ class _Contradiction(Exception):
 
 def _cut_root(plan: cells.Plan, polygon: FloatArray, n_words: int) -> tuple[Workspace, npt.NDArray[np.uint64]]:
     base = np.zeros(n_words, dtype=np.uint64)
-    n = int(plan.widths[0] * plan.n_breakpoints[0])
+    n = int(plan.shape[cells.WIDTH, 0] * plan.shape[cells.N_BREAKPOINTS, 0])
     guess = min(n * n // 2 + 4 * n, 1 << 16) + polygon.shape[0] + 64
     ws = make_workspace(guess, 3 * guess, 2 * guess, 3 + 64 + 1, 4096, n_words)
     while True:
@@ -173,29 +163,23 @@ def _make_root(
 ) -> tuple[cells.Root, npt.NDArray[np.int64]]:
     """Take the cut window out of its workspace and group its faces to cells; also return each face's cell."""
     n_v, n_e, n_f, now = (int(k) for k in ws.size)
-    n_switches = int(plan.widths[0] * plan.n_breakpoints[0])
+    n_switches = int(plan.shape[cells.WIDTH, 0] * plan.shape[cells.N_BREAKPOINTS, 0])
     f_off = ws.f_off[now, : n_f + 1].copy()
-    f_e = ws.f_e[now, : f_off[-1]].copy()
     words = ws.f_word[now, :n_f] | base
     faces = np.arange(n_f)
     offsets = np.zeros(n_f + 1, dtype=np.int64)
     first_words = np.ascontiguousarray(words[:, : (n_switches + 63) // 64])
-    if plan.switch_offsets[0]:  # pragma: no cover - layer 0 of the plan is the first with switches
-        raise AssertionError
     n_cells = cells.group_faces(first_words, n_switches, target, faces, offsets)
     offsets = offsets[: n_cells + 1].copy()
     face_cell = np.empty(n_f, dtype=np.int64)
     face_cell[faces] = np.repeat(np.arange(n_cells), np.diff(offsets))
     root = cells.Root(
         xy=ws.phi[:n_v, 1:3].copy(),
-        radius=ws.radius[:n_v].copy(),
-        e_a=ws.e_a[:n_e].copy(),
-        e_b=ws.e_b[:n_e].copy(),
-        e_switch=ws.e_switch[:n_e].copy(),
+        radius=ws.place[RADIUS, :n_v].copy(),
+        edge=ws.edge[: SWITCH + 1, :n_e].copy(),
         e_shared=np.zeros(n_e, dtype=np.bool_),
         f_off=f_off,
-        f_v=ws.f_v[now, : f_off[-1]].copy(),
-        f_e=f_e,
+        side=ws.side[now, :, : f_off[-1]].copy(),
         f_word=words,
         cell_off=offsets,
         cell_faces=faces,
@@ -207,10 +191,10 @@ def _make_root(
 def _mark_shared(root: cells.Root, face_cell: npt.NDArray[np.int64]) -> None:
     """Mark the root edges that lie between two cells."""
     side_cell = np.repeat(face_cell, np.diff(root.f_off))
-    low = np.full(root.e_a.shape[0], np.iinfo(np.int64).max)
-    high = np.full(root.e_a.shape[0], -1)
-    np.minimum.at(low, root.f_e, side_cell)
-    np.maximum.at(high, root.f_e, side_cell)
+    low = np.full(root.edge.shape[1], np.iinfo(np.int64).max)
+    high = np.full(root.edge.shape[1], -1)
+    np.minimum.at(low, root.side[E], side_cell)
+    np.maximum.at(high, root.side[E], side_cell)
     root.e_shared[:] = low != high
 
 
@@ -234,20 +218,16 @@ def _make_scratch(plan: cells.Plan, root: cells.Root, ws: Workspace, n_switches:
     columns = ws.phi.shape[1] + 8
     counting = np.arange(columns, dtype=np.int64)
     return cells.Scratch(
-        local_v=np.empty(root.xy.shape[0], dtype=np.int32),
-        stamp_v=np.full(root.xy.shape[0], -1, dtype=np.int32),
-        local_e=np.empty(root.e_a.shape[0], dtype=np.int32),
-        stamp_e=np.full(root.e_a.shape[0], -1, dtype=np.int32),
+        vertex=np.full((2, root.xy.shape[0]), -1, dtype=np.int32),
+        edge=np.full((2, root.edge.shape[1]), -1, dtype=np.int32),
         rows=np.zeros((2, columns, widest)),
         left=np.zeros((columns, widest + 4)),
         gather=np.zeros(widest + 4, dtype=np.int64),
-        piece=np.zeros(widest, dtype=np.int64),
-        basis=np.zeros(widest, dtype=np.int64),
-        column=np.zeros(n_switches + 64, dtype=np.int64),
+        unit=np.zeros((2, widest), dtype=np.int64),
         scale=np.zeros((4, widest)),
         block=np.empty((ws.phi.shape[0] + 2, 64)),
         base=np.zeros(n_words, dtype=np.uint64),
-        pending=np.zeros(n_switches + 64, dtype=np.int64),
+        pending=np.zeros((2, n_switches + 64), dtype=np.int64),
         counting=counting,
     )
 
@@ -258,15 +238,11 @@ def _make_output(size: int, n_words: int, n_cells: int, keep: bool) -> cells.Out
         filled=np.zeros(5, dtype=np.int64),
         xy=np.empty((kept, 2)),
         root_v=np.empty(kept, dtype=np.int32),
-        e_a=np.empty(2 * kept, dtype=np.int32),
-        e_b=np.empty(2 * kept, dtype=np.int32),
-        e_switch=np.empty(2 * kept, dtype=np.int32),
+        edge=np.empty((3, 2 * kept), dtype=np.int32),
         f_len=np.empty(kept, dtype=np.int32),
-        f_v=np.empty(4 * kept, dtype=np.int32),
-        f_e=np.empty(4 * kept, dtype=np.int32),
+        side=np.empty((2, 4 * kept), dtype=np.int32),
         f_word=np.empty((kept, n_words), dtype=np.uint64),
-        chain_root=np.empty(2 * size, dtype=np.int32),
-        chain_edge=np.empty(2 * size, dtype=np.int32),
+        chain=np.empty((2, 2 * size), dtype=np.int32),
         cell_size=np.zeros((n_cells, 5), dtype=np.int64),
         keep=np.array([keep]),
     )
@@ -278,7 +254,7 @@ class _Worker:
     def __init__(self, plan: cells.Plan, root: cells.Root, n_switches: int, keep: bool) -> None:
         self.plan, self.root, self.n_switches = plan, root, n_switches
         self.n_words = root.f_word.shape[1]
-        columns = 3 + int(plan.widths[0]) + 2 * 64 + 8
+        columns = 3 + int(plan.shape[cells.WIDTH, 0]) + 2 * 64 + 8
         self.ws = make_workspace(2048, 4096, 2048, columns, 8192, self.n_words)
         self.scratch = _make_scratch(plan, root, self.ws, n_switches, self.n_words)
         self.out = _make_output(1 << 13, self.n_words, _CELLS_A_TASK, keep)
@@ -315,9 +291,8 @@ class _Worker:
             n_f = 0
         sizes = out.cell_size[begun:done].copy()
         arrays = (
-            out.xy[:n_v].copy(), out.root_v[:n_v].copy(), out.e_a[:n_e].copy(), out.e_b[:n_e].copy(),
-            out.e_switch[:n_e].copy(), out.f_len[:n_f].copy(), out.f_v[:n_s].copy(), out.f_e[:n_s].copy(),
-            out.f_word[:n_f].copy(), out.chain_root[:n_c].copy(), out.chain_edge[:n_c].copy(), sizes,
+            out.xy[:n_v].copy(), out.root_v[:n_v].copy(), *out.edge[:, :n_e].copy(), out.f_len[:n_f].copy(),
+            *out.side[:, :n_s].copy(), out.f_word[:n_f].copy(), *out.chain[:, :n_c].copy(), sizes,
         )  # fmt: skip
         out.filled[:] = 0
         return arrays
@@ -372,7 +347,7 @@ def _join(parts: list[tuple[npt.NDArray[Any], ...]]) -> list[npt.NDArray[Any]]:
 
 def default_target(plan: cells.Plan) -> int:
     """Lines of layer 0 that may cross a cell: more where rows are long, since setting up a cell costs them."""
-    widest = int(plan.widths.max())
+    widest = int(plan.shape[cells.WIDTH].max())
     return 16 if widest <= 128 else 24 if widest <= 512 else 32
 
 
@@ -418,7 +393,7 @@ def _run_plane(
         joined = _join(parts)
         sizes = joined[-1]
         chain_off = np.concatenate([[0], np.cumsum(sizes[:, 4])])
-        runs, agree = assembly.shared_runs(joined[9], chain_off, root.e_a.shape[0])
+        runs, agree = assembly.shared_runs(joined[9], chain_off, root.edge.shape[1])
         if agree:
             break
         # Two cells saw a border differently: a decision at the edge of the band. Work them as one.

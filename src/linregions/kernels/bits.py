@@ -9,9 +9,9 @@ from numba import types
 from numba.extending import intrinsic
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def count_bits(typing_context: Any, word: Any) -> Any:
-    """Number of set bits of a uint64, as int64."""
+    """Count the set bits of a uint64, as int64."""
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         return builder.ctpop(args[0])
@@ -19,9 +19,9 @@ def count_bits(typing_context: Any, word: Any) -> Any:
     return types.int64(types.uint64), codegen
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def lowest_bit(typing_context: Any, word: Any) -> Any:
-    """Position of the lowest set bit of a non-zero uint64, as int64."""
+    """Find the position of the lowest set bit of a non-zero uint64, as int64."""
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         return builder.cttz(args[0], ir.Constant(ir.IntType(1), 0))

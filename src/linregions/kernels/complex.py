@@ -23,6 +23,7 @@ from linregions.kernels.bits import count_bits, lowest_bit
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int32]
 WordArray = npt.NDArray[np.uint64]
+IndexArray = npt.NDArray[np.int64]
 
 ONE = np.uint64(1)
 ZERO = np.uint64(0)
@@ -31,39 +32,34 @@ OK, INCONSISTENT, GROW = 0, 1, 2
 UNCERTAINTY_CAP = 1e-3
 
 
-class Workspace(NamedTuple):
-    """Buffers of one thread. The size of a complex is ``size = [vertices, edges, faces, buffer in use]``."""
+# Rows of the arrays below.
+POS, NEG = 0, 1
+RADIUS, FRACTION = 0, 1
+A, B, SWITCH, NEXT, BIT, CUTS, CUT_V, CUT_E = range(8)
+V, E = 0, 1
 
-    size: npt.NDArray[np.int64]
-    need: npt.NDArray[np.int64]  # capacities asked for: vertices, edges, faces, columns, pool
-    counts: npt.NDArray[np.int64]  # snapped signs, merged ties, faces cut by several chords so far
+
+class Workspace(NamedTuple):
+    """Buffers of one thread, few and large, since every array that a compiled function takes costs compile time."""
+
+    size: IndexArray  # of the complex: vertices, edges, faces, and which of two buffers holds the faces
+    need: IndexArray  # capacities asked for: vertices, edges, faces, columns, pool
+    counts: IndexArray  # snapped signs, merged ties, faces cut by several chords so far
     margin: FloatArray  # [closest decision not taken as zero, in multiples of its band]
     phi: FloatArray  # (vertices, columns): basis functions, then pre-activations
-    radius: FloatArray  # uncertainty of a vertex's place, in plane units
-    pos: WordArray
-    neg: WordArray
-    parent_a: IntArray  # a new vertex lies between two others ...
-    parent_b: IntArray
-    parent_t: FloatArray  # ... at this fraction
-    e_a: IntArray
-    e_b: IntArray
-    e_switch: IntArray
-    e_next: IntArray  # next piece of the same original edge
-    e_bit: IntArray  # column that made an edge of the current batch, else -1
-    cut_n: IntArray  # cuts of an edge: their number, first vertex, first new edge
-    cut_v: IntArray
-    cut_e: IntArray
-    f_off: IntArray  # (2, faces + 1), double-buffered like the three below
-    f_v: IntArray
-    f_e: IntArray
+    place: FloatArray  # RADIUS: uncertainty of a vertex's place in plane units; FRACTION: where between its parents
+    word: WordArray  # POS, NEG: columns that are positive, negative at a vertex
+    parent: IntArray  # a new vertex lies between two others
+    edge: IntArray  # A, B: ends; SWITCH that made it; NEXT piece of the same original edge; BIT: column of the
+    # current batch that made it, else -1; CUTS on it: their number, first vertex CUT_V, first new edge CUT_E
+    f_off: IntArray  # (2, faces + 1), double-buffered like the two below
+    side: IntArray  # (2, 2, sides): V, E of all faces' loops
     f_word: WordArray  # (2, faces, words): which switches are passed
-    loop_v: IntArray  # (2, ...): a face's loop with the cuts on its border; a loop being split
-    loop_e: IntArray
-    pool_v: IntArray  # loops of the parts of a face
-    pool_e: IntArray
-    part: npt.NDArray[np.int64]  # (2, ...): start and length of each part in the pool
-    part_word: WordArray  # (2, ...): positive and negative words of each part
-    cross_key: npt.NDArray[np.int64]  # (3, 64 * 64): face stamp, vertex and second edge of a crossing
+    loop: IntArray  # (2, 2, ...): V, E of a face with the cuts on its border; of a part being split
+    pool: IntArray  # (2, ...): V, E of the loops of the parts of a face
+    part: IndexArray  # (2, ...): start and length of each part in the pool
+    part_word: WordArray  # (2, ...): POS, NEG of each part
+    cross_key: IndexArray  # (3, 64 * 64): face stamp, vertex and second edge of a crossing
     chord: IntArray  # (2, 64): ends of each chord on the border of the face
     column: IntArray  # (2, 64): where in phi a batch's columns are, and their switch
     level: FloatArray  # (3, 64): breakpoint, band and Lipschitz constant of each column
@@ -78,22 +74,21 @@ def make_workspace(vertices: int, edges: int, faces: int, columns: int, pool: in
     def ints(*shape: int) -> IntArray:
         return np.empty(shape, dtype=np.int32)
 
+    def longs(*shape: int) -> IndexArray:
+        return np.zeros(shape, dtype=np.int64)
+
     def floats(*shape: int) -> FloatArray:
         return np.empty(shape, dtype=np.float64)
 
     def bits(*shape: int) -> WordArray:
         return np.empty(shape, dtype=np.uint64)
 
-    loop = sides if sides < 1 << 16 else 1 << 16
     return Workspace(
-        np.zeros(4, dtype=np.int64), np.zeros(5, dtype=np.int64), np.zeros(3, dtype=np.int64), np.full(1, np.inf),
-        floats(vertices, columns), floats(vertices), bits(vertices), bits(vertices),
-        ints(vertices), ints(vertices), floats(vertices),
-        ints(edges), ints(edges), ints(edges), ints(edges), ints(edges), ints(edges), ints(edges), ints(edges),
-        ints(2, faces + 1), ints(2, sides), ints(2, sides), bits(2, faces, words),
-        ints(2, max(loop, 1024)), ints(2, max(loop, 1024)), ints(pool), ints(pool),
-        np.empty((2, 2200), dtype=np.int64), bits(2, 2200),
-        np.full((3, 64 * 64), -1, dtype=np.int64), ints(2, 64), ints(2, 64), floats(3, 64), floats(2, 64), ints(64),
+        longs(4), longs(5), longs(3), np.full(1, np.inf),
+        floats(vertices, columns), floats(2, vertices), bits(2, vertices), ints(2, vertices),
+        ints(8, edges), ints(2, faces + 1), ints(2, 2, sides), bits(2, faces, words),
+        ints(2, 2, max(min(sides, 1 << 16), 1024)), ints(2, pool), longs(2, 2200), bits(2, 2200),
+        longs(3, 64 * 64) - 1, ints(2, 64), ints(2, 64), floats(3, 64), floats(2, 64), ints(64),
     )  # fmt: skip
 
 
@@ -106,7 +101,7 @@ def sign_words(ws: Workspace, n_bits: int) -> None:
     for v in range(n_vertices):
         pos = ZERO
         neg = ZERO
-        r = ws.radius[v]
+        r = ws.place[RADIUS, v]
         for k in range(n_bits):
             d = ws.phi[v, ws.column[0, k]] - ws.level[0, k]
             band = ws.level[1, k] + ws.level[2, k] * r
@@ -120,8 +115,8 @@ def sign_words(ws: Workspace, n_bits: int) -> None:
                     margin = -d / band
             elif d != 0.0:
                 snapped += 1
-        ws.pos[v] = pos
-        ws.neg[v] = neg
+        ws.word[POS, v] = pos
+        ws.word[NEG, v] = neg
     ws.counts[0] += snapped
     ws.margin[0] = margin
 
@@ -130,18 +125,18 @@ def sign_words(ws: Workspace, n_bits: int) -> None:
 def _fits(ws: Workspace) -> bool:
     """Bound what the batch can create; False (and `need` set) if a buffer is too small."""
     n_vertices, n_edges, n_faces, now = ws.size
-    f_off, f_v = ws.f_off[now], ws.f_v[now]
+    f_off, f_v = ws.f_off[now], ws.side[now, V]
     cuts = 0
     for e in range(n_edges):
-        a, b = ws.e_a[e], ws.e_b[e]
-        cuts += count_bits((ws.pos[a] & ws.neg[b]) | (ws.neg[a] & ws.pos[b]))
+        a, b = ws.edge[A, e], ws.edge[B, e]
+        cuts += count_bits((ws.word[POS, a] & ws.word[NEG, b]) | (ws.word[NEG, a] & ws.word[POS, b]))
     new_v, new_e, new_f, pool, loop = cuts, cuts, 0, 0, 0
     for f in range(n_faces):
         pos = ZERO
         neg = ZERO
         for i in range(f_off[f], f_off[f + 1]):
-            pos |= ws.pos[f_v[i]]
-            neg |= ws.neg[f_v[i]]
+            pos |= ws.word[POS, f_v[i]]
+            neg |= ws.word[NEG, f_v[i]]
         crossing = pos & neg
         if crossing == ZERO:
             continue
@@ -160,10 +155,10 @@ def _fits(ws: Workspace) -> bool:
     ws.need[4] = pool
     return (
         ws.need[0] <= ws.phi.shape[0]
-        and ws.need[1] <= ws.e_a.shape[0]
+        and ws.need[1] <= ws.edge.shape[1]
         and ws.need[2] <= ws.f_word.shape[1]
-        and pool <= ws.pool_v.shape[0]
-        and loop <= ws.loop_v.shape[1]
+        and pool <= ws.pool.shape[1]
+        and loop <= ws.loop.shape[2]
     )
 
 
@@ -173,11 +168,11 @@ def _cut_edges(ws: Workspace) -> None:
     n_vertices, n_edges = ws.size[0], ws.size[1]
     place, spread, bits = ws.order[0], ws.order[1], ws.order_bit
     for e in range(ws.size[1]):
-        a, b = ws.e_a[e], ws.e_b[e]
-        ws.e_bit[e] = -1
-        cutting = (ws.pos[a] & ws.neg[b]) | (ws.neg[a] & ws.pos[b])
+        a, b = ws.edge[A, e], ws.edge[B, e]
+        ws.edge[BIT, e] = -1
+        cutting = (ws.word[POS, a] & ws.word[NEG, b]) | (ws.word[NEG, a] & ws.word[POS, b])
         if cutting == ZERO:
-            ws.cut_n[e] = 0
+            ws.edge[CUTS, e] = 0
             continue
         n = 0
         rest = cutting
@@ -187,7 +182,7 @@ def _cut_edges(ws: Workspace) -> None:
             d_a = ws.phi[a, ws.column[0, k]] - ws.level[0, k]
             d_b = ws.phi[b, ws.column[0, k]] - ws.level[0, k]
             t = d_a / (d_a - d_b)
-            band = ws.level[1, k] + ws.level[2, k] * ((1.0 - t) * ws.radius[a] + t * ws.radius[b])
+            band = ws.level[1, k] + ws.level[2, k] * ((1.0 - t) * ws.place[RADIUS, a] + t * ws.place[RADIUS, b])
             i = n
             while i > 0 and place[i - 1] > t:
                 place[i], spread[i], bits[i] = place[i - 1], spread[i - 1], bits[i - 1]
@@ -196,11 +191,11 @@ def _cut_edges(ws: Workspace) -> None:
             n += 1
         x_a, y_a = ws.phi[a, 1], ws.phi[a, 2]
         length = np.hypot(ws.phi[b, 1] - x_a, ws.phi[b, 2] - y_a)
-        ws.cut_v[e] = n_vertices
-        ws.cut_e[e] = n_edges
+        ws.edge[CUT_V, e] = n_vertices
+        ws.edge[CUT_E, e] = n_edges
         passed = ZERO
         first = 0
-        after = ws.e_next[e]
+        after = ws.edge[NEXT, e]
         previous = e
         while first < n:
             best = first
@@ -221,66 +216,73 @@ def _cut_edges(ws: Workspace) -> None:
             passed |= group
             ahead = cutting & ~passed
             behind = passed & ~group
-            ws.pos[n_vertices] = ((ws.pos[a] | ws.pos[b]) & ~cutting) | (ws.pos[b] & behind) | (ws.pos[a] & ahead)
-            ws.neg[n_vertices] = ((ws.neg[a] | ws.neg[b]) & ~cutting) | (ws.neg[b] & behind) | (ws.neg[a] & ahead)
-            ws.parent_a[n_vertices] = a
-            ws.parent_b[n_vertices] = b
-            ws.parent_t[n_vertices] = place[best]
-            ws.radius[n_vertices] = spread[best] * length
-            ws.e_a[n_edges] = n_vertices
-            ws.e_switch[n_edges] = ws.e_switch[e]
-            ws.e_bit[n_edges] = -1
-            ws.e_next[previous] = n_edges
-            ws.e_b[previous] = n_vertices
+            ws.word[POS, n_vertices] = (
+                ((ws.word[POS, a] | ws.word[POS, b]) & ~cutting)
+                | (ws.word[POS, b] & behind)
+                | (ws.word[POS, a] & ahead)
+            )
+            ws.word[NEG, n_vertices] = (
+                ((ws.word[NEG, a] | ws.word[NEG, b]) & ~cutting)
+                | (ws.word[NEG, b] & behind)
+                | (ws.word[NEG, a] & ahead)
+            )
+            ws.parent[0, n_vertices] = a
+            ws.parent[1, n_vertices] = b
+            ws.place[FRACTION, n_vertices] = place[best]
+            ws.place[RADIUS, n_vertices] = spread[best] * length
+            ws.edge[A, n_edges] = n_vertices
+            ws.edge[SWITCH, n_edges] = ws.edge[SWITCH, e]
+            ws.edge[BIT, n_edges] = -1
+            ws.edge[NEXT, previous] = n_edges
+            ws.edge[B, previous] = n_vertices
             previous = n_edges
             n_vertices += 1
             n_edges += 1
             first = last
-        ws.e_b[previous] = b
-        ws.e_next[previous] = after
-        ws.cut_n[e] = n_edges - ws.cut_e[e]
+        ws.edge[B, previous] = b
+        ws.edge[NEXT, previous] = after
+        ws.edge[CUTS, e] = n_edges - ws.edge[CUT_E, e]
     ws.size[0] = n_vertices
     ws.size[1] = n_edges
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _border(ws: Workspace, f: int, now: int) -> int:
-    """Write the loop of a face with the cuts on its edges to the first loop buffer; return its length."""
-    loop_v, loop_e = ws.loop_v[0], ws.loop_e[0]
+def _border(f_off: IntArray, side: IntArray, edge: IntArray, loop: IntArray, f: int) -> int:
+    """Write the loop of a face with the cuts on its edges to `loop`; return its length."""
     n = 0
-    for i in range(ws.f_off[now, f], ws.f_off[now, f + 1]):
-        v, e = ws.f_v[now, i], ws.f_e[now, i]
-        loop_v[n] = v
-        cuts = ws.cut_n[e]
+    for i in range(f_off[f], f_off[f + 1]):
+        v, e = side[V, i], side[E, i]
+        loop[V, n] = v
+        cuts = edge[CUTS, e]
         if cuts == 0:
-            loop_e[n] = e
+            loop[E, n] = e
             n += 1
             continue
-        first_v, first_e = ws.cut_v[e], ws.cut_e[e]
-        if ws.e_a[e] == v:
-            loop_e[n] = e
+        first_v, first_e = edge[CUT_V, e], edge[CUT_E, e]
+        if edge[A, e] == v:
+            loop[E, n] = e
             n += 1
             for j in range(cuts):
-                loop_v[n] = first_v + j
-                loop_e[n] = first_e + j
+                loop[V, n] = first_v + j
+                loop[E, n] = first_e + j
                 n += 1
         else:
-            loop_e[n] = first_e + cuts - 1
+            loop[E, n] = first_e + cuts - 1
             n += 1
             for j in range(cuts - 1, -1, -1):
-                loop_v[n] = first_v + j
-                loop_e[n] = first_e + j - 1 if j > 0 else e
+                loop[V, n] = first_v + j
+                loop[E, n] = first_e + j - 1 if j > 0 else e
                 n += 1
     return n
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _value(ws: Workspace, v: int, column: int, n_old: int) -> float:
+def _value(phi: FloatArray, parent: IntArray, place: FloatArray, v: int, column: int, n_old: int) -> float:
     """Value of a column of phi at a vertex on the border of a face, new ones interpolated."""
     if v < n_old:
-        return float(ws.phi[v, column])
-    a, b = ws.parent_a[v], ws.parent_b[v]
-    return float(ws.phi[a, column] + ws.parent_t[v] * (ws.phi[b, column] - ws.phi[a, column]))
+        return float(phi[v, column])
+    a, b = parent[0, v], parent[1, v]
+    return float(phi[a, column] + place[FRACTION, v] * (phi[b, column] - phi[a, column]))
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -290,28 +292,30 @@ def _crossing(ws: Workspace, edge: int, j: int, k: int, crossing: np.uint64, n_o
     Its place and values come from the ends of the whole chord on the border of the face, never from pieces.
     """
     p, q = ws.chord[0, j], ws.chord[1, j]
-    d_p = _value(ws, p, ws.column[0, k], n_old) - ws.level[0, k]
-    d_q = _value(ws, q, ws.column[0, k], n_old) - ws.level[0, k]
+    d_p = _value(ws.phi, ws.parent, ws.place, p, ws.column[0, k], n_old) - ws.level[0, k]
+    d_q = _value(ws.phi, ws.parent, ws.place, q, ws.column[0, k], n_old) - ws.level[0, k]
     s = d_p / (d_p - d_q)
     if not 0.0 < s < 1.0:
         return -1
-    x, y = _value(ws, p, 1, n_old), _value(ws, p, 2, n_old)
-    length = np.hypot(_value(ws, q, 1, n_old) - x, _value(ws, q, 2, n_old) - y)
-    radius = max(ws.radius[p], ws.radius[q])
+    x, y = _value(ws.phi, ws.parent, ws.place, p, 1, n_old), _value(ws.phi, ws.parent, ws.place, p, 2, n_old)
+    length = np.hypot(
+        _value(ws.phi, ws.parent, ws.place, q, 1, n_old) - x, _value(ws.phi, ws.parent, ws.place, q, 2, n_old) - y
+    )
+    radius = max(ws.place[RADIUS, p], ws.place[RADIUS, q])
     spread = min((ws.level[1, k] + ws.level[2, k] * radius) / abs(d_p - d_q), UNCERTAINTY_CAP)
     v = ws.size[0]
     # A third chord l that does not separate the ends of j, or those of k, has its side from them.
-    pos_j, neg_j = ws.pos[p] | ws.pos[q], ws.neg[p] | ws.neg[q]
-    pos_k = ws.pos[ws.chord[0, k]] | ws.pos[ws.chord[1, k]]
-    neg_k = ws.neg[ws.chord[0, k]] | ws.neg[ws.chord[1, k]]
+    pos_j, neg_j = ws.word[POS, p] | ws.word[POS, q], ws.word[NEG, p] | ws.word[NEG, q]
+    pos_k = ws.word[POS, ws.chord[0, k]] | ws.word[POS, ws.chord[1, k]]
+    neg_k = ws.word[NEG, ws.chord[0, k]] | ws.word[NEG, ws.chord[1, k]]
     split_j, split_k = pos_j & neg_j, pos_k & neg_k
     pos = (pos_j & ~neg_j) | (split_j & pos_k & ~neg_k)
     neg = (neg_j & ~pos_j) | (split_j & neg_k & ~pos_k)
     # Chords drawn before k pass at the ends of the piece at the most.
     drawn = (ONE << np.uint64(k)) - ONE
-    a, b = ws.e_a[edge], ws.e_b[edge]
-    pos = (pos & ~drawn) | ((ws.pos[a] | ws.pos[b]) & drawn)
-    neg = (neg & ~drawn) | ((ws.neg[a] | ws.neg[b]) & drawn)
+    a, b = ws.edge[A, edge], ws.edge[B, edge]
+    pos = (pos & ~drawn) | ((ws.word[POS, a] | ws.word[POS, b]) & drawn)
+    neg = (neg & ~drawn) | ((ws.word[NEG, a] | ws.word[NEG, b]) & drawn)
     own = (ONE << np.uint64(j)) | (ONE << np.uint64(k))
     pos &= ~own
     neg &= ~own
@@ -320,8 +324,8 @@ def _crossing(ws: Workspace, edge: int, j: int, k: int, crossing: np.uint64, n_o
         m = lowest_bit(open_bits)
         open_bits &= open_bits - ONE
         c = ws.column[0, m]
-        d_m = _value(ws, p, c, n_old)
-        d_m += s * (_value(ws, q, c, n_old) - d_m) - ws.level[0, m]
+        d_m = _value(ws.phi, ws.parent, ws.place, p, c, n_old)
+        d_m += s * (_value(ws.phi, ws.parent, ws.place, q, c, n_old) - d_m) - ws.level[0, m]
         band = ws.level[1, m] + ws.level[2, m] * spread * length
         if abs(d_m) <= band:
             ws.counts[0] += d_m != 0.0
@@ -334,12 +338,12 @@ def _crossing(ws: Workspace, edge: int, j: int, k: int, crossing: np.uint64, n_o
             neg |= ONE << np.uint64(m)
     if pos & neg != ZERO:
         return -1
-    ws.pos[v] = pos
-    ws.neg[v] = neg
-    ws.parent_a[v] = p
-    ws.parent_b[v] = q
-    ws.parent_t[v] = s
-    ws.radius[v] = spread * length
+    ws.word[POS, v] = pos
+    ws.word[NEG, v] = neg
+    ws.parent[0, v] = p
+    ws.parent[1, v] = q
+    ws.place[FRACTION, v] = s
+    ws.place[RADIUS, v] = spread * length
     ws.size[0] = v + 1
     return v
 
@@ -347,20 +351,20 @@ def _crossing(ws: Workspace, edge: int, j: int, k: int, crossing: np.uint64, n_o
 @njit(cache=True, nogil=True, error_model="numpy")
 def _split_part(ws: Workspace, part: int, k: int, crossing: np.uint64, stamp: int, n_old: int) -> int:
     """Write a part's loop, with the crossings of chord k made vertices, to the second loop buffer."""
-    loop_v, loop_e = ws.loop_v[1], ws.loop_e[1]
+    loop_v, loop_e = ws.loop[1, V], ws.loop[1, E]
     start, length = ws.part[0, part], ws.part[1, part]
     bit = ONE << np.uint64(k)
     n = 0
     for i in range(start, start + length):
-        a, e = ws.pool_v[i], ws.pool_e[i]
-        b = ws.pool_v[i + 1] if i + 1 < start + length else ws.pool_v[start]
+        a, e = ws.pool[V, i], ws.pool[E, i]
+        b = ws.pool[V, i + 1] if i + 1 < start + length else ws.pool[V, start]
         loop_v[n] = a
-        changes = ((ws.pos[a] & ws.neg[b]) | (ws.neg[a] & ws.pos[b])) & bit
+        changes = ((ws.word[POS, a] & ws.word[NEG, b]) | (ws.word[NEG, a] & ws.word[POS, b])) & bit
         if changes == ZERO:
             loop_e[n] = e
             n += 1
             continue
-        j = ws.e_bit[e]
+        j = ws.edge[BIT, e]
         if j < 0:
             return -1
         key = j * 64 + k
@@ -370,20 +374,20 @@ def _split_part(ws: Workspace, part: int, k: int, crossing: np.uint64, stamp: in
                 return -1
             second = ws.size[1]
             ws.size[1] = second + 1
-            ws.e_a[second] = x
-            ws.e_b[second] = ws.e_b[e]
-            ws.e_b[e] = x
-            ws.e_switch[second] = ws.e_switch[e]
-            ws.e_bit[second] = j
-            ws.e_next[second] = -1
+            ws.edge[A, second] = x
+            ws.edge[B, second] = ws.edge[B, e]
+            ws.edge[B, e] = x
+            ws.edge[SWITCH, second] = ws.edge[SWITCH, e]
+            ws.edge[BIT, second] = j
+            ws.edge[NEXT, second] = -1
             ws.cross_key[0, key] = stamp
             ws.cross_key[1, key] = x
             ws.cross_key[2, key] = second
         else:
             x, second = ws.cross_key[1, key], ws.cross_key[2, key]
-            if ws.e_b[e] != x:
+            if ws.edge[B, e] != x:
                 return -1
-        forward = ws.e_a[e] == a
+        forward = ws.edge[A, e] == a
         loop_e[n] = e if forward else second
         loop_v[n + 1] = x
         loop_e[n + 1] = second if forward else e
@@ -392,12 +396,12 @@ def _split_part(ws: Workspace, part: int, k: int, crossing: np.uint64, stamp: in
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _zeros(ws: Workspace, which: int, n: int, bit: np.uint64) -> tuple[int, int]:
+def _zeros(loop: IntArray, word: WordArray, n: int, bit: np.uint64) -> tuple[int, int]:
     """Positions of the two vertices of a loop where a column is zero; (-1, -1) unless the chord is proper."""
     first, second = -1, -1
     for i in range(n):
-        v = ws.loop_v[which, i]
-        if (ws.pos[v] | ws.neg[v]) & bit == ZERO:
+        v = loop[V, i]
+        if (word[POS, v] | word[NEG, v]) & bit == ZERO:
             if first < 0:
                 first = i
             elif second < 0:
@@ -410,47 +414,55 @@ def _zeros(ws: Workspace, which: int, n: int, bit: np.uint64) -> tuple[int, int]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _new_edge(ws: Workspace, a: int, b: int, k: int) -> int:
-    e = ws.size[1]
-    ws.size[1] = e + 1
-    ws.e_a[e] = a
-    ws.e_b[e] = b
-    ws.e_switch[e] = ws.column[1, k]
-    ws.e_next[e] = -1
-    ws.e_bit[e] = k
+def _new_edge(size: IndexArray, edge: IntArray, a: int, b: int, k: int, switch: int) -> int:
+    e = size[1]
+    size[1] = e + 1
+    edge[A, e] = a
+    edge[B, e] = b
+    edge[SWITCH, e] = switch
+    edge[NEXT, e] = -1
+    edge[BIT, e] = k
     return int(e)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _half(
-    ws: Workspace, which: int, n: int, first: int, last: int, edge: int, to_v: IntArray, to_e: IntArray, at: int
-) -> int:
+def _half(loop: IntArray, n: int, first: int, last: int, edge: int, to: IntArray, at: int) -> int:
     """Copy the part of a loop from position `first` on to `last` (cyclic), closed by `edge`; return its end."""
     i = first
     while i != last:
-        to_v[at] = ws.loop_v[which, i]
-        to_e[at] = ws.loop_e[which, i]
+        to[V, at] = loop[V, i]
+        to[E, at] = loop[E, i]
         at += 1
         i = i + 1 if i + 1 < n else 0
-    to_v[at] = ws.loop_v[which, last]
-    to_e[at] = edge
+    to[V, at] = loop[V, last]
+    to[E, at] = edge
     return at + 1
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _set_words(ws: Workspace, parent: int, face: int, now: int, start: int, end: int) -> None:
+def _set_words(
+    f_word: WordArray,
+    word: WordArray,
+    side: IntArray,
+    column: IntArray,
+    parent: int,
+    face: int,
+    now: int,
+    start: int,
+    end: int,
+) -> None:
     """Give a finished face its parent's word and the bits of the columns it is above."""
     then = 1 - now
     passed = ZERO
     for i in range(start, end):
-        passed |= ws.pos[ws.f_v[then, i]]
-    for w in range(ws.f_word.shape[2]):
-        ws.f_word[then, face, w] = ws.f_word[now, parent, w]
+        passed |= word[POS, side[then, V, i]]
+    for w in range(f_word.shape[2]):
+        f_word[then, face, w] = f_word[now, parent, w]
     while passed != ZERO:
         k = lowest_bit(passed)
         passed &= passed - ONE
-        switch = np.uint64(ws.column[1, k])
-        ws.f_word[then, face, switch >> np.uint64(6)] |= ONE << (switch & np.uint64(63))
+        switch = np.uint64(column[1, k])
+        f_word[then, face, switch >> np.uint64(6)] |= ONE << (switch & np.uint64(63))
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -462,12 +474,12 @@ def _arrange(ws: Workspace, n: int, crossing: np.uint64, stamp: int, n_old: int)
     pos = ZERO
     neg = ZERO
     for i in range(n):
-        v = ws.loop_v[0, i]
-        pos |= ws.pos[v]
-        neg |= ws.neg[v]
-        ws.pool_v[i] = v
-        ws.pool_e[i] = ws.loop_e[0, i]
-        on = crossing & ~(ws.pos[v] | ws.neg[v])
+        v = ws.loop[0, V, i]
+        pos |= ws.word[POS, v]
+        neg |= ws.word[NEG, v]
+        ws.pool[V, i] = v
+        ws.pool[E, i] = ws.loop[0, E, i]
+        on = crossing & ~(ws.word[POS, v] | ws.word[NEG, v])
         while on != ZERO:
             k = lowest_bit(on)
             bit = ONE << np.uint64(k)
@@ -501,12 +513,12 @@ def _arrange(ws: Workspace, n: int, crossing: np.uint64, stamp: int, n_old: int)
             m = _split_part(ws, part, k, crossing, stamp, n_old)
             if m < 0:
                 return -1
-            first, second = _zeros(ws, 1, m, bit)
+            first, second = _zeros(ws.loop[1], ws.word, m, bit)
             if first < 0:
                 return -1
-            edge = _new_edge(ws, ws.loop_v[1, first], ws.loop_v[1, second], k)
-            middle = _half(ws, 1, m, first, second, edge, ws.pool_v, ws.pool_e, end)
-            last = _half(ws, 1, m, second, first, edge, ws.pool_v, ws.pool_e, middle)
+            edge = _new_edge(ws.size, ws.edge, ws.loop[1, V, first], ws.loop[1, V, second], k, ws.column[1, k])
+            middle = _half(ws.loop[1], m, first, second, edge, ws.pool, end)
+            last = _half(ws.loop[1], m, second, first, edge, ws.pool, middle)
             ws.part[0, part] = end
             ws.part[1, part] = middle - end
             ws.part[0, parts] = middle
@@ -515,8 +527,8 @@ def _arrange(ws: Workspace, n: int, crossing: np.uint64, stamp: int, n_old: int)
                 pos = ZERO
                 neg = ZERO
                 for i in range(ws.part[0, which], ws.part[0, which] + ws.part[1, which]):
-                    pos |= ws.pos[ws.pool_v[i]]
-                    neg |= ws.neg[ws.pool_v[i]]
+                    pos |= ws.word[POS, ws.pool[V, i]]
+                    neg |= ws.word[NEG, ws.pool[V, i]]
                 ws.part_word[0, which] = pos
                 ws.part_word[1, which] = neg
             parts += 1
@@ -537,7 +549,7 @@ def cut_faces(ws: Workspace, n_bits: int, n_columns: int) -> int:
     n_old = ws.size[0]
     n_faces = ws.size[2]
     _cut_edges(ws)
-    f_off, f_v, f_e = ws.f_off[then], ws.f_v[then], ws.f_e[then]
+    f_off, f_v, f_e = ws.f_off[then], ws.side[then, V], ws.side[then, E]
     f_off[0] = 0
     made = 0
     end = 0
@@ -545,30 +557,31 @@ def cut_faces(ws: Workspace, n_bits: int, n_columns: int) -> int:
         pos = ZERO
         neg = ZERO
         for i in range(ws.f_off[now, f], ws.f_off[now, f + 1]):
-            v = ws.f_v[now, i]
-            pos |= ws.pos[v]
-            neg |= ws.neg[v]
+            v = ws.side[now, V, i]
+            pos |= ws.word[POS, v]
+            neg |= ws.word[NEG, v]
         crossing = pos & neg
         if crossing == ZERO:
             start = end
             for i in range(ws.f_off[now, f], ws.f_off[now, f + 1]):
-                f_v[end] = ws.f_v[now, i]
-                f_e[end] = ws.f_e[now, i]
+                f_v[end] = ws.side[now, V, i]
+                f_e[end] = ws.side[now, E, i]
                 end += 1
-            _set_words(ws, f, made, now, start, end)
+            _set_words(ws.f_word, ws.word, ws.side, ws.column, f, made, now, start, end)
             made += 1
             f_off[made] = end
             continue
-        n = _border(ws, f, now)
+        n = _border(ws.f_off[now], ws.side[now], ws.edge, ws.loop[0], f)
         if crossing & (crossing - ONE) == ZERO:
-            first, second = _zeros(ws, 0, n, crossing)
+            first, second = _zeros(ws.loop[0], ws.word, n, crossing)
             if first < 0:
                 return INCONSISTENT
-            edge = _new_edge(ws, ws.loop_v[0, first], ws.loop_v[0, second], lowest_bit(crossing))
+            k = lowest_bit(crossing)
+            edge = _new_edge(ws.size, ws.edge, ws.loop[0, V, first], ws.loop[0, V, second], k, ws.column[1, k])
             for start, stop in ((first, second), (second, first)):
                 begin = end
-                end = _half(ws, 0, n, start, stop, edge, f_v, f_e, end)
-                _set_words(ws, f, made, now, begin, end)
+                end = _half(ws.loop[0], n, start, stop, edge, ws.side[then], end)
+                _set_words(ws.f_word, ws.word, ws.side, ws.column, f, made, now, begin, end)
                 made += 1
                 f_off[made] = end
             continue
@@ -579,10 +592,10 @@ def cut_faces(ws: Workspace, n_bits: int, n_columns: int) -> int:
         for part in range(parts):
             begin = end
             for i in range(ws.part[0, part], ws.part[0, part] + ws.part[1, part]):
-                f_v[end] = ws.pool_v[i]
-                f_e[end] = ws.pool_e[i]
+                f_v[end] = ws.pool[V, i]
+                f_e[end] = ws.pool[E, i]
                 end += 1
-            _set_words(ws, f, made, now, begin, end)
+            _set_words(ws.f_word, ws.word, ws.side, ws.column, f, made, now, begin, end)
             made += 1
             f_off[made] = end
     ws.size[2] = made
@@ -596,10 +609,10 @@ def _fill(ws: Workspace, n_old: int, n_bits: int, n_columns: int) -> None:
     """Interpolate phi at the new vertices; a column is exactly at its breakpoint where it made the vertex."""
     phi = ws.phi
     for v in range(n_old, ws.size[0]):
-        a, b, t = ws.parent_a[v], ws.parent_b[v], ws.parent_t[v]
+        a, b, t = ws.parent[0, v], ws.parent[1, v], ws.place[FRACTION, v]
         for c in range(n_columns):
             phi[v, c] = phi[a, c] + t * (phi[b, c] - phi[a, c])
         if n_columns > 3:
             for k in range(n_bits):
-                if (ws.pos[v] | ws.neg[v]) >> np.uint64(k) & ONE == ZERO:
+                if (ws.word[POS, v] | ws.word[NEG, v]) >> np.uint64(k) & ONE == ZERO:
                     phi[v, ws.column[0, k]] = ws.level[0, k]
