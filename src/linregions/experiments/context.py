@@ -1,0 +1,136 @@
+"""What every experiment shares: where results go, and how they are written."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Protocol
+
+from linregions._files import as_path, replacing, write_npz
+from linregions._validation import as_choice, as_integer
+from linregions.datasets import Dataset, load_dataset
+from linregions.errors import MissingDependencyError
+from linregions.io import Row, write_metadata, write_table
+from linregions.plotting import FORMATS, save_figure
+
+
+class Savable(Protocol):
+    """A result that writes itself, such as a partition."""
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write an NPZ file."""
+
+
+@dataclass(frozen=True, eq=False)
+class Measurement:
+    """What an experiment found.
+
+    Parameters
+    ----------
+    rows : sequence of mapping
+        The table.
+    arrays : mapping of ndarray
+        Numbers behind it, for the NPZ file.
+    partitions : dict
+        Whole partitions by name, each written to a file of its own.
+    drawn : Any
+        What else the picture needs.
+    """
+
+    rows: Sequence[Row]
+    arrays: Mapping[str, Any]
+    partitions: Mapping[str, Savable] = field(default_factory=dict)
+    drawn: Any = None
+
+
+@dataclass(frozen=True, eq=False)
+class Context:
+    """Where and how an experiment runs; nothing in it changes a number but `seed` and `data`.
+
+    Parameters
+    ----------
+    out : str or path-like
+        Folder for results; trainings are kept in its folder ``runs`` and found again.
+    seed : int
+        Of the one random generator of each experiment.
+    data : str or path-like
+        Data set, as in `load_dataset`.
+    formats : sequence of {"png", "svg", "pdf"}
+        Of pictures.
+    threads : int
+        For partitions.
+    progress : bool
+        Whether to show progress bars on a terminal.
+    """
+
+    out: str | os.PathLike[str] = "results"
+    seed: int = 0
+    data: str | os.PathLike[str] = "mnist"
+    formats: Sequence[str] = ("png",)
+    threads: int = 1
+    progress: bool = True
+
+    def __post_init__(self) -> None:
+        who = "Context"
+        object.__setattr__(self, "out", as_path(self.out, "out", who))
+        as_integer(self.seed, "seed", who, 0)
+        as_integer(self.threads, "threads", who, 1)
+        object.__setattr__(self, "formats", tuple(as_choice(f, "formats", who, FORMATS) for f in self.formats))
+
+    @property
+    def folder(self) -> Path:
+        """The folder for results."""
+        return Path(self.out)
+
+    @property
+    def run_dir(self) -> Path:
+        """The folder for trainings."""
+        return self.folder / "runs"
+
+    @cached_property
+    def dataset(self) -> Dataset:
+        """The data set, loaded when first asked for."""
+        return load_dataset(self.data)
+
+    def check(self, needs: Sequence[str]) -> None:
+        """Make sure before any work that optional packages are there and the folder can be written.
+
+        Parameters
+        ----------
+        needs : sequence of {"torch", "plot"}
+            Extras of the package.
+
+        Raises
+        ------
+        MissingDependencyError
+            If a package is missing.
+        InvalidValueError
+            If the folder cannot be written.
+        """
+        for extra in needs:
+            package = {"torch": "torch", "plot": "matplotlib"}[extra]
+            if importlib.util.find_spec(package) is None:
+                raise MissingDependencyError(
+                    f"`{package}` is not installed, but this experiment needs it. "
+                    f"Install it with `pip install 'linregions[{extra}]'`."
+                )
+        with replacing(self.folder / ".probe", "reproduce", "out"):
+            pass
+        (self.folder / ".probe").unlink()
+
+    def write(self, name: str, settings: Any, found: Measurement, figure: Any) -> list[Path]:
+        """Write picture, table, arrays, partitions and settings; return the files."""
+        files = save_figure(figure, self.folder / name, self.formats)
+        write_table(self.folder / f"{name}.csv", found.rows)
+        write_npz(self.folder / f"{name}.npz", dict(found.arrays), "reproduce")
+        files += [self.folder / f"{name}.csv", self.folder / f"{name}.npz"]
+        for key, partition in found.partitions.items():
+            files.append(self.folder / f"{name}-{key}.npz")
+            partition.save(files[-1])
+        files.append(self.folder / f"{name}.json")
+        write_metadata(files[-1], settings=settings, seed=self.seed, results=found.rows, files=[f.name for f in files])
+        return files

@@ -1,0 +1,44 @@
+"""Figure 1: all regions of a trained network in a plane, as one picture."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from linregions.experiments import fig8
+from linregions.experiments.context import Context, Measurement
+from linregions.partition import partition
+from linregions.plotting import plot_plane
+
+NEEDS = fig8.NEEDS
+Settings = fig8.Settings
+QUICK, FULL = fig8.QUICK, fig8.FULL
+
+
+def measure(settings: Settings, context: Context) -> Measurement:
+    """Cut the square after the last moment of training; the training is that of figure 8."""
+    last = fig8.snapshots(settings, context)[-1]
+    examples, window, numbers = fig8.plane(settings, context)
+    part = partition(last.network, window, threads=context.threads, progress=context.progress)
+    boundary = part.decision_boundary()
+    arrays = {"areas": part.areas, "perimeters": part.perimeters, "linear_labels": part.linear_labels}
+    arrays |= {"examples": examples, "example_numbers": numbers}
+    arrays |= {"decision_segments": boundary.segments, "decision_classes": boundary.classes}
+    return Measurement([fig8.row(last, part)], arrays, {"partition": part}, drawn=(settings, part, examples))
+
+
+def draw(found: Measurement) -> Any:
+    """Draw the regions with the decision boundary and the three examples."""
+    from matplotlib.figure import Figure
+
+    settings, part, examples = found.drawn
+    figure = Figure(figsize=(8, 9.2), layout="constrained")
+    grid = figure.add_gridspec(2, 1, height_ratios=[8, 0.9])
+    ax = figure.add_subplot(grid[0])
+    plot_plane(part, ax, points=examples, labels=[str(label) for label in settings.labels], decision_boundary=True)
+    entry = found.rows[0]
+    ax.set_title(
+        f"{part.n_regions:,} regions of a network of {' + '.join(map(str, settings.hidden))} neurons "
+        f"after {entry['epoch']:g} epochs (test accuracy {entry['test_accuracy']:.1%})"
+    )
+    fig8.explain(figure.add_subplot(grid[1]))
+    return figure

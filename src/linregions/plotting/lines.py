@@ -1,0 +1,154 @@
+"""Graphs of networks along lines."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from linregions._validation import FloatArray, as_float_array, as_integer, require
+from linregions.errors import InvalidValueError
+from linregions.plotting.colors import LAYER_COLORS
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from linregions.lines import LinePartition
+
+
+@dataclass(frozen=True)
+class LineArtists:
+    """What `plot_line` put on the axes.
+
+    Parameters
+    ----------
+    axes : matplotlib.axes.Axes
+    graphs : list of matplotlib.lines.Line2D
+        One for each output drawn; its corners are the breakpoints, exactly.
+    marks : list of matplotlib.collections.PathCollection
+        The breakpoints, one collection for each layer that has some in view.
+    """
+
+    axes: Any
+    graphs: list[Any]
+    marks: list[Any]
+
+
+def plot_line(
+    partition: LinePartition,
+    ax: Axes | None = None,
+    *,
+    interval: tuple[float, float] | None = None,
+    outputs: tuple[int, ...] | None = None,
+    breakpoints: bool = True,
+) -> LineArtists:
+    """Draw the exact graph of a network along a line, with its breakpoints marked by layer.
+
+    Parameters
+    ----------
+    partition : LinePartition
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; by default on a new figure.
+    interval : (float, float), optional
+        Range of the parameter t. By default the whole of a bounded domain, and of an unbounded one all
+        breakpoints with a margin of a tenth on both sides.
+    outputs : tuple of int, optional
+        Outputs to draw, at most seven; by default the first seven.
+    breakpoints : bool
+        Whether to mark breakpoints (on the graph of the first output drawn).
+
+    Returns
+    -------
+    LineArtists
+
+    Raises
+    ------
+    InvalidValueError
+        If the interval is empty or an output unknown.
+    MissingDependencyError
+        If matplotlib is not installed.
+
+    Notes
+    -----
+    Between two breakpoints the graph is straight, so the network is evaluated at these and at the ends only.
+
+    References
+    ----------
+    Hanin & Rolnick (2019), figure 4.
+    """
+    who = "plot_line"
+    pyplot = require("matplotlib", "plot", who, lambda: importlib.import_module("matplotlib.pyplot"))
+    low, high = _interval(partition, interval)
+    chosen = tuple(range(min(partition.network.n_out, len(LAYER_COLORS)))) if outputs is None else outputs
+    for number in chosen:
+        if as_integer(number, "outputs", who, 0) >= partition.network.n_out or len(chosen) > len(LAYER_COLORS):
+            raise InvalidValueError(
+                f"`outputs` are {list(chosen)}, but {who} needs at most {len(LAYER_COLORS)} numbers below the number "
+                f"of outputs, {partition.network.n_out}. Count outputs from 0."
+            )
+    if ax is None:
+        ax = pyplot.subplots(figsize=(7, 3.5), layout="constrained")[1]
+    inside = (partition.breakpoints > low) & (partition.breakpoints < high)
+    corners = partition.breakpoints[inside]
+    t = np.concatenate([[low], corners, [high]])
+    values = partition.network(partition.domain.point(t))
+    many = len(chosen) > 1
+    graphs = [
+        ax.plot(
+            t,
+            values[:, number],
+            color=LAYER_COLORS[k] if many else "#222222",
+            linewidth=1.3,
+            label=f"output {number}" if many else None,
+            solid_joinstyle="round",
+            zorder=2,
+        )[0]
+        for k, number in enumerate(chosen)
+    ]
+    marks = _mark(partition, ax, corners, values[1:-1, chosen[0]], inside) if breakpoints and corners.size else []
+    ax.set_xlim(low, high)
+    ax.set_xlabel("$t$")
+    ax.set_ylabel("output" if many else f"output {chosen[0]}" if partition.network.n_out > 1 else "output")
+    if many or marks:
+        ax.legend(fontsize="small", frameon=False, title="breakpoints" if marks and not many else None)
+    return LineArtists(ax, graphs, marks)
+
+
+def _mark(partition: LinePartition, ax: Axes, t: FloatArray, heights: FloatArray, inside: Any) -> list[Any]:
+    """Put a dot on each breakpoint, in the colour of its layer."""
+    offsets = partition.network.neuron_offsets
+    layer = np.searchsorted(offsets, partition.neurons[inside], side="right") - 1
+    size = float(np.clip(900.0 / max(len(t), 1), 6.0, 22.0))
+    return [
+        ax.scatter(
+            t[layer == k],
+            heights[layer == k],
+            s=size,
+            color=LAYER_COLORS[k % len(LAYER_COLORS)],
+            edgecolors="white",
+            linewidths=0.4,
+            zorder=3,
+            label=f"layer {k + 1}: {np.count_nonzero(layer == k)}",
+        )
+        for k in np.unique(layer)
+    ]
+
+
+def _interval(partition: LinePartition, interval: tuple[float, float] | None) -> tuple[float, float]:
+    if interval is not None:
+        ends = as_float_array(interval, "interval", "plot_line", ndim=1)
+        if ends.shape != (2,) or ends[0] >= ends[1]:
+            raise InvalidValueError(
+                f"`interval` is {ends.tolist()}, but plot_line needs a pair (low, high) with low < high. Swap the two."
+            )
+        return float(ends[0]), float(ends[1])
+    low, high = float(partition.intervals[0, 0]), float(partition.intervals[-1, 1])
+    points = partition.breakpoints
+    if np.isfinite(low) and np.isfinite(high):
+        return low, high
+    first = low if np.isfinite(low) else float(points[0]) if points.size else -1.0
+    last = high if np.isfinite(high) else float(points[-1]) if points.size else 1.0
+    margin = 0.1 * (last - first) or 1.0
+    return (low if np.isfinite(low) else first - margin), (high if np.isfinite(high) else last + margin)
