@@ -21,7 +21,16 @@ def faces(partition: PlanePartition) -> list[np.ndarray]:
 
 def face_means(partition: PlanePartition) -> np.ndarray:
     """Return the mean of each face's vertices, shape (F, 2)."""
-    return np.array([partition.vertices[face].mean(axis=0) for face in faces(partition)])
+    starts, sizes = partition.face_offsets[:-1], np.diff(partition.face_offsets)
+    sums = np.add.reduceat(partition.vertices[partition.face_vertices], starts, axis=0)
+    return np.asarray(sums / sizes[:, None])
+
+
+def next_corner(partition: PlanePartition) -> np.ndarray:
+    """Return where in `face_vertices` the corner after each corner is."""
+    after = np.arange(1, len(partition.face_vertices) + 1)
+    after[partition.face_offsets[1:] - 1] = partition.face_offsets[:-1]
+    return after
 
 
 def edge_lengths(partition: PlanePartition) -> np.ndarray:
@@ -68,18 +77,14 @@ def check_incidence(partition: PlanePartition) -> None:
     assert np.array_equal(np.unique(p.edges), np.arange(len(p.vertices)))
     assert np.all(p.edges[:, 0] != p.edges[:, 1])
     assert len({tuple(sorted(edge)) for edge in p.edges.tolist()}) == len(p.edges)
-    from_faces = Counter(
-        (face, *sorted((int(a), int(b))))
-        for face, cycle in enumerate(faces(p))
-        for a, b in zip(cycle, np.roll(cycle, -1), strict=True)
-    )
-    from_edges = Counter(
-        (face, *sorted(ends))
-        for ends, pair in zip(p.edges.tolist(), p.edge_faces.tolist(), strict=True)
-        for face in pair
-        if face >= 0
-    )
-    assert from_faces == from_edges
+    owner = np.repeat(np.arange(p.n_regions), np.diff(p.face_offsets))
+    after = p.face_vertices[next_corner(p)]
+    # Going round a face, its edge either runs along and has the face on its left, or back and has it on its right.
+    along = p.edges[p.face_edges, 0] == p.face_vertices
+    ends = np.where(along[:, None], p.edges[p.face_edges], p.edges[p.face_edges][:, ::-1])
+    assert np.array_equal(ends, np.stack([p.face_vertices, after], axis=1))
+    assert np.array_equal(np.where(along, p.edge_faces[p.face_edges, 0], p.edge_faces[p.face_edges, 1]), owner)
+    assert len(owner) == np.count_nonzero(p.edge_faces >= 0)
     on_border = (p.edge_faces < 0).sum(axis=1)
     assert on_border.max(initial=0) <= 1
     assert np.array_equal(on_border == 1, p.edge_neuron < 0)
@@ -91,17 +96,21 @@ def check_geometry(partition: PlanePartition, close: float) -> None:
     p, size = partition, diameter(partition)
     lengths = edge_lengths(p)
     assert np.all(lengths > 0)
-    for face, cycle in enumerate(faces(p)):
-        assert len(set(cycle.tolist())) == len(cycle) >= 3
-        points = p.vertices[cycle] - p.vertices[cycle[0]]
-        before, after = points - np.roll(points, 1, axis=0), np.roll(points, -1, axis=0) - points
-        turns = before[:, 0] * after[:, 1] - before[:, 1] * after[:, 0]
-        # A vertex that is off by `close` turns its two sides by no more than this.
-        slack = close * size * (np.abs(before).sum(axis=1) + np.abs(after).sum(axis=1))
-        assert np.all(turns >= -slack), f"face {face} is not convex and counter-clockwise"
-        u, v = points.T
-        area = 0.5 * float(np.sum(u * np.roll(v, -1) - np.roll(u, -1) * v)) * p.window.area_factor
-        assert abs(p.areas[face] - area) <= 1e-12 * p.window.area
+    starts, sizes, after = p.face_offsets[:-1], np.diff(p.face_offsets), next_corner(p)
+    assert sizes.min() >= 3
+    points = p.vertices[p.face_vertices]
+    step = points[after] - points
+    onward = step[after]
+    turns = step[:, 0] * onward[:, 1] - step[:, 1] * onward[:, 0]
+    # A vertex that is off by `close` turns its two sides by no more than this.
+    slack = close * size * (np.abs(step).sum(axis=1) + np.abs(onward).sum(axis=1))
+    assert np.all(turns >= -slack), "faces are convex and counter-clockwise"
+    angles = np.arctan2(turns, np.sum(step * onward, axis=1))
+    fat = p.areas > 1e-3 * close * p.window.area
+    np.testing.assert_allclose(np.add.reduceat(angles, starts)[fat], 2 * np.pi, rtol=1e-9)
+    u, v = (points - np.repeat(points[starts], sizes, axis=0)).T
+    areas = 0.5 * np.add.reduceat(u * v[after] - u[after] * v, starts) * p.window.area_factor
+    np.testing.assert_allclose(p.areas, areas, rtol=1e-9, atol=1e-14 * p.window.area)
     assert np.all(p.areas > 0)
     tight = 1e-12 if close <= 1e-9 else close
     assert abs(p.areas.sum() - p.window.area) <= tight * p.window.area
@@ -191,8 +200,8 @@ def check_against(partition: PlanePartition, exact: ExactPartition, close: float
     match = [number[tuple(pattern)] for pattern in p.patterns.tolist()]  # a KeyError: a pattern that does not exist
     assert sorted(match) == list(range(exact.n_regions))
 
-    distances = np.abs(p.vertices[:, None, :] - exact.vertex_positions[None, :, :]).max(axis=2)
-    assert max(distances.min(axis=0).max(), distances.min(axis=1).max()) <= close * size
+    assert all_near(p.vertices, exact.vertex_positions, close * size)
+    assert all_near(exact.vertex_positions, p.vertices, close * size)
 
     areas = np.array([float(exact.regions[k].area) for k in match]) * p.window.area_factor
     assert np.all(np.abs(p.areas - areas) <= close * p.perimeters * size * np.linalg.norm(p.window.basis, axis=1).max())
@@ -204,6 +213,18 @@ def check_against(partition: PlanePartition, exact: ExactPartition, close: float
     labels = np.array([exact.linear_labels[k] for k in match])
     assert len(set(zip(labels.tolist(), p.linear_labels.tolist(), strict=True))) == exact.n_linear_regions
     np.testing.assert_allclose(p.boundary_length, exact.boundary_length, rtol=close, atol=close * size)
+
+
+def all_near(points: np.ndarray, others: np.ndarray, tolerance: float) -> bool:
+    """Tell whether each point has one of the others in its own or a neighbouring square of side `tolerance`."""
+    low = np.minimum(points.min(axis=0), others.min(axis=0)) - 2 * tolerance
+    squares, taken = (np.floor((xy - low) / tolerance).astype(np.int64) for xy in (points, others))
+    rows = max(squares[:, 1].max(), taken[:, 1].max()) + 2
+    keys = taken @ [rows, 1]
+    found = np.zeros(len(points), dtype=bool)
+    for i, j in itertools.product((-1, 0, 1), repeat=2):
+        found |= np.isin((squares + [i, j]) @ [rows, 1], keys)
+    return bool(found.all())
 
 
 def edge_table(partition: PlanePartition, face_names: Any) -> Counter[tuple[Any, ...]]:
@@ -240,8 +261,8 @@ def check_same(first: PlanePartition, second: PlanePartition, close: float = 1e-
     pairs = set(zip(first.linear_labels.tolist(), second.linear_labels[match].tolist(), strict=True))
     assert len(pairs) == first.n_linear_regions
     size = diameter(first)
-    for face, other in zip(faces(first), (faces(second)[k] for k in match), strict=True):
-        assert len(face) == len(other)
-        gaps = np.abs(first.vertices[face][:, None] - second.vertices[other][None]).max(axis=2)
-        assert max(gaps.min(axis=0).max(), gaps.min(axis=1).max()) <= close * size
+    assert all_near(first.vertices, second.vertices, close * size)
+    assert all_near(second.vertices, first.vertices, close * size)
+    np.testing.assert_allclose(first.areas, second.areas[match], rtol=0, atol=close * first.window.area)
+    np.testing.assert_allclose(first.perimeters, second.perimeters[match], rtol=0, atol=close * first.perimeters.max())
     np.testing.assert_allclose(first.areas.sum(), second.areas[match].sum(), rtol=max(close, 1e-12))
