@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import secrets
-import zipfile
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,21 +21,30 @@ def replacing(path: str | os.PathLike[str], who: str, name: str = "path") -> Ite
     """Yield a temporary name beside `path`; move it to `path` on success, remove it on failure."""
     target = as_path(path, name, who)
     # The suffix stays at the end, since some writers choose the format by it.
-    temporary = target.with_name(f".{secrets.token_hex(4)}.{target.name}")
+    temporary = target.parent / f".{secrets.token_hex(4)}.{target.name}"
     try:
-        try:
+        with _writing(target, who, name):
+            if target.is_dir():
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
             target.parent.mkdir(parents=True, exist_ok=True)
             temporary.touch()
-        except OSError as error:
-            raise InvalidValueError(
-                f"`{name}` is {os.fspath(target)!r}, which cannot be written ({error.strerror}), but {who} needs a "
-                "writable place. Choose another folder or change its permissions."
-            ) from None
         yield temporary
-        temporary.replace(target)
+        with _writing(target, who, name):
+            temporary.replace(target)
     finally:
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, ValueError):
             temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _writing(target: Path, who: str, name: str) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        raise InvalidValueError(
+            f"`{name}` is {os.fspath(target)!r}, which cannot be written ({getattr(error, 'strerror', error)}), but "
+            f"{who} needs a writable place. Choose another folder or change its permissions."
+        ) from None
 
 
 def as_path(path: Any, name: str, who: str) -> Path:
@@ -58,7 +66,7 @@ def write_npz(path: str | os.PathLike[str], arrays: dict[str, npt.NDArray[Any]],
 def read_npz(path: str | os.PathLike[str], who: str) -> dict[str, npt.NDArray[Any]]:
     """Read every array of an NPZ file without pickle; raise FileFormatError when it is damaged or foreign."""
     source = as_path(path, "path", who)
-    if not source.is_file():
+    if not os.path.isfile(source):  # not `source.is_file()`, which raises where a name is too long
         raise InvalidValueError(
             f"`path` is {os.fspath(source)!r}, where there is no file, but {who} needs an NPZ file. "
             "Check the spelling and the current folder."
@@ -71,9 +79,9 @@ def read_npz(path: str | os.PathLike[str], who: str) -> dict[str, npt.NDArray[An
                     "Write it with `save`."
                 )
             return {key: archive[key] for key in archive.files}
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, KeyError) as error:
-        if isinstance(error, FileFormatError):
-            raise
+    except FileFormatError:
+        raise
+    except Exception as error:  # a damaged file makes the readers of zip and npy raise nearly anything
         raise FileFormatError(
             f"`path` is {os.fspath(source)!r}, which is truncated or no plain NPZ ({error}), but {who} needs an "
             "NPZ archive without pickled objects. Write it again with `save`."

@@ -17,7 +17,8 @@ FloatArray = npt.NDArray[np.float64]
 def as_float_array(value: Any, name: str, who: str, ndim: int | None = None) -> FloatArray:
     """Return `value` as a finite, C-contiguous float64 array with `ndim` axes, or raise."""
     if hasattr(value, "detach"):  # a torch tensor, possibly one that requires grad
-        value = value.detach().cpu().numpy()
+        value = value.detach().cpu()
+        value = (value.double() if value.is_floating_point() else value).numpy()  # numpy has no bfloat16
     try:
         raw = np.asarray(value)
     except ValueError as error:

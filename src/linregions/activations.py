@@ -69,12 +69,17 @@ class PiecewiseLinear:
                 "slope than breakpoints. Give the slope left of the first breakpoint, between each two, and "
                 "right of the last."
             )
-        if np.any(np.diff(points) <= 0):
+        if points.size > 255:
+            raise InvalidValueError(
+                f"`breakpoints` has {points.size} entries, but {who} needs at most 255, since patterns hold pieces as "
+                "bytes. Merge pieces that hardly differ."
+            )
+        if np.any(points[1:] <= points[:-1]):
             raise InvalidValueError(
                 f"`breakpoints` are {points.tolist()}, but {who} needs them strictly increasing. "
                 "Sort them and drop repeated ones."
             )
-        equal = np.flatnonzero(np.diff(slopes) == 0)
+        equal = np.flatnonzero(slopes[1:] == slopes[:-1])
         if equal.size:
             raise InvalidValueError(
                 f"`slopes` {int(equal[0])} and {int(equal[0]) + 1} are both {slopes[equal[0]]:g}, but {who} "
@@ -174,6 +179,10 @@ def leaky_relu(slope: float) -> PiecewiseLinear:
     array([-0.1,  2. ])
     """
     number = float(as_float_array(slope, "slope", "leaky_relu", ndim=0))
+    if number == 1.0:
+        raise InvalidValueError(
+            "`slope` is 1, but leaky_relu needs another slope than that right of zero. Use `linregions.IDENTITY`."
+        )
     return PiecewiseLinear((0.0,), (number, 1.0), (0.0, 0.0), name=f"leaky_relu({number:g})")
 
 

@@ -213,7 +213,11 @@ class PlaneWindow:
             )
         object.__setattr__(self, "basis", basis)
         lengths = np.linalg.norm(basis, axis=1)
-        if np.any(lengths == 0) or np.linalg.svd(basis / lengths[:, None], compute_uv=False)[1] < 1e-10:
+        if (
+            basis.shape[1] < 2
+            or np.any(lengths == 0)
+            or np.linalg.svd(basis / lengths[:, None], compute_uv=False)[1] < 1e-10
+        ):
             raise InvalidValueError(
                 f"`basis` holds two dependent vectors (lengths {lengths[0]:g} and {lengths[1]:g}), but {who} needs "
                 "them to span a plane. Choose another second vector."
@@ -336,8 +340,8 @@ class PlaneWindow:
     @cached_property
     def area_factor(self) -> float:
         """Euclidean area of the unit square of plane coordinates."""
-        gram = self.basis @ self.basis.T
-        return float(np.sqrt(gram[0, 0] * gram[1, 1] - gram[0, 1] * gram[1, 0]))
+        triangle = np.linalg.qr(self.basis.T)[1]  # the Gram determinant would cancel for a skew basis
+        return float(abs(triangle[0, 0] * triangle[1, 1]))
 
     @cached_property
     def area(self) -> float:
@@ -355,6 +359,11 @@ class PlaneWindow:
         """
         if v is None:
             pairs = np.asarray(u, dtype=np.float64)
+            if pairs.ndim == 0 or pairs.shape[-1] != 2:
+                raise InvalidValueError(
+                    f"`u` has shape {pairs.shape}, but PlaneWindow.point needs a last axis of two coordinates when `v` "
+                    "is left out. Give both u and v, or an array of shape (..., 2)."
+                )
         else:
             pairs = np.stack(np.broadcast_arrays(np.asarray(u, float), np.asarray(v, float)), axis=-1)
         return np.asarray(self.origin + pairs @ self.basis)
@@ -366,8 +375,16 @@ class PlaneWindow:
         ----------
         x : array_like, shape (..., n_in)
         """
-        difference = as_float_array(x, "x", "PlaneWindow.coordinates") - self.origin
-        return np.asarray(np.linalg.solve(self.basis @ self.basis.T, self.basis @ difference.T).T)
+        who = "PlaneWindow.coordinates"
+        points = as_float_array(x, "x", who)
+        if points.ndim == 0 or points.shape[-1] != self.n_in:
+            raise InvalidValueError(
+                f"`x` has shape {points.shape}, but {who} needs a last axis of {self.n_in} coordinates. "
+                f"Reshape it to (..., {self.n_in})."
+            )
+        orthonormal, triangle = np.linalg.qr(self.basis.T)
+        projected = (points - self.origin) @ orthonormal
+        return np.asarray(np.linalg.solve(triangle, projected[..., None])[..., 0])
 
 
 LineDomain = Segment | Ray | Line | Path

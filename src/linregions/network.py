@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -140,18 +141,19 @@ class Network:
                 )
             steps.append(AffineLayer(frozen(weight), frozen(bias)))
         n_hidden = len(steps) - 1
-        if isinstance(activation, PiecewiseLinear):
-            chosen: tuple[Any, ...] = (activation,) * n_hidden
-        elif isinstance(activation, Sequence):
-            chosen = tuple(activation)
+        given: Any = activation  # a caller without type checks may hand in anything
+        if isinstance(given, PiecewiseLinear):
+            chosen: tuple[Any, ...] = (given,) * n_hidden
+        elif isinstance(given, Sequence) and not isinstance(given, str):
+            chosen = tuple(given)
             if len(chosen) != n_hidden:
                 raise InvalidValueError(
                     f"`activation` has {len(chosen)} entries, but {who} needs {n_hidden}, one after each layer but "
                     "the last. Give one for all, or one for each hidden layer."
                 )
-        else:  # caught just below
-            chosen = (activation,)  # type: ignore[unreachable]
-        for entry in chosen:  # a caller without type checks may hand in anything
+        else:
+            chosen = (given,)
+        for entry in chosen:
             if not isinstance(entry, PiecewiseLinear):
                 raise InvalidTypeError(
                     f"`activation` holds {entry!r} ({type(entry).__name__}), but {who} needs PiecewiseLinear. "
@@ -310,32 +312,37 @@ def network_to_arrays(network: Network) -> dict[str, npt.NDArray[Any]]:
     return arrays
 
 
-def network_from_arrays(
-    arrays: dict[str, npt.NDArray[Any]], path: str | os.PathLike[str], who: str
-) -> Network:
+def network_from_arrays(arrays: dict[str, npt.NDArray[Any]], path: str | os.PathLike[str], who: str) -> Network:
     """Build a network from the arrays of `network_to_arrays`, read from `path`, or raise FileFormatError."""
-    depth = 0
-    while f"W{depth}" in arrays and f"b{depth}" in arrays:
-        depth += 1
-    if depth == 0 or ("depth" in arrays and int(arrays["depth"]) != depth):
+    found = f"`path` is {os.fspath(path)!r}, which holds"
+    if "format" in arrays and str(arrays["format"]) != _FORMAT:
         raise FileFormatError(
-            f"`path` is {os.fspath(path)!r}, which holds {', '.join(sorted(arrays)[:6]) or 'nothing'}, but "
-            f"{who} needs the arrays W0, b0, W1, b1, ... of every layer. Write it with `Network.save`."
+            f"{found} the format {str(arrays['format'])!r}, but {who} needs {_FORMAT!r}. "
+            "Write it with this version's `Network.save`."
+        )
+    # One layer more than there are biases, say, is a file that lost something, not a smaller network.
+    depth = sum(re.fullmatch(r"W\d+", key) is not None for key in arrays)
+    needed = {f"{letter}{k}" for k in range(depth) for letter in "Wb"}
+    given = {key for key in arrays if re.fullmatch(r"[Wb]\d+", key)}
+    if depth == 0 or given != needed or ("depth" in arrays and not np.array_equal(arrays["depth"], depth)):
+        raise FileFormatError(
+            f"{found} {', '.join(sorted(arrays)[:6]) or 'nothing'}{', ...' if len(arrays) > 6 else ''}, but {who} "
+            "needs the arrays W0, b0, W1, b1, ... of every layer. Write it with `Network.save`."
         )
     activations: list[PiecewiseLinear] = []
     for k in range(depth - 1):
-        if f"activation{k}_slopes" not in arrays:
+        keys = [f"activation{k}_{part}" for part in ("breakpoints", "slopes", "anchor", "name")]
+        missing = [key for key in keys if key not in arrays]
+        if len(missing) == len(keys):
             activations.append(RELU)
             continue
-        anchor = arrays[f"activation{k}_anchor"]
-        activations.append(
-            PiecewiseLinear(
-                tuple(arrays[f"activation{k}_breakpoints"].tolist()),
-                tuple(arrays[f"activation{k}_slopes"].tolist()),
-                (float(anchor[0]), float(anchor[1])),
-                name=str(arrays[f"activation{k}_name"]),
+        if missing:
+            raise FileFormatError(
+                f"{found} no {missing[0]}, but {who} needs every part of an activation. "
+                "Write it with `Network.save`, or leave all parts out for ReLU."
             )
-        )
+        breakpoints, slopes, anchor, name = (arrays[key] for key in keys)
+        activations.append(PiecewiseLinear(breakpoints, slopes, anchor, str(name)))  # type: ignore[arg-type]
     return Network.from_layers([(arrays[f"W{k}"], arrays[f"b{k}"]) for k in range(depth)], activations)
 
 
@@ -397,10 +404,14 @@ def random_network(
     """
     who = "random_network"
     generator = as_generator(rng, "rng", who)
+    if not np.iterable(widths):
+        raise InvalidTypeError(
+            f"`widths` is {widths!r}, but {who} needs a sequence of integers. Give e.g. `[784, 64, 64, 64, 10]`."
+        )
     sizes = [as_integer(width, f"widths[{k}]", who, 1) for k, width in enumerate(widths)]
     if len(sizes) < 2:
         raise InvalidValueError(
-            f"`widths` is {list(widths)}, but {who} needs the input and the output at least. "
+            f"`widths` is {sizes}, but {who} needs the input and the output at least. "
             "Give e.g. `[784, 64, 64, 64, 10]`."
         )
     gain = as_positive(weight_gain, "weight_gain", who)
