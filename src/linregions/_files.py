@@ -72,12 +72,13 @@ def read_npz(path: str | os.PathLike[str], who: str) -> dict[str, npt.NDArray[An
             "Check the spelling and the current folder."
         )
     try:
-        with np.load(source, allow_pickle=False) as archive:
-            if not isinstance(archive, np.lib.npyio.NpzFile):
-                raise FileFormatError(
-                    f"`path` is {os.fspath(source)!r}, a single array, but {who} needs an NPZ archive. "
-                    "Write it with `save`."
-                )
+        archive = np.load(source, allow_pickle=False)
+        if not isinstance(archive, np.lib.npyio.NpzFile):
+            raise FileFormatError(
+                f"`path` is {os.fspath(source)!r}, a single array, but {who} needs an NPZ archive. "
+                "Write it with `save`."
+            )
+        with archive:
             return {key: archive[key] for key in archive.files}
     except FileFormatError:
         raise
