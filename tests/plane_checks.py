@@ -153,7 +153,7 @@ def check_patterns(partition: PlanePartition) -> None:
     if not inner.size:
         assert p.n_regions == 1
         return
-    left, right = (p.patterns[p.edge_faces[inner, side]].astype(int) for side in (0, 1))
+    left, right = (p.patterns[p.edge_faces[inner, side]].astype(np.int16) for side in (0, 1))
     assert np.all(np.abs(left - right) <= 1), "a continuous neuron passes one breakpoint at a time"
     differs = left != right
     assert np.all(differs.any(axis=1))
@@ -223,7 +223,7 @@ def all_near(points: np.ndarray, others: np.ndarray, tolerance: float) -> bool:
     keys = taken @ [rows, 1]
     found = np.zeros(len(points), dtype=bool)
     for i, j in itertools.product((-1, 0, 1), repeat=2):
-        found |= np.isin((squares + [i, j]) @ [rows, 1], keys)
+        found |= np.isin((squares + np.array([i, j])) @ [rows, 1], keys)
     return bool(found.all())
 
 

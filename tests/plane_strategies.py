@@ -20,7 +20,10 @@ ONE_BREAK = [
     lr.leaky_relu(-0.5),
     lr.PiecewiseLinear((1.0,), (2.0, -1.0), (1.0, 0.5)),
 ]
-MORE_BREAKS = [lr.HARD_TANH, lr.RELU6, lr.HARD_SIGMOID, zoo.ACTIVATIONS["three_breaks"]]
+# The float nearest to 1/6 makes regions of 1e-16 where 1/6 would make ties, which only exact arithmetic can tell.
+EIGHTH = lr.PiecewiseLinear((-4.0, 4.0), (0.0, 0.125, 0.0), (0.0, 0.5), name="hard sigmoid of slope 1/8")
+MORE_BREAKS_EXACT = [lr.HARD_TANH, lr.RELU6, EIGHTH, zoo.ACTIVATIONS["three_breaks"]]
+MORE_BREAKS = [*MORE_BREAKS_EXACT, lr.HARD_SIGMOID]
 POLYGONS = [
     [[-1.0, -1.0], [1.0, -1.0], [1.0, 1.0], [-1.0, 1.0]],
     [[0.0, 0.0], [2.0, 0.0], [2.0, 1.0], [0.0, 1.0]],
