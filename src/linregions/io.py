@@ -14,8 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from linregions._files import replacing
-from linregions.errors import InvalidValueError
+from linregions._files import as_path, replacing
+from linregions._validation import FloatArray, as_float_array
+from linregions.errors import FileFormatError, InvalidValueError
 
 Row = Mapping[str, Any]
 
@@ -128,6 +129,78 @@ def format_table(rows: Sequence[Row]) -> str:
         for line in cells
     ]
     return "\n".join(line.rstrip() for line in lines)
+
+
+def writable_folder(path: str | os.PathLike[str], who: str, name: str = "out") -> Path:
+    """Make a folder if it is missing, and find out before any work whether files can be written there.
+
+    Parameters
+    ----------
+    path : str or path-like
+    who, name : str
+        For the message: who asks, and what the argument is called.
+
+    Returns
+    -------
+    pathlib.Path
+
+    Raises
+    ------
+    InvalidValueError
+        If the folder cannot be made or written.
+    """
+    folder = as_path(path, name, who)
+    probe = folder / ".writable"
+    with replacing(probe, who, name):
+        pass
+    probe.unlink(missing_ok=True)
+    return folder
+
+
+def read_points(path: str | os.PathLike[str], who: str, name: str = "points") -> FloatArray:
+    """Read points of an input space from a file.
+
+    Parameters
+    ----------
+    path : str or path-like
+        ``.npy``, or text with one point a line, numbers separated by commas or blanks.
+    who, name : str
+        For the message: who asks, and what the argument is called.
+
+    Returns
+    -------
+    ndarray of float64, shape (N, n_in)
+
+    Raises
+    ------
+    InvalidValueError
+        If there is no such file, or it holds no points or NaN.
+    FileFormatError
+        If the file cannot be read as numbers.
+    """
+    file = as_path(path, name, who)
+    if not file.is_file():
+        raise InvalidValueError(
+            f"`{name}` is {os.fspath(file)!r}, where there is no file, but {who} needs points from a .npy or text "
+            "file. Check the spelling and the current folder."
+        )
+    try:
+        if file.suffix == ".npy":
+            array = np.load(file, allow_pickle=False)
+        else:
+            text = file.read_text(encoding="utf-8").replace(",", " ")
+            array = np.array([[float(entry) for entry in line.split()] for line in text.splitlines() if line.strip()])
+    except (ValueError, OSError, EOFError) as error:
+        raise FileFormatError(
+            f"`{name}` is {os.fspath(file)!r}, which cannot be read ({error}), but {who} needs numbers, one point a "
+            "line in a text file or one a row in a .npy file. Write it again."
+        ) from None
+    points = as_float_array(array, name, who)
+    if points.ndim not in {1, 2} or points.size == 0:
+        raise InvalidValueError(
+            f"`{name}` is {os.fspath(file)!r} with shape {points.shape}, but {who} needs shape (N, n_in). Reshape it."
+        )
+    return np.atleast_2d(points)
 
 
 def plain(value: Any) -> Any:

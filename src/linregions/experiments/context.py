@@ -10,11 +10,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
-from linregions._files import as_path, replacing, write_npz
+from linregions._files import as_path, write_npz
 from linregions._validation import as_choice, as_integer
 from linregions.datasets import Dataset, load_dataset
 from linregions.errors import MissingDependencyError
-from linregions.io import Row, write_metadata, write_table
+from linregions.io import Row, writable_folder, write_metadata, write_table
 from linregions.plotting import FORMATS, save_figure
 
 
@@ -118,9 +118,7 @@ class Context:
                     f"`{package}` is not installed, but this experiment needs it. "
                     f"Install it with `pip install 'linregions[{extra}]'`."
                 )
-        with replacing(self.folder / ".probe", "reproduce", "out"):
-            pass
-        (self.folder / ".probe").unlink()
+        writable_folder(self.folder, "reproduce")
 
     def write(self, name: str, settings: Any, found: Measurement, figure: Any) -> list[Path]:
         """Write picture, table, arrays, partitions and settings; return the files."""

@@ -7,7 +7,7 @@ from typing import Any
 from linregions.experiments import fig8
 from linregions.experiments.context import Context, Measurement
 from linregions.partition import partition
-from linregions.plotting import plot_plane
+from linregions.plotting import plane_figure
 
 NEEDS = fig8.NEEDS
 Settings = fig8.Settings
@@ -28,17 +28,14 @@ def measure(settings: Settings, context: Context) -> Measurement:
 
 def draw(found: Measurement) -> Any:
     """Draw the regions with the decision boundary and the three examples."""
-    from matplotlib.figure import Figure
-
     settings, part, examples = found.drawn
-    figure = Figure(figsize=(8, 9.2), layout="constrained")
-    grid = figure.add_gridspec(2, 1, height_ratios=[8, 0.9])
-    ax = figure.add_subplot(grid[0])
-    plot_plane(part, ax, points=examples, labels=[str(label) for label in settings.labels], decision_boundary=True)
     entry = found.rows[0]
-    ax.set_title(
-        f"{part.n_regions:,} regions of a network of {' + '.join(map(str, settings.hidden))} neurons "
-        f"after {entry['epoch']:g} epochs (test accuracy {entry['test_accuracy']:.1%})"
+    return plane_figure(
+        part,
+        title=f"{part.n_regions:,} regions of a network of {' + '.join(map(str, settings.hidden))} neurons "
+        f"after {entry['epoch']:g} epochs (test accuracy {entry['test_accuracy']:.1%})",
+        decision_boundary=True,
+        points=examples,
+        labels=[str(label) for label in settings.labels],
+        note=fig8.NOTE,
     )
-    fig8.explain(figure.add_subplot(grid[1]))
-    return figure

@@ -12,10 +12,11 @@ from linregions._validation import FloatArray
 from linregions.domains import PlaneWindow
 from linregions.experiments.context import Context, Measurement
 from linregions.partition import partition
-from linregions.plotting import plot_gradient_key, plot_plane, plot_scale_bar
+from linregions.plotting import explain_colors, plot_plane, plot_scale_bar
 from linregions.training import Snapshot, train
 
 NEEDS = ("torch", "plot")
+NOTE = "Dots: the three training examples, with their labels. Bar: distance between inputs (pixels from 0 to 1)."
 
 
 @dataclass(frozen=True)
@@ -126,21 +127,5 @@ def draw(found: Measurement) -> Any:
         )
         if k == 0:
             plot_scale_bar(ax)
-    explain(figure.add_subplot(grid[-1, :]))
+    explain_colors(figure.add_subplot(grid[-1, :]), "gradient", NOTE, decision_boundary=True)
     return figure
-
-
-def explain(ax: Any) -> None:
-    """Say in a strip below a picture what colours and scale mean."""
-    ax.set_axis_off()
-    plot_gradient_key(ax.inset_axes((0.0, 0.0, 0.12, 1.0)), title="")
-    ax.text(
-        0.13,
-        0.5,
-        "Colour: direction in the plane in which the largest output grows (grey where it is flat),\n"
-        "with a slight tint by activation pattern. Black lines: decision boundary. Dots: the three training\n"
-        "examples, with their labels. Bar: Euclidean distance between inputs (pixels from 0 to 1).",
-        transform=ax.transAxes,
-        va="center",
-        fontsize="small",
-    )

@@ -10,7 +10,7 @@ import numpy as np
 
 from linregions._validation import FloatArray, as_float_array, as_integer, require
 from linregions.errors import InvalidValueError
-from linregions.plotting.colors import LAYER_COLORS
+from linregions.plotting.colors import LAYER_COLORS, OUTPUT_COLORS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,7 +28,7 @@ class LineArtists:
     graphs : list of matplotlib.lines.Line2D
         One for each output drawn; its corners are the breakpoints, exactly.
     marks : list of matplotlib.collections.PathCollection
-        The breakpoints, one collection for each layer that has some in view.
+        The breakpoints, one collection for each layer that has some in view; with several outputs one for all.
     """
 
     axes: Any
@@ -55,9 +55,10 @@ def plot_line(
         Range of the parameter t. By default the whole of a bounded domain, and of an unbounded one all
         breakpoints with a margin of a tenth on both sides.
     outputs : tuple of int, optional
-        Outputs to draw, at most seven; by default the first seven.
+        Outputs to draw, at most ten; by default the first ten.
     breakpoints : bool
-        Whether to mark breakpoints (on the graph of the first output drawn).
+        Whether to mark breakpoints: on the graph, in the colour of their layer; with several outputs below the
+        graphs.
 
     Returns
     -------
@@ -81,11 +82,11 @@ def plot_line(
     who = "plot_line"
     pyplot = require("matplotlib", "plot", who, lambda: importlib.import_module("matplotlib.pyplot"))
     low, high = _interval(partition, interval)
-    chosen = tuple(range(min(partition.network.n_out, len(LAYER_COLORS)))) if outputs is None else outputs
+    chosen = tuple(range(min(partition.network.n_out, len(OUTPUT_COLORS)))) if outputs is None else outputs
     for number in chosen:
-        if as_integer(number, "outputs", who, 0) >= partition.network.n_out or len(chosen) > len(LAYER_COLORS):
+        if as_integer(number, "outputs", who, 0) >= partition.network.n_out or len(chosen) > len(OUTPUT_COLORS):
             raise InvalidValueError(
-                f"`outputs` are {list(chosen)}, but {who} needs at most {len(LAYER_COLORS)} numbers below the number "
+                f"`outputs` are {list(chosen)}, but {who} needs at most {len(OUTPUT_COLORS)} numbers below the number "
                 f"of outputs, {partition.network.n_out}. Count outputs from 0."
             )
     if ax is None:
@@ -99,7 +100,7 @@ def plot_line(
         ax.plot(
             t,
             values[:, number],
-            color=LAYER_COLORS[k] if many else "#222222",
+            color=OUTPUT_COLORS[k] if many else "#222222",
             linewidth=1.3,
             label=f"output {number}" if many else None,
             solid_joinstyle="round",
@@ -107,12 +108,19 @@ def plot_line(
         )[0]
         for k, number in enumerate(chosen)
     ]
-    marks = _mark(partition, ax, corners, values[1:-1, chosen[0]], inside) if breakpoints and corners.size else []
+    marks = []
+    if breakpoints and corners.size:
+        if many:
+            marks = [_mark_below(ax, corners)]
+        else:
+            marks = _mark(partition, ax, corners, values[1:-1, chosen[0]], inside)
     ax.set_xlim(low, high)
     ax.set_xlabel("$t$")
     ax.set_ylabel("output" if many else f"output {chosen[0]}" if partition.network.n_out > 1 else "output")
-    if many or marks:
-        ax.legend(fontsize="small", frameon=False, title="breakpoints" if marks and not many else None)
+    if many:
+        ax.legend(fontsize="small", frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    elif marks:
+        ax.legend(fontsize="small", frameon=False, title="breakpoints", title_fontsize="small")
     return LineArtists(ax, graphs, marks)
 
 
@@ -134,6 +142,20 @@ def _mark(partition: LinePartition, ax: Axes, t: FloatArray, heights: FloatArray
         )
         for k in np.unique(layer)
     ]
+
+
+def _mark_below(ax: Axes, t: FloatArray) -> Any:
+    """Put a tick at the lower edge for each breakpoint."""
+    return ax.scatter(
+        t,
+        np.full(len(t), 0.02),
+        marker="|",
+        s=40,
+        color="#222222",
+        linewidths=0.6,
+        transform=ax.get_xaxis_transform(),
+        label=f"{len(t)} breakpoint{'s' * (len(t) != 1)}",
+    )
 
 
 def _interval(partition: LinePartition, interval: tuple[float, float] | None) -> tuple[float, float]:

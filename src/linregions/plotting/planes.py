@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from linregions._validation import FloatArray, as_choice, as_float_array, as_integer, require
+from linregions._validation import FloatArray, as_choice, as_integer, require
 from linregions.errors import InvalidValueError
 from linregions.plotting.colors import LAYER_COLORS, gradient_colors, pattern_colors
+from linregions.plotting.marks import euclidean, layer_handles, plot_points, plot_scale_bar
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 COLOR_BY = ("gradient", "pattern", "output", "area")
 _RASTERIZE_ABOVE = 5000
-_INK = "#222222"
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,8 @@ def plot_plane(
     color_by : {"gradient", "pattern", "output", "area"}
         ``"gradient"``: direction and size of the gradient of an output in the plane (`gradient_colors`), with a
         small tint by pattern; ``"pattern"``: a colour of its own for each activation pattern, the same in every
-        picture; ``"output"``: the output in the middle of the region; ``"area"``: the logarithm of the area.
+        picture; ``"output"``: the output in the middle of the region; ``"area"``: the area. The last two can be
+        given to a colour bar as `faces`.
     output : int, optional
         Which output colours refer to; by default the one that is largest in the middle of the region.
     scale : float, optional
@@ -111,18 +112,20 @@ def plot_plane(
     ax = _axes(ax)
     corners = _polygons(partition)
     many = len(corners) > _RASTERIZE_ABOVE
-    colors = _face_colors(partition, corners, color_by, output, scale)
     # Each polygon also gets a hairline of its own colour: it closes the seams that antialiasing leaves.
-    faces = collections.PolyCollection(
-        corners, facecolors=colors, edgecolors="face", linewidths=0.3, rasterized=many, zorder=1
-    )
+    faces = collections.PolyCollection(corners, edgecolors="face", linewidths=0.3, rasterized=many, zorder=1)
+    if color_by == "gradient":
+        faces.set_facecolor(_gradient_colors(partition, output, scale))
+    elif color_by == "pattern":
+        faces.set_facecolor(pattern_colors(partition.patterns))
+    else:
+        _color_by_values(partition, faces, color_by, output)
     ax.add_collection(faces, autolim=False)
     inner = partition.edge_neuron >= 0
     # A fortieth of the mean size of a region in the picture, so that lines never cover what they bound.
-    box = ax.get_window_extent()
-    width = 72.0 / ax.figure.dpi * min(box.width, box.height) / np.sqrt(len(corners)) / 40
+    width = _points_across(ax) / np.sqrt(len(corners)) / 40
     lines = collections.LineCollection(
-        _euclidean(partition.window, partition.vertices)[partition.edges[inner]],
+        euclidean(partition.window, partition.vertices)[partition.edges[inner]],
         colors=[(0.0, 0.0, 0.0, 0.55)],
         linewidths=float(np.clip(width, 0.05, 0.8)),
         rasterized=many,
@@ -173,11 +176,11 @@ def plot_layers(
     last = len(offsets) - 2
     emphasised = last if newest is None else as_integer(newest, "newest", who, 0)
     corners = _polygons(partition)
-    colors = _face_colors(partition, corners, "gradient", 0, None)
+    pale = 0.45 * _gradient_colors(partition, 0, None) + 0.55 if fill else "none"
     many = len(corners) > _RASTERIZE_ABOVE
     faces = collections.PolyCollection(
         corners,
-        facecolors=0.45 * colors + 0.55 if fill else "none",
+        facecolors=pale,
         edgecolors="face",
         linewidths=0.3,
         rasterized=many,
@@ -189,7 +192,7 @@ def plot_layers(
     order = np.argsort(layer, kind="stable")  # later layers on top
     layer = layer[order]
     lines = collections.LineCollection(
-        _euclidean(partition.window, partition.vertices)[partition.edges[inner]][order],
+        euclidean(partition.window, partition.vertices)[partition.edges[inner]][order],
         colors=[LAYER_COLORS[k % len(LAYER_COLORS)] for k in layer],
         linewidths=np.where(layer == emphasised, 1.5, 0.7),
         capstyle="round",
@@ -202,144 +205,6 @@ def plot_layers(
     return PlaneArtists(ax, faces, lines, None, [])
 
 
-def layer_handles(n_layers: int) -> list[Any]:
-    """Return the legend's entries for the colours of layers.
-
-    Parameters
-    ----------
-    n_layers : int
-
-    Returns
-    -------
-    list of matplotlib.lines.Line2D
-    """
-    from matplotlib.lines import Line2D
-
-    return [
-        Line2D([], [], color=LAYER_COLORS[k % len(LAYER_COLORS)], linewidth=1.5, label=f"layer {k + 1}")
-        for k in range(n_layers)
-    ]
-
-
-def plot_points(
-    window: PlaneWindow, points: npt.ArrayLike, ax: Axes, *, labels: Sequence[str] | None = None
-) -> list[Any]:
-    """Mark points of the input space by black dots with a white rim, and label them.
-
-    Parameters
-    ----------
-    window : PlaneWindow
-    points : array_like, shape (k, n_in)
-    ax : matplotlib.axes.Axes
-    labels : sequence of str, optional
-        One for each point.
-
-    Returns
-    -------
-    list of artists
-
-    Raises
-    ------
-    InvalidValueError
-        If the numbers of points and labels differ.
-    """
-    from matplotlib.patheffects import withStroke
-
-    array = as_float_array(points, "points", "plot_points", ndim=2)
-    if labels is not None and len(labels) != len(array):
-        raise InvalidValueError(
-            f"`labels` has {len(labels)} entries for {len(array)} points, but plot_points needs one for each. "
-            "Give as many labels as points."
-        )
-    places = _euclidean(window, window.coordinates(array))
-    artists: list[Any] = list(
-        ax.plot(*places.T, "o", color="black", markersize=6, markeredgecolor="white", markeredgewidth=1.0, zorder=6)
-    )
-    for place, label in zip(places, labels or [], strict=False):
-        artists.append(
-            ax.annotate(
-                label,
-                place,
-                xytext=(6, 5),
-                textcoords="offset points",
-                fontsize="large",
-                fontweight="bold",
-                zorder=7,
-                path_effects=[withStroke(linewidth=2.5, foreground="white")],
-            )
-        )
-    return artists
-
-
-def plot_scale_bar(ax: Axes, *, unit: str = "") -> list[Any]:
-    """Draw a bar of round length in the lower left corner; one unit of the axes is one unit of the input space.
-
-    Parameters
-    ----------
-    ax : matplotlib.axes.Axes
-        Its limits must be set already.
-    unit : str
-        Written after the length.
-
-    Returns
-    -------
-    list of artists
-    """
-    from matplotlib.patheffects import withStroke
-
-    (left, right), (bottom, top) = ax.get_xlim(), ax.get_ylim()
-    power = 10.0 ** np.floor(np.log10((right - left) / 4))
-    length = max(step * power for step in (1, 2, 5) if step * power <= (right - left) / 4)
-    start, height = left + 0.04 * (right - left), bottom + 0.04 * (top - bottom)
-    halo = [withStroke(linewidth=5, foreground="white")]
-    bar = ax.plot([start, start + length], [height, height], color=_INK, linewidth=2.5, zorder=8, solid_capstyle="butt")
-    bar[0].set_path_effects([*halo, withStroke(linewidth=2.5, foreground=_INK)])
-    text = ax.annotate(
-        f"{length:g}{' ' + unit if unit else ''}",
-        (start + length / 2, height),
-        xytext=(0, 4),
-        textcoords="offset points",
-        ha="center",
-        va="bottom",
-        zorder=8,
-        path_effects=[withStroke(linewidth=2.5, foreground="white")],
-    )
-    return [*bar, text]
-
-
-def plot_gradient_key(ax: Axes, *, title: str = "uphill direction\nof the largest output") -> Any:
-    """Draw the disc that explains the colours of ``color_by="gradient"``: grey for flat, full colour for steep.
-
-    Parameters
-    ----------
-    ax : matplotlib.axes.Axes
-        A small square one, of its own.
-    title : str
-
-    Returns
-    -------
-    matplotlib.image.AxesImage
-    """
-    n = 161
-    side = np.linspace(-1, 1, n)
-    x, y = np.meshgrid(side, side)
-    radius = np.hypot(x, y)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        stretch = np.where(radius < 0.999, 1.0 / (1.0 - np.minimum(radius, 0.999)), 1000.0)
-    colors = gradient_colors(np.stack([x.ravel(), y.ravel()], axis=1) * stretch.ravel()[:, None], 1.0)
-    alpha = np.clip((1.0 - radius) * n / 2, 0.0, 1.0)
-    image = ax.imshow(
-        np.dstack([colors.reshape(n, n, 3), alpha]), origin="lower", extent=(-1, 1, -1, 1), interpolation="bilinear"
-    )
-    for angle in np.arange(4) * np.pi / 2:
-        x_part, y_part = float(np.cos(angle)), float(np.sin(angle))
-        tip, tail = (0.86 * x_part, 0.86 * y_part), (0.35 * x_part, 0.35 * y_part)
-        ax.annotate("", tip, tail, arrowprops={"arrowstyle": "->", "color": _INK, "linewidth": 0.8})
-    ax.set_axis_off()
-    ax.set_title(title, fontsize="small", color=_INK)
-    return image
-
-
 def _axes(ax: Axes | None) -> Axes:
     if ax is not None:
         return ax
@@ -348,32 +213,24 @@ def _axes(ax: Axes | None) -> Axes:
     return made
 
 
-def _euclidean(window: PlaneWindow, plane_coordinates: npt.NDArray[Any]) -> FloatArray:
-    """Return orthonormal coordinates of the plane; the same numbers where the basis is orthonormal."""
-    gram = window.basis @ window.basis.T
-    if np.allclose(gram, np.eye(2), rtol=0, atol=1e-12):
-        return np.asarray(plane_coordinates, dtype=np.float64)
-    return np.asarray(plane_coordinates @ np.linalg.cholesky(gram))
+def _points_across(ax: Axes) -> float:
+    """Return the shorter side of the axes in typographic points."""
+    box = ax.get_window_extent()
+    return float(72.0 / ax.figure.dpi * min(box.width, box.height))
 
 
 def _polygons(partition: PlanePartition) -> FloatArray:
     """Return all faces as one array (F, m, 2), short ones with their last corner repeated."""
     sizes = np.diff(partition.face_offsets)
     slot = np.minimum(np.arange(sizes.max())[None, :], sizes[:, None] - 1)
-    vertices = _euclidean(partition.window, partition.vertices)
+    vertices = euclidean(partition.window, partition.vertices)
     return np.asarray(vertices[partition.face_vertices[partition.face_offsets[:-1, None] + slot]])
 
 
-def _face_colors(
-    partition: PlanePartition, corners: FloatArray, color_by: str, output: int | None, scale: float | None
-) -> FloatArray:
-    if color_by == "pattern":
-        return pattern_colors(partition.patterns)
-    if color_by == "area":
-        return _sequential(np.log(np.maximum(partition.areas, np.finfo(np.float64).tiny)))
+def _chosen_outputs(partition: PlanePartition, output: int | None) -> tuple[npt.NDArray[np.intp], FloatArray]:
+    """Return which output each region is coloured by, and its value in the mean of the region's corners."""
     maps = partition.affine_maps
-    sizes = np.diff(partition.face_offsets)
-    starts = partition.face_offsets[:-1]
+    starts, sizes = partition.face_offsets[:-1], np.diff(partition.face_offsets)
     middle = np.add.reduceat(partition.vertices[partition.face_vertices], starts, axis=0) / sizes[:, None]
     values = np.einsum("fok,fk->fo", maps[:, :, :2], middle) + maps[:, :, 2]
     if output is None:
@@ -386,44 +243,55 @@ def _face_colors(
                 "Count outputs from 0."
             )
         chosen = np.full(len(maps), number)
-    rows = np.arange(len(maps))
-    if color_by == "output":
-        return _sequential(values[rows, chosen])
-    gram = partition.window.basis @ partition.window.basis.T
-    gradients = np.linalg.solve(np.linalg.cholesky(gram), maps[rows, chosen, :2].T).T
+    return chosen, values[np.arange(len(maps)), chosen]
+
+
+def _gradient_colors(partition: PlanePartition, output: int | None, scale: float | None) -> FloatArray:
+    chosen, _ = _chosen_outputs(partition, output)
+    basis = partition.window.basis
+    maps = partition.affine_maps[np.arange(len(chosen)), chosen, :2]
+    gradients = np.linalg.solve(np.linalg.cholesky(basis @ basis.T), maps.T).T
     if scale is None:
         share = partition.areas / partition.areas.sum()
         scale = float(np.sqrt(share @ np.sum(gradients**2, axis=1)))
     return gradient_colors(gradients, scale, partition.patterns)
 
 
-def _sequential(values: FloatArray) -> FloatArray:
-    from matplotlib import colormaps
+def _color_by_values(partition: PlanePartition, faces: Any, color_by: str, output: int | None) -> None:
+    """Give the polygons numbers with a colour map, so that a colour bar can be made of them."""
+    from matplotlib.colors import LogNorm
 
-    low, high = float(values.min()), float(values.max())
-    share = (values - low) / (high - low) if high > low else np.zeros_like(values)
-    return np.asarray(colormaps["cividis"](share)[:, :3])
+    faces.set_cmap("cividis")
+    if color_by == "area":
+        areas = np.maximum(partition.areas, np.finfo(np.float64).tiny)
+        # Most regions are tiny and cover next to nothing; the lower half of them shares the darkest colour.
+        low, high = float(np.median(areas)), float(areas.max())
+        faces.set_norm(LogNorm(low if low < high else low / 2, high))
+        faces.set_array(areas)
+    else:
+        faces.set_array(_chosen_outputs(partition, output)[1])
 
 
 def _draw_decision_boundary(partition: PlanePartition, ax: Axes, collections: Any) -> Any:
     from matplotlib.patheffects import withStroke
 
-    lines = [_euclidean(partition.window, line) for line in partition.decision_boundary().polylines]
+    width = float(np.clip(_points_across(ax) / 320, 0.8, 1.4))
+    lines = [euclidean(partition.window, line) for line in partition.decision_boundary().polylines]
     artist = collections.LineCollection(
         lines,
         colors="black",
-        linewidths=1.4,
+        linewidths=width,
         capstyle="round",
         joinstyle="round",
         zorder=4,
-        path_effects=[withStroke(linewidth=2.6, foreground=(1, 1, 1, 0.8))],
+        path_effects=[withStroke(linewidth=width + 1.2, foreground=(1, 1, 1, 0.8))],
     )
     ax.add_collection(artist, autolim=False)
     return artist
 
 
 def _frame(window: PlaneWindow, ax: Axes, scale_bar: bool) -> None:
-    corners = _euclidean(window, window.polygon)
+    corners = euclidean(window, window.polygon)
     ax.set_xlim(float(corners[:, 0].min()), float(corners[:, 0].max()))
     ax.set_ylim(float(corners[:, 1].min()), float(corners[:, 1].max()))
     ax.set_aspect("equal")

@@ -1,0 +1,66 @@
+"""The command line ``linregions``."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from linregions.cli.parser import build_parser
+from linregions.errors import LinRegionsError
+
+__all__ = ["build_parser", "main"]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit status.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        Arguments after the program's name; by default those of the process.
+
+    Returns
+    -------
+    int
+        0 when all went well, 2 after an error (told in one sentence on stderr), 130 when interrupted.
+    """
+    arguments = build_parser().parse_args(argv)
+    try:
+        with _messages(arguments.quiet):
+            _run(arguments)
+    except KeyboardInterrupt:
+        print("linregions: interrupted", file=sys.stderr)
+        return 130
+    except (LinRegionsError, OSError, MemoryError) as error:
+        text = " ".join(str(error).split()) or type(error).__name__
+        print(f"linregions: error: {text}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _run(arguments: object) -> None:
+    # Only now: what computes and draws takes long to import, and --help and --version must not.
+    from linregions.cli import commands
+
+    command = getattr(arguments, "command")  # noqa: B009  argparse gives a bare namespace
+    getattr(commands, f"run_{command}")(arguments)
+
+
+@contextmanager
+def _messages(quiet: bool) -> Iterator[None]:
+    """Show what the library reports on stderr, while a command runs."""
+    logger = logging.getLogger("linregions")
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    level, propagate = logger.level, logger.propagate
+    logger.addHandler(handler)
+    logger.setLevel(logging.ERROR if quiet else logging.INFO)
+    logger.propagate = False
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
+        logger.propagate = propagate

@@ -1,0 +1,329 @@
+"""What each command does: read, compute, write, print a table."""
+
+from __future__ import annotations
+
+import sys
+from argparse import Namespace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from linregions._validation import FloatArray, as_positive
+from linregions.datasets import Dataset, load_dataset
+from linregions.distance import boundary_distance
+from linregions.domains import Line, LineDomain, PlaneWindow, Ray, Segment
+from linregions.domains import Path as PolygonalPath
+from linregions.errors import FileFormatError, InvalidValueError
+from linregions.experiments import EXPERIMENTS, reproduce
+from linregions.experiments.context import Context
+from linregions.io import Row, format_table, read_points, writable_folder, write_metadata, write_table
+from linregions.network import Network
+from linregions.partition import partition
+from linregions.plotting import distance_figure, line_figure, plane_figure, save_figure
+
+
+def run_reproduce(arguments: Namespace) -> None:
+    """Reproduce figures of the paper."""
+    chosen = arguments.experiments
+    names = list(EXPERIMENTS) if "all" in chosen else list(dict.fromkeys(chosen))
+    context = Context(
+        out=arguments.out,
+        seed=arguments.seed,
+        data=arguments.data,
+        formats=arguments.format,
+        threads=arguments.threads,
+        progress=_progress(arguments),
+    )
+    for name in names:
+        done = reproduce(name, context, full=arguments.full)
+        print(f"{name}: {EXPERIMENTS[name]}")
+        _finish(done.measurement.rows, done.files)
+
+
+def run_plane(arguments: Namespace) -> None:
+    """Cut a window of a plane."""
+    net = _model(arguments.model)
+    folder = writable_folder(arguments.out, "linregions plane")
+    window, points, labels = _window(arguments, net)
+    part = partition(net, window, threads=arguments.threads, progress=_progress(arguments))
+    figure = plane_figure(
+        part,
+        title=f"{part.n_regions:,} regions of {Path(arguments.model).name}",
+        color_by=arguments.color_by,
+        decision_boundary=arguments.decision_boundary,
+        points=points,
+        labels=labels,
+    )
+    summary: Row = {
+        "regions": part.n_regions,
+        "linear_regions": part.n_linear_regions,
+        "neurons": net.n_neurons,
+        "vertices": len(part.vertices),
+        "edges": len(part.edges),
+        "boundary_length": part.boundary_length,
+        "area": window.area,
+    }
+    regions = [
+        {
+            "region": k,
+            "linear_region": int(linear),
+            "sides": int(sides),
+            "area": float(area),
+            "perimeter": float(length),
+        }
+        for k, (linear, sides, area, length) in enumerate(
+            zip(part.linear_labels, np.diff(part.face_offsets), part.areas, part.perimeters, strict=True)
+        )
+    ]
+    _write(arguments, folder, "plane", net, summary, regions, part, figure, part.diagnostics)
+
+
+def run_line(arguments: Namespace) -> None:
+    """Cut a line, ray, segment or path."""
+    net = _model(arguments.model)
+    folder = writable_folder(arguments.out, "linregions line")
+    domain = _line(arguments, net)
+    part = partition(net, domain, threads=arguments.threads, progress=_progress(arguments))
+    kind = type(domain).__name__.lower()
+    title = f"{part.n_regions:,} regions of {Path(arguments.model).name} on a {kind}"
+    figure = line_figure(part, title=title, interval=arguments.interval)
+    summary: Row = {
+        "domain": kind,
+        "regions": part.n_regions,
+        "linear_regions": part.n_linear_regions,
+        "neurons": net.n_neurons,
+        "regions_per_neuron": part.n_regions / max(net.n_neurons, 1),
+    }
+    switches = [
+        {"t": float(t), "layer": layer + 1, "neuron": index, "breakpoint": int(which), "linear_boundary": bool(linear)}
+        for t, (layer, index), which, linear in zip(
+            part.breakpoints,
+            map(net.locate_neuron, part.neurons.tolist()),
+            part.breakpoint_indices,
+            part.is_linear_boundary,
+            strict=True,
+        )
+    ]
+    _write(arguments, folder, "line", net, summary, switches, part, figure, part.diagnostics)
+
+
+def run_distance(arguments: Namespace) -> None:
+    """Measure distances to the nearest boundary."""
+    net = _model(arguments.model)
+    folder = writable_folder(arguments.out, "linregions distance")
+    points = _points(arguments, net)
+    distances, neurons = boundary_distance(
+        net, points, return_neurons=True, threads=arguments.threads, progress=_progress(arguments)
+    )
+    summary: Row = {
+        "points": len(distances),
+        "mean": float(distances.mean()),
+        "median": float(np.median(distances)),
+        "smallest": float(distances.min()),
+        "largest": float(distances.max()),
+        "neurons": net.n_neurons,
+        "mean_times_neurons": float(distances.mean()) * net.n_neurons,
+    }
+    places = [net.locate_neuron(int(k)) if k >= 0 else (-1, -1) for k in neurons]
+    rows = [
+        {"point": k, "distance": float(distance), "layer": layer + 1, "neuron": index}
+        for k, (distance, (layer, index)) in enumerate(zip(distances, places, strict=True))
+    ]
+    title = f"{len(distances):,} points, network with {net.n_neurons:,} neurons"
+    figure = distance_figure(distances, title=title)
+    arrays = {"distances": distances, "neurons": neurons, "points": points}
+    _write(arguments, folder, "distance", net, summary, rows, arrays, figure, {})
+
+
+def run_info(arguments: Namespace) -> None:
+    """Tell the architecture of a network."""
+    net = _model(arguments.model)
+    names = [activation.name for activation in net.activations] + ["none (output)"]
+    breakpoints = [activation.n_breakpoints for activation in net.activations] + [0]
+    rows = [
+        {
+            "layer": k + 1,
+            "inputs": layer.weight.shape[1],
+            "units": layer.weight.shape[0],
+            "parameters": layer.weight.size + layer.bias.size,
+            "breakpoints": count,
+            "activation": name,
+        }
+        for k, (layer, name, count) in enumerate(zip(net.layers, names, breakpoints, strict=True))
+    ]
+    print(format_table(rows))
+    total = sum(layer.weight.size + layer.bias.size for layer in net.layers)
+    print(f"{net.n_in:,} inputs, {net.n_out:,} outputs, {net.n_neurons:,} neurons, {total:,} parameters")
+
+
+def _progress(arguments: Namespace) -> bool:
+    return not arguments.quiet and sys.stderr.isatty()
+
+
+def _model(path: str) -> Network:
+    if Path(path).suffix != ".npz":
+        raise InvalidValueError(
+            f"`MODEL` is {path!r}, but linregions reads models from .npz files. Write it with `Network.save`, after "
+            "`linregions.from_torch` for a PyTorch module, or as an NPZ with arrays W0, b0, W1, b1, ...."
+        )
+    return Network.load(path)
+
+
+def _data(arguments: Namespace, net: Network) -> Dataset:
+    data = load_dataset(arguments.data)
+    if data.n_in != net.n_in:
+        raise InvalidValueError(
+            f"`--data` is {data.name} with {data.n_in} values in an example, but the model has {net.n_in} inputs. "
+            "Give points of its input space instead, or the data set that it was trained on."
+        )
+    return data
+
+
+def _missing(option: str, why: str) -> InvalidValueError:
+    return InvalidValueError(f"`{option}` is missing, but {why}. Add it.")
+
+
+def _window(arguments: Namespace, net: Network) -> tuple[PlaneWindow, FloatArray | None, list[str] | None]:
+    """Return the window, and the points to mark with their labels."""
+    if arguments.low is not None:
+        if arguments.high is None:
+            raise _missing("--high", "--low needs the opposite corner")
+        if net.n_in != 2:
+            raise InvalidValueError(
+                f"`--low` gives a box of two inputs, but the model has {net.n_in}. "
+                "Use --through, --points or --origin to choose a plane of its input space."
+            )
+        return PlaneWindow.of_inputs(arguments.low, arguments.high), None, None
+    if arguments.through is not None:
+        data = _data(arguments, net)
+        points = data.examples(arguments.through)
+        labels = [str(label) for label in data.y_train[arguments.through]]
+    elif arguments.points is not None:
+        points, labels = read_points(arguments.points, "linregions plane"), ["1", "2", "3"]
+        if points.shape != (3, net.n_in):
+            raise InvalidValueError(
+                f"`--points` has shape {points.shape}, but linregions plane needs three points of the model's "
+                f"{net.n_in} inputs. Give three rows."
+            )
+    else:
+        return _random_window(arguments, net), None, None
+    return PlaneWindow.through(points[0], points[1], points[2], arguments.scale), points, labels
+
+
+def _random_window(arguments: Namespace, net: Network) -> PlaneWindow:
+    if arguments.half is None:
+        raise _missing("--half", "--origin needs the size of the square")
+    if net.n_in < 2:
+        raise InvalidValueError(
+            "`--origin` asks for a plane, but the model has one input. Use `linregions line` instead."
+        )
+    half = as_positive(arguments.half, "--half", "linregions plane")
+    rng = np.random.default_rng(arguments.seed)
+    if arguments.origin == "zero":
+        origin = np.zeros(net.n_in)
+    elif arguments.origin.isdecimal():
+        origin = _data(arguments, net).examples(int(arguments.origin))
+    else:
+        raise InvalidValueError(
+            f"`--origin` is {arguments.origin!r}, but linregions plane needs 'zero' or the number of a training "
+            "example. Give one of them."
+        )
+    basis, _ = np.linalg.qr(rng.normal(size=(net.n_in, 2)))
+    return PlaneWindow.square(origin, basis.T, half)
+
+
+def _line(arguments: Namespace, net: Network) -> LineDomain:
+    who = "linregions line"
+    if arguments.through_origin_and is not None:
+        example = _data(arguments, net).examples(arguments.through_origin_and)
+        return Line(np.zeros(net.n_in), example)
+    if arguments.path is not None:
+        return PolygonalPath(read_points(arguments.path, who, "--path"))
+    if arguments.end is None:
+        raise _missing("--to", "--from needs another point")
+    start, end = _vector(arguments.start, "--from", net), _vector(arguments.end, "--to", net)
+    if arguments.kind == "segment":
+        return Segment(start, end)
+    return (Ray if arguments.kind == "ray" else Line)(start, end - start)
+
+
+def _vector(words: list[str], name: str, net: Network) -> FloatArray:
+    """Read one point, given as numbers or as a file."""
+    who = "linregions line"
+    try:
+        vector = np.array([float(word) for text in words for word in text.split(",")])
+    except ValueError:
+        if len(words) > 1:
+            raise FileFormatError(
+                f"`{name}` is {' '.join(words)!r}, but {who} needs numbers or one file. Separate numbers by blanks."
+            ) from None
+        vector = read_points(words[0], who, name).ravel()
+    if vector.shape != (net.n_in,):
+        raise InvalidValueError(
+            f"`{name}` has {vector.size} coordinates, but the model has {net.n_in} inputs. Give one number for each."
+        )
+    return vector
+
+
+def _points(arguments: Namespace, net: Network) -> FloatArray:
+    if arguments.points is not None:
+        points = read_points(arguments.points, "linregions distance")
+        if points.shape[1] != net.n_in:
+            raise InvalidValueError(
+                f"`--points` has {points.shape[1]} coordinates in a row, but the model has {net.n_in} inputs. "
+                "Give one column for each."
+            )
+        return points
+    data = _data(arguments, net)
+    rng = np.random.default_rng(arguments.seed)
+    if arguments.dataset == "normal":
+        return rng.normal(data.mean, np.sqrt(data.variance), size=(arguments.n, data.n_in))
+    size = len(data.y_train if arguments.dataset == "train" else data.y_test)
+    if arguments.n > size:
+        raise InvalidValueError(
+            f"`-n` is {arguments.n}, but {data.name} has {size} examples for `--dataset {arguments.dataset}`. "
+            "Give a smaller number."
+        )
+    return data.examples(rng.choice(size, arguments.n, replace=False), arguments.dataset)
+
+
+def _write(
+    arguments: Namespace,
+    folder: Path,
+    command: str,
+    net: Network,
+    summary: Row,
+    rows: list[dict[str, Any]],
+    result: Any,
+    figure: Any,
+    diagnostics: dict[str, Any],
+) -> None:
+    """Write picture, CSV, NPZ and JSON beside each other and print the summary."""
+    from linregions._files import write_npz
+
+    stem = folder / f"{Path(arguments.model).stem}-{command}"
+    files = save_figure(figure, stem, arguments.format)
+    named = {ending: stem.with_name(f"{stem.name}.{ending}") for ending in ("csv", "npz", "json")}
+    if rows:  # a line without any breakpoint has no table
+        write_table(named["csv"], rows)
+        files.append(named["csv"])
+    if isinstance(result, dict):
+        write_npz(named["npz"], result, f"linregions {command}")
+    else:
+        result.save(named["npz"])
+    settings = {key: value for key, value in vars(arguments).items() if key not in {"command", "quiet"}}
+    write_metadata(
+        named["json"],
+        settings={"command": command, **settings},
+        seed=arguments.seed,
+        network={"widths": net.widths, "activations": [activation.to_dict() for activation in net.activations]},
+        results=summary,
+        diagnostics=diagnostics,
+    )
+    _finish([summary], [*files, named["npz"], named["json"]])
+
+
+def _finish(rows: Any, files: list[Path]) -> None:
+    print(format_table(rows))
+    print(f"written: {', '.join(str(file) for file in files)}")

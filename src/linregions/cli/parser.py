@@ -1,0 +1,203 @@
+"""The grammar of the command line. Light: nothing that computes or draws is imported here."""
+
+from __future__ import annotations
+
+import argparse
+import os
+
+from linregions import __version__
+from linregions.experiments import EXPERIMENTS
+from linregions.plotting import COLOR_BY, FORMATS
+
+_EPILOG = """examples:
+  linregions reproduce fig8 --quick           train on MNIST and draw the regions through training
+  linregions plane model.npz --through 1 3 5  regions in the plane through three training examples
+  linregions line model.npz --from -1 -1 --to 1 1
+  linregions distance model.npz --dataset test -n 1000
+
+A model is an NPZ file written by Network.save, or one with arrays W0, b0, W1, b1, ... (ReLU between layers).
+Results are written to the folder given by --out: picture, CSV, NPZ, and JSON with settings, seed and versions.
+Exit status: 0 done, 2 error (one sentence on stderr), 130 interrupted."""
+
+_PLANE_EPILOG = """examples:
+  linregions plane model.npz --through 1 3 5 --decision-boundary
+  linregions plane model.npz --points three_points.npy --scale 2 --color-by pattern
+  linregions plane two_inputs.npz --low -1 -1 --high 1 1 --format png,svg
+  linregions plane model.npz --origin zero --half 5 --seed 1"""
+
+_LINE_EPILOG = """examples:
+  linregions line model.npz --through-origin-and 0         the whole line through 0 and training example 0
+  linregions line two_inputs.npz --from -1 -1 --to 1 1     the segment between two points
+  linregions line model.npz --from a.npy --to b.npy --kind line
+  linregions line model.npz --path points.npy              the polygonal curve through the rows of a file"""
+
+_DISTANCE_EPILOG = """examples:
+  linregions distance model.npz --dataset test -n 1000 --seed 1
+  linregions distance model.npz --dataset normal -n 10000      normal with the componentwise moments of the data
+  linregions distance model.npz --points points.csv"""
+
+_REPRODUCE_EPILOG = "experiments:\n" + "\n".join(f"  {name}  {text}" for name, text in EXPERIMENTS.items())
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of all commands."""
+    parser = argparse.ArgumentParser(
+        prog="linregions",
+        description="Exact linear regions of piecewise-linear neural networks.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"linregions {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _add_reproduce(commands)
+    _add_plane(commands)
+    _add_line(commands)
+    _add_distance(commands)
+    info = _add(commands, "info", "tell the architecture of a network", None)
+    info.add_argument("model", metavar="MODEL", help="an NPZ file")
+    info.add_argument("--quiet", "-q", action="store_true", help="no messages on stderr")
+    return parser
+
+
+def _add(commands: argparse._SubParsersAction, name: str, text: str, epilog: str | None) -> argparse.ArgumentParser:  # type: ignore[type-arg]
+    made: argparse.ArgumentParser = commands.add_parser(
+        name,
+        help=text,
+        description=text[0].upper() + text[1:] + ".",
+        epilog=epilog,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    return made
+
+
+def _add_common(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--out", default="results", metavar="DIR", help="folder for results (default: results)")
+    parser.add_argument(
+        "--data",
+        default="mnist",
+        metavar="SOURCE",
+        help="data set: mnist, a folder with four IDX files, or an NPZ with x_train, y_train, x_test, y_test",
+    )
+    parser.add_argument("--seed", type=_count(0), default=0, metavar="N", help="of all that is random (default: 0)")
+    parser.add_argument(
+        "--format",
+        type=_formats,
+        default=("png",),
+        metavar="LIST",
+        help="of pictures, separated by commas: png, svg, pdf (default: png)",
+    )
+    parser.add_argument(
+        "--threads", type=_count(1), default=_cpus(), metavar="N", help="for partitions (default: one for each core)"
+    )
+    parser.add_argument("--quiet", "-q", action="store_true", help="no messages or progress bars on stderr")
+
+
+def _add_reproduce(commands: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]
+    parser = _add(commands, "reproduce", "reproduce figures of Hanin & Rolnick (2019)", _REPRODUCE_EPILOG)
+    parser.add_argument(
+        "experiments",
+        nargs="*",
+        choices=[*EXPERIMENTS, "all"],
+        default="all",
+        metavar="EXPERIMENT",
+        help=f"{', '.join(EXPERIMENTS)} or all (default: all)",
+    )
+    size = parser.add_mutually_exclusive_group()
+    size.add_argument("--quick", action="store_true", help="smaller settings, done within two minutes (default)")
+    size.add_argument("--full", action="store_true", help="larger settings, e.g. 20 epochs of training")
+    _add_common(parser)
+
+
+def _add_plane(commands: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]
+    parser = _add(commands, "plane", "cut a window of a plane into the regions of a network", _PLANE_EPILOG)
+    parser.add_argument("model", metavar="MODEL", help="an NPZ file")
+    where = parser.add_mutually_exclusive_group(required=True)
+    where.add_argument(
+        "--through",
+        type=_count(0),
+        nargs=3,
+        metavar="INDEX",
+        help="the plane through three training examples; the square is centred at their circumcentre",
+    )
+    where.add_argument("--points", metavar="FILE", help="likewise through three points, one a row (.npy or text)")
+    where.add_argument(
+        "--origin",
+        metavar="WHERE",
+        help="a plane of random direction through 'zero' or a training example's number; needs --half",
+    )
+    where.add_argument("--low", type=float, nargs=2, metavar="X", help="corner of a box, for networks of two inputs")
+    parser.add_argument("--high", type=float, nargs=2, metavar="X", help="the opposite corner, with --low")
+    parser.add_argument("--half", type=float, metavar="LENGTH", help="half the side of the square, with --origin")
+    parser.add_argument(
+        "--scale", type=float, default=1.5, help="half the side in circumradii, for three points (default: 1.5)"
+    )
+    parser.add_argument("--color-by", choices=COLOR_BY, default="gradient", help="what colours mean")
+    parser.add_argument("--decision-boundary", action="store_true", help="draw where the largest output changes")
+    _add_common(parser)
+
+
+def _add_line(commands: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]
+    parser = _add(commands, "line", "cut a line, ray, segment or path into the regions of a network", _LINE_EPILOG)
+    parser.add_argument("model", metavar="MODEL", help="an NPZ file")
+    where = parser.add_mutually_exclusive_group(required=True)
+    where.add_argument(
+        "--through-origin-and",
+        type=_count(0),
+        metavar="INDEX",
+        help="the whole line through the origin and a training example, as in section 3.1 of the paper",
+    )
+    where.add_argument("--from", dest="start", nargs="+", metavar="X", help="a point: numbers, or a file; needs --to")
+    where.add_argument("--path", metavar="FILE", help="the polygonal curve through points, one a row (.npy or text)")
+    parser.add_argument("--to", dest="end", nargs="+", metavar="X", help="another point, with --from")
+    parser.add_argument(
+        "--kind",
+        choices=("segment", "ray", "line"),
+        default="segment",
+        help="between the two points; from the first on; through both (default: segment)",
+    )
+    parser.add_argument(
+        "--interval",
+        type=float,
+        nargs=2,
+        metavar="T",
+        help="range of the parameter t in the picture (default: all, or all breakpoints)",
+    )
+    _add_common(parser)
+
+
+def _add_distance(commands: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]
+    parser = _add(commands, "distance", "measure distances of points to the nearest boundary", _DISTANCE_EPILOG)
+    parser.add_argument("model", metavar="MODEL", help="an NPZ file")
+    where = parser.add_mutually_exclusive_group(required=True)
+    where.add_argument("--points", metavar="FILE", help="points, one a row (.npy or text)")
+    where.add_argument(
+        "--dataset",
+        choices=("train", "test", "normal"),
+        help="random examples of the data set, or points drawn normally with its componentwise mean and variance",
+    )
+    parser.add_argument("-n", type=_count(1), default=1000, help="how many, with --dataset (default: 1000)")
+    _add_common(parser)
+
+
+def _count(low: int):  # type: ignore[no-untyped-def]
+    def integer(text: str) -> int:
+        number = int(text)
+        if number < low:
+            raise argparse.ArgumentTypeError(f"{number} is below {low}")
+        return number
+
+    return integer
+
+
+def _formats(text: str) -> tuple[str, ...]:
+    chosen = tuple(entry.strip() for entry in text.split(","))
+    for entry in chosen:
+        if entry not in FORMATS:
+            raise argparse.ArgumentTypeError(f"{entry!r} is none of {', '.join(FORMATS)}")
+    return chosen
+
+
+def _cpus() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
