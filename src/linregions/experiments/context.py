@@ -130,5 +130,12 @@ class Context:
             files.append(self.folder / f"{name}-{key}.npz")
             partition.save(files[-1])
         files.append(self.folder / f"{name}.json")
-        write_metadata(files[-1], settings=settings, seed=self.seed, results=found.rows, files=[f.name for f in files])
+        write_metadata(
+            files[-1],
+            settings=settings,
+            seed=self.seed,
+            data=os.fspath(self.data),
+            results=found.rows,
+            files=[file.name for file in files],
+        )
         return files
