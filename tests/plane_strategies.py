@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from typing import Any
 
 import hypothesis.extra.numpy as hnp
 import numpy as np
@@ -37,19 +38,21 @@ POLYGONS = [
 @st.composite
 def widths(draw: st.DrawFn, n_in: int, deepest: int = 3, widest: int = 6) -> list[int]:
     """Draw input, hidden and output widths."""
-    hidden = draw(st.lists(st.integers(1, widest), min_size=1, max_size=deepest))
+    depth = draw(st.integers(1, deepest))
+    narrow = draw(st.sampled_from([1, 2, widest // 2, widest // 2]))
+    hidden = [draw(st.integers(narrow, widest)) for _ in range(depth)]
     return [n_in, *hidden, draw(st.integers(1, 3))]
 
 
 @st.composite
 def windows(draw: st.DrawFn, n_in: int) -> PlaneWindow:
     """Draw a window whose corners, origin and basis are whole or half numbers, or one that is turned."""
-    polygon = np.array(draw(st.sampled_from(POLYGONS))) * draw(st.sampled_from([0.5, 1.0, 2.0]))
-    origin = draw(hnp.arrays(np.int64, n_in, elements=st.integers(-4, 4))) / 2
+    polygon = np.array(draw(st.sampled_from(POLYGONS))) * draw(st.sampled_from([1.0, 2.0, 4.0]))
+    origin = draw(hnp.arrays(np.int64, n_in, elements=st.integers(-4, 4), fill=st.nothing())) / 2
     if n_in == 2 and draw(st.booleans()):
         angle = draw(st.floats(0.1, 3.0))
         return PlaneWindow(origin, zoo.rotated(angle, shear=draw(st.sampled_from([0.0, 0.5]))).basis, polygon)
-    basis = draw(hnp.arrays(np.int64, (2, n_in), elements=st.integers(-2, 2))).astype(float)
+    basis = draw(hnp.arrays(np.int64, (2, n_in), elements=st.integers(-2, 2), fill=st.nothing())).astype(float)
     basis[:, :2] = [[1.0, basis[0, 1]], [0.0, 1.0]]  # independent
     return PlaneWindow(origin, basis, polygon)
 
@@ -69,9 +72,9 @@ def integer_problems(
     """Draw a network with weights and biases in {-2, ..., 2}."""
     n_in = draw(st.integers(2, 4))
     sizes = draw(widths(n_in, deepest, widest))
-    small = st.integers(-2, 2)
+    small: dict[str, Any] = {"elements": st.integers(-2, 2), "fill": st.nothing()}
     layers = [
-        (draw(hnp.arrays(np.int64, (b, a), elements=small)), draw(hnp.arrays(np.int64, b, elements=small)))
+        (draw(hnp.arrays(np.int64, (b, a), **small)), draw(hnp.arrays(np.int64, b, **small)))
         for a, b in itertools.pairwise(sizes)
     ]
     return Network.from_layers(layers, draw(activations(choices, len(sizes) - 2))), draw(windows(n_in))

@@ -113,37 +113,37 @@ def compare(problem: tuple[Network, PlaneWindow], cell_switches: int | None) -> 
 cell_sizes = st.sampled_from([None, 1, 2, 5])
 
 
-@examples(160)
+@examples(250)
 @given(ps.integer_problems([lr.RELU]), cell_sizes)
 def test_relu_with_whole_weights(problem: tuple[Network, PlaneWindow], cell_switches: int | None) -> None:
     compare(problem, cell_switches)
 
 
-@examples(100)
+@examples(150)
 @given(ps.integer_problems(ps.ONE_BREAK), cell_sizes)
 def test_one_break_with_whole_weights(problem: tuple[Network, PlaneWindow], cell_switches: int | None) -> None:
     compare(problem, cell_switches)
 
 
-@examples(120)
+@examples(200)
 @given(ps.integer_problems(ps.MORE_BREAKS_EXACT, deepest=2, widest=4), cell_sizes)
 def test_more_breaks_with_whole_weights(problem: tuple[Network, PlaneWindow], cell_switches: int | None) -> None:
     compare(problem, cell_switches)
 
 
-@examples(100)
+@examples(200)
 @given(ps.float_problems(ps.ONE_BREAK), cell_sizes)
 def test_one_break_with_float_weights(problem: tuple[Network, PlaneWindow], cell_switches: int | None) -> None:
     compare(problem, cell_switches)
 
 
-@examples(80)
+@examples(100)
 @given(ps.float_problems(ps.MORE_BREAKS, deepest=2, widest=4), cell_sizes)
 def test_more_breaks_with_float_weights(problem: tuple[Network, PlaneWindow], cell_switches: int | None) -> None:
     compare(problem, cell_switches)
 
 
-@examples(100)
+@examples(150)
 @given(st.one_of(ps.integer_problems([lr.RELU], widest=4), ps.float_problems([lr.RELU], widest=4)), st.data())
 def test_rewritten_networks_have_the_same_regions(problem: tuple[Network, PlaneWindow], data: st.DataObject) -> None:
     net, window = problem
