@@ -15,13 +15,13 @@ from linregions.domains import PlaneWindow
 from linregions.errors import NumericalError
 from linregions.kernels import assembly, cells
 from linregions.kernels.complex import GROW, INCONSISTENT, OK, RADIUS, SWITCH, E, Workspace, make_workspace
-from linregions.network import Network
+from linregions.network import AffineLayer, Network
 from linregions.tolerances import Tolerances
 
 FloatArray = npt.NDArray[np.float64]
 
-# A contradiction between signs is answered with a wider band this many times, sixteenfold each time.
-_WIDENINGS = 3
+# A contradiction between signs is answered with a narrower band, then a wider one, before giving up.
+_OTHER_BANDS = (1.0, 1.0 / 16.0, 16.0)
 _CELLS_A_TASK = 4
 
 
@@ -51,6 +51,21 @@ def switch_layout(network: Network) -> list[tuple[int, int, int]]:
     return layout
 
 
+def _restrict(layer: AffineLayer, window: PlaneWindow) -> tuple[FloatArray, FloatArray]:
+    """Return a first layer as constant, slope in u and slope in v, shape (3, n), and the size of the constant's rounding.
+
+    Summed in extended precision where the machine has it: thousands of inputs would otherwise blur each line.
+    """
+    wide = np.longdouble
+    stack = np.vstack([window.origin, window.basis]).astype(wide)
+    rows = stack @ layer.weight.T.astype(wide)
+    rows[0] += layer.bias
+    finer = float(np.finfo(wide).eps / np.finfo(np.float64).eps)
+    terms = np.abs(layer.bias) + np.linalg.norm(layer.weight, axis=1) * np.linalg.norm(window.origin)
+    narrow = rows.astype(np.float64)
+    return narrow, np.abs(narrow[0]) + finer * terms
+
+
 def make_plan(network: Network, window: PlaneWindow, relative: float) -> tuple[cells.Plan, int] | None:
     """Restrict a network to a plane and flatten it; None if it has no neuron. Also return the number of switches."""
     layout = switch_layout(network)
@@ -58,25 +73,15 @@ def make_plan(network: Network, window: PlaneWindow, relative: float) -> tuple[c
     if not hidden:
         return None
     first, last = hidden[0], hidden[-1]
-    reach = float(np.abs(window.polygon).max())
-    rows = np.vstack([window.origin, window.basis])
-    # Sizes of the terms that are summed, by norms: what rounding is relative to.
-    size = np.linalg.norm(rows, axis=1)
-    magnitude = np.full(1, 0.0)
-    for k in range(first + 1):
-        layer = network.layers[k]
-        norms = np.linalg.norm(layer.weight, axis=1)
-        if k == 0:
-            magnitude = np.abs(layer.bias) + norms * (size[0] + reach * (size[1] + size[2]))
-        else:
-            magnitude = np.abs(layer.bias) + norms * np.linalg.norm(magnitude)
+    rows, magnitude = _restrict(network.layers[0], window)
+    for k in range(first):  # layers that cannot switch
+        activation, layer = network.activations[k], network.layers[k + 1]
+        rows[1:] *= activation.slopes[0]
+        rows[0] = activation(rows[0])
+        magnitude = abs(activation.slopes[0]) * magnitude + abs(activation.intercepts[0])
         rows = layer.linear(rows)
         rows[0] += layer.bias
-        if k < first:
-            activation = network.activations[k]
-            rows[1:] *= activation.slopes[0]
-            rows[0] = activation(rows[0])
-            magnitude = abs(activation.slopes[0]) * magnitude + abs(activation.intercepts[0])
+        magnitude = np.abs(layer.bias) + np.linalg.norm(layer.weight * magnitude, axis=1)
     stages = range(first, last + 1)
     n_layers = len(stages)
     widths = np.array([network.layers[k].weight.shape[0] for k in stages], dtype=np.int64)
@@ -128,14 +133,6 @@ def _grown(ws: Workspace) -> Workspace:
     larger.counts[:] = ws.counts
     larger.margin[:] = ws.margin
     return larger
-
-
-def _contradiction() -> NumericalError:
-    return NumericalError(
-        "`net` has pre-activations whose signs contradict one another within rounding, even with a band widened "
-        f"{16**_WIDENINGS} times, but an exact count needs consistent signs. "
-        "Pass `tolerances=Tolerances(relative=...)` with a larger value, or move the window slightly."
-    )
 
 
 class _Contradiction(Exception):
@@ -257,6 +254,7 @@ class _Worker:
         columns = 3 + int(plan.shape[cells.WIDTH, 0]) + 2 * 64 + 8
         self.ws = make_workspace(2048, 4096, 2048, columns, 8192, self.n_words)
         self.scratch = _make_scratch(plan, root, self.ws, n_switches, self.n_words)
+        self.ws.margin[1] = plan.relative
         self.out = _make_output(1 << 13, self.n_words, _CELLS_A_TASK, keep)
         self.keep = keep
 
@@ -362,13 +360,17 @@ def run_plane(
     keep: bool,
 ) -> tuple[int, Complex | None]:
     """Return the number of activation regions and, if `keep`, their complex."""
-    relative = tolerances.relative
-    for _ in range(_WIDENINGS + 1):
+    for factor in _OTHER_BANDS:
+        relative = factor * tolerances.relative
         try:
             return _run_plane(network, window, relative, threads, progress, cell_switches, keep)
         except _Contradiction:
-            relative *= 16
-    raise _contradiction()
+            continue
+    raise NumericalError(
+        "`net` has pre-activations whose signs contradict one another within rounding, in a band of relative width "
+        f"{tolerances.relative:.1e} and 16 times less and more, but an exact count needs consistent signs. "
+        "Pass `tolerances=Tolerances(relative=...)` with another width, or move the window slightly."
+    )
 
 
 def _run_plane(

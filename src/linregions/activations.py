@@ -190,5 +190,6 @@ RELU = PiecewiseLinear((0.0,), (0.0, 1.0), (0.0, 0.0), name="relu")
 ABS = PiecewiseLinear((0.0,), (-1.0, 1.0), (0.0, 0.0), name="abs")
 HARD_TANH = PiecewiseLinear((-1.0, 1.0), (0.0, 1.0, 0.0), (0.0, 0.0), name="hard_tanh")
 RELU6 = PiecewiseLinear((0.0, 6.0), (0.0, 1.0, 0.0), (0.0, 0.0), name="relu6")
-HARD_SIGMOID = PiecewiseLinear((-3.0, 3.0), (0.0, 1.0 / 6.0, 0.0), (0.0, 0.5), name="hard_sigmoid")
+# Anchored where it is zero, so that it is exactly zero there although 1/6 is no float.
+HARD_SIGMOID = PiecewiseLinear((-3.0, 3.0), (0.0, 1.0 / 6.0, 0.0), (-3.0, 0.0), name="hard_sigmoid")
 IDENTITY = PiecewiseLinear((), (1.0,), (0.0, 0.0), name="identity")

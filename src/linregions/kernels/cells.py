@@ -138,26 +138,29 @@ def cut_root(ws: Workspace, plan: Plan, polygon: FloatArray, base: WordArray) ->
     t = plan.shape[N_BREAKPOINTS, 0]
     ws.size[:] = 0
     ws.size[0], ws.size[1], ws.size[2] = m, m, 1
+    ws.margin[1] = plan.relative
     for i in range(m):
         ws.phi[i, 0], ws.phi[i, 1], ws.phi[i, 2] = 1.0, polygon[i, 0], polygon[i, 1]
-        ws.place[RADIUS, i] = 0.0
+        ws.place[RADIUS, i] = plan.relative * (abs(polygon[i, 0]) + abs(polygon[i, 1]))
         ws.edge[A, i], ws.edge[B, i] = i, (i + 1) % m
         ws.edge[SWITCH, i], ws.edge[NEXT, i], ws.edge[BIT, i] = -1, -1, -1
         ws.side[0, V, i], ws.side[0, E, i] = i, i
     ws.f_off[0, 0], ws.f_off[0, 1] = 0, m
     ws.f_word[0, 0, :] = ZERO
     base[:] = ZERO
+    reach = np.abs(polygon[:, 0]).max() + np.abs(polygon[:, 1]).max()
     pending = np.empty(n * t, dtype=np.int64)
     columns = np.empty(n * t, dtype=np.int64)
     crossing = 0
     for neuron in range(n):
         low, high = np.inf, -np.inf
+        blur = plan.first[STEEPNESS, neuron] * plan.relative * reach
         for i in range(m):
             z = plan.first[0, neuron] + plan.first[1, neuron] * polygon[i, 0] + plan.first[2, neuron] * polygon[i, 1]
             low, high = min(low, z), max(high, z)
         for j in range(t):
             xi = plan.activation[BREAKPOINT, 0, j]
-            band = plan.relative * (plan.first[SIZE, neuron] + abs(xi))
+            band = plan.relative * (plan.first[SIZE, neuron] + abs(xi)) + blur
             if low - xi < -band and high - xi > band:
                 pending[crossing] = neuron * t + j
                 crossing += 1
@@ -406,7 +409,11 @@ def _next_rows(
 @njit(cache=True, nogil=True, error_model="numpy")
 def _screen(
     phi: FloatArray,
-    n_vertices: int,
+    size: IndexArray,
+    place: FloatArray,
+    f_off: IntArray,
+    side: IntArray,
+    f_word: WordArray,
     shape: IndexArray,
     activation: FloatArray,
     relative: float,
@@ -425,7 +432,7 @@ def _screen(
 
     Returns (-1, columns needed) when phi has too few columns.
     """
-    n, t = shape[WIDTH, layer], shape[N_BREAKPOINTS, layer]
+    n, t, n_vertices = shape[WIDTH, layer], shape[N_BREAKPOINTS, layer], size[0]
     n_rows = n_vertices + (n_vertices & 1)
     n_inner = (n_basis + 3) & ~3
     for i in range(n_basis, n_inner):
@@ -436,6 +443,9 @@ def _screen(
     if n_rows > n_vertices:
         for i in range(n_inner):
             phi[n_vertices, i] = 0.0
+    blur = 0.0
+    for v in range(n_vertices):
+        blur = max(blur, place[RADIUS, v])
     unstable = 0
     switches = 0
     for first in range(0, n, 64):
@@ -468,7 +478,15 @@ def _screen(
                 elif high[k] - xi > band:
                     piece += 1
                     switch = np.uint64(shape[FIRST_SWITCH, layer] + neuron * t + j)
-                    base[switch >> np.uint64(6)] |= ONE << (switch & np.uint64(63))
+                    if low[k] - xi > band + scale[1, neuron] * blur:
+                        base[switch >> np.uint64(6)] |= ONE << (switch & np.uint64(63))
+                    else:  # zero somewhere: perhaps on whole faces, and there it is not above
+                        for f in range(size[2]):
+                            for i in range(f_off[f], f_off[f + 1]):
+                                v = side[V, i]
+                                if block[v, k] - xi > band + scale[1, neuron] * place[RADIUS, v]:
+                                    f_word[f, switch >> np.uint64(6)] |= ONE << (switch & np.uint64(63))
+                                    break
             if not crosses:
                 unit[PIECE, neuron] = piece
                 continue
@@ -633,7 +651,11 @@ def run_cells(
             now = 1 - now
             n_unstable, n_switches = _screen(
                 ws.phi,
-                ws.size[0],
+                ws.size,
+                ws.place,
+                ws.f_off[ws.size[3]],
+                ws.side[ws.size[3]],
+                ws.f_word[ws.size[3]],
                 plan.shape,
                 plan.activation,
                 plan.relative,

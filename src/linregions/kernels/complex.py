@@ -45,9 +45,9 @@ class Workspace(NamedTuple):
     size: IndexArray  # of the complex: vertices, edges, faces, and which of two buffers holds the faces
     need: IndexArray  # capacities asked for: vertices, edges, faces, columns, pool
     counts: IndexArray  # snapped signs, merged ties, faces cut by several chords so far
-    margin: FloatArray  # [closest decision not taken as zero, in multiples of its band]
+    margin: FloatArray  # closest decision not taken as zero, in multiples of its band; relative tolerance
     phi: FloatArray  # (vertices, columns): basis functions, then pre-activations
-    place: FloatArray  # RADIUS: uncertainty of a vertex's place in plane units; FRACTION: where between its parents
+    place: FloatArray  # RADIUS: uncertainty of a vertex's place in plane units, its rounding included; FRACTION: where between its parents
     word: WordArray  # POS, NEG: columns that are positive, negative at a vertex
     parent: IntArray  # a new vertex lies between two others
     edge: IntArray  # A, B: ends; SWITCH that made it; NEXT piece of the same original edge; BIT: column of the
@@ -84,7 +84,7 @@ def make_workspace(vertices: int, edges: int, faces: int, columns: int, pool: in
         return np.empty(shape, dtype=np.uint64)
 
     return Workspace(
-        longs(4), longs(5), longs(3), np.full(1, np.inf),
+        longs(4), longs(5), longs(3), np.full(2, np.inf),
         floats(vertices, columns), floats(2, vertices), bits(2, vertices), ints(2, vertices),
         ints(8, edges), ints(2, faces + 1), ints(2, 2, sides), bits(2, faces, words),
         ints(2, 2, max(min(sides, 1 << 16), 1024)), ints(2, pool), longs(2, 2200), bits(2, 2200),
@@ -229,7 +229,9 @@ def _cut_edges(ws: Workspace) -> None:
             ws.parent[0, n_vertices] = a
             ws.parent[1, n_vertices] = b
             ws.place[FRACTION, n_vertices] = place[best]
-            ws.place[RADIUS, n_vertices] = spread[best] * length
+            t = place[best]
+            reach = abs(x_a + t * (ws.phi[b, 1] - x_a)) + abs(y_a + t * (ws.phi[b, 2] - y_a))
+            ws.place[RADIUS, n_vertices] = spread[best] * length + ws.margin[1] * reach
             ws.edge[A, n_edges] = n_vertices
             ws.edge[SWITCH, n_edges] = ws.edge[SWITCH, e]
             ws.edge[BIT, n_edges] = -1
@@ -298,11 +300,11 @@ def _crossing(ws: Workspace, edge: int, j: int, k: int, crossing: np.uint64, n_o
     if not 0.0 < s < 1.0:
         return -1
     x, y = _value(ws.phi, ws.parent, ws.place, p, 1, n_old), _value(ws.phi, ws.parent, ws.place, p, 2, n_old)
-    length = np.hypot(
-        _value(ws.phi, ws.parent, ws.place, q, 1, n_old) - x, _value(ws.phi, ws.parent, ws.place, q, 2, n_old) - y
-    )
+    step_x = _value(ws.phi, ws.parent, ws.place, q, 1, n_old) - x
+    step_y = _value(ws.phi, ws.parent, ws.place, q, 2, n_old) - y
     radius = max(ws.place[RADIUS, p], ws.place[RADIUS, q])
     spread = min((ws.level[1, k] + ws.level[2, k] * radius) / abs(d_p - d_q), UNCERTAINTY_CAP)
+    blur = spread * np.hypot(step_x, step_y) + ws.margin[1] * (abs(x + s * step_x) + abs(y + s * step_y))
     v = ws.size[0]
     # A third chord l that does not separate the ends of j, or those of k, has its side from them.
     pos_j, neg_j = ws.word[POS, p] | ws.word[POS, q], ws.word[NEG, p] | ws.word[NEG, q]
@@ -326,7 +328,7 @@ def _crossing(ws: Workspace, edge: int, j: int, k: int, crossing: np.uint64, n_o
         c = ws.column[0, m]
         d_m = _value(ws.phi, ws.parent, ws.place, p, c, n_old)
         d_m += s * (_value(ws.phi, ws.parent, ws.place, q, c, n_old) - d_m) - ws.level[0, m]
-        band = ws.level[1, m] + ws.level[2, m] * spread * length
+        band = ws.level[1, m] + ws.level[2, m] * blur
         if abs(d_m) <= band:
             ws.counts[0] += d_m != 0.0
             continue
@@ -343,7 +345,7 @@ def _crossing(ws: Workspace, edge: int, j: int, k: int, crossing: np.uint64, n_o
     ws.parent[0, v] = p
     ws.parent[1, v] = q
     ws.place[FRACTION, v] = s
-    ws.place[RADIUS, v] = spread * length
+    ws.place[RADIUS, v] = blur
     ws.size[0] = v + 1
     return v
 

@@ -1,0 +1,31 @@
+# Everything runs in the current Python environment; see README.md for the command that makes one.
+PYTHON ?= python
+
+.PHONY: check lint types layers test test-slow bench docs wheel
+
+check: lint types layers test  ## all that a commit must pass
+
+lint:
+	$(PYTHON) -m ruff check src tests benchmarks docs tools
+	$(PYTHON) -m ruff format --check src tests benchmarks docs tools
+
+types:
+	$(PYTHON) -m mypy
+
+layers:
+	$(PYTHON) -c "import sys; from importlinter.cli import lint_imports_command as run; sys.exit(run())"
+
+test:
+	$(PYTHON) -m pytest
+
+test-slow:
+	$(PYTHON) -m pytest -m slow
+
+bench:
+	$(PYTHON) benchmarks
+
+docs:
+	$(PYTHON) -m sphinx -W --keep-going -b html docs docs/_build/html
+
+wheel:
+	$(PYTHON) -m build --wheel --outdir dist

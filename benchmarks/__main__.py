@@ -1,0 +1,38 @@
+"""Print every benchmark as a table: ``python benchmarks [planes] [lines] [distance]``."""
+
+from __future__ import annotations
+
+import platform
+import sys
+
+import bench_distance
+import bench_lines
+import bench_planes
+import numba
+import numpy as np
+
+SETS = {"planes": bench_planes.rows, "lines": bench_lines.rows, "distance": bench_distance.rows}
+
+
+def main(names: list[str]) -> int:
+    """Run the named sets, or all."""
+    unknown = sorted(set(names) - set(SETS))
+    if unknown:
+        print(f"no such benchmark: {', '.join(unknown)}; there are {', '.join(SETS)}", file=sys.stderr)
+        return 2
+    print(f"# Python {platform.python_version()}, numpy {np.__version__}, numba {numba.__version__}, {platform.machine()}")
+    print("# ratio = seconds / yardstick, a plain float64 forward pass over the final points, one BLAS thread, same run")
+    print(f"{'case':<42}{'count':>9} {'of':<12}{'threads':>7}{'ms':>10}{'yardstick':>11}{'ratio':>8}{'goal':>6}{'MB':>8}")
+    for name in names or SETS:
+        for row in SETS[name]():
+            goal = f"{row.goal:g}" if row.goal is not None else ""
+            print(
+                f"{row.case:<42}{row.count:>9} {row.of:<12}{row.threads:>7}{1e3 * row.seconds:>10.2f}"
+                f"{1e3 * row.yardstick_seconds:>11.2f}{row.ratio:>8.3f}{goal:>6}{row.peak_megabytes:>8.1f}",
+                flush=True,
+            )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
