@@ -52,13 +52,13 @@ def switch_layout(network: Network) -> list[tuple[int, int, int]]:
 
 
 def _restrict(layer: AffineLayer, window: PlaneWindow) -> tuple[FloatArray, FloatArray]:
-    """Return a first layer as constant, slope in u and slope in v, shape (3, n), and the size of the constant's rounding.
+    """Return a first layer as constant and slopes in u and v, shape (3, n), and the size of the constant's rounding.
 
     Summed in extended precision where the machine has it: thousands of inputs would otherwise blur each line.
     """
     wide = np.longdouble
     stack = np.vstack([window.origin, window.basis]).astype(wide)
-    rows = stack @ layer.weight.T.astype(wide)
+    rows = np.einsum("ij,kj->ki", layer.weight.astype(wide), stack)
     rows[0] += layer.bias
     finer = float(np.finfo(wide).eps / np.finfo(np.float64).eps)
     terms = np.abs(layer.bias) + np.linalg.norm(layer.weight, axis=1) * np.linalg.norm(window.origin)
@@ -252,7 +252,7 @@ class _Worker:
         self.plan, self.root, self.n_switches = plan, root, n_switches
         self.n_words = root.f_word.shape[1]
         columns = 3 + int(plan.shape[cells.WIDTH, 0]) + 2 * 64 + 8
-        self.ws = make_workspace(2048, 4096, 2048, columns, 8192, self.n_words)
+        self.ws = make_workspace(2048, 4096, 2048, columns, 1 << 16, self.n_words)
         self.scratch = _make_scratch(plan, root, self.ws, n_switches, self.n_words)
         self.ws.margin[1] = plan.relative
         self.out = _make_output(1 << 13, self.n_words, _CELLS_A_TASK, keep)

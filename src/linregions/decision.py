@@ -42,7 +42,7 @@ class DecisionBoundary:
         after: dict[tuple[int, int, int], list[int]] = {}
         for s, node in enumerate(first):
             after.setdefault(node, []).append(s)
-        ending = {node for node in last}
+        ending = set(last)
         used = np.zeros(len(first), dtype=bool)
         lines = []
         starts = [s for s, node in enumerate(first) if node not in ending]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from typing import Any, overload
 
 import numpy as np
 import numpy.typing as npt
 
+from linregions._compilation import announce_compilation
 from linregions._validation import as_choice, as_integer
 from linregions.domains import Line, LineDomain, Path, PlaneWindow, Ray, Segment
 from linregions.errors import InvalidTypeError, InvalidValueError
@@ -17,15 +17,11 @@ from linregions.network import Network
 from linregions.planes import PlanePartition, count_plane, partition_plane
 from linregions.tolerances import DEFAULT_TOLERANCES, Tolerances
 
-logger = logging.getLogger("linregions")
-
 Domain = LineDomain | PlaneWindow
 _DOMAINS = (Segment, Ray, Line, Path, PlaneWindow)
 
 
-def _checked(
-    net: Any, domain: Any, tolerances: Any, threads: Any, who: str
-) -> tuple[list[Domain], bool, int]:
+def _checked(net: Any, domain: Any, tolerances: Any, threads: Any, who: str) -> tuple[list[Domain], bool, int]:
     """Check the arguments that both verbs share; return the domains, whether it is a batch, and threads."""
     if not isinstance(net, Network):
         raise InvalidTypeError(
@@ -56,6 +52,7 @@ def _checked(
                 f"`{name}` lives in {entry.n_in} dimensions, but {who} needs the network's {net.n_in} inputs. "
                 "Give points of the network's input space."
             )
+    announce_compilation()
     return domains, batch, count
 
 

@@ -142,7 +142,7 @@ class PlanePartition:
 
     @cached_property
     def edge_is_linear_boundary(self) -> npt.NDArray[np.bool_]:
-        """Whether the edge belongs to the paper's B_N, shape (E,): a good neuron switches there. False on the border."""
+        """Whether a good neuron switches on the edge, so that it is part of B_N, shape (E,); False on the border."""
         from linregions.kernels.linearity import make_paths
         from linregions.kernels.plane_boundaries import linear_boundaries
 

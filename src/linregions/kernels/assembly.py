@@ -49,7 +49,7 @@ def unite(
     runs: IndexArray,
     root_xy: FloatArray,
 ) -> tuple[FloatArray, IntArray, IntArray, IntArray, IntArray]:
-    """Number vertices and edges once; rewrite `f_v` in place.
+    """Give vertices and edges one number each; rewrite `f_v` in place.
 
     Vertices are those of the root complex first, then the others in the order of the cells. Returns
     vertices, edges, their switches, their faces (left and right of the direction a to b, -1 outside), and the

@@ -47,7 +47,7 @@ class Workspace(NamedTuple):
     counts: IndexArray  # snapped signs, merged ties, faces cut by several chords so far
     margin: FloatArray  # closest decision not taken as zero, in multiples of its band; relative tolerance
     phi: FloatArray  # (vertices, columns): basis functions, then pre-activations
-    place: FloatArray  # RADIUS: uncertainty of a vertex's place in plane units, its rounding included; FRACTION: where between its parents
+    place: FloatArray  # RADIUS: uncertainty of a vertex's place in plane units; FRACTION: where between its parents
     word: WordArray  # POS, NEG: columns that are positive, negative at a vertex
     parent: IntArray  # a new vertex lies between two others
     edge: IntArray  # A, B: ends; SWITCH that made it; NEXT piece of the same original edge; BIT: column of the

@@ -180,6 +180,56 @@ def _gradient_norm(
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def _all_gradient_norms(
+    slope: Any,
+    widths: Any,
+    units: Any,
+    weights: Any,
+    starts: Any,
+    factor: Any,
+    spectral: Any,
+    frobenius: Any,
+    tolerance: float,
+    active: Any,
+    row: Any,
+    jacobian: Any,
+    new: Any,
+    norms: Any,
+    noise: Any,
+) -> None:
+    """Set `norms` of every unit's gradient by carrying the whole Jacobian forwards: cheaper when most are needed."""
+    epsilon = 2.0**-52
+    rank = min(widths[0], widths[1])
+    jacobian[: factor.size] = factor
+    for k in range(widths[1]):
+        norms[k] = _norm(factor[k * rank : (k + 1) * rank], rank)
+    whole = _norm(norms, widths[1])
+    error = (widths[0] + 2) * epsilon * frobenius[0]
+    for layer in range(1, widths.size - 1):
+        n, below = widths[layer], units[layer - 1]
+        steepest = 0.0
+        for i in range(n):
+            steepest = max(steepest, abs(slope[below + i]))
+        # First-order rounding of the rows here, and of the Jacobian that they are made of.
+        error += (n + 2) * epsilon * whole
+        for k in range(widths[layer + 1]):
+            start = starts[layer] + k * n
+            for i in range(n):
+                row[i] = weights[start + i] * slope[below + i]
+            out = new[k * rank : (k + 1) * rank]
+            _row_times_matrix(row, n, jacobian, 0, rank, False, active, out)
+            norms[units[layer] + k], noise[units[layer] + k] = _norm(out, rank), error * _norm(row, n)
+        error = spectral[layer] * steepest * error + (n + 2) * epsilon * frobenius[layer] * steepest * whole
+        jacobian[: widths[layer + 1] * rank] = new[: widths[layer + 1] * rank]
+        whole = _norm(norms[units[layer] : units[layer + 1]], widths[layer + 1])
+    for layer in range(1, widths.size - 1):
+        for k in range(widths[layer + 1]):
+            unit = units[layer] + k
+            if norms[unit] <= noise[unit]:
+                norms[unit] = _careful_norm(layer, k, slope, widths, units, weights, starts, tolerance)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def nearest_switches(
     gaps: Any,
     slopes: Any,
@@ -238,6 +288,16 @@ def nearest_switches(
     first = np.empty(n_first)
     bound, candidate = np.empty(n_units), np.empty(n_units, dtype=np.int64)
     found, found_at = np.empty(n_units), np.empty(n_units, dtype=np.int64)
+
+    # Deep networks have loose bounds: a point on which half the work of a whole Jacobian is spent gets one.
+    rank = min(widths[0], widths[1])
+    cost, patience = np.zeros(depth), 0.0
+    cost[0] = 0.5 * widths[1] * rank
+    for layer in range(1, depth):
+        cost[layer] = cost[layer - 1] + widths[layer] * widths[layer + 1]
+        patience += 0.5 * widths[layer] * widths[layer + 1] * rank
+    size = widest * rank if depth > 2 else 0
+    jacobian, new_jacobian, norms, noise = np.empty(size), np.empty(size), np.empty(n_units), np.empty(n_units)
     for p in range(m):
         gap, square = gaps[p], squares[p]
         for k in range(n_first):
@@ -257,8 +317,35 @@ def nearest_switches(
                     candidate[n_candidates] = k
                     n_candidates += 1
 
-        n_found = 0
+        n_found, work = 0, 0.0
         while n_candidates > 0:
+            if depth > 2 and work > patience:
+                _all_gradient_norms(
+                    slopes[p],
+                    widths,
+                    units,
+                    weights,
+                    starts,
+                    factor,
+                    spectral,
+                    frobenius,
+                    tolerance,
+                    active,
+                    row,
+                    jacobian,
+                    new_jacobian,
+                    norms,
+                    noise,
+                )
+                n_found, best = 0, _smallest(first, n_first)
+                for layer in range(1, depth):
+                    for k in range(units[layer], units[layer + 1]):
+                        if switching[layer] and norms[k] > 0.0:
+                            found[n_found] = gap[k] / norms[k]
+                            found_at[n_found] = k
+                            best = min(best, found[n_found])
+                            n_found += 1
+                break
             lowest = 0
             for c in range(1, n_candidates):
                 if bound[c] < bound[lowest]:
@@ -273,6 +360,7 @@ def nearest_switches(
             layer = 1
             while units[layer + 1] <= k:
                 layer += 1
+            work += cost[layer - 1]
             norm = _gradient_norm(
                 layer,
                 k - units[layer],

@@ -77,6 +77,16 @@ def _scan_row(
     return low
 
 
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=_REORDER)
+def _scaled_distance(a: FloatArray, b: FloatArray, inverse: FloatArray) -> float:
+    """Return the scaled norm of the difference of two rows."""
+    total = 0.0
+    for k in range(a.size):
+        scaled = (a[k] - b[k]) * inverse[k]
+        total += scaled * scaled
+    return float(np.sqrt(total))
+
+
 @njit(cache=True, nogil=True, error_model="numpy")
 def _slope(z: FloatArray, t: FloatArray, w: FloatArray, p: int, q: int, j: int) -> float:
     """Return how fast neuron j changes between the finite point p and its neighbour q."""
@@ -94,6 +104,7 @@ def decide_signs(
     w: FloatArray,
     blur: FloatArray,
     norm: FloatArray,
+    steep: FloatArray,
     first: IntArray,
     bias: FloatArray,
     absolute: FloatArray,
@@ -122,6 +133,8 @@ def decide_signs(
         Uncertainty of each t.
     norm : (R,)
         Scaled norm of the layer's input: an upper bound of all magnitudes when multiplied by ``1 / inverse``.
+    steep : (R,)
+        The same for the change per unit of t between a row and the next of its line.
     first : (L + 1,)
         First row of each line.
     bias, absolute, offset, inverse, xi
@@ -146,10 +159,10 @@ def decide_signs(
             left = p - 1 if p > first[line] and w[p] != 0.0 else -1
             right = p + 1 if p + 1 < first[line + 1] and w[p] != 0.0 else -1
             steepest = 0.0
-            for q in (left, right):
-                if q >= 0:
-                    bound = norm[q] if w[q] == 0.0 else (norm[p] + norm[q]) / abs(t[q] - t[p])
-                    steepest = max(steepest, bound)
+            if left >= 0:
+                steepest = steep[left]
+            if right >= 0:
+                steepest = max(steepest, steep[p])
             # Twice, so that rounding in the bounds themselves cannot hide a candidate.
             screen = 2.0 * (relative * norm[p] + blur[p] * steepest)
             if low[p] > screen * EXACT_MARGIN:
@@ -277,6 +290,16 @@ def _between(near: FloatArray, far: FloatArray, step: float, unbounded: bool, ou
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def _steepness(h: FloatArray, t: FloatArray, w: FloatArray, norm: FloatArray, inverse: FloatArray, row: int) -> float:
+    """Return the scaled norm of the change per unit of t from the row before."""
+    if w[row] == 0.0:
+        return norm[row]
+    if w[row - 1] == 0.0:
+        return norm[row - 1]
+    return _scaled_distance(h[row], h[row - 1], inverse) / (t[row] - t[row - 1])
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def first_states(above: WordArray, zero: WordArray, first: IntArray, n: int, neuron_offset: int, base: Any) -> None:
     """Add to `base` (L, n_neurons) the pieces that a layer's n neurons are on along each line's first interval."""
     n_words = (n + 63) // 64
@@ -320,6 +343,7 @@ def cut_lines(
     w_next: FloatArray,
     blur_next: FloatArray,
     norm_next: FloatArray,
+    steep_next: FloatArray,
     names_next: IntArray,
     first_next: IntArray,
     event_name: IntArray,
@@ -350,6 +374,8 @@ def cut_lines(
             if with_rows:
                 _activate(z[p], w[p], rectify, xi, slopes, intercepts, h_next[row])
                 norm_next[row] = _scaled_norm(h_next[row], inverse_next, w[p])
+                if p > first[line]:
+                    steep_next[row - 1] = _steepness(h_next, t_next, w_next, norm_next, inverse_next, row)
             row += 1
             if p == last:
                 break
@@ -433,6 +459,7 @@ def cut_lines(
                 if with_rows:
                     _activate(buffer, 1.0, rectify, xi, slopes, intercepts, h_next[row])
                     norm_next[row] = _scaled_norm(h_next[row], inverse_next, 1.0)
+                    steep_next[row - 1] = _steepness(h_next, t_next, w_next, norm_next, inverse_next, row)
                 n_names += 1
                 row += 1
     first_next[first.size - 1] = row

@@ -41,7 +41,7 @@ def linear_boundaries(
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def components(n: int, pairs: IntArray) -> IntArray:
-    """Number the connected components of ``0 .. n - 1`` joined by `pairs`, by first member, shape (n,)."""
+    """Label the connected components of ``0 .. n - 1`` joined by `pairs` in the order of their first members."""
     parent = np.arange(n)
     for i in range(pairs.shape[0]):
         a, b = np.int64(pairs[i, 0]), np.int64(pairs[i, 1])
