@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -15,13 +16,14 @@ from linregions._validation import FloatArray
 from linregions.activations import RELU
 from linregions.domains import Line, LineDomain, Path, Ray
 from linregions.errors import NumericalError
-from linregions.kernels import lines as kernel
+from linregions.kernels.line_cuts import RESOLUTION, cut_lines, gather_breakpoints
 from linregions.kernels.linearity import Paths, make_paths, mark_linear_boundaries
-from linregions.network import AffineLayer, Network
+from linregions.kernels.lines import Events, Layer, Rows, Tally, count_switches, decide_signs, first_states
+from linregions.network import Network
 from linregions.tolerances import Tolerances
 
 # How many numbers one array of a chunk may hold: few enough to stay in cache through a layer.
-_CHUNK_NUMBERS = 1 << 17
+_CHUNK_NUMBERS = 1 << 16
 # How many numbers the points of the input space may hold, which are met once.
 _INPUT_NUMBERS = 1 << 18
 # Rows of a straight domain: index into its two points, sign, place and weight. An end without bound has weight 0.
@@ -33,69 +35,56 @@ Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, eq=False)
-class _Step:
-    """An affine step and its activation as the kernels want them, with the scale of every unit."""
-
-    layer: AffineLayer
-    absolute: FloatArray
-    offset: float
-    inverse: FloatArray
-    inverse_next: FloatArray
-    breakpoints: FloatArray
-    slopes: FloatArray
-    intercepts: FloatArray
-    rectify: bool
-    neuron_offset: int
-
-
-@dataclass(frozen=True, eq=False)
 class Plan:
-    """What all lines share."""
+    """What all lines share: the network as the kernels want it, and the largest factor from norms to magnitudes."""
 
     net: Network
-    steps: tuple[_Step, ...]
+    layers: tuple[Layer, ...]
+    largest: tuple[float, ...]
     paths: Paths
     relative: float
     n_switches: int
     width: int
 
     @classmethod
+    @np.errstate(over="ignore")  # then `_check_finite` tells
     def of(cls, net: Network, tolerances: Tolerances) -> Plan:
         """Flatten a network.
 
         A unit is measured in a scale of its own, the norm of its weights and bias in the scales of the units before.
         So bounds stay tight however neurons are scaled, and scaling one by a power of two changes no decision.
         """
-        steps, scale, offset = [], np.ones(net.n_in), 0.0
+        layers, largest, scale, offset = [], [], np.ones(net.n_in), 0.0
         for k, activation in enumerate(net.activations):
-            layer = net.layers[k]
-            breakpoints, slopes = np.array(activation.breakpoints), np.array(activation.slopes)
-            absolute, intercepts = np.abs(layer.weight), activation.intercepts
-            size = np.sqrt(np.square(layer.weight * scale).sum(axis=1) + np.square(layer.bias))
+            step, slopes, intercepts = net.layers[k], np.array(activation.slopes), activation.intercepts
+            breakpoints, absolute = np.array(activation.breakpoints), np.abs(step.weight)
+            size = np.sqrt(np.square(step.weight * scale).sum(axis=1) + np.square(step.bias))
             bound = size + offset * absolute.sum(axis=1) + np.abs(breakpoints).max(initial=0.0)
             scale = np.abs(slopes).max() * size + abs(float(activation(0.0)))
-            steps.append(
-                _Step(
-                    layer=layer,
+            layers.append(
+                Layer(
+                    bias=step.bias.copy(),
                     absolute=absolute,
                     offset=offset,
                     inverse=_inverse(bound),
-                    inverse_next=_inverse(scale),
                     breakpoints=breakpoints,
                     slopes=slopes,
                     intercepts=intercepts,
                     rectify=activation == RELU,
-                    neuron_offset=net.neuron_offsets[k],
+                    inverse_scale=_inverse(scale),
+                    first_neuron=net.neuron_offsets[k],
                 )
             )
+            largest.append(float(bound.max()))
             # Terms of the activation itself that may cancel; a flat piece is exact.
             offset = float(np.abs(intercepts[slopes != 0]).max(initial=0.0))
         return cls(
             net=net,
-            steps=tuple(steps),
-            paths=make_paths([layer.weight for layer in net.layers], [a.slopes for a in net.activations]),
+            layers=tuple(layers),
+            largest=tuple(largest),
+            paths=make_paths([step.weight for step in net.layers], [a.slopes for a in net.activations]),
             relative=tolerances.relative,
-            n_switches=sum(step.layer.bias.size * step.breakpoints.size for step in steps),
+            n_switches=sum(layer.bias.size * layer.breakpoints.size for layer in layers),
             width=max(net.widths[1:]),
         )
 
@@ -106,29 +95,45 @@ def _inverse(values: FloatArray) -> FloatArray:
 
 @dataclass(frozen=True, eq=False)
 class Chunk:
-    """Partitions of some lines: breakpoints line after line, and what switches at each of them."""
+    """Partitions of L lines: their K breakpoints line after line, and what switches at each of them."""
 
-    base: npt.NDArray[np.uint8]
-    breakpoint_offsets: npt.NDArray[np.int64]
-    places: FloatArray
-    event_offsets: npt.NDArray[np.int64]
-    neurons: npt.NDArray[np.int32]
-    breakpoints: npt.NDArray[np.int32]
-    directions: npt.NDArray[np.int8]
-    snapped: npt.NDArray[np.int64]
-    merged: npt.NDArray[np.int64]
-    margin: FloatArray
+    first_patterns: npt.NDArray[np.uint8]  # (L, n_neurons)
+    offsets: npt.NDArray[np.int64]  # (L + 1,) first breakpoint of each line
+    breakpoints: FloatArray  # (K,)
+    event_offsets: npt.NDArray[np.int64]  # (K + 1,) first event of each breakpoint
+    events: Events
+    tally: Tally
 
     def linear_boundaries(self, plan: Plan) -> npt.NDArray[np.bool_]:
         """Return for each breakpoint whether a good neuron switches there."""
-        out = np.empty(self.places.size, dtype=np.bool_)
+        out = np.empty(self.breakpoints.size, dtype=np.bool_)
         mark_linear_boundaries(
-            plan.paths, self.base, self.breakpoint_offsets, self.event_offsets, self.neurons, self.directions, out
+            plan.paths,
+            self.first_patterns,
+            self.offsets,
+            self.event_offsets,
+            self.events.neuron,
+            self.events.direction,
+            out,
         )
         return out
 
 
-def _rows(domain: LineDomain) -> tuple[Sequence[FloatArray], tuple[Any, Any, Any, Any]]:
+class _Buffers:
+    """Large arrays that one thread uses again and again: fresh pages cost as much as the work on them."""
+
+    def __init__(self) -> None:
+        self._held: dict[str, FloatArray] = {}
+
+    def matrix(self, name: str, n_rows: int, n_columns: int) -> FloatArray:
+        """Return an array of this shape, which holds anything."""
+        size = n_rows * n_columns
+        if name not in self._held or self._held[name].size < size:
+            self._held[name] = np.empty(size + size // 4)
+        return self._held[name][:size].reshape(n_rows, n_columns)
+
+
+def _rows(domain: LineDomain) -> tuple[FloatArray | tuple[FloatArray, ...], tuple[npt.NDArray[Any], ...]]:
     """Return points (or directions) of the input space, and of each row its point, sign, place and weight."""
     if isinstance(domain, Ray):
         return (domain.origin, domain.direction), _LINE if isinstance(domain, Line) else _RAY
@@ -138,14 +143,11 @@ def _rows(domain: LineDomain) -> tuple[Sequence[FloatArray], tuple[Any, Any, Any
     return (domain.a, domain.b), _SEGMENT
 
 
-def _start(
-    plan: Plan, domains: Sequence[LineDomain]
-) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray, FloatArray, npt.NDArray[np.int64]]:
+def _start(plan: Plan, domains: Sequence[LineDomain]) -> tuple[FloatArray, FloatArray, Rows]:
     """Restrict the first layer to the lines, so that the inputs are met once.
 
-    Returns the rows' linear parts, magnitudes, t, w and norm, and the first row of each line.
+    Returns the linear parts and the magnitudes of its pre-activations, (R, n) each, and the rows.
     """
-    step = plan.steps[0]
     parts = [_rows(domain) for domain in domains]
     sizes = np.array([len(points) for points, _ in parts])
     points = np.empty((int(sizes.sum()), plan.net.n_in))
@@ -155,103 +157,61 @@ def _start(
             points[filled] = x
             filled += 1
     lengths = np.array([rows[0].size for _, rows in parts])
-    first = np.concatenate([[0], np.cumsum(lengths)])
     source, sign, t, w = (np.concatenate([rows[i] for _, rows in parts]) for i in range(4))
     source = source + np.repeat(np.cumsum(sizes) - sizes, lengths)
-    linear = step.layer.linear(points)
+    z = plan.net.layers[0].linear(points)[source] * sign[:, None]
     np.abs(points, out=points)
-    magnitudes = points @ step.absolute.T
+    magnitudes = (points @ plan.layers[0].absolute.T)[source]
     norm = np.sqrt(np.square(points).sum(axis=1)[source] + np.square(w))
-    return linear[source] * sign[:, None], magnitudes[source], t, w, norm, first
+    # An end without bound holds the change itself. What stands from one line to the next is never looked at.
+    ends = w == 0
+    change = np.where(ends[1:], norm[1:], np.where(ends[:-1], norm[:-1], norm[1:] + norm[:-1]))
+    steep = np.append(change / np.where(ends[1:] | ends[:-1], 1.0, np.abs(np.diff(t))), 0.0)
+    first = np.concatenate([[0], np.cumsum(lengths)])
+    return z, magnitudes, Rows(t, w, RESOLUTION * np.abs(t), norm, steep, np.arange(t.size), first)
 
 
-def _work(plan: Plan, domains: Sequence[LineDomain]) -> Chunk:
+@np.errstate(over="ignore", invalid="ignore")  # then `_check_finite` tells
+def _work(plan: Plan, domains: Sequence[LineDomain], buffers: _Buffers) -> Chunk:
     """Partition a chunk of lines."""
     n_lines = len(domains)
     base = np.zeros((n_lines, plan.net.n_neurons), dtype=np.uint8)
-    snapped, merged = np.zeros(n_lines, dtype=np.int64), np.zeros(n_lines, dtype=np.int64)
-    margin = np.full(n_lines, np.inf)
-    events: list[tuple[npt.NDArray[Any], ...]] = [_no_events(0)]
-    if not plan.steps:
-        nothing = np.zeros(0)
-        z, t, names, first, n_names = nothing, nothing, np.zeros(0, np.int64), np.zeros(n_lines + 1, np.int64), 0
-    else:
-        z, magnitudes, t, w, norm, first = _start(plan, domains)
-        blur = kernel.RESOLUTION * np.abs(t)
-        names, n_names = np.arange(t.size), t.size
-        h = z
-    for k, step in enumerate(plan.steps):
+    tally = Tally(np.zeros(n_lines, np.int64), np.zeros(n_lines, np.int64), np.full(n_lines, np.inf))
+    found = [_no_events(0)]
+    nothing = np.zeros(n_lines + 1, dtype=np.int64)
+    if not plan.layers:
+        return Chunk(base, nothing, np.zeros(0), nothing[:1], found[0], tally)
+    z, magnitudes, rows = _start(plan, domains)
+    h, n_names = z, rows.t.size
+    for k, layer in enumerate(plan.layers):
+        n = layer.bias.size
         if k:
-            z, magnitudes = step.layer.linear(h), _NONE
-        _check_finite(norm)
-        shape = (t.size, step.breakpoints.size * ((z.shape[1] + 63) // 64))
+            z = plan.net.layers[k].linear(h, out=buffers.matrix("z", h.shape[0], n))
+            magnitudes = _NONE
+        _check_finite(rows.norm * plan.largest[k])  # bounds every pre-activation
+        shape = (rows.t.size, layer.breakpoints.size * ((n + 63) // 64))
         above, zero = np.empty(shape, dtype=np.uint64), np.empty(shape, dtype=np.uint64)
-        kernel.decide_signs(
-            z,
-            h,
-            magnitudes,
-            t,
-            w,
-            blur,
-            norm,
-            first,
-            step.layer.bias,
-            step.absolute,
-            step.offset,
-            step.inverse,
-            step.breakpoints,
-            plan.relative,
-            above,
-            zero,
-            snapped,
-            margin,
+        decide_signs(z, h, magnitudes, rows, layer, plan.relative, above, zero, tally)
+        if shape[1]:
+            first_states(above, zero, rows.first, n, layer.first_neuron, base)
+        n_cuts, n_at_rows = count_switches(above, zero, rows.first)
+        events = _no_events(n_cuts + n_at_rows)
+        n_rows, last = rows.t.size + n_cuts, k + 1 == len(plan.layers)
+        h_next = buffers.matrix(f"h{k % 2}", 0 if last else n_rows, n)
+        rows_next = _no_rows(n_rows, rows.first.size)
+        n_names = cut_lines(
+            z, h, magnitudes, rows, layer, plan.relative, above, zero, tally, n_names, h_next, rows_next, events
         )
-        n_cuts, n_at_rows = kernel.count_switches(above, zero, first)
-        found = _no_events(n_cuts + n_at_rows)
-        n_rows, last = t.size + n_cuts, k + 1 == len(plan.steps)
-        rows = [np.empty(n_rows) for _ in range(4)]
-        h_next = np.empty((0 if last else n_rows, z.shape[1]))
-        names_next, first_next = np.empty(n_rows, dtype=np.int64), np.empty_like(first)
-        if step.breakpoints.size:
-            kernel.first_states(above, zero, first, z.shape[1], step.neuron_offset, base)
-        n_names = kernel.cut_lines(
-            z,
-            h,
-            magnitudes,
-            t,
-            w,
-            blur,
-            names,
-            first,
-            above,
-            zero,
-            step.absolute,
-            step.offset,
-            step.layer.bias,
-            step.breakpoints,
-            plan.relative,
-            merged,
-            margin,
-            n_names,
-            step.neuron_offset,
-            step.rectify,
-            step.slopes,
-            step.intercepts,
-            step.inverse_next,
-            h_next,
-            *rows,
-            names_next,
-            first_next,
-            *found,
-        )
-        events.append(found)
-        n_rows = int(first_next[-1])  # ties made fewer points than there were cuts
-        t, w, blur, norm = (row[:n_rows] for row in rows)
-        h, names, first = h_next[:n_rows], names_next[:n_rows], first_next
-    _check_finite(t)
-    name, neuron, level, direction = (np.concatenate(column) for column in zip(*events, strict=True))
-    gathered = kernel.gather_breakpoints(t, names, first, n_names, name, neuron, level, direction)
-    return Chunk(base, *gathered, snapped, merged, margin)
+        found.append(events)
+        n_rows = int(rows_next.first[-1])  # ties made fewer points than there were cuts
+        t, w, blur, norm, steep, names, first = rows_next
+        rows = Rows(t[:n_rows], w[:n_rows], blur[:n_rows], norm[:n_rows], steep[:n_rows], names[:n_rows], first)
+        h = h_next[:n_rows]
+    _check_finite(rows.t)
+    name, neuron, level, direction = (np.concatenate(column) for column in zip(*found, strict=True))
+    events = Events(name, neuron, level, direction)
+    offsets, places, event_offsets, events = gather_breakpoints(rows.t, rows.names, rows.first, n_names, events)
+    return Chunk(base, offsets, places, event_offsets, events, tally)
 
 
 _NONE = np.zeros((0, 0))
@@ -265,9 +225,15 @@ def _check_finite(values: FloatArray) -> None:
         )
 
 
-def _no_events(n: int) -> tuple[npt.NDArray[Any], ...]:
-    """Return room for n events: name of the point, neuron, breakpoint, direction."""
-    return np.empty(n, np.int64), np.empty(n, np.int32), np.empty(n, np.int32), np.empty(n, np.int8)
+def _no_rows(n: int, n_first: int) -> Rows:
+    """Return room for n rows."""
+    t, w, blur, norm, steep = (np.empty(n) for _ in range(5))
+    return Rows(t, w, blur, norm, steep, np.empty(n, np.int64), np.empty(n_first, np.int64))
+
+
+def _no_events(n: int) -> Events:
+    """Return room for n events."""
+    return Events(np.empty(n, np.int64), np.empty(n, np.int32), np.empty(n, np.int32), np.empty(n, np.int8))
 
 
 def _chunks(plan: Plan, domains: Sequence[LineDomain]) -> list[tuple[int, int]]:
@@ -298,9 +264,13 @@ def work_lines(
     plan = Plan.of(net, tolerances)
     bounds = _chunks(plan, domains)
 
+    local = threading.local()
+
     def one(bound: tuple[int, int]) -> Result:
+        if not hasattr(local, "buffers"):
+            local.buffers = _Buffers()
         part = domains[bound[0] : bound[1]]
-        return finish(plan, part, _work(plan, part))
+        return finish(plan, part, _work(plan, part, local.buffers))
 
     with one_blas_thread():
         if threads == 1 or len(bounds) == 1:
@@ -309,9 +279,7 @@ def work_lines(
             return list(_watched(pool.map(one, bounds), bounds, progress))
 
 
-def _watched(
-    results: Iterator[Result], bounds: list[tuple[int, int]], progress: bool
-) -> Iterator[Result]:
+def _watched(results: Iterator[Result], bounds: list[tuple[int, int]], progress: bool) -> Iterator[Result]:
     """Pass results on, with a progress bar if wanted."""
     if not progress:
         yield from results

@@ -149,7 +149,7 @@ class LinePartition:
         high = np.clip(np.ceil(intervals[:, 1]).astype(np.intp) - 1, low, None)
         whole = before[high] - before[np.minimum(low + 1, high)]
         parts = (low + 1 - intervals[:, 0]) * legs[low] + whole + (intervals[:, 1] - high) * legs[high]
-        return np.where(low == high, (intervals[:, 1] - intervals[:, 0]) * legs[low], parts)
+        return np.asarray(np.where(low == high, (intervals[:, 1] - intervals[:, 0]) * legs[low], parts))
 
     @cached_property
     def slopes(self) -> FloatArray:
@@ -318,9 +318,9 @@ def partition_lines(
 
 def _partitions(plan: Plan, domains: Sequence[LineDomain], chunk: Chunk) -> list[LinePartition]:
     linear = chunk.linear_boundaries(plan)
-    for array in (chunk.places, linear, chunk.base, chunk.neurons, chunk.breakpoints, chunk.directions):
+    for array in (linear, chunk.breakpoints, chunk.first_patterns, *chunk.events[1:]):
         array.flags.writeable = False
-    bounds = chunk.breakpoint_offsets.tolist()
+    bounds = chunk.offsets.tolist()
     result = []
     for i, domain in enumerate(domains):
         start, stop = bounds[i], bounds[i + 1]
@@ -330,17 +330,17 @@ def _partitions(plan: Plan, domains: Sequence[LineDomain], chunk: Chunk) -> list
             LinePartition(
                 domain=domain,
                 network=plan.net,
-                breakpoints=chunk.places[start:stop],
+                breakpoints=chunk.breakpoints[start:stop],
                 is_linear_boundary=linear[start:stop],
-                first_pattern=chunk.base[i],
+                first_pattern=chunk.first_patterns[i],
                 switch_offsets=_read_only(offsets - low),
-                switch_neurons=chunk.neurons[low:high],
-                switch_breakpoints=chunk.breakpoints[low:high],
-                switch_directions=chunk.directions[low:high],
+                switch_neurons=chunk.events.neuron[low:high],
+                switch_breakpoints=chunk.events.level[low:high],
+                switch_directions=chunk.events.direction[low:high],
                 diagnostics={
-                    "snapped_signs": int(chunk.snapped[i]),
-                    "merged_ties": int(chunk.merged[i]),
-                    "smallest_margin": float(chunk.margin[i]),
+                    "snapped_signs": int(chunk.tally.snapped[i]),
+                    "merged_ties": int(chunk.tally.merged[i]),
+                    "smallest_margin": float(chunk.tally.margin[i]),
                 },
             )
         )
@@ -380,9 +380,9 @@ def count_lines(
 
 
 def _count_activation(plan: Plan, domains: Sequence[LineDomain], chunk: Chunk) -> npt.NDArray[np.int64]:
-    return np.diff(chunk.breakpoint_offsets) + 1
+    return np.diff(chunk.offsets) + 1
 
 
 def _count_linear(plan: Plan, domains: Sequence[LineDomain], chunk: Chunk) -> npt.NDArray[np.int64]:
     before = np.concatenate([[0], np.cumsum(chunk.linear_boundaries(plan))])
-    return np.diff(before[chunk.breakpoint_offsets]) + 1
+    return np.diff(before[chunk.offsets]) + 1

@@ -34,9 +34,9 @@ class AffineLayer:
     weight: FloatArray
     bias: FloatArray
 
-    def linear(self, stack: FloatArray) -> FloatArray:
-        """Apply the linear part to a stack of tensors, shape (..., n_in) -> (..., n_out)."""
-        return np.asarray(stack @ self.weight.T)
+    def linear(self, stack: FloatArray, out: FloatArray | None = None) -> FloatArray:
+        """Apply the linear part to a stack of tensors, shape (..., n_in) -> (..., n_out); write it to `out` if given."""
+        return np.asarray(np.matmul(stack, self.weight.T, out=out))
 
     def __call__(self, stack: FloatArray) -> FloatArray:
         """Apply the whole step to a stack of tensors, shape (..., n_in) -> (..., n_out)."""

@@ -1,0 +1,144 @@
+"""The pieces of the line kernel, each against a few lines of numpy or the exact twin."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+import linregions as lr
+from linregions import Line, Network
+from linregions.kernels import line_cuts, lines
+from linregions.kernels.linearity import good_neurons, make_paths
+from linregions.lines import partition_lines
+from reference.lines_exact import good_neurons as exact_good_neurons
+
+
+def unpacked(words, n, n_breakpoints):
+    """Return the bits as (rows, breakpoints, neurons)."""
+    bits = np.unpackbits(words.view(np.uint8), axis=1, bitorder="little")
+    return bits.reshape(words.shape[0], n_breakpoints, -1)[:, :, :n].astype(bool)
+
+
+def decide(z, h, weight, bias, breakpoints, relative=2.0**-42, blur=0.0):
+    """Call the kernel on one line whose last row is an unbounded end."""
+    m, n = z.shape
+    shape = (m, len(breakpoints) * ((n + 63) // 64))
+    above, zero = np.empty(shape, np.uint64), np.empty(shape, np.uint64)
+    w = np.append(np.ones(m - 1), 0.0)
+    norm = np.sqrt((h**2).sum(axis=1) + w**2)
+    bound = np.sqrt((weight**2).sum(axis=1) + bias**2) + np.abs(breakpoints).max()
+    steep = np.append(norm[:-2] + norm[1:-1], norm[[-1, -1]])[-m:]
+    rows = lines.Rows(np.arange(m, dtype=float), w, blur * w, norm, steep, np.arange(m), np.array([0, m]))
+    nothing = np.zeros(0)
+    points = np.array(breakpoints)
+    layer = lines.Layer(bias, np.abs(weight), 0.0, 1 / bound, points, nothing, nothing, False, nothing, 0)
+    tally = lines.Tally(np.zeros(1, np.int64), np.zeros(1, np.int64), np.full(1, np.inf))
+    lines.decide_signs(z, h, np.zeros((0, 0)), rows, layer, relative, above, zero, tally)
+    counts = int(tally.snapped[0]), float(tally.margin[0])
+    return unpacked(above, n, len(breakpoints)), unpacked(zero, n, len(breakpoints)), *counts
+
+
+@pytest.mark.parametrize("n", [1, 5, 63, 64, 65, 130])
+def test_signs_of_many_neurons_and_two_breakpoints(n):
+    rng = np.random.default_rng(n)
+    weight, bias, h = rng.normal(size=(n, 4)), rng.normal(size=n), rng.normal(size=(7, 4))
+    exact = h @ weight.T + np.append(np.ones(6), 0.0)[:, None] * bias
+    z = h @ weight.T
+    above, zero, snapped, margin = decide(z, h, weight, bias, (-0.5, 0.5))
+    np.testing.assert_array_equal(above[:6], exact[:6, None] > np.array([-0.5, 0.5])[:, None])
+    np.testing.assert_array_equal(above[6], np.stack([exact[6] > 0] * 2))  # an end without bound has slopes
+    assert not zero.any()
+    assert snapped == 0
+    np.testing.assert_allclose(z, exact, atol=1e-14)
+    magnitude = np.abs(h[:6]) @ np.abs(weight).T + np.abs(bias) + 0.5
+    gaps = np.abs(exact[:6, None] - np.array([-0.5, 0.5])[:, None]) / magnitude[:, None]
+    assert lines.EXACT_MARGIN < margin <= gaps.min() * 2.0**42
+
+
+def test_values_within_the_band_are_set_to_the_breakpoint():
+    weight, bias, h = np.array([[1.0, 1.0], [2.0, 0.0]]), np.array([0.0, -1.0]), np.array([[1e6, -1e6], [0.5, 3.0]])
+    z = np.array([[3e-8, 4.0], [1e-14, 1e-13]])  # sums of terms of 1e6 and of 1; the second row is an end
+    above, zero, snapped, margin = decide(z, h, weight, bias, (0.0,))
+    assert zero[:, 0].tolist() == [[True, False], [True, True]]
+    assert above[:, 0].tolist() == [[False, True], [False, False]]
+    assert z.tolist() == [[0.0, 3.0], [0.0, 0.0]]
+    assert snapped == 3
+    assert margin > 1
+
+
+def test_an_uncertain_place_widens_the_band():
+    weight, bias, h = np.eye(1), np.zeros(1), np.array([[1.0], [2.0], [1.0]])
+    for blur, taken in ((0.0, False), (1e-9, True)):
+        z = np.array([[1e-10], [1.0], [1.0]])
+        _, zero, _, margin = decide(z, h, weight, bias, (0.0,), blur=blur)
+        assert zero[0, 0, 0] == taken
+        if not taken:
+            assert margin == pytest.approx(1e-10 * 2.0**42)
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 3, 10, 100, 1000])
+def test_sorting(count):
+    keys = np.random.default_rng(count).normal(size=count).round(1)
+    order = np.arange(count)
+    line_cuts._sort_by(keys, order, count)
+    assert sorted(order.tolist()) == list(range(count))
+    np.testing.assert_array_equal(keys[order], np.sort(keys))
+
+
+def test_ties_are_merged_into_the_best_determined_cut():
+    place = np.array([5.0, 1.0, 1.0 + 1e-12, 2.0, 2.0 + 1e-3])
+    blur = np.array([1e-15, 1e-10, 1e-14, 1e-13, 1e-13])
+    order = np.argsort(place)
+    group, best = np.zeros(5, np.int64), np.zeros(5, np.int64)
+    n_groups, merged, margin = line_cuts._merge_ties(place, blur, order, 5, group, best, np.inf)
+    assert (n_groups, merged) == (4, 1)
+    assert group.tolist() == [0, 0, 1, 2, 3]
+    assert best[:4].tolist() == [2, 3, 4, 0]
+    assert margin == pytest.approx(1e-3 / 2e-13)
+
+
+def test_many_cuts_in_one_interval():
+    rng = np.random.default_rng(0)
+    weight, bias = rng.normal(size=(700, 1)), rng.normal(size=700)
+    net = Network.from_layers([(weight, bias), (np.ones((1, 700)), [0.0])])
+    (part,) = partition_lines(net, [Line([0.0], [1.0])])
+    order = np.argsort(-bias / weight[:, 0])
+    np.testing.assert_allclose(part.breakpoints, (-bias / weight[:, 0])[order], rtol=1e-14)
+    np.testing.assert_array_equal(part.neurons, order)
+    np.testing.assert_array_equal(part.switch_directions, np.sign(weight[order, 0]))
+
+
+@pytest.mark.parametrize("density", [0.05, 0.3, 1.0])
+def test_good_neurons_of_sparse_networks(density):
+    rng = np.random.default_rng(int(100 * density))
+    activations = [lr.RELU, lr.IDENTITY, lr.HARD_TANH, lr.leaky_relu(0.1), lr.RELU]
+    widths = [3, 70, 5, 66, 6, 4, 2]
+    layers = [
+        (rng.normal(size=(b, a)) * ((rng.random((b, a)) < density) | (a < 7)), np.zeros(b))
+        for a, b in itertools.pairwise(widths)
+    ]
+    net = Network.from_layers(layers, activations)
+    patterns = np.concatenate(
+        [
+            rng.integers(0, activation.n_breakpoints + 1, (40, width))
+            for activation, width in zip(activations, widths[1:-1], strict=True)
+            if activation.n_breakpoints
+        ],
+        axis=1,
+    ).astype(np.uint8)
+    patterns[:5, -4:] = 0  # the last layer closed
+    patterns[35:, -4:] = 1
+    paths = make_paths([layer.weight for layer in net.layers], [activation.slopes for activation in activations])
+    found = good_neurons(paths, patterns)
+    assert found.tolist() == [exact_good_neurons(net, pattern) for pattern in patterns]
+    assert found.any()
+    assert not found[:5, :-4].any()
+
+
+def test_good_neurons_behind_a_constant_layer():
+    closed = lr.PiecewiseLinear((), (0.0,), (0.0, 1.0))
+    net = Network.from_layers(
+        [(np.ones((2, 1)), np.zeros(2)), (np.ones((1, 2)), [0.0]), ([[1.0]], [0.0])], [lr.RELU, closed]
+    )
+    paths = make_paths([layer.weight for layer in net.layers], [(0.0, 1.0), (0.0,)])
+    assert not good_neurons(paths, np.ones((1, 2), np.uint8)).any()
