@@ -117,6 +117,17 @@ def train(
     References
     ----------
     Hanin & Rolnick (2019), section 3.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from linregions.datasets import Dataset
+    >>> x = np.random.default_rng(0).normal(size=(64, 2))
+    >>> y = (x[:, 0] > 0).astype(np.int64)
+    >>> half_planes = Dataset("half-planes", x, y, x, y, (2,))
+    >>> start, end = train([2, 8, 2], half_planes, epochs=100, snapshot_epochs=[0, 100], rng=0, learning_rate=0.01)
+    >>> end.step, end.test_accuracy > 0.95
+    (100, True)
     """
     sizes = _checked_widths(widths, dataset)
     batch = as_integer(batch_size, "batch_size", _WHO, 1)

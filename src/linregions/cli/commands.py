@@ -326,4 +326,4 @@ def _write(
 
 def _finish(rows: Any, files: list[Path]) -> None:
     print(format_table(rows))
-    print(f"written: {', '.join(str(file) for file in files)}")
+    print(f"written to {files[0].parent}: {', '.join(file.name for file in files)}")

@@ -74,5 +74,6 @@ def reproduce(name: str, context: Context, *, full: bool = False, settings: Any 
     chosen = settings if settings is not None else module.FULL if full else module.QUICK
     _LOG.info("%s: %s", name, EXPERIMENTS[name])
     found = module.measure(chosen, context)
+    _LOG.info("%s: drawing and writing", name)
     files = context.write(name, chosen, found, module.draw(found))
     return Reproduction(name, chosen, found, files)

@@ -78,6 +78,15 @@ def plot_line(
     References
     ----------
     Hanin & Rolnick (2019), figure 4.
+
+    Examples
+    --------
+    >>> import linregions as lr
+    >>> from matplotlib.figure import Figure
+    >>> p = lr.partition(lr.random_network([1, 8, 8, 1], 0), lr.Line([0.0], [1.0]))
+    >>> drawn = plot_line(p, Figure().subplots())
+    >>> len(drawn.graphs[0].get_xdata()) == len(p.breakpoints) + 2
+    True
     """
     who = "plot_line"
     pyplot = require("matplotlib", "plot", who, lambda: importlib.import_module("matplotlib.pyplot"))

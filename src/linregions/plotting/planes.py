@@ -105,6 +105,16 @@ def plot_plane(
     -----
     The picture is drawn in orthonormal coordinates of the plane, so that lengths and angles are true also when the
     window's basis is not orthonormal. More than 5,000 polygons are rasterised in SVG and PDF files.
+
+    Examples
+    --------
+    >>> import linregions as lr
+    >>> from matplotlib.figure import Figure
+    >>> net = lr.random_network([2, 8, 8, 1], 0, bias_variance=0.1)
+    >>> p = lr.partition(net, lr.PlaneWindow.of_inputs([-1, -1], [1, 1]))
+    >>> drawn = plot_plane(p, Figure().subplots(), color_by="pattern")
+    >>> len(drawn.faces.get_paths()) == p.n_regions
+    True
     """
     who = "plot_plane"
     as_choice(color_by, "color_by", who, COLOR_BY)
