@@ -145,7 +145,7 @@ def _mark(partition: LinePartition, ax: Axes, t: FloatArray, heights: FloatArray
             s=size,
             color=LAYER_COLORS[k % len(LAYER_COLORS)],
             edgecolors="white",
-            linewidths=0.4,
+            linewidths=0.4 if len(t) < 100 else 0.15,
             zorder=3,
             label=f"layer {k + 1}: {np.count_nonzero(layer == k)}",
         )
