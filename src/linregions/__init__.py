@@ -10,6 +10,7 @@ from linregions.activations import (
     PiecewiseLinear,
     leaky_relu,
 )
+from linregions.datasets import load_dataset
 from linregions.distance import boundary_distance
 from linregions.domains import Line, Path, PlaneWindow, Ray, Segment
 from linregions.errors import LinRegionsError
@@ -45,6 +46,7 @@ __all__ = [
     "count_regions",
     "from_torch",
     "leaky_relu",
+    "load_dataset",
     "partition",
     "random_network",
 ]

@@ -167,6 +167,14 @@ class PlanePartition:
         """Number of linear regions: pieces of the complement of the paper's B_N (eq. 4)."""
         return int(self.linear_labels.max()) + 1
 
+    def _outputs(self) -> FloatArray:
+        """Evaluate the network at all vertices, with the first layer restricted to the plane, shape (V, n_out)."""
+        first = self.network.layers[0]
+        values = self.vertices @ first.linear(self.window.basis) + first(self.window.origin)
+        for activation, layer in zip(self.network.activations, self.network.layers[1:], strict=True):
+            values = layer(activation(values))
+        return np.asarray(values)
+
     def decision_boundary(self) -> DecisionBoundary:
         """Find where the arg-max of the outputs changes, exactly.
 
@@ -181,8 +189,7 @@ class PlanePartition:
         """
         from linregions.kernels.decision import envelope, mixed_faces
 
-        outputs = self.network(self.window.point(self.vertices))
-        winner = np.argmax(outputs, axis=1)
+        winner = np.argmax(self._outputs(), axis=1)
         mixed = np.flatnonzero(mixed_faces(winner, self.face_offsets, self.face_vertices))
         segments, classes, regions, ends = envelope(
             self.vertices,

@@ -8,6 +8,7 @@ import numpy.typing as npt
 from linregions._validation import FloatArray
 
 # Blue to orange and dark to light: the two axes of colour that every common form of colour blindness leaves intact.
+LAYER_MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 LAYER_COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 OUTPUT_COLORS = (*LAYER_COLORS, "#999999", "#882255", "#999933")
 _LIGHTNESS, _LIGHTNESS_SPAN, _BLUE_ORANGE_SPAN = 0.71, 0.22, 0.15

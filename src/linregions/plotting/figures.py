@@ -46,8 +46,8 @@ def plane_figure(
     matplotlib.figure.Figure
         Not known to pyplot.
     """
-    figure = _figure((8.0, 9.2))
-    grid = figure.add_gridspec(2, 1, height_ratios=[8.0, 0.9])
+    figure = _figure((8.0, 9.6))  # a square, its title, and the strip below
+    grid = figure.add_gridspec(2, 1, height_ratios=[8.4, 0.9])
     ax = figure.add_subplot(grid[0])
     drawn = plot_plane(
         partition, ax, color_by=color_by, decision_boundary=decision_boundary, points=points, labels=labels

@@ -10,7 +10,7 @@ import numpy as np
 
 from linregions._validation import FloatArray, as_float_array, as_integer, require
 from linregions.errors import InvalidValueError
-from linregions.plotting.colors import LAYER_COLORS, OUTPUT_COLORS
+from linregions.plotting.colors import LAYER_COLORS, LAYER_MARKERS, OUTPUT_COLORS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -134,15 +134,16 @@ def plot_line(
 
 
 def _mark(partition: LinePartition, ax: Axes, t: FloatArray, heights: FloatArray, inside: Any) -> list[Any]:
-    """Put a dot on each breakpoint, in the colour of its layer."""
+    """Put a mark on each breakpoint, in the colour and shape of its layer."""
     offsets = partition.network.neuron_offsets
     layer = np.searchsorted(offsets, partition.neurons[inside], side="right") - 1
-    size = float(np.clip(900.0 / max(len(t), 1), 6.0, 22.0))
+    size = float(np.clip(1200.0 / max(len(t), 1), 10.0, 26.0))
     return [
         ax.scatter(
             t[layer == k],
             heights[layer == k],
             s=size,
+            marker=LAYER_MARKERS[k % len(LAYER_MARKERS)],
             color=LAYER_COLORS[k % len(LAYER_COLORS)],
             edgecolors="white",
             linewidths=0.4 if len(t) < 100 else 0.15,
