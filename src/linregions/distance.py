@@ -87,7 +87,8 @@ def boundary_distance(
 
     Cost: one forward pass, one product of squares per layer, and a gradient for the few neurons that
     ``|z - xi| / (norms of the matrices)`` cannot rule out; the first layer enters gradients only by the factor R
-    of ``W0 = R Q``. Memory beyond the points and the result does not grow with the number of points.
+    of ``W0 = R Q``. In deep networks (from about eight layers) the bounds are loose, and a point costs about a
+    whole Jacobian. Memory beyond the points and the result does not grow with the number of points.
 
     A gradient that rounding alone explains counts as zero, as when two equal neurons cancel.
 

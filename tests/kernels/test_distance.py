@@ -76,6 +76,11 @@ def test_deep_networks_where_bounds_are_loose(depth):
     assert_like_the_plain_twin(net, np.random.default_rng(1).normal(size=(60, 6)), rtol=1e-11)
 
 
+def test_a_very_deep_network_of_many_inputs():
+    net = lr.random_network([100] + [64] * 20 + [1], 0)
+    assert_like_the_plain_twin(net, np.random.default_rng(0).random((300, 100)), rtol=1e-10)
+
+
 # ---- exact arithmetic ------------------------------------------------------------------------------------------------
 
 eighths = st.integers(-12, 12).map(lambda k: k / 8)
@@ -119,6 +124,22 @@ def test_exactly_right_on_dyadic_networks(net, data):
     rounds = any(activation.name.startswith("leaky") for activation in net.activations)
     point = data.draw(st.lists(eighths, min_size=net.n_in, max_size=net.n_in))
     assert_exact(net, point, 1e-9 if rounds else 1e-12)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.sampled_from(["relu", "abs", "three_breaks", "mixed"]))
+def test_exactly_right_on_deep_networks(seed, kind):
+    """Where bounds are loose the whole Jacobian is carried forwards; equal and opposite neurons cancel in it."""
+    rng = np.random.default_rng(seed)
+    depth = int(rng.integers(4, 9))
+    widths = [int(w) for w in (rng.integers(1, 4), *rng.integers(2, 5, depth), 1)]
+    layers = [
+        (rng.choice([-1.0, -0.5, 0.0, 0.5, 1.0], (b, a)), rng.integers(-4, 5, b) / 4)
+        for a, b in itertools.pairwise(widths)
+    ]
+    names = rng.choice(["relu", "abs", "three_breaks", "identity"], depth) if kind == "mixed" else [kind] * depth
+    net = duplicated(Network.from_layers(layers, [ACTIVATIONS[name] for name in names]), rng)
+    assert_exact(net, rng.integers(-16, 17, net.n_in) / 8, 1e-12)
 
 
 @settings(max_examples=100, deadline=None)
@@ -183,6 +204,23 @@ def test_a_gradient_of_mere_rounding_counts_as_none():
         assert float(distance) == pytest.approx(math.sqrt(truth.squared), rel=1e-13)
         assert neuron == 0
     assert misled > 5  # the plain formula falls for it
+
+
+def test_rounding_misleads_no_more_where_the_whole_jacobian_is_carried():
+    """In every layer four neurons that cancel come first in the order of the bounds, until patience ends."""
+    rng = np.random.default_rng(8)
+    cancelling = np.array([[3.0, 4.0, -7.0], [5.0, 6.0, -11.0], [-9.0, 4.0, 5.0], [7.0, -13.0, 6.0]])
+    deeper = np.hstack([np.vstack([np.eye(3), cancelling]), np.zeros((7, 4))])
+    for _ in range(20):
+        row = rng.normal(size=3)
+        layers = [(np.stack([row] * 3), np.full(3, 8.0)), (deeper[:, :3], np.zeros(7))]
+        layers += [(deeper, np.zeros(7)) for _ in range(7)]
+        net = Network.from_layers([*layers, (np.ones((1, 7)), [0.0])])
+        point = rng.normal(size=3) * 0.1
+        truth = exact_distance(net, point)
+        distance, neuron = boundary_distance(net, point, return_neurons=True)
+        assert float(distance) == pytest.approx(math.sqrt(truth.squared), rel=1e-13)
+        assert neuron == truth.neurons[0] == 0
 
 
 def test_weights_of_extreme_size_neither_overflow_nor_vanish():

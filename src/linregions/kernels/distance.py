@@ -210,16 +210,15 @@ def _all_gradient_norms(
         steepest = 0.0
         for i in range(n):
             steepest = max(steepest, abs(slope[below + i]))
-        # First-order rounding of the rows here, and of the Jacobian that they are made of.
-        error += (n + 2) * epsilon * whole
+        here = (n + 2) * epsilon * whole  # first-order rounding of these products, on top of the Jacobian's own
         for k in range(widths[layer + 1]):
             start = starts[layer] + k * n
             for i in range(n):
                 row[i] = weights[start + i] * slope[below + i]
             out = new[k * rank : (k + 1) * rank]
             _row_times_matrix(row, n, jacobian, 0, rank, False, active, out)
-            norms[units[layer] + k], noise[units[layer] + k] = _norm(out, rank), error * _norm(row, n)
-        error = spectral[layer] * steepest * error + (n + 2) * epsilon * frobenius[layer] * steepest * whole
+            norms[units[layer] + k], noise[units[layer] + k] = _norm(out, rank), (error + here) * _norm(row, n)
+        error = steepest * (spectral[layer] * error + frobenius[layer] * here)
         jacobian[: widths[layer + 1] * rank] = new[: widths[layer + 1] * rank]
         whole = _norm(norms[units[layer] : units[layer + 1]], widths[layer + 1])
     for layer in range(1, widths.size - 1):
