@@ -91,3 +91,26 @@ def float_problems(
     bias = draw(st.sampled_from([0.0, 0.1, 1.0]))
     net = zoo.float_network(sizes, rng, draw(activations(choices, len(sizes) - 2)), bias)
     return net, draw(windows(n_in))
+
+
+def random_problem(seed: int) -> tuple[Network, PlaneWindow, int | None]:
+    """Draw a deeper network, a window and a cell size from a seed: fast, and wider than Hypothesis goes."""
+    rng = np.random.default_rng(seed)
+    n_in, depth, kind = int(rng.integers(2, 5)), int(rng.integers(1, 5)), int(rng.integers(4))
+    every = [*ONE_BREAK, *MORE_BREAKS_EXACT]
+    relu = bool(rng.integers(2))
+    sizes = [n_in, *rng.integers(1, 12 if relu else 5, depth), int(rng.integers(1, 4))]
+    chosen = [lr.RELU if relu else every[rng.integers(len(every))] for _ in range(depth)]
+    if kind < 2:
+        net = zoo.integer_network(sizes, rng, chosen)
+    else:
+        net = zoo.float_network(sizes, rng, chosen, bias=(0.0, 1e-3, 1.0)[rng.integers(3)])
+    if kind == 3:
+        net = (zoo.duplicated, zoo.permuted)[rng.integers(2)](net, rng)
+    polygon = np.array(POLYGONS[rng.integers(len(POLYGONS))]) * rng.choice([0.25, 1.0, 4.0])
+    if n_in == 2 and rng.integers(2):
+        basis = zoo.rotated(rng.uniform(0, 3), shear=rng.choice([0, 0.5])).basis
+    else:
+        basis = rng.integers(-2, 3, (2, n_in)).astype(float)
+        basis[:, :2] = [[1.0, 0.0], [basis[1, 0], 1.0]]
+    return net, PlaneWindow(rng.integers(-4, 5, n_in) / 4, basis, polygon), (None, 1, 3, 16)[rng.integers(4)]
