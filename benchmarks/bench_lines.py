@@ -6,12 +6,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from measure import GOLDEN, Row, compare
-
 import linregions as lr
 from linregions._threads import one_blas_thread
 from linregions.datasets import load_dataset
 from linregions.lines import count_lines, partition_lines
+from measure import GOLDEN, Row, compare
 
 
 def restricted(net: lr.Network, line: lr.Line) -> lr.Network:

@@ -18,12 +18,12 @@ from linregions.domains import Line, LineDomain, Path, Ray
 from linregions.errors import NumericalError
 from linregions.kernels.line_cuts import RESOLUTION, cut_lines, gather_breakpoints
 from linregions.kernels.linearity import Paths, make_paths, mark_linear_boundaries
-from linregions.kernels.lines import Events, Layer, Rows, Tally, count_switches, decide_signs, first_states
+from linregions.kernels.lines import Events, Layer, Rows, Tally, decide_signs
 from linregions.network import Network
 from linregions.tolerances import Tolerances
 
 # How many numbers one array of a chunk may hold: few enough to stay in cache through a layer.
-_CHUNK_NUMBERS = 1 << 16
+_CHUNK_NUMBERS = 1 << 17
 # How many numbers the points of the input space may hold, which are met once.
 _INPUT_NUMBERS = 1 << 18
 # Rows of a straight domain: index into its two points, sign, place and weight. An end without bound has weight 0.
@@ -191,10 +191,7 @@ def _work(plan: Plan, domains: Sequence[LineDomain], buffers: _Buffers) -> Chunk
         _check_finite(rows.norm * plan.largest[k])  # bounds every pre-activation
         shape = (rows.t.size, layer.breakpoints.size * ((n + 63) // 64))
         above, zero = np.empty(shape, dtype=np.uint64), np.empty(shape, dtype=np.uint64)
-        decide_signs(z, h, magnitudes, rows, layer, plan.relative, above, zero, tally)
-        if shape[1]:
-            first_states(above, zero, rows.first, n, layer.first_neuron, base)
-        n_cuts, n_at_rows = count_switches(above, zero, rows.first)
+        n_cuts, n_at_rows = decide_signs(z, h, magnitudes, rows, layer, plan.relative, above, zero, tally, base)
         events = _no_events(n_cuts + n_at_rows)
         n_rows, last = rows.t.size + n_cuts, k + 1 == len(plan.layers)
         h_next = buffers.matrix(f"h{k % 2}", 0 if last else n_rows, n)

@@ -67,7 +67,8 @@ class LinePartition:
     diagnostics : dict
         ``snapped_signs``: pre-activations within the band of a breakpoint that were taken as on it;
         ``merged_ties``: cuts that could not be told from their neighbour and were made one point with it;
-        ``smallest_margin``: the closest decision that was not taken as zero or equal, in multiples of its band.
+        ``smallest_margin``: the closest decision that was not taken as zero or equal, in multiples of its band
+        (above 1024 a lower bound of it; inf if there was none).
 
     Notes
     -----
@@ -112,7 +113,8 @@ class LinePartition:
     @cached_property
     def patterns(self) -> npt.NDArray[np.uint8]:
         """Activation pattern of each region, shape (n_regions, n_neurons); see `Network.patterns`."""
-        return np.concatenate([block for _, block in self._pattern_blocks(self.n_regions)])
+        ((_, block),) = self._pattern_blocks(self.n_regions)
+        return _read_only(block)
 
     def _pattern_blocks(self, size: int) -> Iterator[tuple[int, npt.NDArray[np.uint8]]]:
         """Yield (first region, patterns of at most `size` regions) from the first to the last."""

@@ -1,5 +1,7 @@
 """What a partition of a line says, on networks whose regions one can find by hand."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -255,6 +257,21 @@ def test_batches_do_not_depend_on_chunks_or_threads(monkeypatch):
     for part, other in zip(once, again, strict=True):
         np.testing.assert_array_equal(part.breakpoints, other.breakpoints)
         assert part.diagnostics == other.diagnostics
+
+
+def test_memory_of_a_count_follows_the_chunk():
+    rng = np.random.default_rng(9)
+    net = zoo.float_network([6, 64, 64, 1], rng)
+    lines = [Line(a, b) for a, b in rng.normal(size=(1500, 2, 6))]
+    count_lines(net, lines[:10])
+    peaks = []
+    for batch in (lines[:150], lines):
+        tracemalloc.start()
+        counts = count_lines(net, batch)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+        assert counts.sum() > 50 * len(batch)
+    assert peaks[1] < 1.2 * peaks[0] < 2**23
 
 
 def test_progress_is_shown(capsys):

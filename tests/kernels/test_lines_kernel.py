@@ -33,7 +33,7 @@ def decide(z, h, weight, bias, breakpoints, relative=2.0**-42, blur=0.0):
     points = np.array(breakpoints)
     layer = lines.Layer(bias, np.abs(weight), 0.0, 1 / bound, points, nothing, nothing, False, nothing, 0)
     tally = lines.Tally(np.zeros(1, np.int64), np.zeros(1, np.int64), np.full(1, np.inf))
-    lines.decide_signs(z, h, np.zeros((0, 0)), rows, layer, relative, above, zero, tally)
+    lines.decide_signs(z, h, np.zeros((0, 0)), rows, layer, relative, above, zero, tally, np.zeros((1, n), np.uint8))
     counts = int(tally.snapped[0]), float(tally.margin[0])
     return unpacked(above, n, len(breakpoints)), unpacked(zero, n, len(breakpoints)), *counts
 

@@ -79,10 +79,17 @@ def _merge_ties(
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=REORDER)
-def _activate(z: FloatArray, w: float, layer: Layer, out: FloatArray) -> None:
+def _activate(
+    z: FloatArray,
+    w: float,
+    rectify: bool,
+    breakpoints: FloatArray,
+    slopes: FloatArray,
+    intercepts: FloatArray,
+    out: FloatArray,
+) -> None:
     """Apply the activation to a finite row, or its outermost slopes to an unbounded end."""
-    slopes, intercepts = layer.slopes, layer.intercepts
-    if layer.rectify:
+    if rectify:
         for j in range(z.size):
             out[j] = z[j] if z[j] > 0.0 else 0.0
     elif w == 0.0:
@@ -91,10 +98,9 @@ def _activate(z: FloatArray, w: float, layer: Layer, out: FloatArray) -> None:
     else:
         for j in range(z.size):
             out[j] = slopes[0] * z[j] + intercepts[0]
-        for b in range(layer.breakpoints.size):
+        for b in range(breakpoints.size):
             for j in range(z.size):
-                above = z[j] > layer.breakpoints[b]
-                out[j] = slopes[b + 1] * z[j] + intercepts[b + 1] if above else out[j]
+                out[j] = slopes[b + 1] * z[j] + intercepts[b + 1] if z[j] > breakpoints[b] else out[j]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -109,20 +115,26 @@ def _between(near: FloatArray, far: FloatArray, step: float, unbounded: bool, ou
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _finish_row(z: FloatArray, layer: Layer, h: FloatArray, rows: Rows, row: int, start: int) -> None:
-    """Apply the activation to a row, and measure it and the change since the row before, if its line has one."""
-    w, norm = rows.w, rows.norm
-    _activate(z, w[row], layer, h[row])
-    norm[row] = _scaled_norm(h[row], layer.inverse_scale, w[row])
+def _measure_row(
+    h: FloatArray,
+    t: FloatArray,
+    w: FloatArray,
+    inverse: FloatArray,
+    row: int,
+    start: int,
+    norm: FloatArray,
+    steep: FloatArray,
+) -> None:
+    """Measure a row, and the change since the row before unless its line starts here."""
+    norm[row] = _scaled_norm(h[row], inverse, w[row])
     if row == start:
         return
     if w[row] == 0.0:
-        rows.steep[row - 1] = norm[row]
+        steep[row - 1] = norm[row]
     elif w[row - 1] == 0.0:
-        rows.steep[row - 1] = norm[row - 1]
+        steep[row - 1] = norm[row - 1]
     else:
-        change = _scaled_distance(h[row], h[row - 1], layer.inverse_scale)
-        rows.steep[row - 1] = change / (rows.t[row] - rows.t[row - 1])
+        steep[row - 1] = _scaled_distance(h[row], h[row - 1], inverse) / (t[row] - t[row - 1])
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -147,6 +159,8 @@ def cut_lines(
     activation already; when it is empty (after the last layer) only places are written. Returns the new `n_names`.
     """
     t, w, first, xi = rows.t, rows.w, rows.first, layer.breakpoints
+    t_next, w_next, norm_next, steep_next = rows_next.t, rows_next.w, rows_next.norm, rows_next.steep
+    slopes, intercepts, inverse = layer.slopes, layer.intercepts, layer.inverse_scale
     n = z.shape[1]
     n_words = (n + 63) // 64
     with_rows = h_next.shape[0] > 0
@@ -157,13 +171,15 @@ def cut_lines(
     buffer = np.empty(n)
     row, e = np.int64(0), np.int64(0)
     for line in range(first.size - 1):
-        rows_next.first[line] = row
+        start = row
+        rows_next.first[line] = start
         last = first[line + 1] - 1
         for p in range(first[line], last + 1):
-            rows_next.t[row], rows_next.w[row] = t[p], w[p]
+            t_next[row], w_next[row] = t[p], w[p]
             rows_next.blur[row], rows_next.names[row] = rows.blur[p], rows.names[p]
             if with_rows:
-                _finish_row(z[p], layer, h_next, rows_next, row, rows_next.first[line])
+                _activate(z[p], w[p], layer.rectify, xi, slopes, intercepts, h_next[row])
+                _measure_row(h_next, t_next, w_next, inverse, row, start, norm_next, steep_next)
             row += 1
             if p == last:
                 break
@@ -228,7 +244,7 @@ def cut_lines(
             i = 0
             for g in range(n_groups):
                 cut = best[g]
-                rows_next.t[row], rows_next.w[row] = place[cut], 1.0
+                t_next[row], w_next[row] = place[cut], 1.0
                 rows_next.blur[row], rows_next.names[row] = blur[cut], n_names
                 if with_rows:
                     if unbounded:
@@ -247,7 +263,8 @@ def cut_lines(
                     e += 1
                     i += 1
                 if with_rows:
-                    _finish_row(buffer, layer, h_next, rows_next, row, rows_next.first[line])
+                    _activate(buffer, 1.0, layer.rectify, xi, slopes, intercepts, h_next[row])
+                    _measure_row(h_next, t_next, w_next, inverse, row, start, norm_next, steep_next)
                 n_names += 1
                 row += 1
     rows_next.first[first.size - 1] = row

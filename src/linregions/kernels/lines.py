@@ -11,7 +11,7 @@ order of two cuts). After them the state of every neuron on every interval follo
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +22,7 @@ from linregions.kernels.bits import count_bits, lowest_bit
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 WordArray = npt.NDArray[np.uint64]
+PatternArray = npt.NDArray[np.uint8]
 
 
 class Layer(NamedTuple):
@@ -118,6 +119,37 @@ def _slope(z: FloatArray, t: FloatArray, w: FloatArray, p: int, q: int, j: int) 
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def _count_switches(above: WordArray, zero: WordArray, first: IntArray) -> tuple[int, int]:
+    """Return how often a neuron crosses a breakpoint between two rows, and how often it switches on a row."""
+    crossing, at_rows = 0, 0
+    for line in range(first.size - 1):
+        for p in range(first[line], first[line + 1] - 1):
+            for k in range(above.shape[1]):
+                found = (above[p, k] ^ above[p + 1, k]) & ~(zero[p, k] | zero[p + 1, k])
+                if found:
+                    crossing += count_bits(found)
+                if p > first[line] and zero[p, k]:
+                    at_rows += count_bits(zero[p, k] & (above[p - 1, k] ^ above[p + 1, k]))
+    return crossing, at_rows
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _first_states(
+    above: WordArray, zero: WordArray, first: IntArray, n: int, first_neuron: int, base: PatternArray
+) -> None:
+    """Add to `base` (L, n_neurons) the pieces that a layer's n neurons are on along each line's first interval."""
+    n_words = (n + 63) // 64
+    for line in range(first.size - 1):
+        p = first[line]
+        for k in range(above.shape[1]):
+            bits = above[p, k] | (zero[p, k] & above[p + 1, k])
+            word = k % n_words
+            while bits:
+                base[line, first_neuron + 64 * word + lowest_bit(bits)] += np.uint8(1)
+                bits &= bits - np.uint64(1)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def decide_signs(
     z: FloatArray,
     h: FloatArray,
@@ -128,7 +160,8 @@ def decide_signs(
     above: WordArray,
     zero: WordArray,
     tally: Tally,
-) -> None:
+    first_patterns: PatternArray,
+) -> tuple[int, int]:
     """Decide for every row, neuron and breakpoint: above, on or below; set `z` to the breakpoint where on.
 
     A value is on the breakpoint when it is closer than rounding explains: `relative` times the sum of the absolute
@@ -146,6 +179,12 @@ def decide_signs(
         Half-width of the band around a breakpoint, in magnitudes.
     above, zero : (R, T * words)
         Filled: bit ``j % 64`` of word ``b * words + j // 64``.
+    first_patterns : (L, n_neurons)
+        Columns of this layer are filled with the pieces along each line's first interval.
+
+    Returns
+    -------
+    how often a neuron crosses a breakpoint between two rows, and how often it switches on a row
     """
     t, w, blur, norm, steep, first = rows.t, rows.w, rows.blur, rows.norm, rows.steep, rows.first
     bias, inverse, xi, margin = layer.bias, layer.inverse, layer.breakpoints, tally.margin
@@ -198,32 +237,6 @@ def decide_signs(
                         z[p, j] = target
                     else:
                         margin[line] = min(margin[line], distance / band)
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def count_switches(above: WordArray, zero: WordArray, first: IntArray) -> tuple[int, int]:
-    """Return how often a neuron crosses a breakpoint between two rows, and how often it switches on a row."""
-    crossing, at_rows = 0, 0
-    for line in range(first.size - 1):
-        for p in range(first[line], first[line + 1] - 1):
-            for k in range(above.shape[1]):
-                found = (above[p, k] ^ above[p + 1, k]) & ~(zero[p, k] | zero[p + 1, k])
-                if found:
-                    crossing += count_bits(found)
-                if p > first[line] and zero[p, k]:
-                    at_rows += count_bits(zero[p, k] & (above[p - 1, k] ^ above[p + 1, k]))
-    return crossing, at_rows
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def first_states(above: WordArray, zero: WordArray, first: IntArray, n: int, first_neuron: int, base: Any) -> None:
-    """Add to `base` (L, n_neurons) the pieces that a layer's n neurons are on along each line's first interval."""
-    n_words = (n + 63) // 64
-    for line in range(first.size - 1):
-        p = first[line]
-        for k in range(above.shape[1]):
-            bits = above[p, k] | (zero[p, k] & above[p + 1, k])
-            word = k % n_words
-            while bits:
-                base[line, first_neuron + 64 * word + lowest_bit(bits)] += np.uint8(1)
-                bits &= bits - np.uint64(1)
+    if xi.size:
+        _first_states(above, zero, first, n, layer.first_neuron, first_patterns)
+    return _count_switches(above, zero, first)
