@@ -1,4 +1,4 @@
-"""Write tables, arrays and the settings they came from; each file whole or not at all."""
+"""Write and read tables and the settings they came from; each file is written whole or not at all."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ def versions() -> dict[str, str]:
     return found
 
 
-def write_table(path: str | os.PathLike[str], rows: Sequence[Row]) -> None:
-    """Write rows as CSV with a header; floats keep all their digits.
+def write_table(path: str | os.PathLike[str], rows: Sequence[Row]) -> list[Path]:
+    """Write rows as CSV with a header, and as Parquet beside it when pyarrow is installed; floats keep all digits.
 
     Parameters
     ----------
@@ -49,6 +49,11 @@ def write_table(path: str | os.PathLike[str], rows: Sequence[Row]) -> None:
         Missing folders are made.
     rows : sequence of mapping
         At least one; all with the same keys in the same order.
+
+    Returns
+    -------
+    list of pathlib.Path
+        The files written: `path`, and with pyarrow (the extra ``io``) one ending in ``.parquet``.
 
     Raises
     ------
@@ -60,6 +65,124 @@ def write_table(path: str | os.PathLike[str], rows: Sequence[Row]) -> None:
         writer = csv.writer(handle, lineterminator="\n")
         writer.writerow(columns)
         writer.writerows([plain(row[column]) for column in columns] for row in rows)
+    files = [Path(path)]
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError:
+        return files
+    files.append(files[0].with_suffix(".parquet"))
+    table = pyarrow.table({column: _alike([row[column] for row in rows]) for column in columns})
+    with replacing(files[-1], "write_table") as temporary:
+        pyarrow.parquet.write_table(table, temporary)
+    return files
+
+
+def read_table(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
+    r"""Read a CSV table written by `write_table`.
+
+    Parameters
+    ----------
+    path : str or path-like
+
+    Returns
+    -------
+    list of dict
+        One for each row. A column is integers if all its entries are, else floats, else booleans, else text;
+        an empty entry is None.
+
+    Raises
+    ------
+    InvalidValueError
+        If there is no such file.
+    FileFormatError
+        If it is no table: without a header, or with rows of different length.
+
+    Examples
+    --------
+    >>> import tempfile, pathlib
+    >>> file = pathlib.Path(tempfile.mkdtemp()) / "table.csv"
+    >>> file.write_text("epoch,regions,name\n0.5,912,[64]\n1.0,,[64]\n") > 0
+    True
+    >>> read_table(file)
+    [{'epoch': 0.5, 'regions': 912, 'name': '[64]'}, {'epoch': 1.0, 'regions': None, 'name': '[64]'}]
+    """
+    lines = list(csv.reader(_text(path, "read_table", "a CSV table").splitlines()))
+    lengths = {len(line) for line in lines}
+    if len(lengths) != 1 or len(lines) < 2:
+        raise FileFormatError(
+            f"`path` is {os.fspath(path)!r} with {len(lines)} lines of {sorted(lengths)} entries, but read_table "
+            "needs a header and rows as long as it. Write it again with `write_table`."
+        )
+    header, *entries = lines
+    columns = [_typed(list(column)) for column in zip(*entries, strict=True)]
+    return [dict(zip(header, row, strict=True)) for row in zip(*columns, strict=True)]
+
+
+def read_json(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Read a mapping written by `write_json`.
+
+    Parameters
+    ----------
+    path : str or path-like
+
+    Returns
+    -------
+    dict
+
+    Raises
+    ------
+    InvalidValueError
+        If there is no such file.
+    FileFormatError
+        If it is no JSON object.
+    """
+    text = _text(path, "read_json", "a JSON file")
+    try:
+        content = json.loads(text)
+        if not isinstance(content, dict):
+            raise ValueError(f"it holds {type(content).__name__}")
+    except ValueError as error:
+        raise FileFormatError(
+            f"`path` is {os.fspath(path)!r}, which cannot be read ({error}), but read_json needs a JSON object. "
+            "Write it again with `write_json`."
+        ) from None
+    return content
+
+
+def _text(path: str | os.PathLike[str], who: str, what: str) -> str:
+    source = as_path(path, "path", who)
+    if not os.path.isfile(source):
+        raise InvalidValueError(
+            f"`path` is {os.fspath(source)!r}, where there is no file, but {who} needs {what}. "
+            "Check the spelling and the current folder."
+        )
+    try:
+        return source.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise FileFormatError(
+            f"`path` is {os.fspath(source)!r}, which is no text ({error}), but {who} needs {what}. Write it again."
+        ) from None
+
+
+def _typed(column: list[str]) -> list[Any]:
+    """Return the entries of a CSV column as the simplest type that fits them all."""
+    for read in (int, float, {"True": True, "False": False}.__getitem__):
+        try:
+            return [None if entry == "" else read(entry) for entry in column]
+        except (ValueError, KeyError):
+            continue
+    return list(column)
+
+
+def _alike(column: list[Any]) -> list[Any]:
+    """Return the entries of a column as one type that Parquet has: text if any is text, floats if any is a float."""
+    values = [entry.item() if isinstance(entry, np.generic) else entry for entry in column]
+    if any(isinstance(entry, str) for entry in values):
+        return [None if entry is None else str(entry) for entry in values]
+    if any(isinstance(entry, float) for entry in values):
+        return [None if entry is None else float(entry) for entry in values]
+    return values
 
 
 def write_json(path: str | os.PathLike[str], content: Mapping[str, Any]) -> None:

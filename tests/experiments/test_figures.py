@@ -65,7 +65,7 @@ def test_figure_8_measures_every_moment(done):
 
 def test_figure_8_has_one_panel_for_each_moment(done):
     _, results = done
-    figure = fig8.draw(results["fig8"].measurement)
+    figure = fig8.draw(results["fig8"].saved)
     titles = [ax.get_title() for ax in figure.axes if ax.get_title()]
     rows = results["fig8"].measurement.rows
     assert titles == [
@@ -82,7 +82,7 @@ def test_figure_1_is_the_last_moment_of_figure_8(done):
     assert len(list(context.run_dir.iterdir())) == 1  # trained once
     arrays = np.load(context.folder / "fig1.npz")
     assert len(arrays["areas"]) == results["fig1"].measurement.rows[0]["regions"]
-    figure = fig1.draw(results["fig1"].measurement)
+    figure = fig1.draw(results["fig1"].saved)
     assert "regions of a network of 8 + 8 neurons after 4 epochs" in figure.axes[0].get_title()
 
 
@@ -94,10 +94,10 @@ def test_every_file_is_there_with_settings_seed_and_versions(done, small_set):
     assert content["seed"] == 2
     assert content["data"] == str(small_set)
     assert content["versions"]["numpy"] == np.__version__
-    assert content["results"][0]["regions"] == results["fig8"].measurement.rows[0]["regions"]
+    assert results["fig8"].saved.rows == results["fig8"].measurement.rows
     for file in results["fig8"].files:
         assert file.stat().st_size > 0
-    assert {file.suffix for file in results["fig8"].files} == {".png", ".svg", ".csv", ".npz", ".json"}
+    assert {file.suffix for file in results["fig8"].files} - {".parquet"} == {".png", ".svg", ".csv", ".npz", ".json"}
     assert not [entry.name for entry in context.folder.iterdir() if entry.name.startswith(".")]
 
 
@@ -109,11 +109,11 @@ def test_one_seed_one_result(done, small_set, tmp_path):
 
 
 def test_figure_2_adds_layers(tmp_path):
-    found = reproduce("fig2", Context(out=tmp_path, seed=1), settings=fig2.Settings(hidden=(6, 5, 4))).measurement
+    found = reproduce("fig2", Context(out=tmp_path, seed=1), settings=fig2.Settings(hidden=(6, 5, 4))).saved
     assert [row["neurons"] for row in found.rows] == [6, 11, 15]
     counts = [row["regions"] for row in found.rows]
     assert counts[0] < counts[1] < counts[2]
-    parts = found.drawn
+    parts = [found.plane(f"layers-{k}") for k in (1, 2, 3)]
     # the boundaries of fewer layers are those boundaries of the whole network that these layers make
     for part, neurons in zip(parts, (6, 11, 15), strict=True):
         whole = parts[-1]
@@ -133,8 +133,8 @@ def test_truncated_networks_compute_the_first_layers():
 
 
 def test_figure_4_draws_exact_values(tmp_path):
-    found = reproduce("fig4", Context(out=tmp_path, seed=1), settings=fig4.Settings(hidden=(9, 9))).measurement
-    part, _ = found.drawn
+    found = reproduce("fig4", Context(out=tmp_path, seed=1), settings=fig4.Settings(hidden=(9, 9))).saved
+    part = found.line("partition")
     assert found.rows[0]["regions"] == part.n_regions
     arrays = np.load(tmp_path / "fig4.npz")
     np.testing.assert_array_equal(arrays["value"], part.network(arrays["x"][:, None])[:, 0])
@@ -152,7 +152,7 @@ def test_figure_4_draws_exact_values(tmp_path):
 def test_an_unknown_figure(tmp_path):
     with pytest.raises(InvalidValueError, match=r"`name` is 'fig9', but reproduce needs one of 'fig1', 'fig2'"):
         reproduce("fig9", Context(out=tmp_path))
-    assert set(EXPERIMENTS) == {"fig1", "fig2", "fig4", "fig8"}
+    assert {"fig1", "fig2", "fig4", "fig8"} <= set(EXPERIMENTS)
 
 
 @pytest.mark.parametrize(

@@ -306,8 +306,7 @@ def _write(
     files = save_figure(figure, stem, arguments.format)
     named = {ending: stem.with_name(f"{stem.name}.{ending}") for ending in ("csv", "npz", "json")}
     if rows:  # a line without any breakpoint has no table
-        write_table(named["csv"], rows)
-        files.append(named["csv"])
+        files += write_table(named["csv"], rows)
     if isinstance(result, dict):
         write_npz(named["npz"], result, f"linregions {command}")
     else:

@@ -1,4 +1,12 @@
-"""The paper's figures: each a chain settings -> snapshots -> measurements -> table -> picture."""
+"""The paper's figures: each a chain settings -> snapshots -> measurements -> table -> picture.
+
+The module of an experiment has
+
+- ``NAME``, which its files begin with, and ``NEEDS``, the extras of the package that measuring needs;
+- ``QUICK`` and ``FULL``, instances of its frozen dataclass ``Settings``;
+- ``measure(settings, context) -> Measurement``: tables, arrays and partitions, which `reproduce` writes;
+- ``draw(saved) -> Figure``: the picture, from a `linregions.experiments.saved.Saved`, that is from files alone.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +14,13 @@ import importlib
 import logging
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from linregions._validation import as_choice
 
 if TYPE_CHECKING:
     from linregions.experiments.context import Context, Measurement
+    from linregions.experiments.saved import Saved
 
 _LOG = logging.getLogger(__name__)
 
@@ -24,6 +33,21 @@ EXPERIMENTS = {
 }
 
 
+class Experiment(Protocol):
+    """What the module of an experiment has."""
+
+    NAME: str
+    NEEDS: tuple[str, ...]
+    QUICK: Any
+    FULL: Any
+
+    def measure(self, settings: Any, context: Context) -> Measurement:
+        """Find what the tables say."""
+
+    def draw(self, saved: Saved) -> Any:
+        """Return the figure."""
+
+
 @dataclass(frozen=True, eq=False)
 class Reproduction:
     """An experiment done.
@@ -34,6 +58,8 @@ class Reproduction:
     settings : dataclass
         What it was done with.
     measurement : Measurement
+    saved : Saved
+        The same as it is on disk.
     files : list of pathlib.Path
         What was written.
     """
@@ -41,15 +67,31 @@ class Reproduction:
     name: str
     settings: Any
     measurement: Measurement
+    saved: Saved
     files: list[Path]
 
 
+def experiment(name: str) -> Experiment:
+    """Return the module of an experiment.
+
+    Raises
+    ------
+    InvalidValueError
+        If there is none of this name.
+    """
+    as_choice(name, "name", "reproduce", tuple(EXPERIMENTS))
+    module: Any = importlib.import_module(f"linregions.experiments.{name}")
+    found: Experiment = module
+    return found
+
+
 def reproduce(name: str, context: Context, *, full: bool = False, settings: Any = None) -> Reproduction:
-    """Do one of the paper's experiments and write its picture, table, arrays and settings.
+    """Do one of the paper's experiments and write its tables, arrays and settings, then its picture from these.
 
     Parameters
     ----------
-    name : {"fig1", "fig2", "fig4", "fig8"}
+    name : str
+        One of `EXPERIMENTS`.
     context : linregions.experiments.context.Context
         Where results go, the seed, the data set.
     full : bool
@@ -68,12 +110,16 @@ def reproduce(name: str, context: Context, *, full: bool = False, settings: Any 
     MissingDependencyError
         If an optional package is missing, likewise.
     """
-    as_choice(name, "name", "reproduce", tuple(EXPERIMENTS))
-    module = importlib.import_module(f"linregions.experiments.{name}")
+    from linregions.experiments.saved import load_saved
+    from linregions.plotting import save_figure
+
+    module = experiment(name)
     context.check(module.NEEDS)
     chosen = settings if settings is not None else module.FULL if full else module.QUICK
     _LOG.info("%s: %s", name, EXPERIMENTS[name])
     found = module.measure(chosen, context)
-    _LOG.info("%s: drawing and writing", name)
-    files = context.write(name, chosen, found, module.draw(found))
-    return Reproduction(name, chosen, found, files)
+    files = context.write(name, chosen, found)
+    _LOG.info("%s: drawing", name)
+    saved = load_saved(context.folder, name)
+    pictures = save_figure(module.draw(saved), context.folder / name, context.formats)
+    return Reproduction(name, chosen, found, saved, pictures + files)

@@ -15,7 +15,7 @@ from linregions._validation import as_choice, as_integer
 from linregions.datasets import Dataset, load_dataset
 from linregions.errors import MissingDependencyError
 from linregions.io import Row, writable_folder, write_metadata, write_table
-from linregions.plotting import FORMATS, save_figure
+from linregions.plotting import FORMATS
 
 
 class Savable(Protocol):
@@ -32,19 +32,19 @@ class Measurement:
     Parameters
     ----------
     rows : sequence of mapping
-        The table.
+        The table, one observation a row.
     arrays : mapping of ndarray
         Numbers behind it, for the NPZ file.
-    partitions : dict
+    partitions : mapping
         Whole partitions by name, each written to a file of its own.
-    drawn : Any
-        What else the picture needs.
+    tables : mapping
+        Further tables by name.
     """
 
     rows: Sequence[Row]
     arrays: Mapping[str, Any]
     partitions: Mapping[str, Savable] = field(default_factory=dict)
-    drawn: Any = None
+    tables: Mapping[str, Sequence[Row]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,12 +120,13 @@ class Context:
                 )
         writable_folder(self.folder, "reproduce")
 
-    def write(self, name: str, settings: Any, found: Measurement, figure: Any) -> list[Path]:
-        """Write picture, table, arrays, partitions and settings; return the files."""
-        files = save_figure(figure, self.folder / name, self.formats)
-        write_table(self.folder / f"{name}.csv", found.rows)
-        write_npz(self.folder / f"{name}.npz", dict(found.arrays), "reproduce")
-        files += [self.folder / f"{name}.csv", self.folder / f"{name}.npz"]
+    def write(self, name: str, settings: Any, found: Measurement) -> list[Path]:
+        """Write tables, arrays, partitions and at last settings; return the files."""
+        files = write_table(self.folder / f"{name}.csv", found.rows)
+        for key, rows in found.tables.items():
+            files += write_table(self.folder / f"{name}-{key}.csv", rows)
+        files.append(self.folder / f"{name}.npz")
+        write_npz(files[-1], dict(found.arrays), "reproduce")
         for key, partition in found.partitions.items():
             files.append(self.folder / f"{name}-{key}.npz")
             partition.save(files[-1])
@@ -134,8 +135,9 @@ class Context:
             files[-1],
             settings=settings,
             seed=self.seed,
+            experiment=name,
             data=os.fspath(self.data),
-            results=found.rows,
+            tables=list(found.tables),
             files=[file.name for file in files],
         )
         return files

@@ -6,9 +6,11 @@ from typing import Any
 
 from linregions.experiments import fig8
 from linregions.experiments.context import Context, Measurement
+from linregions.experiments.saved import Saved
 from linregions.partition import partition
 from linregions.plotting import plane_figure
 
+NAME = "fig1"
 NEEDS = fig8.NEEDS
 Settings = fig8.Settings
 QUICK, FULL = fig8.QUICK, fig8.FULL
@@ -23,19 +25,18 @@ def measure(settings: Settings, context: Context) -> Measurement:
     arrays = {"areas": part.areas, "perimeters": part.perimeters, "linear_labels": part.linear_labels}
     arrays |= {"examples": examples, "example_numbers": numbers}
     arrays |= {"decision_segments": boundary.segments, "decision_classes": boundary.classes}
-    return Measurement([fig8.row(last, part)], arrays, {"partition": part}, drawn=(settings, part, examples))
+    return Measurement([fig8.row(last, part)], arrays, {"partition": part})
 
 
-def draw(found: Measurement) -> Any:
+def draw(saved: Saved) -> Any:
     """Draw the regions with the decision boundary and the three examples."""
-    settings, part, examples = found.drawn
-    entry = found.rows[0]
+    entry, settings = saved.rows[0], saved.settings
     return plane_figure(
-        part,
-        title=f"{part.n_regions:,} regions of a network of {' + '.join(map(str, settings.hidden))} neurons "
+        saved.plane("partition"),
+        title=f"{entry['regions']:,} regions of a network of {' + '.join(map(str, settings['hidden']))} neurons "
         f"after {entry['epoch']:g} epochs (test accuracy {entry['test_accuracy']:.1%})",
         decision_boundary=True,
-        points=examples,
-        labels=[str(label) for label in settings.labels],
+        points=saved.arrays["examples"],
+        labels=[str(label) for label in settings["labels"]],
         note=fig8.NOTE,
     )

@@ -9,10 +9,12 @@ import numpy as np
 
 from linregions.domains import PlaneWindow
 from linregions.experiments.context import Context, Measurement
+from linregions.experiments.saved import Saved
 from linregions.network import Network, random_network
 from linregions.partition import partition
 from linregions.plotting import layer_handles, plot_gradient_key, plot_layers, plot_plane
 
+NAME = "fig2"
 NEEDS = ("plot",)
 
 
@@ -67,14 +69,14 @@ def measure(settings: Settings, context: Context) -> Measurement:
         for k, part in enumerate(parts, start=1)
     ]
     arrays = {key: np.array([entry[key] for entry in rows]) for key in rows[0]}
-    return Measurement(rows, arrays, {f"layers-{k}": p for k, p in enumerate(parts, start=1)}, drawn=parts)
+    return Measurement(rows, arrays, {f"layers-{k}": p for k, p in enumerate(parts, start=1)})
 
 
-def draw(found: Measurement) -> Any:
+def draw(saved: Saved) -> Any:
     """Draw one panel for each layer, and one with the linear function on each region."""
     from matplotlib.figure import Figure
 
-    parts = found.drawn
+    parts = [saved.plane(f"layers-{row['hidden_layers']}") for row in saved.rows]
     figure = Figure(figsize=(3.4 * (len(parts) + 1), 4.2), layout="constrained")
     axes = figure.subplots(1, len(parts) + 1, sharey=True)
     for k, (part, ax) in enumerate(zip(parts, axes[:-1], strict=True)):

@@ -9,10 +9,12 @@ import numpy as np
 
 from linregions.domains import Line
 from linregions.experiments.context import Context, Measurement
+from linregions.experiments.saved import Saved
 from linregions.network import random_network
 from linregions.partition import partition
 from linregions.plotting import plot_line
 
+NAME = "fig4"
 NEEDS = ("plot",)
 
 
@@ -62,7 +64,7 @@ def measure(settings: Settings, context: Context) -> Measurement:
             }
         )
     arrays = {"x": part.breakpoints, "value": values, "neuron": part.neurons, "slope": part.slopes[:, 0]}
-    return Measurement(rows, arrays, {"partition": part}, drawn=(part, views))
+    return Measurement(rows, arrays, {"partition": part})
 
 
 def _view(breakpoints: Any, share: float) -> tuple[float, float]:
@@ -71,14 +73,15 @@ def _view(breakpoints: Any, share: float) -> tuple[float, float]:
     return float(low - margin), float(high + margin)
 
 
-def draw(found: Measurement) -> Any:
+def draw(saved: Saved) -> Any:
     """Draw the graph in several views, each the grey part of the one before."""
     from matplotlib.figure import Figure
 
-    part, views = found.drawn
+    part = saved.line("partition")
+    views = [(row["from"], row["to"]) for row in saved.rows]
     figure = Figure(figsize=(4.2 * len(views), 3.7), layout="constrained")
     axes = np.atleast_1d(figure.subplots(1, len(views)))
-    for k, (view, ax, entry) in enumerate(zip(views, axes, found.rows, strict=True)):
+    for k, (view, ax, entry) in enumerate(zip(views, axes, saved.rows, strict=True)):
         plot_line(part, ax, interval=view)
         ax.ticklabel_format(style="sci", scilimits=(-2, 3), useMathText=True)
         ax.set_xlabel("input")

@@ -11,10 +11,12 @@ import numpy.typing as npt
 from linregions._validation import FloatArray
 from linregions.domains import PlaneWindow
 from linregions.experiments.context import Context, Measurement
+from linregions.experiments.saved import Saved
 from linregions.partition import partition
 from linregions.plotting import explain_colors, plot_plane, plot_scale_bar
 from linregions.training import Snapshot, train
 
+NAME = "fig8"
 NEEDS = ("torch", "plot")
 NOTE = "Dots: the three training examples, with their labels. Bar: distance between inputs (pixels from 0 to 1)."
 
@@ -99,30 +101,30 @@ def measure(settings: Settings, context: Context) -> Measurement:
     arrays |= {"origin": window.origin, "basis": window.basis, "polygon": window.polygon}
     arrays |= {"examples": examples, "example_numbers": numbers, "labels": np.array(settings.labels)}
     named = {f"epoch-{snapshot.epoch:g}": part for snapshot, part in zip(taken, parts, strict=True)}
-    return Measurement(rows, arrays, named, drawn=(settings, taken, parts, examples))
+    return Measurement(rows, arrays, named)
 
 
-def draw(found: Measurement) -> Any:
+def draw(saved: Saved) -> Any:
     """Draw one panel for each moment, and the key to colours and scale below."""
     from matplotlib.figure import Figure
 
-    settings, taken, parts, examples = found.drawn
-    columns = min(3, len(parts))
-    lines = -(-len(parts) // columns)
+    rows = saved.rows
+    columns = min(3, len(rows))
+    lines = -(-len(rows) // columns)
     figure = Figure(figsize=(3.6 * columns, 3.9 * lines + 0.9), layout="constrained")
     grid = figure.add_gridspec(lines + 1, columns, height_ratios=[3.9] * lines + [0.9])
-    for k, (snapshot, part) in enumerate(zip(taken, parts, strict=True)):
+    for k, row in enumerate(rows):
         ax = figure.add_subplot(grid[k // columns, k % columns])
         plot_plane(
-            part,
+            saved.plane(f"epoch-{row['epoch']:g}"),
             ax,
             decision_boundary=True,
-            points=examples,
-            labels=[str(label) for label in settings.labels],
+            points=saved.arrays["examples"],
+            labels=[str(label) for label in saved.settings["labels"]],
             scale_bar=False,
         )
         ax.set_title(
-            f"epoch {snapshot.epoch:g}:  {part.n_regions:,} regions\ntest accuracy {snapshot.test_accuracy:.1%}",
+            f"epoch {row['epoch']:g}:  {row['regions']:,} regions\ntest accuracy {row['test_accuracy']:.1%}",
             fontsize="medium",
         )
         if k == 0:

@@ -1,0 +1,106 @@
+"""What an experiment left on disk: all that its picture and the report are made from."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from linregions._files import as_path, read_npz
+from linregions.errors import FileFormatError, InvalidValueError
+from linregions.io import read_json, read_table
+from linregions.lines import LinePartition
+from linregions.planes import PlanePartition
+
+
+@dataclass(frozen=True, eq=False)
+class Saved:
+    """An experiment's files, read when they are first asked for.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+    name : str
+        Of the experiment; its files begin with it.
+    settings : mapping
+        What it was done with, as in the JSON file: lists where the dataclass has tuples.
+    seed : int
+    tables : sequence of str
+        Names of further tables beside `rows`.
+    """
+
+    folder: Path
+    name: str
+    settings: Mapping[str, Any]
+    seed: int
+    tables: Sequence[str] = ()
+
+    @cached_property
+    def rows(self) -> list[dict[str, Any]]:
+        """The table."""
+        return read_table(self.folder / f"{self.name}.csv")
+
+    @cached_property
+    def arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """The numbers behind it."""
+        return read_npz(self.folder / f"{self.name}.npz", "linregions plot")
+
+    def column(self, key: str, **where: Any) -> npt.NDArray[Any]:
+        """Return a column of the table, of those rows only whose entries equal the ones given."""
+        return np.array([row[key] for row in self.rows if all(row[k] == value for k, value in where.items())])
+
+    def table(self, key: str) -> list[dict[str, Any]]:
+        """Return a further table."""
+        return read_table(self.folder / f"{self.name}-{key}.csv")
+
+    def plane(self, key: str) -> PlanePartition:
+        """Return a saved partition of a plane."""
+        return PlanePartition.load(self.folder / f"{self.name}-{key}.npz")
+
+    def line(self, key: str) -> LinePartition:
+        """Return a saved partition of a line."""
+        return LinePartition.load(self.folder / f"{self.name}-{key}.npz")
+
+
+def load_saved(results: str | os.PathLike[str], name: str) -> Saved:
+    """Open what `reproduce` wrote for an experiment.
+
+    Parameters
+    ----------
+    results : str or path-like
+        The folder.
+    name : str
+        Of the experiment.
+
+    Returns
+    -------
+    Saved
+
+    Raises
+    ------
+    InvalidValueError
+        If it has not been reproduced there.
+    FileFormatError
+        If its JSON file is damaged.
+    """
+    folder = as_path(results, "results", "linregions plot")
+    file = folder / f"{name}.json"
+    if not file.is_file():
+        raise InvalidValueError(
+            f"`results` is {os.fspath(folder)!r}, where there is no {file.name}, but linregions plot needs it. "
+            f"Make it with `linregions reproduce {name} --out {os.fspath(folder)}`."
+        )
+    content = read_json(file)
+    try:
+        return Saved(folder, name, dict(content["settings"]), int(content["seed"]), tuple(content["tables"]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise FileFormatError(
+            f"`results` has a {file.name} without a usable entry ({error}), but linregions plot needs settings, seed "
+            f"and tables. Make it again with `linregions reproduce {name} --out {os.fspath(folder)}`."
+        ) from None
