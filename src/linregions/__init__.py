@@ -10,6 +10,7 @@ from linregions.activations import (
     PiecewiseLinear,
     leaky_relu,
 )
+from linregions.constructions import sawtooth_network
 from linregions.datasets import load_dataset
 from linregions.distance import boundary_distance
 from linregions.domains import Line, Path, PlaneWindow, Ray, Segment
@@ -49,4 +50,5 @@ __all__ = [
     "load_dataset",
     "partition",
     "random_network",
+    "sawtooth_network",
 ]
