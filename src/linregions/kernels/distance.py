@@ -288,13 +288,13 @@ def nearest_switches(
     bound, candidate = np.empty(n_units), np.empty(n_units, dtype=np.int64)
     found, found_at = np.empty(n_units), np.empty(n_units, dtype=np.int64)
 
-    # Deep networks have loose bounds: a point on which half the work of a whole Jacobian is spent gets one.
+    # Deep networks have loose bounds: a point on which the work of a whole Jacobian is spent in vain gets one.
     rank = min(widths[0], widths[1])
     cost, patience = np.zeros(depth), 0.0
     cost[0] = 0.5 * widths[1] * rank
     for layer in range(1, depth):
         cost[layer] = cost[layer - 1] + widths[layer] * widths[layer + 1]
-        patience += 0.5 * widths[layer] * widths[layer + 1] * rank
+        patience += widths[layer] * widths[layer + 1] * rank
     size = widest * rank if depth > 2 else 0
     jacobian, new_jacobian, norms, noise = np.empty(size), np.empty(size), np.empty(n_units), np.empty(n_units)
     for p in range(m):
