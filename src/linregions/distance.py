@@ -16,9 +16,9 @@ from linregions._validation import FloatArray, as_float_array, as_integer
 from linregions.activations import PiecewiseLinear
 from linregions.errors import InvalidTypeError, InvalidValueError, NumericalError
 from linregions.network import Network
-from linregions.tolerances import DEFAULT_TOLERANCES
 
 _WHO = "boundary_distance"
+_ROUNDING = 2.0**-42  # relative: what sums of thousands of terms stay below, and what makes two distances a tie
 IntArray = npt.NDArray[np.int32]
 
 
@@ -194,7 +194,7 @@ class _Plan:
                 tail,
                 spectral,
                 frobenius,
-                DEFAULT_TOLERANCES.relative,
+                _ROUNDING,
             ),
         )
 
