@@ -107,6 +107,46 @@ def test_breakpoints_far_along_a_path():
     np.testing.assert_array_equal(part.lengths, np.concatenate([[1.0], np.full(1999, 2.0), [1.0]]))
 
 
+def test_breakpoints_stay_apart_where_t_is_coarse():
+    """Far along a path the parameter cannot hold places 2e-12 apart; they become one breakpoint, not two equal ones."""
+    corners = np.linspace(-1.0, 1.0, 2)[np.arange(2**17 + 1) % 2][:, None]
+    net = Network.from_layers([([[1.0]], [0.0]), ([[1.0]], [-2e-12]), ([[1.0]], [0.0])])
+    (part,) = partition_lines(net, [Path(corners)])
+    assert np.all(np.diff(part.breakpoints) > 0)
+    np.testing.assert_allclose(part.breakpoints[:2], [0.5, 0.5 + 1e-12], rtol=1e-14)  # at the start it can
+    assert part.breakpoints[-1] == 2**17 - 0.5
+    assert np.bincount(part.switch_neurons).tolist() == [2**17, 2**17]
+
+
+def test_places_next_to_a_point_keep_their_digits():
+    """Of 1 - 1e-20 nothing is left; a cut that close to a point has to be counted from there."""
+    layers = [([[1.0], [-1.0]], [1.0, 0.0]), ([[1.0, 0.0], [0.0, 1.0]], [0.0, -1e-20]), ([[1.0, 1.0]], [0.0])]
+    part = one(Network.from_layers(layers), Line([0.0], [1.0]))
+    np.testing.assert_allclose(part.breakpoints, [-1.0, -1e-20, 0.0], rtol=1e-15)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_neuron_that_just_closed_is_exactly_zero(seed):
+    """Without biases, a layer that looks at single neurons takes over their zeros; noise there would be a sign."""
+    rng = np.random.default_rng(seed)
+    first = rng.normal(size=(6, 2)), rng.normal(size=6)
+    pick = np.concatenate([np.diag(rng.normal(size=6)), np.diag(rng.normal(size=6))])
+    net = Network.from_layers([first, (pick, np.zeros(12)), (rng.normal(size=(2, 12)), np.zeros(2))])
+    part = one(net, Segment(rng.normal(size=2) * 5, rng.normal(size=2) * 5))
+    assert np.all(part.neurons < 6)
+    one(net, Line(rng.normal(size=2), rng.normal(size=2)))
+
+
+def test_rounding_within_an_activation_is_no_sign():
+    """The shifted activation takes 1 away, which leaves noise; the second layer's sum is zero throughout."""
+    shifted = lr.PiecewiseLinear((1.0,), (0.0, 1.0))
+    layers = [([[1.0], [2.0], [1.0]], [0.0, -1.0, -(2.0**-28)]), ([[2.0, -1.0, 0.0]], [0.0]), ([[1.0]], [0.0])]
+    net = Network.from_layers(layers, [shifted, lr.RELU])
+    for low in np.linspace(0.1, 0.9, 9):
+        part = one(net, Segment([low], [3.3]))
+        assert part.neurons.tolist() == [0, 2]
+
+
 def test_neurons_without_bias():
     net = zoo.zero_bias_one_layer(64, np.random.default_rng(0))
     through = one(net, Line([0.0, 0.0], [0.6, -0.8]))

@@ -129,6 +129,9 @@ def mark_linear_boundaries(
 ) -> None:
     """Walk along lines; mark each breakpoint where a neuron switches that is good on one of the two sides.
 
+    One side is enough: if an open path leads on from a neuron on the other side only, the last neuron on that path
+    that switches here is good on both.
+
     Parameters
     ----------
     paths : Paths
@@ -145,19 +148,14 @@ def mark_linear_boundaries(
     """
     word, bit = _units(paths, base.shape[1])
     pattern = np.empty(base.shape[1], np.uint8)
-    before, after = np.zeros(paths.words[-1], np.uint64), np.zeros(paths.words[-1], np.uint64)
+    good = np.zeros(paths.words[-1], np.uint64)
     for line in range(base.shape[0]):
         for j in range(pattern.size):
             pattern[j] = base[line, j]
-        mark_good(paths, pattern, before)
         for k in range(breakpoint_offsets[line], breakpoint_offsets[line + 1]):
-            for e in range(event_offsets[k], event_offsets[k + 1]):
-                pattern[neuron[e]] = np.uint8(pattern[neuron[e]] + direction[e])
-            mark_good(paths, pattern, after)
+            mark_good(paths, pattern, good)
             out[k] = False
             for e in range(event_offsets[k], event_offsets[k + 1]):
                 j = neuron[e]
-                if (before[word[j]] | after[word[j]]) & bit[j]:
-                    out[k] = True
-                    break
-            before, after = after, before
+                pattern[j] = np.uint8(pattern[j] + direction[e])
+                out[k] |= (good[word[j]] & bit[j]) != 0
