@@ -26,7 +26,9 @@ def small_set(tmp_path_factory):
     return file
 
 
-SMALL = fig8.Settings(hidden=(8, 8), epochs=(0.0, 0.5, 4.0), batch_size=16, learning_rate=1e-2)
+SMALL = fig8.Settings(
+    hidden=(8, 8), epochs=(0.0, 0.5, 4.0), scales=(0.5, 3.0), runs=2, batch_size=16, learning_rate=1e-2
+)
 
 
 @pytest.fixture(scope="module")
@@ -46,9 +48,12 @@ def table(file):
 def test_figure_8_measures_every_moment(done):
     context, _ = done
     rows = table(context.folder / "fig8.csv")
-    assert [float(row["epoch"]) for row in rows] == [0.0, 0.5, 4.0]
+    assert [(int(row["run"]), int(row["seed"]), float(row["epoch"])) for row in rows] == [
+        (run, 2 + run, epoch) for run in (0, 1) for epoch in (0.0, 0.5, 4.0)
+    ]
     assert float(rows[-1]["test_accuracy"]) > 0.9
-    for row, name in zip(rows, ("0", "0.5", "4"), strict=True):
+    assert [row["regions"] for row in rows[:3]] != [row["regions"] for row in rows[3:]]
+    for row, name in zip(rows[:3], ("0", "0.5", "4"), strict=True):
         part = lr.PlanePartition.load(context.folder / f"fig8-epoch-{name}.npz")
         assert part.n_regions == int(row["regions"]) == lr.count_regions(part.network, part.window)
         assert part.n_linear_regions == int(row["linear_regions"])
@@ -63,12 +68,28 @@ def test_figure_8_measures_every_moment(done):
     assert arrays["polygon"].max() == pytest.approx(1.5 * radii[0])
 
 
+def test_figure_8_counts_in_larger_squares(done):
+    context, results = done
+    rows = results["fig8"].saved.table("scales")
+    assert [(row["run"], row["epoch"], row["scale"]) for row in rows] == [
+        (run, epoch, scale) for run in (0, 1) for epoch in (0.0, 4.0) for scale in (0.5, 3.0)
+    ]
+    arrays = results["fig8"].saved.arrays
+    for row in rows[:4]:
+        window = lr.PlaneWindow.through(*arrays["examples"], scale=row["scale"])
+        network = lr.PlanePartition.load(context.folder / f"fig8-epoch-{row['epoch']:g}.npz").network
+        assert row["regions"] == lr.count_regions(network, window)
+        assert row["linear_regions"] == lr.count_regions(network, window, "linear")
+        assert row["side"] ** 2 == pytest.approx(window.area)
+    assert rows[0]["regions"] < rows[1]["regions"]
+
+
 def test_figure_8_has_one_panel_for_each_moment(done):
     _, results = done
     figure = fig8.draw(results["fig8"].saved)
+    rows = results["fig8"].measurement.rows[:3]
     titles = [ax.get_title() for ax in figure.axes if ax.get_title()]
-    rows = results["fig8"].measurement.rows
-    assert titles == [
+    assert titles[:3] == [
         f"epoch {row['epoch']:g}:  {row['regions']:,} regions\ntest accuracy {row['test_accuracy']:.1%}" for row in rows
     ]
     for ax, row in zip(figure.axes, rows, strict=False):
@@ -76,10 +97,25 @@ def test_figure_8_has_one_panel_for_each_moment(done):
         assert [text.get_text() for text in ax.texts[:3]] == ["0", "1", "2"]
 
 
+def test_figure_8_draws_means_over_runs(done):
+    _, results = done
+    saved = results["fig8"].saved
+    through, size = fig8.draw(saved).axes[-2:]
+    counts = np.array([row["regions"] for row in saved.rows]).reshape(2, 3)
+    np.testing.assert_array_equal([line.get_ydata() for line in through.lines[:2]], counts)
+    mean, low, high = through.containers[0].lines[0], *through.containers[0].lines[1]
+    np.testing.assert_allclose(mean.get_ydata(), counts.mean(0))
+    np.testing.assert_allclose(high.get_ydata() - low.get_ydata(), np.abs(counts[0] - counts[1]))
+    scales = np.array([row["regions"] for row in saved.table("scales")]).reshape(2, 2, 2)
+    np.testing.assert_allclose([drawn.lines[0].get_ydata() for drawn in size.containers], scales.mean(0))
+    labels = [text.get_text() for text in size.get_legend().get_texts()]
+    assert labels == ["#neurons² = 256", "16 straight lines: 137", "before training", "after 4 epochs"]
+
+
 def test_figure_1_is_the_last_moment_of_figure_8(done):
     context, results = done
-    assert results["fig1"].measurement.rows[0] == results["fig8"].measurement.rows[-1]
-    assert len(list(context.run_dir.iterdir())) == 1  # trained once
+    assert results["fig1"].measurement.rows[0] == results["fig8"].measurement.rows[2]
+    assert len(list(context.run_dir.iterdir())) == 2  # each run trained once
     arrays = np.load(context.folder / "fig1.npz")
     assert len(arrays["areas"]) == results["fig1"].measurement.rows[0]["regions"]
     figure = fig1.draw(results["fig1"].saved)
@@ -181,7 +217,7 @@ def test_an_unwritable_folder_is_found_out_before_any_work(tmp_path, monkeypatch
 def test_figure_8_on_mnist_as_the_paper_describes_it(tmp_path):
     """Regions number of the order of (#neurons)^2 / 10; they get fewer at first and more again later (sec. 3.3)."""
     rows = reproduce("fig8", Context(out=tmp_path, threads=2, progress=False)).measurement.rows
-    counts = [row["regions"] for row in rows]
+    counts = [row["regions"] for row in rows if row["run"] == 0]
     assert all(0.05 * 192**2 < count < 192**2 for count in counts)
     assert min(counts) < 0.7 * counts[0]
     assert counts[-1] > 1.3 * min(counts)

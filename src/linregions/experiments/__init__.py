@@ -28,6 +28,7 @@ _LOG = logging.getLogger(__name__)
 EXPERIMENTS = {
     "fig1": "all regions of a network trained on MNIST, in the plane through three examples",
     "fig2": "boundaries of a network with two inputs, layer by layer",
+    "fig3": "Telgarsky's sawtooth with 3 n + 4 neurons, and what noise on weights and biases leaves of it",
     "fig4": "graph of a network with one input and one output at initialisation",
     "fig8": "regions in the plane through three examples at several moments of training",
 }

@@ -25,7 +25,7 @@ def measure(settings: Settings, context: Context) -> Measurement:
     arrays = {"areas": part.areas, "perimeters": part.perimeters, "linear_labels": part.linear_labels}
     arrays |= {"examples": examples, "example_numbers": numbers}
     arrays |= {"decision_segments": boundary.segments, "decision_classes": boundary.classes}
-    return Measurement([fig8.row(last, part)], arrays, {"partition": part})
+    return Measurement([fig8.row(0, context.seed, last, part)], arrays, {"partition": part})
 
 
 def draw(saved: Saved) -> Any:

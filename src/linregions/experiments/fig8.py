@@ -12,8 +12,10 @@ from linregions._validation import FloatArray
 from linregions.domains import PlaneWindow
 from linregions.experiments.context import Context, Measurement
 from linregions.experiments.saved import Saved
-from linregions.partition import partition
+from linregions.experiments.summary import columns_of, names_of, over_runs
+from linregions.partition import count_regions, partition
 from linregions.plotting import explain_colors, plot_plane, plot_scale_bar
+from linregions.plotting.colors import LAYER_COLORS, LAYER_MARKERS
 from linregions.training import Snapshot, train
 
 NAME = "fig8"
@@ -35,6 +37,10 @@ class Settings:
         The plane goes through the first training example with each of these three labels.
     scale : float
         Half the side of the square, in circumradii of the three examples; the paper leaves it open.
+    scales : tuple of float
+        Further squares, in which regions are counted before and after training.
+    runs : int
+        Trainings, each from a seed of its own; the first is drawn.
     batch_size : int
     learning_rate : float
         Of Adam.
@@ -44,23 +50,25 @@ class Settings:
     epochs: tuple[float, ...] = (0.0, 0.1, 0.5, 1.0, 2.0, 5.0)
     labels: tuple[int, int, int] = (0, 1, 2)
     scale: float = 1.5
+    scales: tuple[float, ...] = (0.5, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 100.0)
+    runs: int = 3
     batch_size: int = 128
     learning_rate: float = 1e-3
 
 
 QUICK = Settings()
-FULL = Settings(epochs=(0.0, 0.1, 0.5, 1.0, 2.0, 5.0, 10.0, 15.0, 20.0))
+FULL = Settings(epochs=(0.0, 0.1, 0.5, 1.0, 2.0, 5.0, 10.0, 15.0, 20.0), runs=5)
 
 
-def snapshots(settings: Settings, context: Context) -> list[Snapshot]:
-    """Train, or find a training with the same settings."""
+def snapshots(settings: Settings, context: Context, run: int = 0) -> list[Snapshot]:
+    """Train from the seed of a run, or find a training with the same settings."""
     data = context.dataset
     return train(
         [data.n_in, *settings.hidden, data.n_classes],
         data,
         epochs=max(settings.epochs),
         snapshot_epochs=settings.epochs,
-        rng=context.seed,
+        rng=context.seed + run,
         batch_size=settings.batch_size,
         learning_rate=settings.learning_rate,
         run_dir=context.run_dir,
@@ -68,21 +76,27 @@ def snapshots(settings: Settings, context: Context) -> list[Snapshot]:
     )
 
 
-def plane(settings: Settings, context: Context) -> tuple[FloatArray, PlaneWindow, npt.NDArray[np.int64]]:
+def plane(
+    settings: Settings, context: Context, scale: float | None = None
+) -> tuple[FloatArray, PlaneWindow, npt.NDArray[np.int64]]:
     """Return the three examples, the square around them, and their numbers in the training set."""
     numbers = context.dataset.first_of_each(settings.labels)
     examples = context.dataset.examples(numbers)
-    return examples, PlaneWindow.through(examples[0], examples[1], examples[2], settings.scale), numbers
+    window = PlaneWindow.through(examples[0], examples[1], examples[2], settings.scale if scale is None else scale)
+    return examples, window, numbers
 
 
-def row(snapshot: Snapshot, found: Any) -> dict[str, Any]:
-    """Return what the table says about one moment."""
+def row(run: int, seed: int, snapshot: Snapshot, found: Any) -> dict[str, Any]:
+    """Return what the table says about one moment of a run."""
     neurons = found.network.n_neurons
     return {
+        "run": run,
+        "seed": seed,
         "epoch": snapshot.epoch,
         "step": snapshot.step,
         "test_accuracy": snapshot.test_accuracy,
         "train_loss": snapshot.train_loss,
+        "neurons": neurons,
         "regions": found.n_regions,
         "linear_regions": found.n_linear_regions,
         "regions_per_neuron_squared": found.n_regions / neurons**2,
@@ -92,29 +106,59 @@ def row(snapshot: Snapshot, found: Any) -> dict[str, Any]:
 
 
 def measure(settings: Settings, context: Context) -> Measurement:
-    """Cut the square at each moment."""
-    taken = snapshots(settings, context)
+    """Cut the square at each moment of each run, and count in squares of other sizes before and after training."""
     examples, window, numbers = plane(settings, context)
-    parts = [partition(s.network, window, threads=context.threads, progress=context.progress) for s in taken]
-    rows = [row(snapshot, part) for snapshot, part in zip(taken, parts, strict=True)]
+    rows, scales, drawn = [], [], {}
+    for run in range(settings.runs):
+        taken = snapshots(settings, context, run)
+        for snapshot in taken:
+            part = partition(snapshot.network, window, threads=context.threads, progress=context.progress)
+            rows.append(row(run, context.seed + run, snapshot, part))
+            if run == 0:
+                drawn[f"epoch-{snapshot.epoch:g}"] = part
+        for snapshot in (taken[0], taken[-1]):
+            scales += _count_in_squares(settings, context, run, snapshot)
     arrays = {key: np.array([entry[key] for entry in rows]) for key in rows[0]}
     arrays |= {"origin": window.origin, "basis": window.basis, "polygon": window.polygon}
     arrays |= {"examples": examples, "example_numbers": numbers, "labels": np.array(settings.labels)}
-    named = {f"epoch-{snapshot.epoch:g}": part for snapshot, part in zip(taken, parts, strict=True)}
-    return Measurement(rows, arrays, named)
+    return Measurement(rows, arrays, drawn, {"scales": scales} if scales else {})
+
+
+def _count_in_squares(settings: Settings, context: Context, run: int, snapshot: Snapshot) -> list[dict[str, Any]]:
+    """Return rows of the table of counts against the size of the square."""
+    rows = []
+    for scale in settings.scales:
+        window = plane(settings, context, scale)[1]
+        network = snapshot.network
+        counts = [count_regions(network, window, kind, threads=context.threads) for kind in ("activation", "linear")]
+        rows.append(
+            {
+                "run": run,
+                "seed": context.seed + run,
+                "epoch": snapshot.epoch,
+                "scale": scale,
+                "side": float(np.sqrt(window.area)),
+                "neurons": network.n_neurons,
+                "regions": counts[0],
+                "linear_regions": counts[1],
+                "regions_per_neuron_squared": counts[0] / network.n_neurons**2,
+            }
+        )
+    return rows
 
 
 def draw(saved: Saved) -> Any:
-    """Draw one panel for each moment, and the key to colours and scale below."""
+    """Draw one panel for each moment of the first run, what colours mean, and the counts of all runs."""
     from matplotlib.figure import Figure
 
-    rows = saved.rows
+    rows = [row for row in saved.rows if row["run"] == 0]
     columns = min(3, len(rows))
     lines = -(-len(rows) // columns)
-    figure = Figure(figsize=(3.6 * columns, 3.9 * lines + 0.9), layout="constrained")
-    grid = figure.add_gridspec(lines + 1, columns, height_ratios=[3.9] * lines + [0.9])
+    figure = Figure(figsize=(3.6 * columns, 3.9 * lines + 4.5), layout="constrained")
+    grid = figure.add_gridspec(lines + 2, 1, height_ratios=[3.9] * lines + [0.9, 3.6])
+    panels = grid[:lines].subgridspec(lines, columns)
     for k, row in enumerate(rows):
-        ax = figure.add_subplot(grid[k // columns, k % columns])
+        ax = figure.add_subplot(panels[k // columns, k % columns])
         plot_plane(
             saved.plane(f"epoch-{row['epoch']:g}"),
             ax,
@@ -129,5 +173,59 @@ def draw(saved: Saved) -> Any:
         )
         if k == 0:
             plot_scale_bar(ax)
-    explain_colors(figure.add_subplot(grid[-1, :]), "gradient", NOTE, decision_boundary=True)
+    explain_colors(figure.add_subplot(grid[lines]), "gradient", NOTE, decision_boundary=True)
+    graphs = grid[lines + 1].subgridspec(1, 2)
+    through, size = figure.add_subplot(graphs[0]), figure.add_subplot(graphs[1])
+    _draw_training(saved, through)
+    if "scales" in saved.tables:
+        _draw_scales(saved, size)
+    else:
+        size.set_axis_off()
     return figure
+
+
+def _draw_training(saved: Saved, ax: Any) -> None:
+    """Draw the counts of all runs against the epoch, early training stretched."""
+    runs = names_of(saved.rows, "run")
+    for run in runs:
+        ax.plot(*columns_of(saved.rows, "epoch", "regions", run=run), color="0.75", linewidth=0.8)
+    epochs, means, errors = columns_of(
+        over_runs(saved.rows, ["epoch"], ["regions"]), "epoch", "regions", "regions_stderr"
+    )
+    ax.errorbar(epochs, means, errors, fmt="o-", color=LAYER_COLORS[0], markersize=4, capsize=2)
+    ax.set_xscale("symlog", linthresh=0.1)
+    ax.set_xticks(epochs, [f"{epoch:g}" for epoch in epochs])
+    ax.yaxis.set_major_formatter("{x:,.0f}")
+    ax.minorticks_off()
+    ax.set_ylim(0)
+    ax.set(xlabel="epoch", ylabel="regions in the square")
+    ax.set_title(f"{len(runs)} run{'s' * (len(runs) != 1)} (grey), mean and standard error", fontsize="medium")
+
+
+def _draw_scales(saved: Saved, ax: Any) -> None:
+    """Draw the counts against the size of the square, with the square of the number of neurons."""
+    from matplotlib.ticker import LogLocator
+
+    rows = saved.table("scales")
+    for k, epoch in enumerate(names_of(rows, "epoch")):
+        means = over_runs([row for row in rows if row["epoch"] == epoch], ["scale"], ["regions"])
+        ax.errorbar(
+            *columns_of(means, "scale", "regions", "regions_stderr"),
+            marker=LAYER_MARKERS[k],
+            color=LAYER_COLORS[k],
+            markersize=4,
+            capsize=2,
+            label="before training" if epoch == 0 else f"after {epoch:g} epochs",
+        )
+    neurons = rows[0]["neurons"]
+    lines = 1 + neurons + neurons * (neurons - 1) // 2
+    ax.axhline(neurons**2, color="#222222", linestyle="--", linewidth=1, label=f"#neurons² = {neurons**2:,}")
+    ax.axhline(lines, color="0.5", linestyle=":", linewidth=1.5, label=f"{neurons} straight lines: {lines:,}")
+    ax.axvline(saved.settings["scale"], color="0.85", zorder=0, linewidth=5)
+    ax.set(xscale="log", yscale="log", xlabel="half the square's side, in circumradii of the three examples")
+    ax.xaxis.set_major_formatter("{x:g}")
+    ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    ax.yaxis.set_major_formatter("{x:,.0f}")
+    ax.minorticks_off()
+    ax.set_title("larger squares (grey: the one drawn)", fontsize="medium")
+    ax.legend(frameon=False, fontsize="small")

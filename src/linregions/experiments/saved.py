@@ -9,7 +9,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
 from linregions._files import as_path, read_npz
@@ -50,10 +49,6 @@ class Saved:
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
         """The numbers behind it."""
         return read_npz(self.folder / f"{self.name}.npz", "linregions plot")
-
-    def column(self, key: str, **where: Any) -> npt.NDArray[Any]:
-        """Return a column of the table, of those rows only whose entries equal the ones given."""
-        return np.array([row[key] for row in self.rows if all(row[k] == value for k, value in where.items())])
 
     def table(self, key: str) -> list[dict[str, Any]]:
         """Return a further table."""

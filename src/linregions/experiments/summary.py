@@ -1,0 +1,111 @@
+"""Tidy tables to means over runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from linregions.io import Row
+
+
+def over_runs(rows: Sequence[Row], by: Sequence[str], columns: Sequence[str]) -> list[dict[str, Any]]:
+    """Average columns over the runs.
+
+    Parameters
+    ----------
+    rows : sequence of mapping
+        One for each run and each combination of `by`.
+    by : sequence of str
+        Columns that tell what belongs together.
+    columns : sequence of str
+        What to average.
+
+    Returns
+    -------
+    list of dict
+        In the order in which combinations come first: `by`, ``runs``, and for every column its mean, and under
+        the name with ``_stderr`` the standard error of the mean, NaN for a single run.
+
+    Examples
+    --------
+    >>> rows = [{"epoch": 0, "run": k, "regions": n} for k, n in enumerate([8, 10, 12])]
+    >>> over_runs(rows, ["epoch"], ["regions"])
+    [{'epoch': 0, 'runs': 3, 'regions': 10.0, 'regions_stderr': 1.1547005383792515}]
+    """
+    groups: dict[tuple[Any, ...], list[Row]] = {}
+    for row in rows:
+        groups.setdefault(tuple(row[key] for key in by), []).append(row)
+    found = []
+    for key, members in groups.items():
+        entry: dict[str, Any] = dict(zip(by, key, strict=True)) | {"runs": len(members)}
+        for column in columns:
+            entry[column], entry[f"{column}_stderr"] = _mean([float(member[column]) for member in members])
+        found.append(entry)
+    return found
+
+
+def through_training(summary: Sequence[Row], by: Sequence[str], column: str) -> list[dict[str, Any]]:
+    """Say in one row for each network how a mean goes through training.
+
+    Parameters
+    ----------
+    summary : sequence of mapping
+        From `over_runs`, with a column ``epoch``.
+    by : sequence of str
+        Columns that tell networks apart.
+    column : str
+        Whose values at the first and the last moment, smallest and largest are wanted.
+
+    Returns
+    -------
+    list of dict
+        `by`, ``runs``, ``first``, ``last``, ``smallest`` and ``largest``, the epochs of these two, and
+        ``test_accuracy`` at the last moment.
+    """
+    groups: dict[tuple[Any, ...], list[Row]] = {}
+    for row in summary:
+        groups.setdefault(tuple(row[key] for key in by), []).append(row)
+    found = []
+    for key, members in groups.items():
+        low, high = (choose(members, key=lambda row: row[column]) for choose in (min, max))
+        entry: dict[str, Any] = dict(zip(by, key, strict=True)) | {"runs": members[0]["runs"]}
+        entry |= {"first": members[0][column], "last": members[-1][column]}
+        entry |= {"smallest": low[column], "smallest_epoch": low["epoch"]}
+        entry |= {"largest": high[column], "largest_epoch": high["epoch"]}
+        entry |= {"last_epoch": members[-1]["epoch"], "test_accuracy": members[-1]["test_accuracy"]}
+        found.append(entry)
+    return found
+
+
+def _mean(values: Sequence[float]) -> tuple[float, float]:
+    """Return mean and standard error."""
+    n, mean = len(values), float(np.mean(values))
+    if n < 2 or not np.isfinite(mean):
+        return mean, float("nan")
+    return mean, float(np.std(values, ddof=1) / np.sqrt(n))
+
+
+def columns_of(rows: Sequence[Row], *names: str, **where: Any) -> list[np.ndarray[Any, Any]]:
+    """Return columns as arrays, of those rows only whose entries equal the ones given.
+
+    Parameters
+    ----------
+    rows : sequence of mapping
+    *names : str
+    **where
+        Column = entry.
+
+    Returns
+    -------
+    list of ndarray
+        One for each name.
+    """
+    chosen = [row for row in rows if all(row[key] == value for key, value in where.items())]
+    return [np.array([row[name] for row in chosen]) for name in names]
+
+
+def names_of(rows: Sequence[Row], column: str) -> list[Any]:
+    """Return the different entries of a column, in the order in which they come first."""
+    return list(dict.fromkeys(row[column] for row in rows))
