@@ -183,6 +183,18 @@ class LinePartition:
             out[intervals[:, 1] > leg + 1] = np.nan
         return out
 
+    def plot(self, ax: Any = None, **options: Any) -> Any:
+        """Draw the outputs along the line; see `linregions.plotting.plot_line` for the options.
+
+        Raises
+        ------
+        MissingDependencyError
+            If matplotlib is not installed (``pip install 'linregions[plot]'``).
+        """
+        from linregions.plotting import plot_line
+
+        return plot_line(self, ax=ax, **options)
+
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the partition with its domain and network as an NPZ file (no pickle), whole or not at all.
 

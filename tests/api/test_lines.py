@@ -321,6 +321,12 @@ def test_progress_is_shown(capsys):
     assert capsys.readouterr().err == ""
 
 
+def test_plot_hands_over_to_matplotlib():
+    figure = pytest.importorskip("matplotlib.figure")
+    drawn = one(STEPS, Line([0.0], [2.0])).plot(figure.Figure().subplots(), interval=(-1.0, 1.0))
+    assert drawn.graphs[0].get_xdata().tolist() == [-1.0, 0.0, 0.5, 1.0]
+
+
 def test_patterns_in_blocks():
     net = zoo.float_network([1, 30, 20, 1], np.random.default_rng(8), lr.HARD_TANH)
     (part,) = partition_lines(net, [Line([0.0], [1.0])])
