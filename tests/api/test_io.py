@@ -2,14 +2,15 @@
 
 import csv
 import json
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from linregions.errors import InvalidValueError
-from linregions.io import format_table, versions, write_json, write_metadata, write_table
+from linregions.errors import FileFormatError, InvalidValueError
+from linregions.io import format_table, read_json, read_table, versions, write_json, write_metadata, write_table
 
 
 def test_table_keeps_every_digit(tmp_path):
@@ -79,3 +80,56 @@ def test_a_failure_leaves_the_old_file(tmp_path):
         write_json(tmp_path / "m.json", {"a": object()})
     assert json.loads((tmp_path / "m.json").read_text()) == {"a": 1}
     assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_tables_are_read_back_with_their_types(tmp_path):
+    rows = [
+        {"name": "[64, 64]", "n": 3, "x": 1.0, "whole": 2.0, "yes": True, "none": None, "text": "1,5"},
+        {"name": "[128]", "n": -4, "x": np.inf, "whole": np.float64(3.0), "yes": np.False_, "none": 2, "text": "a"},
+    ]
+    write_table(tmp_path / "t.csv", rows)
+    read = read_table(tmp_path / "t.csv")
+    assert read == rows
+    assert [type(value) for value in read[0].values()] == [str, int, float, float, bool, type(None), str]
+
+
+def test_what_is_no_table(tmp_path):
+    with pytest.raises(InvalidValueError, match=r"`path` is .*, where there is no file, but read_table needs a CSV"):
+        read_table(tmp_path / "no.csv")
+    for content in ("", "a,b\n", "a,b\n1\n", "a\n1\n2,3\n"):
+        (tmp_path / "bad.csv").write_text(content)
+        with pytest.raises(FileFormatError, match=r"but read_table needs a header and rows as long as it"):
+            read_table(tmp_path / "bad.csv")
+    (tmp_path / "bad.csv").write_bytes(b"a,b\n\xff\xfe,1\n")
+    with pytest.raises(FileFormatError, match=r"which is no text .*, but read_table needs a CSV table"):
+        read_table(tmp_path / "bad.csv")
+
+
+def test_json_is_read_back(tmp_path):
+    write_json(tmp_path / "m.json", {"a": [1, 2.5], "b": {"c": None}})
+    assert read_json(tmp_path / "m.json") == {"a": [1, 2.5], "b": {"c": None}}
+    with pytest.raises(InvalidValueError, match=r"where there is no file, but read_json needs a JSON file"):
+        read_json(tmp_path / "no.json")
+    for content in ("{", "[1]"):
+        (tmp_path / "m.json").write_text(content)
+        with pytest.raises(FileFormatError, match=r"which cannot be read .*, but read_json needs a JSON object"):
+            read_json(tmp_path / "m.json")
+
+
+def test_parquet_beside_csv(tmp_path):
+    parquet = pytest.importorskip("pyarrow.parquet")
+    rows = [
+        {"name": "a", "n": np.int64(1), "x": 1, "yes": np.True_, "mixed": "b"},
+        {"name": None, "n": 2, "x": np.inf, "yes": False, "mixed": 2},
+    ]
+    assert write_table(tmp_path / "t.csv", rows) == [tmp_path / "t.csv", tmp_path / "t.parquet"]
+    assert parquet.read_table(tmp_path / "t.parquet").to_pylist() == [
+        {"name": "a", "n": 1, "x": 1.0, "yes": True, "mixed": "b"},
+        {"name": None, "n": 2, "x": np.inf, "yes": False, "mixed": "2"},
+    ]
+
+
+def test_without_pyarrow_there_is_csv_alone(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    assert write_table(tmp_path / "t.csv", [{"a": 1}]) == [tmp_path / "t.csv"]
+    assert [entry.name for entry in tmp_path.iterdir()] == ["t.csv"]

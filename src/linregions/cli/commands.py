@@ -15,8 +15,9 @@ from linregions.distance import boundary_distance
 from linregions.domains import Line, LineDomain, PlaneWindow, Ray, Segment
 from linregions.domains import Path as PolygonalPath
 from linregions.errors import FileFormatError, InvalidValueError
-from linregions.experiments import EXPERIMENTS, reproduce
+from linregions.experiments import EXPERIMENTS, redraw, reproduce, reproduced
 from linregions.experiments.context import Context
+from linregions.experiments.saved import load_saved
 from linregions.io import Row, format_table, read_points, writable_folder, write_metadata, write_table
 from linregions.network import Network
 from linregions.partition import partition
@@ -39,6 +40,20 @@ def run_reproduce(arguments: Namespace) -> None:
         done = reproduce(name, context, full=arguments.full)
         print(f"{name}: {EXPERIMENTS[name]}")
         _finish(done.measurement.rows, done.files)
+
+
+def run_plot(arguments: Namespace) -> None:
+    """Draw figures again from saved tables."""
+    there = reproduced(arguments.results)
+    chosen = arguments.experiments
+    names = there if "all" in chosen else list(dict.fromkeys(chosen))
+    for name in names:  # before any is drawn
+        load_saved(arguments.results, name)
+    out = writable_folder(arguments.out or arguments.results, "linregions plot")
+    for name in names:
+        files = redraw(name, arguments.results, arguments.format, out)
+        print(f"{name}: {', '.join(file.name for file in files)}")
+    print(f"written to {out}")
 
 
 def run_plane(arguments: Namespace) -> None:

@@ -39,6 +39,12 @@ _DISTANCE_EPILOG = """examples:
 _REPRODUCE_EPILOG = "experiments:\n" + "\n".join(f"  {name}  {text}" for name, text in EXPERIMENTS.items())
 
 
+_PLOT_EPILOG = """examples:
+  linregions plot results                        every figure that is there, and the report
+  linregions plot results fig5 fig8 --format svg,pdf
+  linregions plot results --out pictures         leave the folder of results alone"""
+
+
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of all commands."""
     parser = argparse.ArgumentParser(
@@ -50,6 +56,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"linregions {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_reproduce(commands)
+    _add_plot(commands)
     _add_plane(commands)
     _add_line(commands)
     _add_distance(commands)
@@ -79,6 +86,14 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
         help="data set: mnist, a folder with four IDX files, or an NPZ with x_train, y_train, x_test, y_test",
     )
     parser.add_argument("--seed", type=_count(0), default=0, metavar="N", help="of all that is random (default: 0)")
+    _add_format(parser)
+    parser.add_argument(
+        "--threads", type=_count(1), default=_cpus(), metavar="N", help="for partitions (default: one for each core)"
+    )
+    parser.add_argument("--quiet", "-q", action="store_true", help="no messages or progress bars on stderr")
+
+
+def _add_format(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--format",
         type=_formats,
@@ -86,10 +101,6 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
         metavar="LIST",
         help="of pictures, separated by commas: png, svg, pdf (default: png)",
     )
-    parser.add_argument(
-        "--threads", type=_count(1), default=_cpus(), metavar="N", help="for partitions (default: one for each core)"
-    )
-    parser.add_argument("--quiet", "-q", action="store_true", help="no messages or progress bars on stderr")
 
 
 def _add_reproduce(commands: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]
@@ -106,6 +117,22 @@ def _add_reproduce(commands: argparse._SubParsersAction) -> None:  # type: ignor
     size.add_argument("--quick", action="store_true", help="smaller settings, done within two minutes (default)")
     size.add_argument("--full", action="store_true", help="larger settings, e.g. 20 epochs of training")
     _add_common(parser)
+
+
+def _add_plot(commands: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]
+    parser = _add(commands, "plot", "draw figures again from the files of reproduce, computing nothing", _PLOT_EPILOG)
+    parser.add_argument("results", metavar="RESULTS", help="the folder that reproduce wrote (its --out)")
+    parser.add_argument(
+        "experiments",
+        nargs="*",
+        choices=[*EXPERIMENTS, "all"],
+        default="all",
+        metavar="EXPERIMENT",
+        help=f"{', '.join(EXPERIMENTS)} or all (default: all that are there)",
+    )
+    parser.add_argument("--out", metavar="DIR", help="folder for pictures and report (default: RESULTS)")
+    _add_format(parser)
+    parser.add_argument("--quiet", "-q", action="store_true", help="no messages on stderr")
 
 
 def _add_plane(commands: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]

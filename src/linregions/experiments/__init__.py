@@ -12,11 +12,15 @@ from __future__ import annotations
 
 import importlib
 import logging
+import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from linregions._files import as_path
 from linregions._validation import as_choice
+from linregions.errors import InvalidValueError
 
 if TYPE_CHECKING:
     from linregions.experiments.context import Context, Measurement
@@ -112,7 +116,6 @@ def reproduce(name: str, context: Context, *, full: bool = False, settings: Any 
         If an optional package is missing, likewise.
     """
     from linregions.experiments.saved import load_saved
-    from linregions.plotting import save_figure
 
     module = experiment(name)
     context.check(module.NEEDS)
@@ -120,7 +123,70 @@ def reproduce(name: str, context: Context, *, full: bool = False, settings: Any 
     _LOG.info("%s: %s", name, EXPERIMENTS[name])
     found = module.measure(chosen, context)
     files = context.write(name, chosen, found)
+    pictures = redraw(name, context.folder, context.formats)
+    return Reproduction(name, chosen, found, load_saved(context.folder, name), pictures + files)
+
+
+def reproduced(results: str | os.PathLike[str]) -> list[str]:
+    """Return the experiments that a folder of `reproduce` has, in the order of the paper.
+
+    Parameters
+    ----------
+    results : str or path-like
+
+    Returns
+    -------
+    list of str
+
+    Raises
+    ------
+    InvalidValueError
+        If there are none.
+    """
+    folder = as_path(results, "results", "linregions plot")
+    names = [name for name in EXPERIMENTS if (folder / f"{name}.json").is_file()]
+    if not names:
+        raise InvalidValueError(
+            f"`results` is {os.fspath(folder)!r}, which has no experiment in it, but linregions plot needs the folder "
+            "that `linregions reproduce` wrote. Check the spelling and the current folder."
+        )
+    return names
+
+
+def redraw(
+    name: str,
+    results: str | os.PathLike[str],
+    formats: Sequence[str] = ("png",),
+    out: str | os.PathLike[str] | None = None,
+) -> list[Path]:
+    """Draw an experiment again from the files that `reproduce` wrote; nothing is computed.
+
+    Parameters
+    ----------
+    name : str
+        One of `EXPERIMENTS`.
+    results : str or path-like
+        The folder with the files.
+    formats : sequence of {"png", "svg", "pdf"}
+    out : str or path-like, optional
+        Where pictures go, by default beside the files.
+
+    Returns
+    -------
+    list of pathlib.Path
+        The pictures.
+
+    Raises
+    ------
+    InvalidValueError
+        If there is no such experiment, or it has not been reproduced there.
+    FileFormatError
+        If a file is damaged.
+    """
+    from linregions.experiments.saved import load_saved
+    from linregions.plotting import save_figure
+
+    module, saved = experiment(name), load_saved(results, name)
     _LOG.info("%s: drawing", name)
-    saved = load_saved(context.folder, name)
-    pictures = save_figure(module.draw(saved), context.folder / name, context.formats)
-    return Reproduction(name, chosen, found, saved, pictures + files)
+    folder = saved.folder if out is None else as_path(out, "out", "linregions plot")
+    return save_figure(module.draw(saved), folder / name, formats)

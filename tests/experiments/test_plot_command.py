@@ -1,0 +1,85 @@
+"""`linregions plot` draws what is on disk, and nothing else."""
+
+import json
+
+import pytest
+
+from linregions.cli import main
+from linregions.errors import FileFormatError, InvalidValueError
+from linregions.experiments import fig2, fig3, fig4, redraw, reproduce, reproduced
+from linregions.experiments.context import Context
+from linregions.experiments.saved import load_saved
+
+pytest.importorskip("matplotlib")
+SETTINGS = {
+    "fig2": fig2.Settings(hidden=(4, 3)),
+    "fig3": fig3.Settings(ns=(1, 2), draws=3, shown=2),
+    "fig4": fig4.Settings(hidden=(5, 5)),
+}
+
+
+@pytest.fixture
+def results(tmp_path):
+    context = Context(out=tmp_path / "results", seed=1, progress=False)
+    for name, settings in SETTINGS.items():
+        reproduce(name, context, settings=settings)
+    return context.folder
+
+
+def forbid_computing(monkeypatch):
+    def computed(*_, **__):
+        raise AssertionError("a figure was computed again")
+
+    for name in SETTINGS:
+        monkeypatch.setattr(f"linregions.experiments.{name}.measure", computed)
+        monkeypatch.setattr(f"linregions.experiments.{name}.partition", computed)
+    monkeypatch.setattr("linregions.experiments.fig3.count_regions", computed)
+
+
+def test_every_figure_is_drawn_again_without_computing(results, tmp_path, monkeypatch, capsys):
+    before = {name: (results / f"{name}.png").read_bytes() for name in SETTINGS}
+    for name in SETTINGS:
+        (results / f"{name}.png").unlink()
+    forbid_computing(monkeypatch)
+    assert main(["plot", str(results), "-q"]) == 0
+    assert capsys.readouterr().out.splitlines()[:3] == [f"{name}: {name}.png" for name in SETTINGS]
+    assert {name: (results / f"{name}.png").read_bytes() for name in SETTINGS} == before
+
+
+def test_chosen_figures_formats_and_folder(results, tmp_path, monkeypatch):
+    forbid_computing(monkeypatch)
+    out = tmp_path / "pictures"
+    assert main(["plot", str(results), "fig4", "fig2", "fig4", "--format", "svg,pdf", "--out", str(out), "-q"]) == 0
+    assert {file.name for file in out.glob("*.*")} == {"fig2.svg", "fig2.pdf", "fig4.svg", "fig4.pdf"}
+
+
+def test_the_picture_follows_the_table(results):
+    table = results / "fig3.csv"
+    table.write_text(table.read_text().replace(",8,", ",9,", 1))
+    growth = fig3.draw(load_saved(results, "fig3")).axes[2]
+    assert growth.lines[0].get_ydata().tolist() == [4, 9]
+
+
+def test_what_is_there(results, tmp_path):
+    assert reproduced(results) == ["fig2", "fig3", "fig4"]
+    with pytest.raises(InvalidValueError, match=r"`results` is .*, which has no experiment in it, but linregions plot"):
+        reproduced(tmp_path)
+
+
+def test_a_figure_that_is_not_there(results, capsys):
+    assert main(["plot", str(results), "fig2", "fig8", "--format", "svg"]) == 2
+    error = capsys.readouterr().err
+    assert "where there is no fig8.json, but linregions plot needs it. Make it with `linregions reproduce fig8" in error
+    assert not list(results.glob("*.svg"))  # found out before anything was drawn
+    with pytest.raises(InvalidValueError, match=r"`name` is 'fig9', but reproduce needs one of"):
+        redraw("fig9", results)
+
+
+@pytest.mark.parametrize("damage", [lambda content: content.pop("seed"), lambda content: content.update(tables=None)])
+def test_a_damaged_file_is_named(results, damage):
+    file = results / "fig2.json"
+    content = json.loads(file.read_text())
+    damage(content)
+    file.write_text(json.dumps(content))
+    with pytest.raises(FileFormatError, match=r"`results` has a fig2.json without a usable entry .* needs settings, s"):
+        load_saved(results, "fig2")
