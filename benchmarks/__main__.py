@@ -5,11 +5,12 @@ from __future__ import annotations
 import platform
 import sys
 
+import numba
+import numpy as np
+
 import bench_distance
 import bench_lines
 import bench_planes
-import numba
-import numpy as np
 
 SETS = {"planes": bench_planes.rows, "lines": bench_lines.rows, "distance": bench_distance.rows}
 
@@ -20,9 +21,11 @@ def main(names: list[str]) -> int:
     if unknown:
         print(f"no such benchmark: {', '.join(unknown)}; there are {', '.join(SETS)}", file=sys.stderr)
         return 2
-    print(f"# Python {platform.python_version()}, numpy {np.__version__}, numba {numba.__version__}, {platform.machine()}")
-    print("# ratio = seconds / yardstick, a plain float64 forward pass over the final points, one BLAS thread, same run")
-    print(f"{'case':<42}{'count':>9} {'of':<12}{'threads':>7}{'ms':>10}{'yardstick':>11}{'ratio':>8}{'goal':>6}{'MB':>8}")
+    versions = f"Python {platform.python_version()}, numpy {np.__version__}, numba {numba.__version__}"
+    print(f"# {versions}, {platform.machine()}")
+    print("# ratio = time / yardstick: a plain float64 forward pass over the final points, one BLAS thread, same run")
+    print(f"{'case':<42}{'count':>9} {'of':<12}{'threads':>7}{'ms':>10}{'yardstick':>11}{'ratio':>8}", end="")
+    print(f"{'goal':>6}{'MB':>8}")
     for name in names or SETS:
         for row in SETS[name]():
             goal = f"{row.goal:g}" if row.goal is not None else ""

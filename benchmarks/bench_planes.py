@@ -6,10 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from measure import GOLDEN, Row, compare
 
 import linregions as lr
-from linregions._threads import one_blas_thread
+from measure import GOLDEN, Row, compare, plain_forward
 
 
 def load_case(path: Path) -> tuple[lr.Network, lr.PlaneWindow]:
@@ -35,8 +34,7 @@ def rows() -> Iterator[Row]:
         made = lr.partition(net, window)
 
         def forward(plane_net: lr.Network = plane_net, points: np.ndarray = made.vertices) -> None:
-            with one_blas_thread():
-                plane_net(points)
+            plain_forward(plane_net, points)
 
         def whole(threads: int, net: lr.Network = net, window: lr.PlaneWindow = window) -> None:
             part = lr.partition(net, window, threads=threads)

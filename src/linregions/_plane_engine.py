@@ -14,7 +14,7 @@ import numpy.typing as npt
 from linregions.domains import PlaneWindow
 from linregions.errors import NumericalError
 from linregions.kernels import assembly, cells
-from linregions.kernels.complex import GROW, INCONSISTENT, OK, RADIUS, SWITCH, E, Workspace, make_workspace
+from linregions.kernels.complex import GROW, INCONSISTENT, OK, RADIUS, ROUNDING, SWITCH, E, Workspace, make_workspace
 from linregions.network import AffineLayer, Network
 from linregions.tolerances import Tolerances
 
@@ -22,7 +22,8 @@ FloatArray = npt.NDArray[np.float64]
 
 # A contradiction between signs is answered with a narrower band, then a wider one, before giving up.
 _OTHER_BANDS = (1.0, 1.0 / 16.0, 16.0)
-_CELLS_A_TASK = 4
+# Cells handed to a thread at once: few enough to share work evenly, or else as many as pay.
+_CELLS_A_TASK = {True: 4, False: 16}
 
 
 @dataclass
@@ -173,6 +174,7 @@ def _make_root(
     root = cells.Root(
         xy=ws.phi[:n_v, 1:3].copy(),
         radius=ws.place[RADIUS, :n_v].copy(),
+        rounding=ws.place[ROUNDING, :n_v].copy(),
         edge=ws.edge[: SWITCH + 1, :n_e].copy(),
         e_shared=np.zeros(n_e, dtype=np.bool_),
         f_off=f_off,
@@ -248,14 +250,15 @@ def _make_output(size: int, n_words: int, n_cells: int, keep: bool) -> cells.Out
 class _Worker:
     """Buffers of one thread."""
 
-    def __init__(self, plan: cells.Plan, root: cells.Root, n_switches: int, keep: bool) -> None:
+    def __init__(self, plan: cells.Plan, root: cells.Root, n_switches: int, keep: bool, n_cells: int) -> None:
+        self.n_cells = n_cells
         self.plan, self.root, self.n_switches = plan, root, n_switches
         self.n_words = root.f_word.shape[1]
         columns = 3 + int(plan.shape[cells.WIDTH, 0]) + 2 * 64 + 8
         self.ws = make_workspace(2048, 4096, 2048, columns, 1 << 16, self.n_words)
         self.scratch = _make_scratch(plan, root, self.ws, n_switches, self.n_words)
         self.ws.margin[1] = plan.relative
-        self.out = _make_output(1 << 13, self.n_words, _CELLS_A_TASK, keep)
+        self.out = _make_output(1 << 13, self.n_words, n_cells, keep)
         self.keep = keep
 
     def run(self, task: npt.NDArray[np.int64]) -> list[tuple[npt.NDArray[Any], ...]]:
@@ -275,7 +278,7 @@ class _Worker:
                 raise _Contradiction
             if status == cells.FULL and self.out.filled[:3].sum() == 0:  # one cell alone needs more
                 needed = int(max(self.ws.size[0], self.ws.size[1] // 2 + 1, self.ws.size[2], self.ws.size[1]))
-                self.out = _make_output(2 * needed, self.n_words, _CELLS_A_TASK, self.keep)
+                self.out = _make_output(2 * needed, self.n_words, self.n_cells, self.keep)
                 continue
             parts.append(self._take(begun, done))
             if status == OK:
@@ -300,13 +303,14 @@ def _run_all(
     plan: cells.Plan, root: cells.Root, n_switches: int, keep: bool, threads: int, progress: bool
 ) -> tuple[list[tuple[npt.NDArray[Any], ...]], list[Workspace]]:
     n_cells = root.cell_off.shape[0] - 1
-    tasks = [np.arange(k, min(k + _CELLS_A_TASK, n_cells)) for k in range(0, n_cells, _CELLS_A_TASK)]
+    size = _CELLS_A_TASK[threads > 1]
+    tasks = [np.arange(k, min(k + size, n_cells)) for k in range(0, n_cells, size)]
     workers: list[_Worker] = []
     local = threading.local()
 
     def work(task: npt.NDArray[np.int64]) -> list[tuple[npt.NDArray[Any], ...]]:
         if not hasattr(local, "worker"):
-            local.worker = _Worker(plan, root, n_switches, keep)
+            local.worker = _Worker(plan, root, n_switches, keep, size)
             workers.append(local.worker)
         result: list[tuple[npt.NDArray[Any], ...]] = local.worker.run(task)
         return result

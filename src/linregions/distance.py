@@ -11,6 +11,7 @@ from typing import Any, Literal, overload
 import numpy as np
 import numpy.typing as npt
 
+from linregions._compilation import announce_compilation
 from linregions._threads import one_blas_thread
 from linregions._validation import FloatArray, as_float_array, as_integer
 from linregions.activations import PiecewiseLinear
@@ -121,6 +122,7 @@ def boundary_distance(
             "Give at least one point."
         )
     workers = as_integer(threads, "threads", _WHO, 1)
+    announce_compilation()
     shape, flat = inputs.shape[:-1], inputs.reshape(-1, net.n_in)
     distances, neurons = np.full(flat.shape[0], np.inf), np.full(flat.shape[0], -1, dtype=np.int32)
     if net.n_neurons:

@@ -275,6 +275,12 @@ class PlanePartition:
                 f"`path` is {os.fspath(path)!r}, which is no saved plane partition, but PlanePartition.load needs "
                 "one. Write it with `PlanePartition.save`."
             )
+        missing = [name for name in (*_ARRAYS, *_WINDOW, "diagnostics") if name not in arrays]
+        if missing:
+            raise FileFormatError(
+                f"`path` is {os.fspath(path)!r}, which lacks {', '.join(missing)}, but PlanePartition.load needs a "
+                "whole partition. Write it again with `PlanePartition.save`."
+            )
         network = {key[8:]: array for key, array in arrays.items() if key.startswith("network_")}
         return cls(
             network=network_from_arrays(network, path, "PlanePartition.load"),
@@ -288,6 +294,7 @@ class PlanePartition:
         return f"PlanePartition({self.n_regions} regions, {v} vertices, {e} edges)"
 
 
+_WINDOW = ("window_origin", "window_basis", "window_polygon")
 _ARRAYS = (
     "vertices",
     "edges",
@@ -303,19 +310,26 @@ _ARRAYS = (
 
 def unpack_patterns(network: Network, words: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint8]:
     """Return the piece of every neuron, shape (F, n_neurons), from words with one bit for each switch."""
+    n_switches = sum(n * t for n, t in _hidden(network))
+    if not n_switches:
+        return np.zeros((words.shape[0], 0), dtype=np.uint8)
     little = np.ascontiguousarray(words).astype("<u8", copy=False).view(np.uint8)
-    bits = np.unpackbits(little, axis=1, bitorder="little") if words.size else np.zeros((words.shape[0], 0), np.uint8)
+    bits = np.unpackbits(little, axis=1, bitorder="little", count=n_switches)
+    if all(t <= 1 for _, t in _hidden(network)):
+        return bits
     pieces = []
     first = 0
-    for layer, activation in zip(network.layers[:-1], network.activations, strict=True):
-        n, t = layer.weight.shape[0], activation.n_breakpoints
+    for n, t in _hidden(network):
         if t:
-            block = bits[:, first : first + n * t]
-            pieces.append(block if t == 1 else block.reshape(-1, n, t).sum(axis=2, dtype=np.uint8))
+            pieces.append(bits[:, first : first + n * t].reshape(-1, n, t).sum(axis=2, dtype=np.uint8))
         first += n * t
-    if not pieces:
-        return np.zeros((words.shape[0], 0), dtype=np.uint8)
-    return np.ascontiguousarray(np.concatenate(pieces, axis=1))
+    return np.concatenate(pieces, axis=1)
+
+
+def _hidden(network: Network) -> list[tuple[int, int]]:
+    """Return units and breakpoints of every hidden layer."""
+    pairs = zip(network.layers[:-1], network.activations, strict=True)
+    return [(layer.weight.shape[0], activation.n_breakpoints) for layer, activation in pairs]
 
 
 def partition_plane(

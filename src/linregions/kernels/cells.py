@@ -20,6 +20,8 @@ from linregions.kernels.complex import (
     OK,
     ONE,
     RADIUS,
+    ROUNDING,
+    SPREAD,
     SWITCH,
     ZERO,
     A,
@@ -27,6 +29,7 @@ from linregions.kernels.complex import (
     E,
     V,
     Workspace,
+    blur,
     cut_faces,
     sign_words,
 )
@@ -66,6 +69,7 @@ class Root(NamedTuple):
 
     xy: FloatArray  # (V, 2)
     radius: FloatArray  # (V,)
+    rounding: FloatArray  # (V,)
     edge: IntArray  # (3, E): A, B, SWITCH
     e_shared: npt.NDArray[np.bool_]  # the edge lies between two cells
     f_off: IntArray
@@ -142,6 +146,8 @@ def cut_root(ws: Workspace, plan: Plan, polygon: FloatArray, base: WordArray) ->
     for i in range(m):
         ws.phi[i, 0], ws.phi[i, 1], ws.phi[i, 2] = 1.0, polygon[i, 0], polygon[i, 1]
         ws.place[RADIUS, i] = plan.relative * (abs(polygon[i, 0]) + abs(polygon[i, 1]))
+        ws.place[ROUNDING, i] = ws.place[RADIUS, i]
+        ws.place[SPREAD, i] = -1.0
         ws.edge[A, i], ws.edge[B, i] = i, (i + 1) % m
         ws.edge[SWITCH, i], ws.edge[NEXT, i], ws.edge[BIT, i] = -1, -1, -1
         ws.side[0, V, i], ws.side[0, E, i] = i, i
@@ -154,13 +160,13 @@ def cut_root(ws: Workspace, plan: Plan, polygon: FloatArray, base: WordArray) ->
     crossing = 0
     for neuron in range(n):
         low, high = np.inf, -np.inf
-        blur = plan.first[STEEPNESS, neuron] * plan.relative * reach
+        slack = plan.first[STEEPNESS, neuron] * plan.relative * reach
         for i in range(m):
             z = plan.first[0, neuron] + plan.first[1, neuron] * polygon[i, 0] + plan.first[2, neuron] * polygon[i, 1]
             low, high = min(low, z), max(high, z)
         for j in range(t):
             xi = plan.activation[BREAKPOINT, 0, j]
-            band = plan.relative * (plan.first[SIZE, neuron] + abs(xi)) + blur
+            band = plan.relative * (plan.first[SIZE, neuron] + abs(xi)) + slack
             if low - xi < -band and high - xi > band:
                 pending[crossing] = neuron * t + j
                 crossing += 1
@@ -295,7 +301,9 @@ def _load_cell(ws: Workspace, sc: Scratch, root: Root, cell: int) -> bool:
                 sc.vertex[LOCAL, v] = n_v
                 ws.phi[n_v, 0], ws.phi[n_v, 1], ws.phi[n_v, 2] = 1.0, root.xy[v, 0], root.xy[v, 1]
                 ws.place[RADIUS, n_v] = root.radius[v]
-                ws.parent[0, n_v] = v  # kept until the vertex is written
+                ws.place[ROUNDING, n_v] = root.rounding[v]
+                ws.place[SPREAD, n_v] = -1.0
+                ws.parent[2, n_v] = v
                 n_v += 1
             if sc.edge[STAMP, e] != cell:
                 sc.edge[STAMP, e] = cell
@@ -387,7 +395,7 @@ def _next_rows(
                     out[0, k] += constant * weights[offset + j, k]
         size = (abs(slope) * scale[0, j] + abs(constant)) ** 2
         steep = (slope * scale[1, j]) ** 2
-        if size > 0.0:
+        if size > 0.0 or steep > 0.0:
             for k in range(n):
                 square = squares[offset + j, k]
                 magnitude[k] += square * size
@@ -410,6 +418,7 @@ def _next_rows(
 def _screen(
     phi: FloatArray,
     size: IndexArray,
+    parent: IntArray,
     place: FloatArray,
     f_off: IntArray,
     side: IntArray,
@@ -443,9 +452,9 @@ def _screen(
     if n_rows > n_vertices:
         for i in range(n_inner):
             phi[n_vertices, i] = 0.0
-    blur = 0.0
+    radius = 0.0
     for v in range(n_vertices):
-        blur = max(blur, place[RADIUS, v])
+        radius = max(radius, place[RADIUS, v])
     unstable = 0
     switches = 0
     for first in range(0, n, 64):
@@ -478,13 +487,14 @@ def _screen(
                 elif high[k] - xi > band:
                     piece += 1
                     switch = np.uint64(shape[FIRST_SWITCH, layer] + neuron * t + j)
-                    if low[k] - xi > band + scale[1, neuron] * blur:
+                    if low[k] - xi > band + scale[1, neuron] * radius:
                         base[switch >> np.uint64(6)] |= ONE << (switch & np.uint64(63))
                     else:  # zero somewhere: perhaps on whole faces, and there it is not above
                         for f in range(size[2]):
                             for i in range(f_off[f], f_off[f + 1]):
                                 v = side[V, i]
-                                if block[v, k] - xi > band + scale[1, neuron] * place[RADIUS, v]:
+                                slack = band + blur(block, k, v, parent, place, scale[1, neuron])
+                                if block[v, k] - xi > slack:
                                     f_word[f, switch >> np.uint64(6)] |= ONE << (switch & np.uint64(63))
                                     break
             if not crosses:
@@ -561,7 +571,7 @@ def _write_cell(ws: Workspace, sc: Scratch, root: Root, out: Output, cell: int, 
         return False
     for v in range(n_v):
         out.xy[v0 + v, 0], out.xy[v0 + v, 1] = ws.phi[v, 1], ws.phi[v, 2]
-        out.root_v[v0 + v] = ws.parent[0, v]
+        out.root_v[v0 + v] = ws.parent[2, v]
     for e in range(n_e):
         out.edge[A, e0 + e] = v0 + ws.edge[A, e]
         out.edge[B, e0 + e] = v0 + ws.edge[B, e]
@@ -652,6 +662,7 @@ def run_cells(
             n_unstable, n_switches = _screen(
                 ws.phi,
                 ws.size,
+                ws.parent,
                 ws.place,
                 ws.f_off[ws.size[3]],
                 ws.side[ws.size[3]],
@@ -696,7 +707,7 @@ def run_cells(
                 if status != OK:
                     break
                 for v in range(known, ws.size[0]):
-                    ws.parent[0, v] = -1
+                    ws.parent[2, v] = -1
                 if not last_batch and ws.size[0] + 1 > min(ws.phi.shape[0], sc.block.shape[0]):
                     ws.need[:] = 0
                     ws.need[0] = ws.size[0] + 1

@@ -34,7 +34,9 @@ UNCERTAINTY_CAP = 1e-3
 
 # Rows of the arrays below.
 POS, NEG = 0, 1
-RADIUS, FRACTION = 0, 1
+RADIUS, FRACTION, SPREAD, ROUNDING = range(4)
+# Interpolation rounds by the size of its operands, though less often than a sum of many terms.
+OPERANDS = 0.125
 A, B, SWITCH, NEXT, BIT, CUTS, CUT_V, CUT_E = range(8)
 V, E = 0, 1
 
@@ -47,9 +49,10 @@ class Workspace(NamedTuple):
     counts: IndexArray  # snapped signs, merged ties, faces cut by several chords so far
     margin: FloatArray  # closest decision not taken as zero, in multiples of its band; relative tolerance
     phi: FloatArray  # (vertices, columns): basis functions, then pre-activations
-    place: FloatArray  # RADIUS: uncertainty of a vertex's place in plane units; FRACTION: where between its parents
+    place: FloatArray  # RADIUS: uncertainty of a vertex's place in plane units; FRACTION: where between its parents,
+    # SPREAD: uncertainty of that, -1 where the parents are not at hand; ROUNDING of the place in plane units
     word: WordArray  # POS, NEG: columns that are positive, negative at a vertex
-    parent: IntArray  # a new vertex lies between two others
+    parent: IntArray  # (3, vertices): the two others that a vertex lies between; its number in the root complex
     edge: IntArray  # A, B: ends; SWITCH that made it; NEXT piece of the same original edge; BIT: column of the
     # current batch that made it, else -1; CUTS on it: their number, first vertex CUT_V, first new edge CUT_E
     f_off: IntArray  # (2, faces + 1), double-buffered like the two below
@@ -85,11 +88,25 @@ def make_workspace(vertices: int, edges: int, faces: int, columns: int, pool: in
 
     return Workspace(
         longs(4), longs(5), longs(3), np.full(2, np.inf),
-        floats(vertices, columns), floats(2, vertices), bits(2, vertices), ints(2, vertices),
+        floats(vertices, columns), floats(4, vertices), bits(2, vertices), ints(3, vertices),
         ints(8, edges), ints(2, faces + 1), ints(2, 2, sides), bits(2, faces, words),
         ints(2, 2, max(min(sides, 1 << 16), 1024)), ints(2, pool), longs(2, 2200), bits(2, 2200),
         longs(3, 64 * 64) - 1, ints(2, 64), ints(2, 64), floats(3, 64), floats(2, 64), ints(64),
     )  # fmt: skip
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def blur(values: FloatArray, column: int, v: int, parent: IntArray, place: FloatArray, steepness: float) -> float:
+    """Bound what a vertex's uncertain place can change in one column of `values`.
+
+    Where two lines are nearly parallel the place is uncertain along them, but there a third line that is nearly
+    parallel as well changes little: so by the column's change along the edge that the vertex lies on.
+    """
+    loose = steepness * place[RADIUS, v]
+    if place[SPREAD, v] < 0.0:
+        return float(loose)
+    change = abs(values[parent[1, v], column] - values[parent[0, v], column])
+    return float(min(loose, steepness * place[ROUNDING, v] + 2.0 * place[SPREAD, v] * change))
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -103,8 +120,11 @@ def sign_words(ws: Workspace, n_bits: int) -> None:
         neg = ZERO
         r = ws.place[RADIUS, v]
         for k in range(n_bits):
-            d = ws.phi[v, ws.column[0, k]] - ws.level[0, k]
+            c = ws.column[0, k]
+            d = ws.phi[v, c] - ws.level[0, k]
             band = ws.level[1, k] + ws.level[2, k] * r
+            if abs(d) <= band:
+                band = ws.level[1, k] + blur(ws.phi, c, v, ws.parent, ws.place, ws.level[2, k])
             if d > band:
                 pos |= ONE << np.uint64(k)
                 if d < margin * band:
@@ -182,7 +202,7 @@ def _cut_edges(ws: Workspace) -> None:
             d_a = ws.phi[a, ws.column[0, k]] - ws.level[0, k]
             d_b = ws.phi[b, ws.column[0, k]] - ws.level[0, k]
             t = d_a / (d_a - d_b)
-            band = ws.level[1, k] + ws.level[2, k] * ((1.0 - t) * ws.place[RADIUS, a] + t * ws.place[RADIUS, b])
+            band = ws.level[1, k] + ws.level[2, k] * ((1.0 - t) * ws.place[ROUNDING, a] + t * ws.place[ROUNDING, b])
             i = n
             while i > 0 and place[i - 1] > t:
                 place[i], spread[i], bits[i] = place[i - 1], spread[i - 1], bits[i - 1]
@@ -190,6 +210,7 @@ def _cut_edges(ws: Workspace) -> None:
             place[i], spread[i], bits[i] = t, min(band / abs(d_a - d_b), UNCERTAINTY_CAP), k
             n += 1
         x_a, y_a = ws.phi[a, 1], ws.phi[a, 2]
+        reach_of_ends = max(abs(x_a) + abs(y_a), abs(ws.phi[b, 1]) + abs(ws.phi[b, 2]))
         length = np.hypot(ws.phi[b, 1] - x_a, ws.phi[b, 2] - y_a)
         ws.edge[CUT_V, e] = n_vertices
         ws.edge[CUT_E, e] = n_edges
@@ -229,8 +250,11 @@ def _cut_edges(ws: Workspace) -> None:
             ws.parent[0, n_vertices] = a
             ws.parent[1, n_vertices] = b
             ws.place[FRACTION, n_vertices] = place[best]
+            ws.place[SPREAD, n_vertices] = spread[best]
             t = place[best]
             reach = abs(x_a + t * (ws.phi[b, 1] - x_a)) + abs(y_a + t * (ws.phi[b, 2] - y_a))
+            reach += OPERANDS * reach_of_ends
+            ws.place[ROUNDING, n_vertices] = ws.margin[1] * reach
             ws.place[RADIUS, n_vertices] = spread[best] * length + ws.margin[1] * reach
             ws.edge[A, n_edges] = n_vertices
             ws.edge[SWITCH, n_edges] = ws.edge[SWITCH, e]
@@ -302,9 +326,16 @@ def _crossing(ws: Workspace, edge: int, j: int, k: int, crossing: np.uint64, n_o
     x, y = _value(ws.phi, ws.parent, ws.place, p, 1, n_old), _value(ws.phi, ws.parent, ws.place, p, 2, n_old)
     step_x = _value(ws.phi, ws.parent, ws.place, q, 1, n_old) - x
     step_y = _value(ws.phi, ws.parent, ws.place, q, 2, n_old) - y
-    radius = max(ws.place[RADIUS, p], ws.place[RADIUS, q])
-    spread = min((ws.level[1, k] + ws.level[2, k] * radius) / abs(d_p - d_q), UNCERTAINTY_CAP)
-    blur = spread * np.hypot(step_x, step_y) + ws.margin[1] * (abs(x + s * step_x) + abs(y + s * step_y))
+    reach_of_ends = max(abs(x) + abs(y), abs(x + step_x) + abs(y + step_y))
+    rounding = ws.margin[1] * (abs(x + s * step_x) + abs(y + s * step_y) + OPERANDS * reach_of_ends)
+    spread = min((ws.level[1, k] + ws.level[2, k] * rounding) / abs(d_p - d_q), UNCERTAINTY_CAP)
+    # Chord j is uncertain too, which moves the crossing along chord k.
+    p_k, q_k = ws.chord[0, k], ws.chord[1, k]
+    e_p = _value(ws.phi, ws.parent, ws.place, p_k, ws.column[0, j], n_old)
+    e_q = _value(ws.phi, ws.parent, ws.place, q_k, ws.column[0, j], n_old)
+    spread_k = min((ws.level[1, j] + ws.level[2, j] * rounding) / abs(e_p - e_q), UNCERTAINTY_CAP)
+    x_k = _value(ws.phi, ws.parent, ws.place, q_k, 1, n_old) - _value(ws.phi, ws.parent, ws.place, p_k, 1, n_old)
+    y_k = _value(ws.phi, ws.parent, ws.place, q_k, 2, n_old) - _value(ws.phi, ws.parent, ws.place, p_k, 2, n_old)
     v = ws.size[0]
     # A third chord l that does not separate the ends of j, or those of k, has its side from them.
     pos_j, neg_j = ws.word[POS, p] | ws.word[POS, q], ws.word[NEG, p] | ws.word[NEG, q]
@@ -327,8 +358,12 @@ def _crossing(ws: Workspace, edge: int, j: int, k: int, crossing: np.uint64, n_o
         open_bits &= open_bits - ONE
         c = ws.column[0, m]
         d_m = _value(ws.phi, ws.parent, ws.place, p, c, n_old)
-        d_m += s * (_value(ws.phi, ws.parent, ws.place, q, c, n_old) - d_m) - ws.level[0, m]
-        band = ws.level[1, m] + ws.level[2, m] * blur
+        change = _value(ws.phi, ws.parent, ws.place, q, c, n_old) - d_m
+        change_k = _value(ws.phi, ws.parent, ws.place, q_k, c, n_old) - _value(
+            ws.phi, ws.parent, ws.place, p_k, c, n_old
+        )
+        d_m += s * change - ws.level[0, m]
+        band = ws.level[1, m] + ws.level[2, m] * rounding + spread * abs(change) + spread_k * abs(change_k)
         if abs(d_m) <= band:
             ws.counts[0] += d_m != 0.0
             continue
@@ -345,7 +380,11 @@ def _crossing(ws: Workspace, edge: int, j: int, k: int, crossing: np.uint64, n_o
     ws.parent[0, v] = p
     ws.parent[1, v] = q
     ws.place[FRACTION, v] = s
-    ws.place[RADIUS, v] = blur
+    length = np.hypot(step_x, step_y)
+    spread += spread_k * np.hypot(x_k, y_k) / length
+    ws.place[SPREAD, v] = spread
+    ws.place[ROUNDING, v] = rounding
+    ws.place[RADIUS, v] = spread * length + rounding
     ws.size[0] = v + 1
     return v
 
