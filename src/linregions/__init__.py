@@ -1,5 +1,8 @@
 """Exact linear regions of piecewise-linear neural networks."""
 
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from linregions.activations import (
     ABS,
     HARD_SIGMOID,
@@ -22,6 +25,9 @@ from linregions.partition import count_regions, partition
 from linregions.planes import PlanePartition
 from linregions.tolerances import Tolerances
 
+if TYPE_CHECKING:
+    from linregions.tracking import DistanceProbe, LineProbe, PlaneProbe, Tracker, default_probes
+
 __version__ = "0.1.0.dev0"
 
 __all__ = [
@@ -32,19 +38,24 @@ __all__ = [
     "RELU",
     "RELU6",
     "AffineLayer",
+    "DistanceProbe",
     "LinRegionsError",
     "Line",
     "LinePartition",
+    "LineProbe",
     "Network",
     "Path",
     "PiecewiseLinear",
     "PlanePartition",
+    "PlaneProbe",
     "PlaneWindow",
     "Ray",
     "Segment",
     "Tolerances",
+    "Tracker",
     "boundary_distance",
     "count_regions",
+    "default_probes",
     "from_torch",
     "leaky_relu",
     "load_dataset",
@@ -52,3 +63,16 @@ __all__ = [
     "random_network",
     "sawtooth_network",
 ]
+
+# Most programs do not track a training, so this is loaded when first asked for.
+_LATER = dict.fromkeys(("DistanceProbe", "LineProbe", "PlaneProbe", "Tracker", "default_probes"), "linregions.tracking")
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LATER:
+        return getattr(importlib.import_module(_LATER[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LATER})

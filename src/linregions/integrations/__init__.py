@@ -1,0 +1,1 @@
+"""Bridges to other packages; each is imported only when asked for by name."""
