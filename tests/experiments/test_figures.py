@@ -49,7 +49,7 @@ def test_figure_8_measures_every_moment(done):
     context, _ = done
     rows = table(context.folder / "fig8.csv")
     assert [(int(row["run"]), int(row["seed"]), float(row["epoch"])) for row in rows] == [
-        (run, 2 + run, epoch) for run in (0, 1) for epoch in (0.0, 0.5, 4.0)
+        (run, 1 + run, epoch) for run in (1, 2) for epoch in (0.0, 0.5, 4.0)
     ]
     assert float(rows[-1]["test_accuracy"]) > 0.9
     assert [row["regions"] for row in rows[:3]] != [row["regions"] for row in rows[3:]]
@@ -72,7 +72,7 @@ def test_figure_8_counts_in_larger_squares(done):
     context, results = done
     rows = results["fig8"].saved.table("scales")
     assert [(row["run"], row["epoch"], row["scale"]) for row in rows] == [
-        (run, epoch, scale) for run in (0, 1) for epoch in (0.0, 4.0) for scale in (0.5, 3.0)
+        (run, epoch, scale) for run in (1, 2) for epoch in (0.0, 4.0) for scale in (0.5, 3.0)
     ]
     arrays = results["fig8"].saved.arrays
     for row in rows[:4]:
@@ -168,8 +168,11 @@ def test_truncated_networks_compute_the_first_layers():
     np.testing.assert_array_equal(fig2.first_layers(net, 2)(x), net(x))
 
 
+SMALL_4 = fig4.Settings(hidden=(9, 9), others=((6,), (3, 3)), draws=5)
+
+
 def test_figure_4_draws_exact_values(tmp_path):
-    found = reproduce("fig4", Context(out=tmp_path, seed=1), settings=fig4.Settings(hidden=(9, 9))).saved
+    found = reproduce("fig4", Context(out=tmp_path, seed=1), settings=SMALL_4).saved
     part = found.line("partition")
     assert found.rows[0]["regions"] == part.n_regions
     arrays = np.load(tmp_path / "fig4.npz")
@@ -179,10 +182,27 @@ def test_figure_4_draws_exact_values(tmp_path):
     chords = np.diff(arrays["value"]) / np.diff(arrays["x"])
     np.testing.assert_allclose(arrays["slope"][1:-1], chords, rtol=1e-6, atol=1e-9)
     figure = fig4.draw(found)
-    assert len(figure.axes) == 3
-    for ax, row in zip(figure.axes, found.rows, strict=True):
+    assert len(figure.axes) == 4
+    for ax, row in zip(figure.axes, found.rows, strict=False):
         assert ax.get_xlim() == (row["from"], row["to"])
         assert f"{row['regions']:,} regions" in ax.get_title()
+
+
+def test_figure_4_counts_regions_of_many_networks(tmp_path):
+    saved = reproduce("fig4", Context(out=tmp_path, seed=1), settings=SMALL_4).saved
+    rng = np.random.default_rng(1)
+    lr.random_network([1, 9, 9, 1], rng)
+    rows = saved.table("initialisation")
+    for row, hidden in zip(rows, ([6], [3, 3]), strict=True):
+        nets = [lr.random_network([1, *hidden, 1], rng) for _ in range(5)]
+        counts = [lr.count_regions(net, lr.Line([0.0], [1.0]), "linear") / 6 for net in nets]
+        assert (row["architecture"], row["neurons"], row["runs"]) == (str(hidden), 6, 5)
+        assert row["linear_regions_per_neuron"] == pytest.approx(np.mean(counts))
+        assert row["linear_regions_per_neuron_stderr"] == pytest.approx(np.std(counts, ddof=1) / np.sqrt(5))
+    last = fig4.draw(saved).axes[3]
+    drawn = last.containers[0].lines[0].get_xdata()
+    assert drawn.tolist() == [row["linear_regions_per_neuron"] for row in rows]
+    assert [label.get_text() for label in last.get_yticklabels()] == ["[6]  (6)", "[3, 3]  (6)"]
 
 
 def test_an_unknown_figure(tmp_path):
@@ -217,7 +237,7 @@ def test_an_unwritable_folder_is_found_out_before_any_work(tmp_path, monkeypatch
 def test_figure_8_on_mnist_as_the_paper_describes_it(tmp_path):
     """Regions number of the order of (#neurons)^2 / 10; they get fewer at first and more again later (sec. 3.3)."""
     rows = reproduce("fig8", Context(out=tmp_path, threads=2, progress=False)).measurement.rows
-    counts = [row["regions"] for row in rows if row["run"] == 0]
+    counts = [row["regions"] for row in rows if row["run"] == 1]
     assert all(0.05 * 192**2 < count < 192**2 for count in counts)
     assert min(counts) < 0.7 * counts[0]
     assert counts[-1] > 1.3 * min(counts)

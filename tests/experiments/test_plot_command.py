@@ -14,7 +14,7 @@ pytest.importorskip("matplotlib")
 SETTINGS = {
     "fig2": fig2.Settings(hidden=(4, 3)),
     "fig3": fig3.Settings(ns=(1, 2), draws=3, shown=2),
-    "fig4": fig4.Settings(hidden=(5, 5)),
+    "fig4": fig4.Settings(hidden=(5, 5), others=((4,),), draws=2),
 }
 
 

@@ -90,7 +90,7 @@ def row(run: int, seed: int, snapshot: Snapshot, found: Any) -> dict[str, Any]:
     """Return what the table says about one moment of a run."""
     neurons = found.network.n_neurons
     return {
-        "run": run,
+        "run": run + 1,
         "seed": seed,
         "epoch": snapshot.epoch,
         "step": snapshot.step,
@@ -133,7 +133,7 @@ def _count_in_squares(settings: Settings, context: Context, run: int, snapshot: 
         counts = [count_regions(network, window, kind, threads=context.threads) for kind in ("activation", "linear")]
         rows.append(
             {
-                "run": run,
+                "run": run + 1,
                 "seed": context.seed + run,
                 "epoch": snapshot.epoch,
                 "scale": scale,
@@ -151,7 +151,7 @@ def draw(saved: Saved) -> Any:
     """Draw one panel for each moment of the first run, what colours mean, and the counts of all runs."""
     from matplotlib.figure import Figure
 
-    rows = [row for row in saved.rows if row["run"] == 0]
+    rows = [row for row in saved.rows if row["run"] == 1]
     columns = min(3, len(rows))
     lines = -(-len(rows) // columns)
     figure = Figure(figsize=(3.6 * columns, 3.9 * lines + 4.5), layout="constrained")
