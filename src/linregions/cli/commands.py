@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from argparse import Namespace
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,9 @@ from linregions.domains import Path as PolygonalPath
 from linregions.errors import FileFormatError, InvalidValueError
 from linregions.experiments import EXPERIMENTS, redraw, reproduce, reproduced
 from linregions.experiments.context import Context
+from linregions.experiments.executors import dask_executor
 from linregions.experiments.saved import load_saved
+from linregions.experiments.settings import chosen_settings, read_settings
 from linregions.io import Row, format_table, read_points, writable_folder, write_metadata, write_table
 from linregions.network import Network
 from linregions.partition import partition
@@ -28,18 +31,28 @@ def run_reproduce(arguments: Namespace) -> None:
     """Reproduce figures of the paper."""
     chosen = arguments.experiments
     names = list(EXPERIMENTS) if "all" in chosen else list(dict.fromkeys(chosen))
-    context = Context(
-        out=arguments.out,
-        seed=arguments.seed,
-        data=arguments.data,
-        formats=arguments.format,
-        threads=arguments.threads,
-        progress=_progress(arguments),
-    )
-    for name in names:
-        done = reproduce(name, context, full=arguments.full)
-        print(f"{name}: {EXPERIMENTS[name]}")
-        _finish(done.measurement.rows, done.files)
+    # Before any work, all that is wrong with the file comes out.
+    changes = read_settings(arguments.settings, tuple(EXPERIMENTS)) if arguments.settings else {}
+    settings = {
+        name: chosen_settings(name, full=arguments.full, changes=changes.get(name, {}))
+        for name in dict.fromkeys([*names, *changes])
+    }
+    with dask_executor(arguments.dask) if arguments.dask else nullcontext() as executor:
+        context = Context(
+            out=arguments.out,
+            seed=arguments.seed,
+            data=arguments.data,
+            formats=arguments.format,
+            threads=arguments.threads,
+            progress=_progress(arguments),
+            workers=arguments.workers,
+            executor=executor,
+        )
+        for name in names:
+            done = reproduce(name, context, settings=settings[name])
+            print(f"{name}: {EXPERIMENTS[name]}")
+            # A table of thousands of rows is for the file; the overview is for the eye.
+            _finish(done.measurement.tables.get("overview", done.measurement.rows), done.files)
 
 
 def run_plot(arguments: Namespace) -> None:

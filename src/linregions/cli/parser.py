@@ -116,6 +116,18 @@ def _add_reproduce(commands: argparse._SubParsersAction) -> None:  # type: ignor
     size = parser.add_mutually_exclusive_group()
     size.add_argument("--quick", action="store_true", help="smaller settings, done within two minutes (default)")
     size.add_argument("--full", action="store_true", help="larger settings, e.g. 20 epochs of training")
+    parser.add_argument(
+        "--settings", metavar="FILE", help="TOML file with changes to them, a table for each experiment"
+    )
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument(
+        "--workers",
+        type=_count(1),
+        default=_cpus(),
+        metavar="N",
+        help="processes for the cells of fig5, fig6 and fig7 (default: one for each core)",
+    )
+    where.add_argument("--dask", metavar="ADDRESS", help="compute these cells on an existing Dask cluster")
     _add_common(parser)
 
 

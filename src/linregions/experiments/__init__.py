@@ -34,6 +34,9 @@ EXPERIMENTS = {
     "fig2": "boundaries of a network with two inputs, layer by layer",
     "fig3": "Telgarsky's sawtooth with 3 n + 4 neurons, and what noise on weights and biases leaves of it",
     "fig4": "graph of a network with one input and one output at initialisation",
+    "fig5": "regions on whole lines through the origin and a training example, through training",
+    "fig6": "mean distance to the nearest boundary, through training",
+    "fig7": "distribution of the distances to the nearest boundary at three moments of training",
     "fig8": "regions in the plane through three examples at several moments of training",
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +15,7 @@ from linregions._files import as_path, write_npz
 from linregions._validation import as_choice, as_integer
 from linregions.datasets import Dataset, load_dataset
 from linregions.errors import MissingDependencyError
+from linregions.experiments.cells import Place
 from linregions.io import Row, writable_folder, write_metadata, write_table
 from linregions.plotting import FORMATS
 
@@ -65,6 +67,10 @@ class Context:
         For partitions.
     progress : bool
         Whether to show progress bars on a terminal.
+    workers : int
+        Processes for the cells of a sweep.
+    executor : concurrent.futures.Executor, optional
+        Computes the cells of a sweep in their place, e.g. ``distributed.Client(...).get_executor()``.
     """
 
     out: str | os.PathLike[str] = "results"
@@ -73,12 +79,15 @@ class Context:
     formats: Sequence[str] = ("png",)
     threads: int = 1
     progress: bool = True
+    workers: int = 1
+    executor: Executor | None = None
 
     def __post_init__(self) -> None:
         who = "Context"
         object.__setattr__(self, "out", as_path(self.out, "out", who))
         as_integer(self.seed, "seed", who, 0)
         as_integer(self.threads, "threads", who, 1)
+        as_integer(self.workers, "workers", who, 1)
         object.__setattr__(self, "formats", tuple(as_choice(f, "formats", who, FORMATS) for f in self.formats))
 
     @property
@@ -90,6 +99,13 @@ class Context:
     def run_dir(self) -> Path:
         """The folder for trainings."""
         return self.folder / "runs"
+
+    @property
+    def place(self) -> Place:
+        """Where cells of a sweep find data and trainings, from whatever folder a worker was started in."""
+        known = os.fspath(self.data)
+        data = os.path.abspath(known) if os.path.exists(known) and known != "mnist" else known
+        return Place(data, os.path.abspath(self.run_dir))
 
     @cached_property
     def dataset(self) -> Dataset:

@@ -32,7 +32,7 @@ def over_runs(rows: Sequence[Row], by: Sequence[str], columns: Sequence[str]) ->
     --------
     >>> rows = [{"epoch": 0, "run": k, "regions": n} for k, n in enumerate([8, 10, 12])]
     >>> over_runs(rows, ["epoch"], ["regions"])
-    [{'epoch': 0, 'runs': 3, 'regions': 10.0, 'regions_stderr': 1.1547005383792515}]
+    [{'epoch': 0, 'runs': 3, 'regions': 10.0, 'regions_stderr': 1.1547005383792517}]
     """
     groups: dict[tuple[Any, ...], list[Row]] = {}
     for row in rows:
