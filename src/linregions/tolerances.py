@@ -18,8 +18,8 @@ class Tolerances:
     ----------
     relative : float
         Half-width of the band around zero, in units of the magnitudes at hand (dimensionless).
-        The default, ``2**-44`` (5.7e-14), is 256 rounding units. Degenerate networks, wide and deep ones among them,
-        came out right from 16 units on; ordinary ones of 40,000 regions up to millions of units.
+        The default, ``2**-42`` (2.3e-13), is 1,024 rounding units. Of thousands of degenerate networks all came out
+        right from 256 units on; ordinary ones of 40,000 regions up to millions of units.
 
     Raises
     ------
@@ -33,13 +33,13 @@ class Tolerances:
     on the tolerance.
     """
 
-    relative: float = 2.0**-44
+    relative: float = 2.0**-42
 
     def __post_init__(self) -> None:
         if not isinstance(self.relative, (int, float)) or not 0.0 < self.relative <= 1e-3:  # NaN fails the comparison
             raise InvalidValueError(
                 f"`relative` is {self.relative!r}, but Tolerances needs a positive number of at most 0.001. "
-                "Give a few rounding units, e.g. `2.0**-44`."
+                "Give a few rounding units, e.g. `2.0**-42`."
             )
 
 
