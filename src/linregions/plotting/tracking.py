@@ -28,6 +28,7 @@ Row = Mapping[str, Any]
 _WHO = "tracking figure"
 _BANDS = ("_stderr", "_low", "_high")
 _DIVERGED = "#D55E00"
+_MARKED = 80  # with more records than this, dots would be a thick line
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,8 @@ class Panel:
         Whether the vertical axis is logarithmic; zeros and infinities are then not shown.
     per_neuron : str
         A number that is the first one over the number of neurons: it gets the axis on the right.
+    band : str
+        What the band from low to high is, for the legend.
     """
 
     name: str
@@ -54,6 +57,7 @@ class Panel:
     keys: tuple[str, ...] = ()
     log: bool = False
     per_neuron: str = ""
+    band: str = "low to high"
 
 
 @dataclass(frozen=True)
@@ -108,23 +112,27 @@ def plot_panel(panel: Panel, rows: Sequence[Row], ax: Axes, *, x: str = "step") 
     for k, key in enumerate(keys):
         color = OUTPUT_COLORS[k % len(OUTPUT_COLORS)]
         values = _shown(_column(rows, prefix + key), panel.log)
+        (curves[key],) = ax.plot(
+            time,
+            values,
+            "-" if k % 2 == 0 else "--",
+            color=color,
+            marker="o" if len(rows) <= _MARKED else "",
+            markersize=2.5,
+            linewidth=1.3,
+            label=key,
+            zorder=3,
+        )
         low, high = _band(rows, prefix + key, values, panel.log)
         if low is not None and high is not None:
-            label = f"{key} ± standard error" if f"{key}_stderr" in found else f"{key}, {key}_low to {key}_high"
-            label = "10 to 90 % of points" if key == "median" else label
+            label = "± standard error" if f"{key}_stderr" in found else panel.band
             bands[key] = ax.fill_between(time, low, high, color=color, alpha=0.22, linewidth=0, label=label)
-        style = "-" if k % 2 == 0 else "--"
-        (curves[key],) = ax.plot(
-            time, values, style, color=color, marker="o", markersize=2.5, linewidth=1.3, label=key, zorder=3
-        )
     gaps = [
         ax.axvline(t, color=_DIVERGED, linewidth=1.0, linestyle=":", label="not measured" if k == 0 else None)
         for k, t in enumerate(time[[row.get("status", "ok") != "ok" for row in rows]])
     ]
     if panel.log:
         ax.set_yscale("log")
-    elif all(np.nanmin(curve.get_ydata(), initial=0.0) >= 0 for curve in curves.values()):
-        ax.set_ylim(bottom=0.0)
     ax.set_ylabel(panel.label or panel.name)
     ax.grid(visible=True, color="#dddddd", linewidth=0.5)
     ax.set_axisbelow(True)
@@ -263,8 +271,7 @@ class LiveFigure:
         start = perf_counter()
         self._draw(rows)
         self._last = perf_counter()
-        # The first drawing loads fonts and tells nothing of the next ones.
-        self._cost, self.drawn = (self._last - start if self.drawn else 0.0), True
+        self._cost, self.drawn = self._last - start, True
 
     def _draw(self, rows: Sequence[Row]) -> None:
         draw_tracking(self.figure, self.panels, rows)

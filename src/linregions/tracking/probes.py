@@ -184,7 +184,8 @@ class DistanceProbe:
         """How to draw it."""
         from linregions.plotting.tracking import Panel
 
-        return Panel(self.name, "distance to the\nnearest boundary", ("median", "mean"), log=True)
+        shown = ("median", "mean")
+        return Panel(self.name, "distance to the\nnearest boundary", shown, log=True, band="10 to 90 % of points")
 
     def measure(self, network: Network) -> dict[str, float]:
         """Return mean and quantiles of the distance.

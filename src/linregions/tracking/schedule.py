@@ -14,6 +14,8 @@ Every = int | float | Literal["auto"]
 _WHO = "Tracker"
 # In automatic mode, steps between records grow with this share of the steps done: about 230 records for each tenfold.
 _GROWTH = 0.01
+# Records differ a little in what they take, and the share is to stay below the budget.
+_MARGIN = 1.25
 
 
 class Schedule:
@@ -87,8 +89,8 @@ class Schedule:
         # A pause in a notebook must not be followed by many records, hence the time since the last one counts as well.
         since = perf_counter() - self._mark
         share = 0.5 * self.budget if drawing else self.budget
-        total = self.seconds["training"] + since
-        return self.cost <= share * since and self.seconds["measuring"] + self.cost <= self.budget * total
+        cost, total = _MARGIN * self.cost, self.seconds["training"] + since
+        return cost <= share * since and self.seconds["measuring"] + cost <= self.budget * total
 
 
 def _checked_every(every: Any) -> Every:
