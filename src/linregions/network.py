@@ -35,7 +35,7 @@ class AffineLayer:
     bias: FloatArray
 
     def linear(self, stack: FloatArray, out: FloatArray | None = None) -> FloatArray:
-        """Apply the linear part to a stack of tensors, shape (..., n_in) -> (..., n_out); write it to `out` if given."""
+        """Apply the linear part to a stack of tensors, shape (..., n_in) -> (..., n_out); into `out` if given."""
         return np.asarray(np.matmul(stack, self.weight.T, out=out))
 
     def __call__(self, stack: FloatArray) -> FloatArray:
