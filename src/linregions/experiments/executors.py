@@ -55,12 +55,9 @@ class WorkerPool(ProcessPoolExecutor):
 
     def abandon(self) -> None:
         """Stop at once: what is running is broken off, and files in the making are removed."""
-        processes = list((self._processes or {}).values())
-        self.shutdown(wait=False, cancel_futures=True)
-        for process in processes:
+        for process in list((self._processes or {}).values()):
             process.terminate()
-        for process in processes:
-            process.join(10)
+        self.shutdown(wait=True, cancel_futures=True)
 
 
 def _start_worker(level: int) -> None:
