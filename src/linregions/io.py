@@ -244,7 +244,7 @@ def format_table(rows: Sequence[Row]) -> str:
       0.5      912
     """
     columns = _columns(rows, "format_table")
-    cells = [columns, *([_cell(row[column]) for column in columns] for row in rows)]
+    cells = [columns, *([cell_text(row[column]) for column in columns] for row in rows)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     numeric = [not isinstance(plain(rows[0][column]), str) for column in columns]
     lines = [
@@ -358,7 +358,8 @@ def _columns(rows: Sequence[Row], who: str) -> list[str]:
     return columns
 
 
-def _cell(value: Any) -> str:
+def cell_text(value: Any) -> str:
+    """Return an entry of a table for the eye: thousands separated, floats to four significant digits."""
     entry = plain(value)
     if isinstance(entry, bool) or entry is None:
         return str(entry).lower()

@@ -202,7 +202,7 @@ def test_figure_4_counts_regions_of_many_networks(tmp_path):
     last = fig4.draw(saved).axes[3]
     drawn = last.containers[0].lines[0].get_xdata()
     assert drawn.tolist() == [row["linear_regions_per_neuron"] for row in rows]
-    assert [label.get_text() for label in last.get_yticklabels()] == ["[6]  (6)", "[3, 3]  (6)"]
+    assert [label.get_text() for label in last.get_yticklabels()] == ["1 layer of 6", "2 layers of 3"]
 
 
 def test_an_unknown_figure(tmp_path):

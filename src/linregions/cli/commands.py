@@ -19,6 +19,7 @@ from linregions.errors import FileFormatError, InvalidValueError
 from linregions.experiments import EXPERIMENTS, redraw, reproduce, reproduced
 from linregions.experiments.context import Context
 from linregions.experiments.executors import dask_executor
+from linregions.experiments.report import write_report
 from linregions.experiments.saved import load_saved
 from linregions.experiments.settings import chosen_settings, read_settings
 from linregions.io import Row, format_table, read_points, writable_folder, write_metadata, write_table
@@ -53,6 +54,7 @@ def run_reproduce(arguments: Namespace) -> None:
             print(f"{name}: {EXPERIMENTS[name]}")
             # A table of thousands of rows is for the file; the overview is for the eye.
             _finish(done.measurement.tables.get("overview", done.measurement.rows), done.files)
+    print(f"report: {write_report(arguments.out)}")
 
 
 def run_plot(arguments: Namespace) -> None:
@@ -67,6 +69,7 @@ def run_plot(arguments: Namespace) -> None:
         files = redraw(name, arguments.results, arguments.format, out)
         print(f"{name}: {', '.join(file.name for file in files)}")
     print(f"written to {out}")
+    print(f"report: {write_report(arguments.results, out)}")
 
 
 def run_plane(arguments: Namespace) -> None:

@@ -114,8 +114,10 @@ def _add_reproduce(commands: argparse._SubParsersAction) -> None:  # type: ignor
         help=f"{', '.join(EXPERIMENTS)} or all (default: all)",
     )
     size = parser.add_mutually_exclusive_group()
-    size.add_argument("--quick", action="store_true", help="smaller settings, done within two minutes (default)")
-    size.add_argument("--full", action="store_true", help="larger settings, e.g. 20 epochs of training")
+    size.add_argument(
+        "--quick", action="store_true", help="smaller settings, all figures within ten minutes on two cores (default)"
+    )
+    size.add_argument("--full", action="store_true", help="larger settings, the size of the paper where it tells one")
     parser.add_argument(
         "--settings", metavar="FILE", help="TOML file with changes to them, a table for each experiment"
     )

@@ -120,15 +120,20 @@ def draw(saved: Saved) -> Any:
 
 def _draw_initialisation(rows: list[dict[str, Any]], ax: Any) -> None:
     """Draw linear regions per neuron of many random networks of each architecture."""
-    mean, error, neurons = columns_of(rows, _COUNTS[1], f"{_COUNTS[1]}_stderr", "neurons")
+    mean, error = columns_of(rows, _COUNTS[1], f"{_COUNTS[1]}_stderr")
     at = np.arange(len(rows))
     ax.errorbar(mean, at, xerr=2 * error, fmt="o", color="#0072B2", markersize=5, capsize=3)
     ax.axvline(1.0, color="0.6", linewidth=1, zorder=0)
-    names = [f"{row['architecture']}  ({count})" for row, count in zip(rows, neurons, strict=True)]
-    ax.set_yticks(at, names, fontsize="small")
+    ax.set_yticks(at, [_in_words(row["architecture"]) for row in rows], fontsize="small")
     ax.invert_yaxis()
     ax.set_xlim(0.8, max(1.2, 1.1 * float(mean.max())))
     ax.set_xlabel("linear regions on the whole axis, per neuron")
-    ax.set_title(
-        f"{rows[0]['runs']:,} networks each (number of neurons),\nmean and two standard errors", fontsize="medium"
-    )
+    ax.set_title(f"{rows[0]['runs']:,} networks each: mean, two standard errors", fontsize="medium")
+
+
+def _in_words(architecture: str) -> str:
+    """Return a shorter name where all layers are alike, to leave room for the picture."""
+    widths = architecture.strip("[]").split(", ")
+    if len(set(widths)) > 1:
+        return architecture
+    return f"{len(widths)} layer{'s' * (len(widths) > 1)} of {widths[0]}"

@@ -1,0 +1,217 @@
+"""One page that puts every figure beside the paper's words and what was measured; no network, no scripts."""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+import logging
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from string import Template
+
+from linregions._files import as_path, replacing
+from linregions.experiments import EXPERIMENTS, experiment, reproduced
+from linregions.experiments.claims import CLAIMS, SETUP, Claim
+from linregions.experiments.findings import Finding, runs_in, with_error
+from linregions.experiments.report_page import CSS, PAGE
+from linregions.experiments.saved import Saved, load_saved
+from linregions.experiments.summary import over_runs
+from linregions.io import Row, cell_text, read_json
+
+_LOG = logging.getLogger(__name__)
+_DPI = 110
+_VERDICTS = {True: ("holds", "holds here"), False: ("fails", "does not hold here"), None: ("open", "not decided")}
+_MAX_ROWS = 60
+
+Judged = tuple[Claim, Finding]
+
+
+def write_report(results: str | os.PathLike[str], out: str | os.PathLike[str] | None = None) -> Path:
+    """Write the report on all experiments that a folder has.
+
+    Parameters
+    ----------
+    results : str or path-like
+        The folder that `reproduce` wrote.
+    out : str or path-like, optional
+        Where to put the folder ``report``, by default in `results`.
+
+    Returns
+    -------
+    pathlib.Path
+        The page, ``report/index.html``: self-contained, with its pictures inside.
+
+    Raises
+    ------
+    InvalidValueError
+        If nothing has been reproduced in `results`, or the page cannot be written.
+    FileFormatError
+        If a file is damaged.
+    """
+    _LOG.info("writing the report")
+    text = render({name: load_saved(results, name) for name in reproduced(results)})
+    folder = as_path(results if out is None else out, "out", "write_report")
+    page = folder / "report" / "index.html"
+    with replacing(page, "write_report", "out") as temporary:
+        temporary.write_text(text, encoding="utf-8")
+    return page
+
+
+def render(found: Mapping[str, Saved]) -> str:
+    """Return the page as HTML.
+
+    Parameters
+    ----------
+    found : mapping
+        Name of an experiment -> what it left on disk.
+
+    Returns
+    -------
+    str
+    """
+    judged = [(claim, claim.judge(found)) for claim in CLAIMS]
+    sections = [
+        _section(name, found[name], [entry for entry in judged if entry[0].about == name])
+        for name in EXPERIMENTS
+        if name in found
+    ]
+    missing = [name for name in EXPERIMENTS if name not in found]
+    setup = [entry for entry in judged if entry[0].about == SETUP]
+    return Template(PAGE).substitute(
+        css=CSS,
+        count=_count(judged),
+        overview=_overview([entry for entry in judged if entry[0].about in {*found, SETUP}]),
+        missing=_missing(missing),
+        setup="".join(_claim(*entry) for entry in setup),
+        sections="".join(sections),
+        made=_made(found),
+    )
+
+
+def _count(judged: Sequence[Judged]) -> str:
+    counts = {key: sum(finding.holds is key for _, finding in judged) for key in (True, False, None)}
+    return (
+        f"Of {len(judged)} statements, <b>{counts[True]} hold here</b>, <b>{counts[False]} do not</b>, and "
+        f"{counts[None]} are not measured or not decided."
+    )
+
+
+def _badge(holds: bool | None) -> str:
+    kind, text = _VERDICTS[holds]
+    return f'<span class="badge {kind}">{text}</span>'
+
+
+def _title(name: str) -> str:
+    return name.replace("fig", "Figure ") if name.startswith("fig") else "Set-up"
+
+
+def _overview(judged: Sequence[Judged]) -> str:
+    rows = [
+        f'<tr><td><a href="#{claim.about}">{_title(claim.about)}</a></td><td>{html.escape(claim.quote)}</td>'
+        f"<td>{_badge(finding.holds)}</td></tr>"
+        for claim, finding in judged
+    ]
+    return f'<div class="scroll"><table class="overview"><tbody>{"".join(rows)}</tbody></table></div>'
+
+
+def _missing(names: Sequence[str]) -> str:
+    if not names:
+        return ""
+    listed = ", ".join(_title(name) for name in names)
+    return (
+        f'<p class="note">Not in this report: {listed}. Add with <code>linregions reproduce {" ".join(names)}</code> '
+        "and the same <code>--out</code>.</p>"
+    )
+
+
+def _claim(claim: Claim, finding: Finding) -> str:
+    return f"""<article class="claim">
+<blockquote>“{html.escape(claim.quote)}” <cite>{html.escape(claim.place)}</cite></blockquote>
+<p>{_badge(finding.holds)} {html.escape(finding.measured)}</p>
+<p class="criterion">Counted as holding if {html.escape(claim.criterion)}.</p>
+</article>"""
+
+
+def _section(name: str, saved: Saved, judged: Sequence[Judged]) -> str:
+    about = EXPERIMENTS[name]
+    return f"""<section id="{name}">
+<h2>{_title(name)}: {html.escape(about)}</h2>
+<figure><img src="data:image/png;base64,{_picture(saved)}" alt="{_title(name)}: {html.escape(about)}">
+<figcaption>{html.escape(_sample(saved))}</figcaption></figure>
+{"".join(_claim(*entry) for entry in judged)}
+{"".join(_table(title, rows) for title, rows in _tables(saved))}
+{_settings(saved)}
+</section>"""
+
+
+def _picture(saved: Saved) -> str:
+    picture = io.BytesIO()
+    experiment(saved.name).draw(saved).savefig(picture, format="png", dpi=_DPI)
+    return base64.b64encode(picture.getvalue()).decode("ascii")
+
+
+def _sample(saved: Saved) -> str:
+    parts = [runs_in(saved.rows)] if "run" in saved.rows[0] else []
+    parts += [f"{saved.settings[key]:,} {key}" for key in ("draws", "lines", "points") if key in saved.settings]
+    return "; ".join([*(parts or ["one network, no error bar"]), f"seed {saved.seed}"]) + "."
+
+
+def _tables(saved: Saved) -> list[tuple[str, list[Row]]]:
+    """Return what is worth reading in the page; all else is in the CSV files."""
+    if saved.name == "fig8":
+        columns = ("regions", "linear_regions", "regions_per_neuron_squared")
+        tables = [("Regions in the square, mean over runs", over_runs(saved.rows, ("epoch",), columns))]
+        if "scales" in saved.tables:
+            rows = over_runs(saved.table("scales"), ("epoch", "scale", "side"), columns)
+            tables.append(("Regions against the size of the square, mean over runs", rows))
+    elif "overview" in saved.tables:
+        tables = [("Overview", saved.table("overview"))]
+    else:
+        tables = [("Table", saved.rows)]
+        tables += [(key.capitalize(), saved.table(key)) for key in saved.tables]
+    return [(title, _merged(rows)) for title, rows in tables]
+
+
+def _merged(rows: Sequence[Row]) -> list[Row]:
+    """Put each standard error into the cell of its mean."""
+    return [
+        {
+            key: with_error(value, row[f"{key}_stderr"]) if f"{key}_stderr" in row else value
+            for key, value in row.items()
+            if not key.endswith("_stderr")
+        }
+        for row in rows
+    ]
+
+
+def _table(title: str, rows: Sequence[Row]) -> str:
+    shown = rows[:_MAX_ROWS]
+    head = "".join(f"<th>{html.escape(column.replace('_', ' '))}</th>" for column in rows[0])
+    body = "".join(
+        "<tr>" + "".join(f"<td>{html.escape(cell_text(v))}</td>" for v in row.values()) + "</tr>" for row in shown
+    )
+    more = f"<p>The first {len(shown)} of {len(rows):,} rows.</p>" if len(rows) > len(shown) else ""
+    return (
+        f'<details><summary>{html.escape(title)}</summary><div class="scroll"><table><thead><tr>{head}</tr></thead>'
+        f"<tbody>{body}</tbody></table></div>{more}</details>"
+    )
+
+
+def _settings(saved: Saved) -> str:
+    entries = {**saved.settings, "seed": saved.seed}
+    rows = "".join(
+        f"<tr><th>{html.escape(key.replace('_', ' '))}</th><td>{html.escape(str(value))}</td></tr>"
+        for key, value in entries.items()
+    )
+    return (
+        f'<details><summary>Settings</summary><div class="scroll"><table><tbody>{rows}</tbody></table></div>'
+        f"<p>Tables: <code>{saved.name}*.csv</code>; arrays: <code>{saved.name}*.npz</code>; settings: "
+        f"<code>{saved.name}.json</code>.</p></details>"
+    )
+
+
+def _made(found: Mapping[str, Saved]) -> str:
+    versions = {str(read_json(saved.folder / f"{saved.name}.json").get("versions", "")) for saved in found.values()}
+    return "<br>".join(html.escape(entry) for entry in sorted(versions))
