@@ -103,8 +103,9 @@ def test_what_the_tables_cannot_tell(tmp_path):
 
 def test_one_layer_is_no_counterexample(tmp_path):
     rows = lines((1.0, 0.6, 0.9), (1.0, 1.0, 1.0))
-    text = verdict("The number of regions", fig5=saved(tmp_path, "fig5", rows, LINES)).measured
-    assert text.endswith("With one hidden layer ([16]) a line meets every neuron once, before and after.")
+    items = verdict("The number of regions", fig5=saved(tmp_path, "fig5", rows, LINES)).items
+    assert [item.split(" ")[0] for item in items] == ["[8,", "[16]:"]
+    assert items[1] == "[16]: with one hidden layer a line meets every neuron once, before and after"
 
 
 def test_points_of_different_kind_are_one_training(tmp_path):
@@ -112,14 +113,14 @@ def test_points_of_different_kind_are_one_training(tmp_path):
     for row in rows:
         row["test_accuracy"] = 0.96 + 0.01 * (row["run"] == 2)
     found = verdict("All networks attain", fig6=saved(tmp_path, "fig6", rows))
-    assert found.measured == "[10] after 2 epochs: 96.5 ± 0.5 %; [20] after 2 epochs: 96.5 ± 0.5 %."
+    assert found.items == ("[10] after 2 epochs: 96.5 ± 0.5 %", "[20] after 2 epochs: 96.5 ± 0.5 %")
 
 
 def test_what_was_measured_is_told_with_error_bars(tmp_path):
     found = verdict("all networks start", fig5=saved(tmp_path, "fig5", lines((1.0, 0.6, 0.9)), LINES))
     # two runs, 1.001 and 1.002: mean 1.0015, standard error 0.0005
     assert "2 runs of 7 lines" in found.measured
-    assert "[8, 8] 1.0015 ± 0.0005; [16] 1.0015 ± 0.0005." in found.measured
+    assert found.items == ("[8, 8] 1.0015 ± 0.0005", "[16] 1.0015 ± 0.0005")
 
 
 def distances(values, samples=("normal", "test"), factor=1.0):
@@ -146,16 +147,16 @@ def distances(values, samples=("normal", "test"), factor=1.0):
         (
             "Throughout training, we find",
             distances([[0.5, 1.4, 1.0]] * 2),
-            distances([[0.5, 1.4, 1.0], [0.3, 1, 1]]),
+            distances([[0.5, 1.4, 1.0], [0.35, 1, 1]]),
         ),
-        ("Throughout training, we find", distances([[0.5, 1.4, 1.0]] * 2), distances([[0.5, 1.4, 1.0], [1, 1.6, 1]])),
+        ("Throughout training, we find", distances([[0.38, 1.6, 1.0]] * 2), distances([[0.5, 1.4, 1.0], [1, 1.7, 1]])),
         ("At initialization, as we", distances([[0.5, 1, 1], [0.55, 1, 1]]), distances([[0.5, 1, 1], [0.7, 1, 1]])),
         (
             "the distance to the nearest",
             distances([[0.5, 1.4, 1.0]] * 2),
             distances([[0.5, 1.4, 1.0], [0.5, 0.9, 1.0]]),
         ),
-        ("Rerunning these", distances([[1, 1, 1]] * 2, factor=1.4), distances([[1, 1, 1]] * 2, factor=1.6)),
+        ("Rerunning these", distances([[1, 1, 1]] * 2, factor=1.9), distances([[1, 1, 1]] * 2, factor=0.45)),
     ],
 )
 def test_statements_on_distances(tmp_path, start, yes, no):
@@ -246,7 +247,7 @@ def test_accuracy_of_all_experiments(tmp_path, accuracy, expected):
     )
     found = verdict("All networks attain", fig5=five, fig8=eight)
     assert found.holds is expected
-    assert f"[16] after 3 epochs: 97 ± 0 %; [5, 5] after 5 epochs: {accuracy * 100:.4g} ± 0 %." in found.measured
+    assert found.items[1:] == ("[16] after 3 epochs: 97 ± 0 %", f"[5, 5] after 5 epochs: {accuracy * 100:.4g} ± 0 %")
 
 
 def test_statements_on_the_sawtooth(tmp_path):
@@ -383,6 +384,7 @@ def test_the_page_has_every_statement_with_its_verdict(results):
             assert claim.quote in text
             assert claim.place in text
             assert finding.measured.replace("'", "&#x27;") in text
+            assert all(f"<li>{item}</li>" in text for item in finding.items)
     assert (
         "Not in this report: Figure 1, Figure 5, Figure 6, Figure 7, Figure 8. Add with "
         "<code>linregions reproduce fig1 fig5 fig6 fig7 fig8</code>" in text

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from linregions._validation import FloatArray
+from linregions.experiments.fig6 import BAND, SAMPLES
 from linregions.experiments.findings import (
     Finding,
     all_hold,
     by_run,
     is_above,
-    joined,
     mean_of,
     runs_in,
     turn_of,
@@ -40,7 +40,7 @@ def accuracy(*found: Saved) -> Finding:
             if entry not in parts:
                 parts.append(entry)
             inside.append(0.95 <= round(row["test_accuracy"], 3) <= 0.98)
-    return Finding(joined(parts), all(inside))
+    return Finding("Test accuracy at the end, mean over runs:", all(inside), tuple(parts))
 
 
 _KEYS = ("architecture", "epoch")
@@ -119,7 +119,7 @@ def noise_ruins_the_sawtooth(saved: Saved) -> Finding:
     text = (
         f"n = {last['n']}: {last['regions_before']:,} regions before, {with_error(last['mean'], last['stderr'])} "
         f"after, over {last['draws']:,} draws (median {last['q50']:.0f}, 90 % of them {last['q05']:.0f} to "
-        f"{last['q95']:.0f}); {last['share_with_fewer']:.1%} of draws have fewer."
+        f"{last['q95']:.0f}); {100 * last['share_with_fewer']:.4g} % of draws have fewer."
     )
     more = [row["n"] for row in saved.rows if row["mean"] - 2 * row["stderr"] > row["regions_before"]]
     if more:
@@ -175,11 +175,11 @@ def one_region_per_neuron(saved: Saved) -> Finding:
     if not texts:
         return _NO_START
     linear = _at_start(saved.rows, "linear_regions_per_neuron")[1]
-    return Finding(
-        f"Activation regions per neuron ({runs_in(saved.rows)} of {saved.settings['lines']} lines): "
-        f"{'; '.join(texts)}. Linear regions: {linear.min():.3f} to {linear.max():.3f}.",
-        bool(np.all(np.abs(means - 1) <= 0.1)),
+    measured = (
+        f"Activation regions per neuron ({runs_in(saved.rows)} of {saved.settings['lines']} lines); linear regions: "
     )
+    measured += f"{linear.min():.3f} to {linear.max():.3f}."
+    return Finding(measured, bool(np.all(np.abs(means - 1) <= 0.1)), tuple(texts))
 
 
 def near_the_start(saved: Saved) -> Finding:
@@ -193,7 +193,7 @@ def near_the_start(saved: Saved) -> Finding:
         low, high = int(np.argmin(ratio)), int(np.argmax(ratio))
         parts.append(f"{name} {ratio[low]:.2f} (epoch {epochs[low]:g}) to {ratio[high]:.2f} (epoch {epochs[high]:g})")
         inside.append(bool(ratio[low] >= 0.5 and ratio[high] <= 2))
-    return Finding("Number of regions over that before training: " + joined(parts), all(inside))
+    return Finding("Mean number of regions over that before training:", all(inside), tuple(parts))
 
 
 def dips_and_rebounds(saved: Saved) -> Finding:
@@ -201,16 +201,14 @@ def dips_and_rebounds(saved: Saved) -> Finding:
     groups = _each(saved.rows)
     deep = [(name, *turn_of(rows, _PER_NEURON, 1)) for name, rows in groups if "," in name]
     flat = [name for name, _ in groups if "," not in name]
-    found = _all_turns(f"Regions per neuron ({runs_in(saved.rows)}): ", deep)
-    rest = (
-        f" With one hidden layer ({', '.join(flat)}) a line meets every neuron once, before and after." if flat else ""
-    )
-    return Finding(found.measured + rest, found.holds)
+    found = _all_turns("Regions per neuron", saved.rows, deep)
+    rest = f"{', '.join(flat)}: with one hidden layer a line meets every neuron once, before and after"
+    return Finding(found.measured, found.holds, (*found.items, rest) if flat else found.items)
 
 
-def _all_turns(start: str, found: Sequence[tuple[str, str, bool | None]]) -> Finding:
-    parts = [f"{name} {text}" for name, text, _ in found]
-    return Finding(start + joined(parts), all_hold(holds for *_, holds in found))
+def _all_turns(what: str, rows: Sequence[Row], found: Sequence[tuple[str, str, bool | None]]) -> Finding:
+    items = tuple(f"{name} {text}" for name, text, _ in found)
+    return Finding(f"{what} ({runs_in(rows)}):", all_hold(holds for *_, holds in found), items)
 
 
 def only_neurons_count(saved: Saved) -> Finding:
@@ -228,7 +226,7 @@ def only_neurons_count(saved: Saved) -> Finding:
         listed = ", ".join(f"{name} {with_error(mean, error)}" for name, mean, error in group)
         parts.append(f"{neurons} neurons: {listed}")
         alike += [abs(a[1] - b[1]) <= 0.1 * max(a[1], b[1]) for a, b in itertools.combinations(group, 2)]
-    return Finding("Regions before training with " + joined(parts), all(alike))
+    return Finding("Regions before training:", all(alike), tuple(parts))
 
 
 # Figures 6 and 7 ------------------------------------------------------------------------------------------------------
@@ -239,8 +237,8 @@ def _of_sample(saved: Saved, sample: str) -> list[Row]:
 
 
 def within_the_band(saved: Saved) -> Finding:
-    """Compare mean distance times neurons with 0.4 and 1.5."""
-    parts, inside = [], []
+    """Compare mean distance times neurons with the paper's band; the first kind of points decides."""
+    parts, fits = [], []
     for sample in names_of(saved.rows, "sample"):
         rows = over_runs(_of_sample(saved, sample), ("architecture", "epoch"), ("distance_times_neurons",))
         low, high = (choose(rows, key=lambda row: row["distance_times_neurons"]) for choose in (min, max))
@@ -249,10 +247,12 @@ def within_the_band(saved: Saved) -> Finding:
             f"({row['architecture']}, epoch {row['epoch']:g})"
             for row in (low, high)
         ]
-        parts.append(f"{sample} points from {ends[0]} to {ends[1]}")
-        inside.append(low["distance_times_neurons"] >= 0.4 and high["distance_times_neurons"] <= 1.5)
-    text = f"Mean distance times #neurons ({runs_in(saved.rows)} of {saved.settings['points']:,} points): "
-    return Finding(text + joined(parts), all(inside))
+        (values,) = columns_of(rows, "distance_times_neurons")
+        inside = float(np.mean((values >= BAND[0]) & (values <= BAND[1])))
+        parts.append(f"{SAMPLES[sample]}: {ends[0]} to {ends[1]}; {inside:.0%} of the means lie between the curves")
+        fits.append(bool(values.min() >= 0.9 * BAND[0] and values.max() <= 1.1 * BAND[1]))
+    text = f"Mean distance times #neurons ({runs_in(saved.rows)} of {saved.settings['points']:,} points):"
+    return Finding(text, fits[0], tuple(parts))
 
 
 def same_product_at_the_start(saved: Saved) -> Finding:
@@ -262,14 +262,14 @@ def same_product_at_the_start(saved: Saved) -> Finding:
     if len(texts) < 2:
         return Finding("No two architectures were measured before training.", None)
     spread = float(np.ptp(means) / means.mean())
-    return Finding(f"Distance times #neurons: {'; '.join(texts)}. They differ by {spread:.0%}.", spread <= 0.2)
+    return Finding(f"Distance times #neurons; they differ by {spread:.0%}:", spread <= 0.2, tuple(texts))
 
 
 def grows_then_shrinks(saved: Saved) -> Finding:
     """Tell for each architecture whether distances first grow and then shrink."""
     rows = _of_sample(saved, names_of(saved.rows, "sample")[0])
     found = [(name, *turn_of(group, "distance_times_neurons", -1)) for name, group in _each(rows)]
-    return _all_turns(f"Distance times #neurons ({runs_in(rows)}): ", found)
+    return _all_turns("Distance times #neurons", rows, found)
 
 
 def alike_on_data(saved: Saved) -> Finding:
@@ -286,9 +286,10 @@ def alike_on_data(saved: Saved) -> Finding:
     parts, alike = [], []
     for sample in samples[1:]:
         ratio = means[sample] / means[samples[0]]
-        parts.append(f"{sample} points {ratio.min():.2f} to {ratio.max():.2f} times those of {samples[0]} points")
-        alike.append(bool(ratio.min() >= 1 / 1.5 and ratio.max() <= 1.5))
-    return Finding("Mean distances, over all architectures and moments: " + joined(parts), all(alike))
+        times = f"{ratio.min():.2f} to {ratio.max():.2f} times those of {SAMPLES[samples[0]]}"
+        parts.append(f"{SAMPLES[sample]}: {times}")
+        alike.append(bool(ratio.min() >= 0.5 and ratio.max() <= 2))
+    return Finding("Mean distances, over all architectures and moments:", all(alike), tuple(parts))
 
 
 def same_distribution(saved: Saved) -> Finding:
@@ -298,9 +299,9 @@ def same_distribution(saved: Saved) -> Finding:
         epochs = names_of(rows, "epoch")
         first, last = (columns_of(rows, "share", epoch=epoch)[0] for epoch in (epochs[0], epochs[-1]))
         overlap = float(np.minimum(first, last).sum() / max(first.sum(), last.sum()))
-        parts.append(f"{name}: histograms at epochs {epochs[0]:g} and {epochs[-1]:g} share {overlap:.0%} of their area")
+        parts.append(f"{name}: at epochs {epochs[0]:g} and {epochs[-1]:g} they share {overlap:.0%} of their area")
         alike.append(overlap >= 0.8)
-    return Finding(joined(parts), all(alike))
+    return Finding(f"Histograms, mean over runs ({runs_in(saved.rows)}):", all(alike), tuple(parts))
 
 
 def towards_larger_regions(saved: Saved) -> Finding:
@@ -310,11 +311,9 @@ def towards_larger_regions(saved: Saved) -> Finding:
         epochs, values = by_run(rows, "log10_mean")
         for k in range(1, len(epochs)):
             shift = values[:, k] - values[:, 0]
-            parts.append(
-                f"{name}: mean log10 distance moves by {with_error(*mean_of(shift))} up to epoch {epochs[k]:g}"
-            )
+            parts.append(f"{name}: {with_error(*mean_of(shift))} up to epoch {epochs[k]:g}")
             larger.append(is_above(shift))
-    return Finding(joined([*parts, runs_in(saved.rows)]), all(larger) if larger else None)
+    return Finding(f"Shift of the mean log10 distance ({runs_in(saved.rows)}):", all_hold(larger), tuple(parts))
 
 
 def orders_of_magnitude(saved: Saved) -> Finding:

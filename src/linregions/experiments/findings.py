@@ -22,10 +22,13 @@ class Finding:
         In plain words, with error bars.
     holds : bool or None
         Whether the statement holds here; None where the measurement cannot tell.
+    items : tuple of str
+        The same one by one, for example for each architecture.
     """
 
     measured: str
     holds: bool | None
+    items: tuple[str, ...] = ()
 
 
 def with_error(mean: float, error: float, scale: float = 1.0, unit: str = "") -> str:
@@ -60,11 +63,6 @@ def by_run(rows: Sequence[Row], column: str) -> tuple[list[float], FloatArray]:
     """Return the epochs, and a column as an array of shape (runs, epochs)."""
     epochs, runs = names_of(rows, "epoch"), names_of(rows, "run")
     return epochs, np.array([columns_of(rows, column, run=run)[0] for run in runs], dtype=np.float64)
-
-
-def joined(parts: Sequence[str]) -> str:
-    """Return parts as one sentence."""
-    return "; ".join(parts) + "."
 
 
 def runs_in(rows: Sequence[Row]) -> str:

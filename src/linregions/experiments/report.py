@@ -129,9 +129,14 @@ def _missing(names: Sequence[str]) -> str:
 def _claim(claim: Claim, finding: Finding) -> str:
     return f"""<article class="claim">
 <blockquote>“{html.escape(claim.quote)}” <cite>{html.escape(claim.place)}</cite></blockquote>
-<p>{_badge(finding.holds)} {html.escape(finding.measured)}</p>
+<p>{_badge(finding.holds)} {html.escape(finding.measured)}</p>{_items(finding.items)}
 <p class="criterion">Counted as holding if {html.escape(claim.criterion)}.</p>
 </article>"""
+
+
+def _items(items: Sequence[str]) -> str:
+    listed = "".join(f"<li>{html.escape(item)}</li>" for item in items)
+    return f"<ul>{listed}</ul>" if items else ""
 
 
 def _section(name: str, saved: Saved, judged: Sequence[Judged]) -> str:

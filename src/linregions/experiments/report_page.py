@@ -60,6 +60,7 @@ cite { font-style: normal; white-space: nowrap; }
 .claim { background: var(--card); border-radius: 6px; padding: 0.75rem 1rem; margin: 0.9rem 0;
   overflow-wrap: anywhere; }
 .claim p { margin: 0.45rem 0 0; }
+.claim ul { margin: 0.3rem 0 0; padding-left: 1.3rem; font-variant-numeric: tabular-nums; }
 blockquote { margin: 0; padding-left: 0.8rem; border-left: 3px solid var(--line); }
 .badge { display: inline-block; border: 1.5px solid currentColor; border-radius: 1rem; padding: 0 0.6rem;
   font-size: 0.82rem; font-weight: 600; white-space: nowrap; margin-right: 0.35rem; }
