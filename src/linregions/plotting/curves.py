@@ -43,7 +43,7 @@ def looks(names: Sequence[str]) -> dict[str, Look]:
     """
     n, turn = len(LAYER_COLORS), len(_LINES)
     return {
-        name: Look(LAYER_COLORS[k % n], LAYER_MARKERS[k % n], _LINES[(k + k // n) % turn])
+        name: Look(LAYER_COLORS[k % n], LAYER_MARKERS[k % n], _LINES[(k % n + k // n) % turn])
         for k, name in enumerate(names)
     }
 
