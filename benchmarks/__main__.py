@@ -1,4 +1,4 @@
-"""Print every benchmark as a table: ``python benchmarks [planes] [lines] [distance] [tracking]``."""
+"""Print every benchmark as a table: ``python benchmarks [planes] [lines] [distance] [tracking] [fig5]``."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numba
 import numpy as np
 
 import bench_distance
+import bench_fig5
 import bench_lines
 import bench_planes
 import bench_tracking
@@ -18,6 +19,7 @@ SETS = {
     "lines": bench_lines.rows,
     "distance": bench_distance.rows,
     "tracking": bench_tracking.rows,
+    "fig5": bench_fig5.rows,
 }
 
 
@@ -30,7 +32,7 @@ def main(names: list[str]) -> int:
     versions = f"Python {platform.python_version()}, numpy {np.__version__}, numba {numba.__version__}"
     print(f"# {versions}, {platform.machine()}")
     print("# ratio = time / yardstick: a plain float64 forward pass over the final points, one BLAS thread, same run")
-    print("# (for tracking: the training without it)")
+    print("# (for tracking and fig5: the training without it)")
     print(f"{'case':<42}{'count':>9} {'of':<12}{'threads':>7}{'ms':>10}{'yardstick':>11}{'ratio':>8}", end="")
     print(f"{'goal':>6}{'MB':>8}")
     for name in names or SETS:
