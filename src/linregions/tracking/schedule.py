@@ -10,6 +10,7 @@ import numpy as np
 from linregions._validation import as_integer, as_positive
 from linregions.errors import InvalidValueError
 
+KINDS_OF_TIME = ("training", "measuring", "drawing", "setup")
 Every = int | float | Literal["auto"]
 _WHO = "Tracker"
 # In automatic mode, steps between records grow with this share of the steps done: about 230 records for each tenfold.
@@ -30,7 +31,7 @@ class Schedule:
     Attributes
     ----------
     seconds : dict of float
-        Time spent in ``"training"``, ``"measuring"`` and ``"setup"``, up to the last lap.
+        Time spent in ``"training"``, ``"measuring"``, ``"drawing"`` and ``"setup"``, up to the last lap.
     cost : float
         Seconds that the last record took.
     cold : bool
@@ -44,7 +45,7 @@ class Schedule:
             raise InvalidValueError(
                 f"`budget` is {self.budget:g}, but {_WHO} needs a share below 1 of the training's time. Give e.g. 0.05."
             )
-        self.seconds = {"training": 0.0, "measuring": 0.0, "setup": 0.0}
+        self.seconds = dict.fromkeys(KINDS_OF_TIME, 0.0)
         self.cost = 0.0
         self.cold = True
         self._mark: float | None = None
@@ -59,7 +60,7 @@ class Schedule:
         self._mark = None
 
     def lap(self, what: str) -> float:
-        """Count the time since the last lap for training, measuring or setup, and return it."""
+        """Count the time since the last lap as one kind of time, and return it."""
         now = perf_counter()
         elapsed = now - (now if self._mark is None else self._mark)
         self._mark = now
@@ -89,8 +90,8 @@ class Schedule:
         # A pause in a notebook must not be followed by many records, hence the time since the last one counts as well.
         since = perf_counter() - self._mark
         share = 0.5 * self.budget if drawing else self.budget
-        cost, total = _MARGIN * self.cost, self.seconds["training"] + since
-        return cost <= share * since and self.seconds["measuring"] + cost <= self.budget * total
+        cost, spent = _MARGIN * self.cost, self.seconds["measuring"] + self.seconds["drawing"]
+        return cost <= share * since and spent + cost <= self.budget * (self.seconds["training"] + since)
 
 
 def _checked_every(every: Any) -> Every:

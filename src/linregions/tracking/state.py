@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from linregions.errors import InvalidValueError
+from linregions.tracking.schedule import KINDS_OF_TIME
 
 _WHO = "Tracker.load_state_dict"
-_SECONDS = ("training", "measuring", "setup")
 
 
 def fingerprint(probe: Any) -> str:
@@ -62,7 +62,7 @@ def read_state(state: Mapping[str, Any], probes: Mapping[str, str]) -> dict[str,
             raise KeyError("format")
         kept = dict(state["probes"])
         found: dict[str, Any] = {
-            "seconds": {name: float(state["seconds"][name]) for name in _SECONDS},
+            "seconds": {name: float(state["seconds"][name]) for name in KINDS_OF_TIME},
             "record_seconds": float(state["record_seconds"]),
         }
         found["next_step"] = int(state["next_step"])

@@ -39,7 +39,8 @@ class Tracker:
         and then as often as `budget` allows; early steps are recorded more densely than late ones, and which steps
         these are depends on the machine.
     budget : float
-        Between 0 and 1: in automatic mode, how much time measuring may take for each second of training.
+        Between 0 and 1: in automatic mode, how much time measuring and drawing may take for each second of training.
+        What is forced comes on top.
     steps_per_epoch : int, optional
         With it, epochs are counted from steps and need not be given.
     example_input : torch.Tensor or array_like, optional
@@ -264,8 +265,13 @@ class Tracker:
 
     @property
     def measuring_seconds(self) -> float:
-        """Seconds that tracking took: importing, measuring, logging and drawing, but for `setup_seconds`."""
+        """Seconds that importing, measuring and logging took, but for `setup_seconds`."""
         return self._schedule.seconds["measuring"]
+
+    @property
+    def drawing_seconds(self) -> float:
+        """Seconds that a live figure took, but for its first drawing."""
+        return self._schedule.seconds["drawing"]
 
     @property
     def setup_seconds(self) -> float:
@@ -274,7 +280,7 @@ class Tracker:
 
     @property
     def share(self) -> float:
-        """`measuring_seconds` over `training_seconds`: what tracking costs; NaN before the second record."""
+        """`measuring_seconds` over `training_seconds`; NaN before the second record."""
         trained = self.training_seconds
         return self.measuring_seconds / trained if len(self._rows) > 1 and trained > 0 else float("nan")
 
@@ -369,7 +375,7 @@ class Tracker:
         except (OSError, InvalidValueError) as error:
             self._live = None
             warnings.warn(f"the live figure ends here ({error}); training goes on.", RuntimeWarning, stacklevel=4)
-        self._schedule.lap("setup" if first else "measuring")
+        self._schedule.lap("setup" if first else "drawing")
 
     def rewind(self, step: int) -> None:
         """Forget the records from a step on, since the training goes back to it.
