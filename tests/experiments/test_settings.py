@@ -1,6 +1,8 @@
 """Settings from TOML files: what they change, and a sentence for each mistake."""
 
 import json
+import re
+from pathlib import Path
 
 import pytest
 
@@ -39,6 +41,14 @@ def test_every_default_can_be_written_as_toml(tmp_path, name):
         entries = {key: value for key, value in plain(base).items() if value is not None}
         text = "".join(f"{key} = {json.dumps(value)}\n" for key, value in entries.items())
         assert with_changes(base, read(tmp_path, f"[{name}]\n{text}")[name], name) == base
+
+
+def test_the_documented_file_works(tmp_path):
+    text = (Path(__file__).parents[2] / "docs" / "experiments.md").read_text()
+    (block,) = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
+    changes = read(tmp_path, block)
+    assert chosen_settings("fig5", full=True, changes=changes["fig5"]).hidden == ((64, 64, 64), (192,))
+    assert chosen_settings("fig6", full=False, changes=changes["fig6"]).points == 10_000
 
 
 @pytest.mark.parametrize(
