@@ -6,8 +6,8 @@ PYTHON ?= python
 check: lint types layers test  ## all that a commit must pass
 
 lint:
-	$(PYTHON) -m ruff check src tests benchmarks docs tools
-	$(PYTHON) -m ruff format --check src tests benchmarks docs tools
+	$(PYTHON) -m ruff check src tests benchmarks docs examples tools
+	$(PYTHON) -m ruff format --check src tests benchmarks docs examples tools
 
 types:
 	$(PYTHON) -m mypy

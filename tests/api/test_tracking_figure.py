@@ -1,7 +1,9 @@
 """The figure of a tracker shows its table, and follows the training wherever it runs."""
 
+import subprocess
 import sys
 import types
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -224,3 +226,18 @@ def test_without_matplotlib_the_extra_is_named(tracker, monkeypatch):
         record(tracker).figure()
     with pytest.raises(MissingDependencyError, match=r"linregions\[plot\]"):
         tracker.live("live.png")
+
+
+@pytest.mark.slow
+def test_the_example_runs(tmp_path):
+    pytest.importorskip("torch")
+    script = Path(__file__).parents[2] / "examples" / "track_mnist.py"
+    done = subprocess.run(
+        [sys.executable, script, "--quick", "--every", "300", "--out", tmp_path],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout.startswith("5 records in ")
+    assert len((tmp_path / "tracking.csv").read_text().splitlines()) == 6
+    assert (tmp_path / "tracking.png").stat().st_size > 10_000
