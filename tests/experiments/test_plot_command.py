@@ -75,6 +75,13 @@ def test_a_figure_that_is_not_there(results, capsys):
         redraw("fig9", results)
 
 
+def test_files_half_written_do_not_count(results, monkeypatch):
+    monkeypatch.setattr("linregions.experiments.context.write_npz", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        reproduce("fig2", Context(out=results, seed=2, progress=False), settings=SETTINGS["fig2"])
+    assert reproduced(results) == ["fig3", "fig4"]
+
+
 @pytest.mark.parametrize("damage", [lambda content: content.pop("seed"), lambda content: content.update(tables=None)])
 def test_a_damaged_file_is_named(results, damage):
     file = results / "fig2.json"

@@ -137,7 +137,8 @@ class Context:
         writable_folder(self.folder, "reproduce")
 
     def write(self, name: str, settings: Any, found: Measurement) -> list[Path]:
-        """Write tables, arrays, partitions and at last settings; return the files."""
+        """Write tables, arrays, partitions, and last the settings, which say that all is there; return the files."""
+        (self.folder / f"{name}.json").unlink(missing_ok=True)
         files = write_table(self.folder / f"{name}.csv", found.rows)
         for key, rows in found.tables.items():
             files += write_table(self.folder / f"{name}-{key}.csv", rows)
