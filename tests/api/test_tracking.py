@@ -247,6 +247,13 @@ def test_a_module_that_cannot_be_imported_is_refused_at_once(probes):
         tracker("model")
 
 
+def test_a_module_that_cannot_be_copied_is_refused_with_the_importers_words(probes):
+    model = module().train()
+    model.held = model[0].weight.sum()
+    with pytest.raises(InvalidValueError, match="`module` cannot be copied"):
+        lr.Tracker(probes)(model)
+
+
 def test_probes_that_do_not_fit_are_refused_at_once(probes):
     with pytest.raises(InvalidValueError, match=r"`domain\[0\]` lives in 3 dimensions"):
         lr.Tracker(probes, every=1)(lr.random_network([4, 3, 2], 0))
@@ -267,7 +274,8 @@ def test_a_diverged_network_gets_a_row_and_one_warning(probes, bad):
     assert all(np.isnan(value) for key, value in tracker.rows[2].items() if "/" in key)
     assert list(tracker.rows[2]) == list(tracker.rows[0])
     assert len(logged) == 3
-    assert logged[2] == {}
+    assert list(logged[2]) == list(logged[0])
+    assert np.isnan(list(logged[2].values())).all()
     model = module()
     assert tracker(model)["status"] == "ok"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import importlib
 from typing import Any
@@ -29,7 +30,8 @@ def as_network(module: Any, example_input: Any) -> Network:
         module = _unwrapped(torch, module)
         if any(child.training for child in module.modules()):
             # Deep copies neither draw random numbers nor carry gradients along.
-            module = copy.deepcopy(module).eval()
+            with contextlib.suppress(Exception):  # `from_torch` copies as well, and says why it cannot
+                module = copy.deepcopy(module).eval()
     return from_torch(module, example_input)
 
 

@@ -46,7 +46,8 @@ class Tracker:
     example_input : torch.Tensor or array_like, optional
         As in `from_torch`: needed for modules that take images, for instance.
     log : callable, optional
-        Called as ``log(scalars, step)`` after each record, with the numbers of the probes in a dict.
+        Called as ``log(scalars, step)`` after each record, with the numbers of the probes in a dict, NaN for those that
+        are missing.
 
     Raises
     ------
@@ -109,6 +110,7 @@ class Tracker:
         self.example_input = example_input
         self.log = log
         self._rows: list[dict[str, Any]] = []
+        self._columns = dict.fromkeys(_FIXED)
         self._next_step = 0
         self._warned = False
         self._live: LiveFigure | None = None
@@ -188,12 +190,17 @@ class Tracker:
                 row = self._measured(module, step, epoch)
         clock.cost = clock.lap("measuring")
         self._rows.append(row)
+        self._columns.update(dict.fromkeys(row))
+        whole = self._filled(row)
         if self.log is not None:
-            self.log({key: row[key] for key in row if key not in _FIXED}, step)
+            self.log({key: whole[key] for key in whole if key not in _FIXED}, step)
             clock.cost += clock.lap("measuring")
         if self._live is not None and (force or self._live.due(len(self._rows))):
             self._draw(self._live)
-        return {**dict.fromkeys(self.columns, float("nan")), **row}
+        return whole
+
+    def _filled(self, row: dict[str, Any]) -> dict[str, Any]:
+        return {**dict.fromkeys(self._columns, float("nan")), **row}
 
     def _measured(self, module: Any, step: int, epoch: float) -> dict[str, Any]:
         """Measure one row; trouble with numbers goes into its status, any other is raised."""
@@ -230,13 +237,12 @@ class Tracker:
     @property
     def columns(self) -> list[str]:
         """Names of the table's columns: step, epoch, status, then ``probe/number`` as they first came up."""
-        return list(dict.fromkeys([*_FIXED, *(key for row in self._rows for key in row)]))
+        return list(self._columns)
 
     @property
     def rows(self) -> list[dict[str, Any]]:
         """The table: one dict for each record, all with all columns; NaN where there is no number."""
-        empty = dict.fromkeys(self.columns, float("nan"))
-        return [{**empty, **row} for row in self._rows]
+        return [self._filled(row) for row in self._rows]
 
     def to_csv(self, path: str | os.PathLike[str]) -> None:
         """Write the table as CSV, whole or not at all; floats keep all their digits.
@@ -421,6 +427,7 @@ class Tracker:
         """
         found = read_state(state, {probe.name: fingerprint(probe) for probe in self.probes})
         self._rows = found["rows"]
+        self._columns = dict.fromkeys([*_FIXED, *(key for row in self._rows for key in row)])
         self._next_step = found["next_step"]
         self._schedule.seconds, self._schedule.cost = found["seconds"], found["record_seconds"]
         self._schedule.stop()
