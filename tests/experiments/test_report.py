@@ -390,7 +390,7 @@ def test_the_page_has_every_statement_with_its_verdict(results):
         "<code>linregions reproduce fig1 fig5 fig6 fig7 fig8</code>" in text
     )
     assert "5 draws; seed 1." in text
-    assert f"'linregions': '{lr.__version__}'".replace("'", "&#x27;") in text
+    assert f"linregions {lr.__version__}, numpy {np.__version__}, " in text
 
 
 def test_the_page_is_the_same_each_time_and_may_go_elsewhere(results, tmp_path):

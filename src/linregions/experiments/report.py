@@ -218,5 +218,12 @@ def _settings(saved: Saved) -> str:
 
 
 def _made(found: Mapping[str, Saved]) -> str:
-    versions = {str(read_json(saved.folder / f"{saved.name}.json").get("versions", "")) for saved in found.values()}
-    return "<br>".join(html.escape(entry) for entry in sorted(versions))
+    """Tell versions; more than one line where figures were made with different ones."""
+    listed: dict[str, list[str]] = {}
+    for name, saved in found.items():
+        versions = read_json(saved.folder / f"{name}.json").get("versions", {})
+        text = ", ".join(f"{package} {version}" for package, version in versions.items())
+        listed.setdefault(text, []).append(_title(name))
+    if len(listed) == 1:
+        return html.escape(next(iter(listed)))
+    return "; ".join(f"{html.escape(text)} ({', '.join(names)})" for text, names in listed.items())
