@@ -19,8 +19,9 @@ from linregions.distance import boundary_distance
 from linregions.domains import Line, Path, PlaneWindow, Ray, Segment
 from linregions.errors import LinRegionsError
 from linregions.importers import from_torch
+from linregions.initialization import random_network
 from linregions.lines import LinePartition
-from linregions.network import AffineLayer, Network, random_network
+from linregions.network import AffineLayer, Network
 from linregions.partition import count_regions, partition
 from linregions.planes import PlanePartition
 from linregions.tolerances import Tolerances

@@ -11,11 +11,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from linregions._plane_plan import make_plan
 from linregions.domains import PlaneWindow
 from linregions.errors import NumericalError
 from linregions.kernels import assembly, cells
-from linregions.kernels.complex import GROW, INCONSISTENT, OK, RADIUS, ROUNDING, SWITCH, E, Workspace, make_workspace
-from linregions.network import AffineLayer, Network
+from linregions.kernels import plan as records
+from linregions.kernels import root as root_kernels
+from linregions.kernels.workspace import GROW, INCONSISTENT, OK, RADIUS, ROUNDING, SWITCH, E, Workspace, make_workspace
+from linregions.network import Network
 from linregions.tolerances import Tolerances
 
 FloatArray = npt.NDArray[np.float64]
@@ -39,79 +42,6 @@ class Complex:
     face_edges: npt.NDArray[np.int32]
     words: npt.NDArray[np.uint64]
     diagnostics: dict[str, Any]
-
-
-def switch_layout(network: Network) -> list[tuple[int, int, int]]:
-    """Return (first switch, neurons, breakpoints) of every hidden layer; neuron k has switches first + k T ..."""
-    layout = []
-    first = 0
-    for layer, activation in zip(network.layers[:-1], network.activations, strict=True):
-        n, t = layer.weight.shape[0], activation.n_breakpoints
-        layout.append((first, n, t))
-        first += n * t
-    return layout
-
-
-def _restrict(layer: AffineLayer, window: PlaneWindow) -> tuple[FloatArray, FloatArray]:
-    """Return a first layer as constant and slopes in u and v, shape (3, n), and the size of the constant's rounding.
-
-    Summed in extended precision where the machine has it: thousands of inputs would otherwise blur each line.
-    """
-    wide = np.longdouble
-    stack = np.vstack([window.origin, window.basis]).astype(wide)
-    rows = np.einsum("ij,kj->ki", layer.weight.astype(wide), stack)
-    rows[0] += layer.bias
-    finer = float(np.finfo(wide).eps / np.finfo(np.float64).eps)
-    terms = np.abs(layer.bias) + np.linalg.norm(layer.weight, axis=1) * np.linalg.norm(window.origin)
-    narrow = rows.astype(np.float64)
-    return narrow, np.abs(narrow[0]) + finer * terms
-
-
-def make_plan(network: Network, window: PlaneWindow, relative: float) -> tuple[cells.Plan, int] | None:
-    """Restrict a network to a plane and flatten it; None if it has no neuron. Also return the number of switches."""
-    layout = switch_layout(network)
-    hidden = [k for k, (_, _, t) in enumerate(layout) if t]
-    if not hidden:
-        return None
-    first, last = hidden[0], hidden[-1]
-    rows, magnitude = _restrict(network.layers[0], window)
-    for k in range(first):  # layers that cannot switch
-        activation, layer = network.activations[k], network.layers[k + 1]
-        rows[1:] *= activation.slopes[0]
-        rows[0] = activation(rows[0])
-        magnitude = abs(activation.slopes[0]) * magnitude + abs(activation.intercepts[0])
-        rows = layer.linear(rows)
-        rows[0] += layer.bias
-        magnitude = np.abs(layer.bias) + np.linalg.norm(layer.weight * magnitude, axis=1)
-    stages = range(first, last + 1)
-    n_layers = len(stages)
-    widths = np.array([network.layers[k].weight.shape[0] for k in stages], dtype=np.int64)
-    widest = max(int(widths.max()), 64)
-    n_in = [network.layers[k].weight.shape[1] for k in stages]
-    offsets = np.zeros(n_layers, dtype=np.int64)
-    if n_layers > 1:
-        offsets[1:] = np.cumsum([0, *n_in[1:-1]])
-    weights = np.zeros((max(1, sum(n_in[1:])), widest))
-    biases = np.zeros((n_layers, widest))
-    most = max(network.activations[k].n_breakpoints for k in stages)
-    pieces = np.zeros((4, n_layers, most + 1))
-    for i, k in enumerate(stages):
-        layer, activation = network.layers[k], network.activations[k]
-        if i:
-            weights[offsets[i] : offsets[i] + n_in[i], : widths[i]] = layer.weight.T
-        biases[i, : widths[i]] = layer.bias
-        t = activation.n_breakpoints
-        pieces[cells.BREAKPOINT, i, :t] = activation.breakpoints
-        pieces[cells.SLOPE, i, : t + 1] = activation.slopes
-        pieces[cells.KNOT, i, : t + 1], pieces[cells.HEIGHT, i, : t + 1] = activation.knots
-    shape = np.zeros((4, n_layers), dtype=np.int64)
-    shape[cells.WIDTH] = widths
-    shape[cells.FIRST_WEIGHT] = offsets
-    shape[cells.N_BREAKPOINTS] = [layout[k][2] for k in stages]
-    shape[cells.FIRST_SWITCH] = [layout[k][0] for k in stages]
-    first_layer = np.vstack([rows, magnitude, np.hypot(rows[1], rows[2])])
-    plan = cells.Plan(first_layer, shape, weights, weights * weights, biases, pieces, relative)
-    return plan, layout[-1][0] + layout[-1][1] * layout[-1][2]
 
 
 def _grown(ws: Workspace) -> Workspace:
@@ -140,15 +70,15 @@ class _Contradiction(Exception):
     pass
 
 
-def _cut_root(plan: cells.Plan, polygon: FloatArray, n_words: int) -> tuple[Workspace, npt.NDArray[np.uint64]]:
+def _cut_root(plan: records.Plan, polygon: FloatArray, n_words: int) -> tuple[Workspace, npt.NDArray[np.uint64]]:
     base = np.zeros(n_words, dtype=np.uint64)
-    n = int(plan.shape[cells.WIDTH, 0] * plan.shape[cells.N_BREAKPOINTS, 0])
+    n = int(plan.shape[records.WIDTH, 0] * plan.shape[records.N_BREAKPOINTS, 0])
     guess = min(n * n // 2 + 4 * n, 1 << 16) + polygon.shape[0] + 64
     ws = make_workspace(guess, 3 * guess, 2 * guess, 3 + 64 + 1, 4096, n_words)
     while True:
         ws.counts[:2] = 0
         ws.margin[0] = np.inf
-        status = cells.cut_root(ws, plan, polygon, base)
+        status = root_kernels.cut_root(ws, plan, polygon, base)
         if status == OK:
             return ws, base
         if status == INCONSISTENT:
@@ -157,21 +87,21 @@ def _cut_root(plan: cells.Plan, polygon: FloatArray, n_words: int) -> tuple[Work
 
 
 def _make_root(
-    ws: Workspace, base: npt.NDArray[np.uint64], plan: cells.Plan, target: int
-) -> tuple[cells.Root, npt.NDArray[np.int64]]:
+    ws: Workspace, base: npt.NDArray[np.uint64], plan: records.Plan, target: int
+) -> tuple[records.Root, npt.NDArray[np.int64]]:
     """Take the cut window out of its workspace and group its faces to cells; also return each face's cell."""
     n_v, n_e, n_f, now = (int(k) for k in ws.size)
-    n_switches = int(plan.shape[cells.WIDTH, 0] * plan.shape[cells.N_BREAKPOINTS, 0])
+    n_switches = int(plan.shape[records.WIDTH, 0] * plan.shape[records.N_BREAKPOINTS, 0])
     f_off = ws.f_off[now, : n_f + 1].copy()
     words = ws.f_word[now, :n_f] | base
     faces = np.arange(n_f)
     offsets = np.zeros(n_f + 1, dtype=np.int64)
     first_words = np.ascontiguousarray(words[:, : (n_switches + 63) // 64])
-    n_cells = cells.group_faces(first_words, n_switches, target, faces, offsets)
+    n_cells = root_kernels.group_faces(first_words, n_switches, target, faces, offsets)
     offsets = offsets[: n_cells + 1].copy()
     face_cell = np.empty(n_f, dtype=np.int64)
     face_cell[faces] = np.repeat(np.arange(n_cells), np.diff(offsets))
-    root = cells.Root(
+    root = records.Root(
         xy=ws.phi[:n_v, 1:3].copy(),
         radius=ws.place[RADIUS, :n_v].copy(),
         rounding=ws.place[ROUNDING, :n_v].copy(),
@@ -187,7 +117,7 @@ def _make_root(
     return root, face_cell
 
 
-def _mark_shared(root: cells.Root, face_cell: npt.NDArray[np.int64]) -> None:
+def _mark_shared(root: records.Root, face_cell: npt.NDArray[np.int64]) -> None:
     """Mark the root edges that lie between two cells."""
     side_cell = np.repeat(face_cell, np.diff(root.f_off))
     low = np.full(root.edge.shape[1], np.iinfo(np.int64).max)
@@ -197,7 +127,7 @@ def _mark_shared(root: cells.Root, face_cell: npt.NDArray[np.int64]) -> None:
     root.e_shared[:] = low != high
 
 
-def _regroup(root: cells.Root, face_cell: npt.NDArray[np.int64], pairs: npt.NDArray[np.int64]) -> cells.Root:
+def _regroup(root: records.Root, face_cell: npt.NDArray[np.int64], pairs: npt.NDArray[np.int64]) -> records.Root:
     """Join pairs of cells to one each."""
     joined = np.arange(root.cell_off.shape[0] - 1)
     for a, b in pairs:
@@ -212,11 +142,13 @@ def _regroup(root: cells.Root, face_cell: npt.NDArray[np.int64], pairs: npt.NDAr
     return root
 
 
-def _make_scratch(plan: cells.Plan, root: cells.Root, ws: Workspace, n_switches: int, n_words: int) -> cells.Scratch:
+def _make_scratch(
+    plan: records.Plan, root: records.Root, ws: Workspace, n_switches: int, n_words: int
+) -> records.Scratch:
     widest = plan.weights.shape[1]
     columns = ws.phi.shape[1] + 8
     counting = np.arange(columns, dtype=np.int64)
-    return cells.Scratch(
+    return records.Scratch(
         vertex=np.full((2, root.xy.shape[0]), -1, dtype=np.int32),
         edge=np.full((2, root.edge.shape[1]), -1, dtype=np.int32),
         rows=np.zeros((2, columns, widest)),
@@ -231,9 +163,9 @@ def _make_scratch(plan: cells.Plan, root: cells.Root, ws: Workspace, n_switches:
     )
 
 
-def _make_output(size: int, n_words: int, n_cells: int, keep: bool) -> cells.Output:
+def _make_output(size: int, n_words: int, n_cells: int, keep: bool) -> records.Output:
     kept = size if keep else 0
-    return cells.Output(
+    return records.Output(
         filled=np.zeros(5, dtype=np.int64),
         xy=np.empty((kept, 2)),
         root_v=np.empty(kept, dtype=np.int32),
@@ -250,11 +182,11 @@ def _make_output(size: int, n_words: int, n_cells: int, keep: bool) -> cells.Out
 class _Worker:
     """Buffers of one thread."""
 
-    def __init__(self, plan: cells.Plan, root: cells.Root, n_switches: int, keep: bool, n_cells: int) -> None:
+    def __init__(self, plan: records.Plan, root: records.Root, n_switches: int, keep: bool, n_cells: int) -> None:
         self.n_cells = n_cells
         self.plan, self.root, self.n_switches = plan, root, n_switches
         self.n_words = root.f_word.shape[1]
-        columns = 3 + int(plan.shape[cells.WIDTH, 0]) + 2 * 64 + 8
+        columns = 3 + int(plan.shape[records.WIDTH, 0]) + 2 * 64 + 8
         self.ws = make_workspace(2048, 4096, 2048, columns, 1 << 16, self.n_words)
         self.scratch = _make_scratch(plan, root, self.ws, n_switches, self.n_words)
         self.ws.margin[1] = plan.relative
@@ -276,7 +208,7 @@ class _Worker:
                 continue
             if status == INCONSISTENT:
                 raise _Contradiction
-            if status == cells.FULL and self.out.filled[:3].sum() == 0:  # one cell alone needs more
+            if status == records.FULL and self.out.filled[:3].sum() == 0:  # one cell alone needs more
                 needed = int(max(self.ws.size[0], self.ws.size[1] // 2 + 1, self.ws.size[2], self.ws.size[1]))
                 self.out = _make_output(2 * needed, self.n_words, self.n_cells, self.keep)
                 continue
@@ -300,7 +232,7 @@ class _Worker:
 
 
 def _run_all(
-    plan: cells.Plan, root: cells.Root, n_switches: int, keep: bool, threads: int, progress: bool
+    plan: records.Plan, root: records.Root, n_switches: int, keep: bool, threads: int, progress: bool
 ) -> tuple[list[tuple[npt.NDArray[Any], ...]], list[Workspace]]:
     n_cells = root.cell_off.shape[0] - 1
     size = _CELLS_A_TASK[threads > 1]
@@ -347,9 +279,9 @@ def _join(parts: list[tuple[npt.NDArray[Any], ...]]) -> list[npt.NDArray[Any]]:
     return [np.concatenate(column) for column in columns]
 
 
-def default_target(plan: cells.Plan) -> int:
+def default_target(plan: records.Plan) -> int:
     """Lines of layer 0 that may cross a cell: more where rows are long, since setting up a cell costs them."""
-    widest = int(plan.shape[cells.WIDTH].max())
+    widest = int(plan.shape[records.WIDTH].max())
     return 16 if widest <= 128 else 24 if widest <= 512 else 32
 
 

@@ -20,8 +20,9 @@ from linregions._validation import as_float_array, as_generator, as_integer, as_
 from linregions.activations import RELU, PiecewiseLinear
 from linregions.datasets import Dataset, Pixels
 from linregions.errors import InvalidTypeError, InvalidValueError, LinRegionsError, NumericalError
+from linregions.initialization import random_network
 from linregions.io import versions, write_json
-from linregions.network import Network, random_network
+from linregions.network import Network
 
 _LOG = logging.getLogger(__name__)
 _WHO = "train"

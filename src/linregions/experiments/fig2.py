@@ -10,7 +10,8 @@ import numpy as np
 from linregions.domains import PlaneWindow
 from linregions.experiments.context import Context, Measurement
 from linregions.experiments.saved import Saved
-from linregions.network import Network, random_network
+from linregions.initialization import random_network
+from linregions.network import Network
 from linregions.partition import partition
 from linregions.plotting import layer_handles, plot_gradient_key, plot_layers, plot_plane
 

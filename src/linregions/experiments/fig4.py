@@ -11,7 +11,7 @@ from linregions.domains import Line
 from linregions.experiments.context import Context, Measurement
 from linregions.experiments.saved import Saved
 from linregions.experiments.summary import columns_of, over_runs
-from linregions.network import random_network
+from linregions.initialization import random_network
 from linregions.partition import count_regions, partition
 from linregions.plotting import plot_line
 

@@ -7,13 +7,31 @@ neurons that are not stable, in the order met. An affine step acts on the few ro
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
-import numpy.typing as npt
 from numba import njit
 
-from linregions.kernels.complex import (
+from linregions.kernels.basis import activate, next_rows, screen
+from linregions.kernels.complex import cut_faces, sign_words
+from linregions.kernels.plan import (
+    BASIS,
+    COLUMN,
+    FIRST_SWITCH,
+    FULL,
+    LOCAL,
+    N_BREAKPOINTS,
+    PIECE,
+    SIZE,
+    STAMP,
+    STEEPNESS,
+    SWITCH_IN_LAYER,
+    WIDTH,
+    Output,
+    Plan,
+    Root,
+    Scratch,
+)
+from linregions.kernels.root import describe_batch
+from linregions.kernels.workspace import (
     BIT,
     GROW,
     NEXT,
@@ -27,250 +45,11 @@ from linregions.kernels.complex import (
     A,
     B,
     E,
+    IndexArray,
+    IntArray,
     V,
     Workspace,
-    blur,
-    cut_faces,
-    sign_words,
 )
-from linregions.kernels.products import add_product
-
-FloatArray = npt.NDArray[np.float64]
-IndexArray = npt.NDArray[np.int64]
-IntArray = npt.NDArray[np.int32]
-WordArray = npt.NDArray[np.uint64]
-
-FULL = 3
-LOCAL, STAMP = 0, 1
-
-
-# Rows of the arrays below.
-WIDTH, FIRST_WEIGHT, N_BREAKPOINTS, FIRST_SWITCH = range(4)
-BREAKPOINT, SLOPE, KNOT, HEIGHT = range(4)
-SIZE, STEEPNESS = 3, 4
-PIECE, BASIS = 0, 1
-SWITCH_IN_LAYER, COLUMN = 0, 1
-
-
-class Plan(NamedTuple):
-    """A network restricted to a plane, flat. Layer 0 is the first with breakpoints, given by its rows."""
-
-    first: FloatArray  # (5, n_0): layer 0 as constant, slope in u, slope in v; SIZE of its terms; its STEEPNESS
-    shape: IndexArray  # (4, layers): WIDTH, FIRST_WEIGHT, N_BREAKPOINTS, FIRST_SWITCH
-    weights: FloatArray  # (sum of n_in, max n_out): transposed weights of layers 1.., one below the other
-    squares: FloatArray  # their squares
-    biases: FloatArray  # (layers, max width)
-    activation: FloatArray  # (4, layers, max T + 1): BREAKPOINT; SLOPE and a point KNOT, HEIGHT of each piece
-    relative: float  # tolerance
-
-
-class Root(NamedTuple):
-    """The window cut by layer 0, and its faces grouped to cells."""
-
-    xy: FloatArray  # (V, 2)
-    radius: FloatArray  # (V,)
-    rounding: FloatArray  # (V,)
-    edge: IntArray  # (3, E): A, B, SWITCH
-    e_shared: npt.NDArray[np.bool_]  # the edge lies between two cells
-    f_off: IntArray
-    side: IntArray  # (2, sides): V, E
-    f_word: WordArray
-    cell_off: IndexArray
-    cell_faces: IndexArray
-
-
-class Scratch(NamedTuple):
-    """What one thread needs to evaluate a cell, beside the complex."""
-
-    vertex: IntArray  # (2, V): LOCAL number of a root vertex in the cell that the STAMP names
-    edge: IntArray  # (2, E): the same for root edges
-    rows: FloatArray  # (2, columns, width): rows of this and the next pre-activation
-    left: FloatArray  # (columns, width): stable rows times slopes
-    gather: IndexArray  # (width,): stable neurons with a slope
-    unit: IndexArray  # (2, width): PIECE of a stable neuron, -1 if unstable; BASIS function of an unstable one
-    pending: IndexArray  # (2, switches): switches of the layer that cross the cell, and their columns in phi
-    scale: FloatArray  # (4, width): size and steepness of this and the next layer
-    block: FloatArray  # (vertices, 64): pre-activations of 64 neurons
-    base: WordArray  # (words,): switches passed on the whole cell
-    counting: IndexArray  # 0, 1, 2, ...
-
-
-class Output(NamedTuple):
-    """What finished cells leave: flat arrays, and how far they are filled."""
-
-    filled: IndexArray  # vertices, edges, faces, sides, chains
-    xy: FloatArray
-    root_v: IntArray
-    edge: IntArray  # (3, ...): A, B, SWITCH
-    f_len: IntArray
-    side: IntArray  # (2, ...): V, E
-    f_word: WordArray
-    chain: IntArray  # (2, ...): root edge that two cells share, and its pieces in order along it
-    cell_size: IndexArray  # (cells, 5): how much each cell added
-    keep: npt.NDArray[np.bool_]  # (1,): False counts faces and pieces of shared edges only
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _batch(
-    column: IntArray,
-    level: FloatArray,
-    activation: FloatArray,
-    layer: int,
-    t: int,
-    first_switch: int,
-    relative: float,
-    switches: IndexArray,
-    columns: IndexArray,
-    scale: FloatArray,
-) -> None:
-    """Describe switches of a layer, whose values stand in `columns` of phi, to the workspace."""
-    for k in range(switches.shape[0]):
-        switch = switches[k]
-        neuron = switch // t
-        column[0, k] = columns[k]
-        column[1, k] = first_switch + switch
-        level[0, k] = activation[BREAKPOINT, layer, switch - neuron * t]
-        level[1, k] = relative * (scale[0, neuron] + abs(level[0, k]))
-        level[2, k] = scale[1, neuron]
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def cut_root(ws: Workspace, plan: Plan, polygon: FloatArray, base: WordArray) -> int:
-    """Cut the window by layer 0. Returns OK, GROW or INCONSISTENT."""
-    m = polygon.shape[0]
-    n = plan.shape[WIDTH, 0]
-    t = plan.shape[N_BREAKPOINTS, 0]
-    ws.size[:] = 0
-    ws.size[0], ws.size[1], ws.size[2] = m, m, 1
-    ws.margin[1] = plan.relative
-    for i in range(m):
-        ws.phi[i, 0], ws.phi[i, 1], ws.phi[i, 2] = 1.0, polygon[i, 0], polygon[i, 1]
-        ws.place[RADIUS, i] = plan.relative * (abs(polygon[i, 0]) + abs(polygon[i, 1]))
-        ws.place[ROUNDING, i] = ws.place[RADIUS, i]
-        ws.place[SPREAD, i] = -1.0
-        ws.edge[A, i], ws.edge[B, i] = i, (i + 1) % m
-        ws.edge[SWITCH, i], ws.edge[NEXT, i], ws.edge[BIT, i] = -1, -1, -1
-        ws.side[0, V, i], ws.side[0, E, i] = i, i
-    ws.f_off[0, 0], ws.f_off[0, 1] = 0, m
-    ws.f_word[0, 0, :] = ZERO
-    base[:] = ZERO
-    reach = np.abs(polygon[:, 0]).max() + np.abs(polygon[:, 1]).max()
-    pending = np.empty(n * t, dtype=np.int64)
-    columns = np.empty(n * t, dtype=np.int64)
-    crossing = 0
-    for neuron in range(n):
-        low, high = np.inf, -np.inf
-        slack = plan.first[STEEPNESS, neuron] * plan.relative * reach
-        for i in range(m):
-            z = plan.first[0, neuron] + plan.first[1, neuron] * polygon[i, 0] + plan.first[2, neuron] * polygon[i, 1]
-            low, high = min(low, z), max(high, z)
-        for j in range(t):
-            xi = plan.activation[BREAKPOINT, 0, j]
-            band = plan.relative * (plan.first[SIZE, neuron] + abs(xi)) + slack
-            if low - xi < -band and high - xi > band:
-                pending[crossing] = neuron * t + j
-                crossing += 1
-            elif high - xi > band:
-                switch = np.uint64(plan.shape[FIRST_SWITCH, 0] + neuron * t + j)
-                base[switch >> np.uint64(6)] |= ONE << (switch & np.uint64(63))
-    # Few lines at a time while faces are large: a face cut by m chords costs about m cubed.
-    done = 0
-    while done < crossing:
-        size = min(crossing - done, 8 if done < 16 else (16 if done < 32 else (32 if done < 64 else 64)))
-        for k in range(size):
-            columns[done + k] = 3 + k
-        _batch(
-            ws.column,
-            ws.level,
-            plan.activation,
-            0,
-            t,
-            plan.shape[FIRST_SWITCH, 0],
-            plan.relative,
-            pending[done : done + size],
-            columns[done : done + size],
-            plan.first[SIZE:],
-        )
-        for k in range(size):
-            neuron = pending[done + k] // t
-            c0, c1, c2 = plan.first[0, neuron], plan.first[1, neuron], plan.first[2, neuron]
-            for v in range(ws.size[0]):
-                ws.phi[v, 3 + k] = c0 + c1 * ws.phi[v, 1] + c2 * ws.phi[v, 2]
-        sign_words(ws, size)
-        status = cut_faces(ws, size, 3)
-        if status != OK:
-            return status
-        done += size
-    return OK
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def group_faces(f_word: WordArray, n_switches: int, target: int, faces: IndexArray, offsets: IndexArray) -> int:
-    """Split the faces by lines of layer 0 until at most `target` lines cross a group; return the number of groups.
-
-    `faces` is reordered in place; groups are ``faces[offsets[g]:offsets[g + 1]]``.
-    """
-    n_faces = faces.shape[0]
-    n_words = f_word.shape[1]
-    stack = np.empty((2 * n_faces + 2, 2), dtype=np.int64)
-    other = np.empty(n_faces, dtype=np.int64)
-    tally = np.zeros(n_words * 64, dtype=np.int64)
-    either = np.empty(n_words, dtype=np.uint64)
-    both = np.empty(n_words, dtype=np.uint64)
-    stack[0, 0], stack[0, 1] = 0, n_faces
-    top = 1
-    groups = 0
-    offsets[0] = 0
-    while top > 0:
-        top -= 1
-        low, high = stack[top]
-        either[:] = ZERO
-        both[:] = ~ZERO
-        for i in range(low, high):
-            for w in range(n_words):
-                word = f_word[faces[i], w]
-                either[w] |= word
-                both[w] &= word
-        crossing = 0
-        for s in range(n_switches):
-            w = s >> 6
-            crossing += (either[w] & ~both[w]) >> np.uint64(s & 63) & ONE == ONE
-        if crossing <= target or high - low < 2:
-            groups += 1
-            offsets[groups] = high
-            continue
-        step = max(1, (high - low) // 64)  # a sample is enough to find a line that halves the group well
-        tally[:] = 0
-        sampled = 0
-        for i in range(low, high, step):
-            sampled += 1
-            for w in range(n_words):
-                word = f_word[faces[i], w] & either[w] & ~both[w]
-                for b in range(64):
-                    tally[w * 64 + b] += np.int64(word >> np.uint64(b) & ONE)
-        best, best_off = -1, 2 * n_faces + 2
-        for s in range(n_switches):
-            w = s >> 6
-            if (either[w] & ~both[w]) >> np.uint64(s & 63) & ONE == ONE:
-                off = abs(2 * tally[s] - sampled)
-                if off < best_off:
-                    best, best_off = s, off
-        w, shift = best >> 6, np.uint64(best & 63)
-        at, kept = low, 0
-        for i in range(low, high):
-            f = faces[i]
-            if f_word[f, w] >> shift & ONE == ONE:
-                other[kept] = f
-                kept += 1
-            else:
-                faces[at] = f
-                at += 1
-        for i in range(kept):
-            faces[at + i] = other[i]
-        stack[top, 0], stack[top, 1] = at, high
-        stack[top + 1, 0], stack[top + 1, 1] = low, at
-        top += 2
-    return groups
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -330,188 +109,6 @@ def _load_cell(ws: Workspace, sc: Scratch, root: Root, cell: int) -> bool:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _activate(phi: FloatArray, n_vertices: int, activation: FloatArray, layer: int, t: int, first: int, n: int) -> None:
-    """Turn pre-activations in columns ``first .. first + n`` of phi into basis functions."""
-    for v in range(n_vertices):
-        for c in range(first, first + n):
-            z = phi[v, c]
-            piece = 0
-            for j in range(t):
-                piece += z > activation[BREAKPOINT, layer, j]
-            knot, height = activation[KNOT, layer, piece], activation[HEIGHT, layer, piece]
-            phi[v, c] = activation[SLOPE, layer, piece] * (z - knot) + height
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _next_rows(
-    shape: IndexArray,
-    weights: FloatArray,
-    squares: FloatArray,
-    biases: FloatArray,
-    activation: FloatArray,
-    unit: IndexArray,
-    scale: FloatArray,
-    gather: IndexArray,
-    left: FloatArray,
-    rows: FloatArray,
-    out: FloatArray,
-    layer: int,
-    n_basis: int,
-    n_unstable: int,
-) -> None:
-    """Find the rows `out` of the pre-activations of `layer` (>= 1) from the rows of the layer before."""
-    before = layer - 1
-    n_prev, n = shape[WIDTH, before], shape[WIDTH, layer]
-    offset = shape[FIRST_WEIGHT, layer]
-    n_rows = n_basis + (n_basis & 1)
-    for i in range(n_basis + n_unstable + 1):
-        for k in range(n):
-            out[i, k] = 0.0
-    magnitude, lipschitz = scale[2], scale[3]
-    for k in range(n):
-        out[0, k] = biases[layer, k]
-        magnitude[k] = biases[layer, k] ** 2
-        lipschitz[k] = 0.0
-    steepest = 0.0
-    for j in range(shape[N_BREAKPOINTS, before] + 1):
-        steepest = max(steepest, abs(activation[SLOPE, before, j]))
-    inner = 0
-    for j in range(n_prev):
-        if unit[PIECE, j] < 0:
-            slope = steepest
-            constant = 0.0
-            for k in range(n):
-                out[unit[BASIS, j], k] = weights[offset + j, k]
-        else:
-            slope = activation[SLOPE, before, unit[PIECE, j]]
-            constant = activation[HEIGHT, before, unit[PIECE, j]] - slope * activation[KNOT, before, unit[PIECE, j]]
-            if slope != 0.0:
-                for i in range(n_basis):
-                    left[i, inner] = slope * rows[i, j]
-                gather[inner] = offset + j
-                inner += 1
-            if constant != 0.0:
-                for k in range(n):
-                    out[0, k] += constant * weights[offset + j, k]
-        size = (abs(slope) * scale[0, j] + abs(constant)) ** 2
-        steep = (slope * scale[1, j]) ** 2
-        if size > 0.0 or steep > 0.0:
-            for k in range(n):
-                square = squares[offset + j, k]
-                magnitude[k] += square * size
-                lipschitz[k] += square * steep
-    while inner & 3:
-        for i in range(n_rows):
-            left[i, inner] = 0.0
-        gather[inner] = offset
-        inner += 1
-    if n_rows > n_basis:
-        for c in range(inner):
-            left[n_basis, c] = 0.0
-    add_product(left, n_rows, inner, weights, gather, 0, n, out)
-    for k in range(n):
-        scale[0, k] = np.sqrt(magnitude[k])
-        scale[1, k] = np.sqrt(lipschitz[k])
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _screen(
-    phi: FloatArray,
-    size: IndexArray,
-    parent: IntArray,
-    place: FloatArray,
-    f_off: IntArray,
-    side: IntArray,
-    f_word: WordArray,
-    shape: IndexArray,
-    activation: FloatArray,
-    relative: float,
-    rows: FloatArray,
-    scale: FloatArray,
-    extremes: FloatArray,
-    block: FloatArray,
-    counting: IndexArray,
-    unit: IndexArray,
-    pending: IndexArray,
-    base: WordArray,
-    layer: int,
-    n_basis: int,
-) -> tuple[int, int]:
-    """Evaluate a layer at all vertices; keep columns of the unstable neurons. Return their and the switches' number.
-
-    Returns (-1, columns needed) when phi has too few columns.
-    """
-    n, t, n_vertices = shape[WIDTH, layer], shape[N_BREAKPOINTS, layer], size[0]
-    n_rows = n_vertices + (n_vertices & 1)
-    n_inner = (n_basis + 3) & ~3
-    for i in range(n_basis, n_inner):
-        for k in range(n):
-            rows[i, k] = 0.0
-        for v in range(n_vertices):
-            phi[v, i] = 0.0
-    if n_rows > n_vertices:
-        for i in range(n_inner):
-            phi[n_vertices, i] = 0.0
-    radius = 0.0
-    for v in range(n_vertices):
-        radius = max(radius, place[RADIUS, v])
-    unstable = 0
-    switches = 0
-    for first in range(0, n, 64):
-        width = min(64, n - first)
-        for v in range(n_rows):
-            for k in range(width):
-                block[v, k] = 0.0
-        add_product(phi, n_rows, n_inner, rows, counting, first, width, block)
-        low, high = extremes[0], extremes[1]
-        for k in range(width):
-            low[k] = block[0, k]
-            high[k] = block[0, k]
-        for v in range(1, n_vertices):
-            for k in range(width):
-                z = block[v, k]
-                low[k] = min(low[k], z)
-                high[k] = max(high[k], z)
-        for k in range(width):
-            neuron = first + k
-            piece = 0
-            crosses = False
-            for j in range(t):
-                xi = activation[BREAKPOINT, layer, j]
-                band = relative * (scale[0, neuron] + abs(xi))
-                if low[k] - xi < -band and high[k] - xi > band:
-                    pending[SWITCH_IN_LAYER, switches] = neuron * t + j
-                    pending[COLUMN, switches] = n_basis + unstable
-                    switches += 1
-                    crosses = True
-                elif high[k] - xi > band:
-                    piece += 1
-                    switch = np.uint64(shape[FIRST_SWITCH, layer] + neuron * t + j)
-                    if low[k] - xi > band + scale[1, neuron] * radius:
-                        base[switch >> np.uint64(6)] |= ONE << (switch & np.uint64(63))
-                    else:  # zero somewhere: perhaps on whole faces, and there it is not above
-                        for f in range(size[2]):
-                            for i in range(f_off[f], f_off[f + 1]):
-                                v = side[V, i]
-                                slack = band + blur(block, k, v, parent, place, scale[1, neuron])
-                                if block[v, k] - xi > slack:
-                                    f_word[f, switch >> np.uint64(6)] |= ONE << (switch & np.uint64(63))
-                                    break
-            if not crosses:
-                unit[PIECE, neuron] = piece
-                continue
-            unit[PIECE, neuron] = -1
-            unit[BASIS, neuron] = n_basis + unstable
-            # One spare column, since rows are padded to a multiple of four.
-            if n_basis + unstable + 5 > phi.shape[1]:
-                return -1, n_basis + n + 8
-            for v in range(n_vertices):
-                phi[v, n_basis + unstable] = block[v, k]
-            unstable += 1
-    return unstable, switches
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
 def _enter_cell(ws: Workspace, plan: Plan, sc: Scratch, root: Root, cell: int) -> int:
     """Load a cell and make basis functions of the neurons of layer 0 that switch in it; return how many, -1 to grow."""
     if not _load_cell(ws, sc, root, cell):
@@ -546,7 +143,7 @@ def _enter_cell(ws: Workspace, plan: Plan, sc: Scratch, root: Root, cell: int) -
         for i in range(3):
             sc.rows[0, i, k] = plan.first[i, k]
         sc.scale[0, k], sc.scale[1, k] = plan.first[SIZE, k], plan.first[STEEPNESS, k]
-    _activate(ws.phi, n_vertices, plan.activation, 0, t, 3, n_basis - 3)
+    activate(ws.phi, n_vertices, plan.activation, 0, t, 3, n_basis - 3)
     return n_basis - 3
 
 
@@ -642,7 +239,7 @@ def run_cells(
             if status != OK:
                 break
             t, last_layer = plan.shape[N_BREAKPOINTS, layer], layer == n_layers - 1
-            _next_rows(
+            next_rows(
                 plan.shape,
                 plan.weights,
                 plan.squares,
@@ -659,7 +256,7 @@ def run_cells(
                 n_unstable,
             )
             now = 1 - now
-            n_unstable, n_switches = _screen(
+            n_unstable, n_switches = screen(
                 ws.phi,
                 ws.size,
                 ws.parent,
@@ -688,7 +285,7 @@ def run_cells(
                 break
             for first in range(0, n_switches, 64):
                 size = min(64, n_switches - first)
-                _batch(
+                describe_batch(
                     ws.column,
                     ws.level,
                     plan.activation,
@@ -714,7 +311,7 @@ def run_cells(
                     status = GROW
                     break
             if not last_layer and status == OK:
-                _activate(ws.phi, ws.size[0], plan.activation, layer, t, n_basis, n_unstable)
+                activate(ws.phi, ws.size[0], plan.activation, layer, t, n_basis, n_unstable)
             n_before = n_basis
             n_basis += n_unstable
         if status == OK and not _write_cell(ws, sc, root, out, cell, i):

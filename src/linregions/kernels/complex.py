@@ -7,92 +7,45 @@ is positive and in which negative; neither means zero.
 
 Only three kinds of decision depend on numbers, each taken in one place: the sign of a column at a vertex
 (`sign_words`), the order of two cuts on an edge (`_cut_edges`), and the side of a third chord on which two
-chords cross (`_crossing`). Everything else follows from the words.
+chords cross (`chords._crossing`). Everything else follows from the words.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
-import numpy.typing as npt
 from numba import njit
 
 from linregions.kernels.bits import count_bits, lowest_bit
-
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int32]
-WordArray = npt.NDArray[np.uint64]
-IndexArray = npt.NDArray[np.int64]
-
-ONE = np.uint64(1)
-ZERO = np.uint64(0)
-OK, INCONSISTENT, GROW = 0, 1, 2
-# An uncertain cut is never taken to be off by more than this part of its edge.
-UNCERTAINTY_CAP = 1e-3
-
-
-# Rows of the arrays below.
-POS, NEG = 0, 1
-RADIUS, FRACTION, SPREAD, ROUNDING = range(4)
-# Interpolation rounds by the size of its operands, though less often than a sum of many terms.
-OPERANDS = 0.125
-A, B, SWITCH, NEXT, BIT, CUTS, CUT_V, CUT_E = range(8)
-V, E = 0, 1
-
-
-class Workspace(NamedTuple):
-    """Buffers of one thread, few and large, since every array that a compiled function takes costs compile time."""
-
-    size: IndexArray  # of the complex: vertices, edges, faces, and which of two buffers holds the faces
-    need: IndexArray  # capacities asked for: vertices, edges, faces, columns, pool
-    counts: IndexArray  # snapped signs, merged ties, faces cut by several chords so far
-    margin: FloatArray  # closest decision not taken as zero, in multiples of its band; relative tolerance
-    phi: FloatArray  # (vertices, columns): basis functions, then pre-activations
-    place: FloatArray  # RADIUS: uncertainty of a vertex's place in plane units; FRACTION: where between its parents,
-    # SPREAD: uncertainty of that, -1 where the parents are not at hand; ROUNDING of the place in plane units
-    word: WordArray  # POS, NEG: columns that are positive, negative at a vertex
-    parent: IntArray  # (3, vertices): the two others that a vertex lies between; its number in the root complex
-    edge: IntArray  # A, B: ends; SWITCH that made it; NEXT piece of the same original edge; BIT: column of the
-    # current batch that made it, else -1; CUTS on it: their number, first vertex CUT_V, first new edge CUT_E
-    f_off: IntArray  # (2, faces + 1), double-buffered like the two below
-    side: IntArray  # (2, 2, sides): V, E of all faces' loops
-    f_word: WordArray  # (2, faces, words): which switches are passed
-    loop: IntArray  # (2, 2, ...): V, E of a face with the cuts on its border; of a part being split
-    pool: IntArray  # (2, ...): V, E of the loops of the parts of a face
-    part: IndexArray  # (2, ...): start and length of each part in the pool
-    part_word: WordArray  # (2, ...): POS, NEG of each part
-    cross_key: IndexArray  # (3, 64 * 64): face stamp, vertex and second edge of a crossing
-    chord: IntArray  # (2, 64): ends of each chord on the border of the face
-    column: IntArray  # (2, 64): where in phi a batch's columns are, and their switch
-    level: FloatArray  # (3, 64): breakpoint, band and Lipschitz constant of each column
-    order: FloatArray  # (2, 64): places of the cuts on one edge, and their uncertainty
-    order_bit: IntArray  # (64,)
-
-
-def make_workspace(vertices: int, edges: int, faces: int, columns: int, pool: int, words: int) -> Workspace:
-    """Allocate buffers of the given capacities."""
-    sides = 2 * edges + 16
-
-    def ints(*shape: int) -> IntArray:
-        return np.empty(shape, dtype=np.int32)
-
-    def longs(*shape: int) -> IndexArray:
-        return np.zeros(shape, dtype=np.int64)
-
-    def floats(*shape: int) -> FloatArray:
-        return np.empty(shape, dtype=np.float64)
-
-    def bits(*shape: int) -> WordArray:
-        return np.empty(shape, dtype=np.uint64)
-
-    return Workspace(
-        longs(4), longs(5), longs(3), np.full(2, np.inf),
-        floats(vertices, columns), floats(4, vertices), bits(2, vertices), ints(3, vertices),
-        ints(8, edges), ints(2, faces + 1), ints(2, 2, sides), bits(2, faces, words),
-        ints(2, 2, max(min(sides, 1 << 16), 1024)), ints(2, pool), longs(2, 2200), bits(2, 2200),
-        longs(3, 64 * 64) - 1, ints(2, 64), ints(2, 64), floats(3, 64), floats(2, 64), ints(64),
-    )  # fmt: skip
+from linregions.kernels.chords import arrange, half, new_edge, zeros
+from linregions.kernels.workspace import (
+    BIT,
+    CUT_E,
+    CUT_V,
+    CUTS,
+    FRACTION,
+    GROW,
+    INCONSISTENT,
+    NEG,
+    NEXT,
+    OK,
+    ONE,
+    OPERANDS,
+    POS,
+    RADIUS,
+    ROUNDING,
+    SPREAD,
+    SWITCH,
+    UNCERTAINTY_CAP,
+    ZERO,
+    A,
+    B,
+    E,
+    FloatArray,
+    IntArray,
+    V,
+    WordArray,
+    Workspace,
+)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -303,184 +256,6 @@ def _border(f_off: IntArray, side: IntArray, edge: IntArray, loop: IntArray, f: 
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _value(phi: FloatArray, parent: IntArray, place: FloatArray, v: int, column: int, n_old: int) -> float:
-    """Value of a column of phi at a vertex on the border of a face, new ones interpolated."""
-    if v < n_old:
-        return float(phi[v, column])
-    a, b = parent[0, v], parent[1, v]
-    return float(phi[a, column] + place[FRACTION, v] * (phi[b, column] - phi[a, column]))
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _crossing(ws: Workspace, edge: int, j: int, k: int, crossing: np.uint64, n_old: int) -> int:
-    """Make the vertex where chord k crosses `edge`, a piece of chord j; decide its signs.
-
-    Its place and values come from the ends of the whole chord on the border of the face, never from pieces.
-    """
-    p, q = ws.chord[0, j], ws.chord[1, j]
-    d_p = _value(ws.phi, ws.parent, ws.place, p, ws.column[0, k], n_old) - ws.level[0, k]
-    d_q = _value(ws.phi, ws.parent, ws.place, q, ws.column[0, k], n_old) - ws.level[0, k]
-    s = d_p / (d_p - d_q)
-    if not 0.0 < s < 1.0:
-        return -1
-    x, y = _value(ws.phi, ws.parent, ws.place, p, 1, n_old), _value(ws.phi, ws.parent, ws.place, p, 2, n_old)
-    step_x = _value(ws.phi, ws.parent, ws.place, q, 1, n_old) - x
-    step_y = _value(ws.phi, ws.parent, ws.place, q, 2, n_old) - y
-    reach_of_ends = max(abs(x) + abs(y), abs(x + step_x) + abs(y + step_y))
-    rounding = ws.margin[1] * (abs(x + s * step_x) + abs(y + s * step_y) + OPERANDS * reach_of_ends)
-    spread = min((ws.level[1, k] + ws.level[2, k] * rounding) / abs(d_p - d_q), UNCERTAINTY_CAP)
-    # Chord j is uncertain too, which moves the crossing along chord k.
-    p_k, q_k = ws.chord[0, k], ws.chord[1, k]
-    e_p = _value(ws.phi, ws.parent, ws.place, p_k, ws.column[0, j], n_old)
-    e_q = _value(ws.phi, ws.parent, ws.place, q_k, ws.column[0, j], n_old)
-    spread_k = min((ws.level[1, j] + ws.level[2, j] * rounding) / abs(e_p - e_q), UNCERTAINTY_CAP)
-    x_k = _value(ws.phi, ws.parent, ws.place, q_k, 1, n_old) - _value(ws.phi, ws.parent, ws.place, p_k, 1, n_old)
-    y_k = _value(ws.phi, ws.parent, ws.place, q_k, 2, n_old) - _value(ws.phi, ws.parent, ws.place, p_k, 2, n_old)
-    v = ws.size[0]
-    # A third chord l that does not separate the ends of j, or those of k, has its side from them.
-    pos_j, neg_j = ws.word[POS, p] | ws.word[POS, q], ws.word[NEG, p] | ws.word[NEG, q]
-    pos_k = ws.word[POS, ws.chord[0, k]] | ws.word[POS, ws.chord[1, k]]
-    neg_k = ws.word[NEG, ws.chord[0, k]] | ws.word[NEG, ws.chord[1, k]]
-    split_j, split_k = pos_j & neg_j, pos_k & neg_k
-    pos = (pos_j & ~neg_j) | (split_j & pos_k & ~neg_k)
-    neg = (neg_j & ~pos_j) | (split_j & neg_k & ~pos_k)
-    # Chords drawn before k pass at the ends of the piece at the most.
-    drawn = (ONE << np.uint64(k)) - ONE
-    a, b = ws.edge[A, edge], ws.edge[B, edge]
-    pos = (pos & ~drawn) | ((ws.word[POS, a] | ws.word[POS, b]) & drawn)
-    neg = (neg & ~drawn) | ((ws.word[NEG, a] | ws.word[NEG, b]) & drawn)
-    own = (ONE << np.uint64(j)) | (ONE << np.uint64(k))
-    pos &= ~own
-    neg &= ~own
-    open_bits = split_j & split_k & crossing & ~drawn & ~own
-    while open_bits != ZERO:
-        m = lowest_bit(open_bits)
-        open_bits &= open_bits - ONE
-        c = ws.column[0, m]
-        d_m = _value(ws.phi, ws.parent, ws.place, p, c, n_old)
-        change = _value(ws.phi, ws.parent, ws.place, q, c, n_old) - d_m
-        change_k = _value(ws.phi, ws.parent, ws.place, q_k, c, n_old) - _value(
-            ws.phi, ws.parent, ws.place, p_k, c, n_old
-        )
-        d_m += s * change - ws.level[0, m]
-        band = ws.level[1, m] + ws.level[2, m] * rounding + spread * abs(change) + spread_k * abs(change_k)
-        if abs(d_m) <= band:
-            ws.counts[0] += d_m != 0.0
-            continue
-        if abs(d_m) < ws.margin[0] * band:
-            ws.margin[0] = abs(d_m) / band
-        if d_m > 0.0:
-            pos |= ONE << np.uint64(m)
-        else:
-            neg |= ONE << np.uint64(m)
-    if pos & neg != ZERO:
-        return -1
-    ws.word[POS, v] = pos
-    ws.word[NEG, v] = neg
-    ws.parent[0, v] = p
-    ws.parent[1, v] = q
-    ws.place[FRACTION, v] = s
-    length = np.hypot(step_x, step_y)
-    spread += spread_k * np.hypot(x_k, y_k) / length
-    ws.place[SPREAD, v] = spread
-    ws.place[ROUNDING, v] = rounding
-    ws.place[RADIUS, v] = spread * length + rounding
-    ws.size[0] = v + 1
-    return v
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _split_part(ws: Workspace, part: int, k: int, crossing: np.uint64, stamp: int, n_old: int) -> int:
-    """Write a part's loop, with the crossings of chord k made vertices, to the second loop buffer."""
-    loop_v, loop_e = ws.loop[1, V], ws.loop[1, E]
-    start, length = ws.part[0, part], ws.part[1, part]
-    bit = ONE << np.uint64(k)
-    n = 0
-    for i in range(start, start + length):
-        a, e = ws.pool[V, i], ws.pool[E, i]
-        b = ws.pool[V, i + 1] if i + 1 < start + length else ws.pool[V, start]
-        loop_v[n] = a
-        changes = ((ws.word[POS, a] & ws.word[NEG, b]) | (ws.word[NEG, a] & ws.word[POS, b])) & bit
-        if changes == ZERO:
-            loop_e[n] = e
-            n += 1
-            continue
-        j = ws.edge[BIT, e]
-        if j < 0:
-            return -1
-        key = j * 64 + k
-        if ws.cross_key[0, key] != stamp:
-            x = _crossing(ws, e, j, k, crossing, n_old)
-            if x < 0:
-                return -1
-            second = ws.size[1]
-            ws.size[1] = second + 1
-            ws.edge[A, second] = x
-            ws.edge[B, second] = ws.edge[B, e]
-            ws.edge[B, e] = x
-            ws.edge[SWITCH, second] = ws.edge[SWITCH, e]
-            ws.edge[BIT, second] = j
-            ws.edge[NEXT, second] = -1
-            ws.cross_key[0, key] = stamp
-            ws.cross_key[1, key] = x
-            ws.cross_key[2, key] = second
-        else:
-            x, second = ws.cross_key[1, key], ws.cross_key[2, key]
-            if ws.edge[B, e] != x:
-                return -1
-        forward = ws.edge[A, e] == a
-        loop_e[n] = e if forward else second
-        loop_v[n + 1] = x
-        loop_e[n + 1] = second if forward else e
-        n += 2
-    return n
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _zeros(loop: IntArray, word: WordArray, n: int, bit: np.uint64) -> tuple[int, int]:
-    """Positions of the two vertices of a loop where a column is zero; (-1, -1) unless the chord is proper."""
-    first, second = -1, -1
-    for i in range(n):
-        v = loop[V, i]
-        if (word[POS, v] | word[NEG, v]) & bit == ZERO:
-            if first < 0:
-                first = i
-            elif second < 0:
-                second = i
-            else:
-                return -1, -1
-    if second < 0 or second - first < 2 or first + n - second < 2:
-        return -1, -1
-    return first, second
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _new_edge(size: IndexArray, edge: IntArray, a: int, b: int, k: int, switch: int) -> int:
-    e = size[1]
-    size[1] = e + 1
-    edge[A, e] = a
-    edge[B, e] = b
-    edge[SWITCH, e] = switch
-    edge[NEXT, e] = -1
-    edge[BIT, e] = k
-    return int(e)
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _half(loop: IntArray, n: int, first: int, last: int, edge: int, to: IntArray, at: int) -> int:
-    """Copy the part of a loop from position `first` on to `last` (cyclic), closed by `edge`; return its end."""
-    i = first
-    while i != last:
-        to[V, at] = loop[V, i]
-        to[E, at] = loop[E, i]
-        at += 1
-        i = i + 1 if i + 1 < n else 0
-    to[V, at] = loop[V, last]
-    to[E, at] = edge
-    return at + 1
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
 def _set_words(
     f_word: WordArray,
     word: WordArray,
@@ -504,77 +279,6 @@ def _set_words(
         passed &= passed - ONE
         switch = np.uint64(column[1, k])
         f_word[then, face, switch >> np.uint64(6)] |= ONE << (switch & np.uint64(63))
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _arrange(ws: Workspace, n: int, crossing: np.uint64, stamp: int, n_old: int) -> int:
-    """Cut the loop in the first buffer by two or more chords; return the number of parts in the pool, or -1."""
-    for k in range(64):
-        ws.chord[1, k] = -1
-    seen = ZERO
-    pos = ZERO
-    neg = ZERO
-    for i in range(n):
-        v = ws.loop[0, V, i]
-        pos |= ws.word[POS, v]
-        neg |= ws.word[NEG, v]
-        ws.pool[V, i] = v
-        ws.pool[E, i] = ws.loop[0, E, i]
-        on = crossing & ~(ws.word[POS, v] | ws.word[NEG, v])
-        while on != ZERO:
-            k = lowest_bit(on)
-            bit = ONE << np.uint64(k)
-            on &= on - ONE
-            if seen & bit == ZERO:
-                ws.chord[0, k] = v
-                seen |= bit
-            elif ws.chord[1, k] < 0:
-                ws.chord[1, k] = v
-            else:
-                return -1
-    rest = crossing
-    while rest != ZERO:
-        if ws.chord[1, lowest_bit(rest)] < 0:
-            return -1
-        rest &= rest - ONE
-    ws.part[0, 0] = 0
-    ws.part[1, 0] = n
-    ws.part_word[0, 0] = pos
-    ws.part_word[1, 0] = neg
-    parts = 1
-    end = n
-    rest = crossing
-    while rest != ZERO:
-        k = lowest_bit(rest)
-        rest &= rest - ONE
-        bit = ONE << np.uint64(k)
-        for part in range(parts):
-            if ws.part_word[0, part] & ws.part_word[1, part] & bit == ZERO:
-                continue
-            m = _split_part(ws, part, k, crossing, stamp, n_old)
-            if m < 0:
-                return -1
-            first, second = _zeros(ws.loop[1], ws.word, m, bit)
-            if first < 0:
-                return -1
-            edge = _new_edge(ws.size, ws.edge, ws.loop[1, V, first], ws.loop[1, V, second], k, ws.column[1, k])
-            middle = _half(ws.loop[1], m, first, second, edge, ws.pool, end)
-            last = _half(ws.loop[1], m, second, first, edge, ws.pool, middle)
-            ws.part[0, part] = end
-            ws.part[1, part] = middle - end
-            ws.part[0, parts] = middle
-            ws.part[1, parts] = last - middle
-            for which in (part, parts):
-                pos = ZERO
-                neg = ZERO
-                for i in range(ws.part[0, which], ws.part[0, which] + ws.part[1, which]):
-                    pos |= ws.word[POS, ws.pool[V, i]]
-                    neg |= ws.word[NEG, ws.pool[V, i]]
-                ws.part_word[0, which] = pos
-                ws.part_word[1, which] = neg
-            parts += 1
-            end = last
-    return parts
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -614,20 +318,20 @@ def cut_faces(ws: Workspace, n_bits: int, n_columns: int) -> int:
             continue
         n = _border(ws.f_off[now], ws.side[now], ws.edge, ws.loop[0], f)
         if crossing & (crossing - ONE) == ZERO:
-            first, second = _zeros(ws.loop[0], ws.word, n, crossing)
+            first, second = zeros(ws.loop[0], ws.word, n, crossing)
             if first < 0:
                 return INCONSISTENT
             k = lowest_bit(crossing)
-            edge = _new_edge(ws.size, ws.edge, ws.loop[0, V, first], ws.loop[0, V, second], k, ws.column[1, k])
+            edge = new_edge(ws.size, ws.edge, ws.loop[0, V, first], ws.loop[0, V, second], k, ws.column[1, k])
             for start, stop in ((first, second), (second, first)):
                 begin = end
-                end = _half(ws.loop[0], n, start, stop, edge, ws.side[then], end)
+                end = half(ws.loop[0], n, start, stop, edge, ws.side[then], end)
                 _set_words(ws.f_word, ws.word, ws.side, ws.column, f, made, now, begin, end)
                 made += 1
                 f_off[made] = end
             continue
         ws.counts[2] += 1  # a stamp that never repeats, so that `cross_key` needs no clearing
-        parts = _arrange(ws, n, crossing, ws.counts[2], n_old)
+        parts = arrange(ws, n, crossing, ws.counts[2], n_old)
         if parts < 0:
             return INCONSISTENT
         for part in range(parts):

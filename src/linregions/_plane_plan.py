@@ -1,0 +1,85 @@
+"""Restrict a network to a plane and flatten it for the kernels."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from linregions.domains import PlaneWindow
+from linregions.kernels import plan as records
+from linregions.network import AffineLayer, Network
+
+FloatArray = npt.NDArray[np.float64]
+
+
+def switch_layout(network: Network) -> list[tuple[int, int, int]]:
+    """Return (first switch, neurons, breakpoints) of every hidden layer; neuron k has switches first + k T ..."""
+    layout = []
+    first = 0
+    for layer, activation in zip(network.layers[:-1], network.activations, strict=True):
+        n, t = layer.weight.shape[0], activation.n_breakpoints
+        layout.append((first, n, t))
+        first += n * t
+    return layout
+
+
+def _restrict(layer: AffineLayer, window: PlaneWindow) -> tuple[FloatArray, FloatArray]:
+    """Return a first layer as constant and slopes in u and v, shape (3, n), and the size of the constant's rounding.
+
+    Summed in extended precision where the machine has it: thousands of inputs would otherwise blur each line.
+    """
+    wide = np.longdouble
+    stack = np.vstack([window.origin, window.basis]).astype(wide)
+    rows = np.einsum("ij,kj->ki", layer.weight.astype(wide), stack)
+    rows[0] += layer.bias
+    finer = float(np.finfo(wide).eps / np.finfo(np.float64).eps)
+    terms = np.abs(layer.bias) + np.linalg.norm(layer.weight, axis=1) * np.linalg.norm(window.origin)
+    narrow = rows.astype(np.float64)
+    return narrow, np.abs(narrow[0]) + finer * terms
+
+
+def make_plan(network: Network, window: PlaneWindow, relative: float) -> tuple[records.Plan, int] | None:
+    """Restrict a network to a plane and flatten it; None if it has no neuron. Also return the number of switches."""
+    layout = switch_layout(network)
+    hidden = [k for k, (_, _, t) in enumerate(layout) if t]
+    if not hidden:
+        return None
+    first, last = hidden[0], hidden[-1]
+    rows, magnitude = _restrict(network.layers[0], window)
+    for k in range(first):  # layers that cannot switch
+        activation, layer = network.activations[k], network.layers[k + 1]
+        rows[1:] *= activation.slopes[0]
+        rows[0] = activation(rows[0])
+        magnitude = abs(activation.slopes[0]) * magnitude + abs(activation.intercepts[0])
+        rows = layer.linear(rows)
+        rows[0] += layer.bias
+        magnitude = np.abs(layer.bias) + np.linalg.norm(layer.weight * magnitude, axis=1)
+    stages = range(first, last + 1)
+    n_layers = len(stages)
+    widths = np.array([network.layers[k].weight.shape[0] for k in stages], dtype=np.int64)
+    widest = max(int(widths.max()), 64)
+    n_in = [network.layers[k].weight.shape[1] for k in stages]
+    offsets = np.zeros(n_layers, dtype=np.int64)
+    if n_layers > 1:
+        offsets[1:] = np.cumsum([0, *n_in[1:-1]])
+    weights = np.zeros((max(1, sum(n_in[1:])), widest))
+    biases = np.zeros((n_layers, widest))
+    most = max(network.activations[k].n_breakpoints for k in stages)
+    pieces = np.zeros((4, n_layers, most + 1))
+    for i, k in enumerate(stages):
+        layer, activation = network.layers[k], network.activations[k]
+        if i:
+            weights[offsets[i] : offsets[i] + n_in[i], : widths[i]] = layer.weight.T
+        biases[i, : widths[i]] = layer.bias
+        t = activation.n_breakpoints
+        pieces[records.BREAKPOINT, i, :t] = activation.breakpoints
+        pieces[records.SLOPE, i, : t + 1] = activation.slopes
+        pieces[records.KNOT, i, : t + 1], pieces[records.HEIGHT, i, : t + 1] = activation.knots
+    shape = np.zeros((4, n_layers), dtype=np.int64)
+    shape[records.WIDTH] = widths
+    shape[records.FIRST_WEIGHT] = offsets
+    shape[records.N_BREAKPOINTS] = [layout[k][2] for k in stages]
+    shape[records.FIRST_SWITCH] = [layout[k][0] for k in stages]
+    first_layer = np.vstack([rows, magnitude, np.hypot(rows[1], rows[2])])
+    plan = records.Plan(first_layer, shape, weights, weights * weights, biases, pieces, relative)
+    return plan, layout[-1][0] + layout[-1][1] * layout[-1][2]

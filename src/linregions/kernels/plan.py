@@ -1,0 +1,82 @@
+"""Flat records that the plane kernels work on: the network in the plane, the cut window, scratch and output."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int32]
+WordArray = npt.NDArray[np.uint64]
+IndexArray = npt.NDArray[np.int64]
+
+FULL = 3
+LOCAL, STAMP = 0, 1
+
+
+# Rows of the arrays below.
+WIDTH, FIRST_WEIGHT, N_BREAKPOINTS, FIRST_SWITCH = range(4)
+BREAKPOINT, SLOPE, KNOT, HEIGHT = range(4)
+SIZE, STEEPNESS = 3, 4
+PIECE, BASIS = 0, 1
+SWITCH_IN_LAYER, COLUMN = 0, 1
+
+
+class Plan(NamedTuple):
+    """A network restricted to a plane, flat. Layer 0 is the first with breakpoints, given by its rows."""
+
+    first: FloatArray  # (5, n_0): layer 0 as constant, slope in u, slope in v; SIZE of its terms; its STEEPNESS
+    shape: IndexArray  # (4, layers): WIDTH, FIRST_WEIGHT, N_BREAKPOINTS, FIRST_SWITCH
+    weights: FloatArray  # (sum of n_in, max n_out): transposed weights of layers 1.., one below the other
+    squares: FloatArray  # their squares
+    biases: FloatArray  # (layers, max width)
+    activation: FloatArray  # (4, layers, max T + 1): BREAKPOINT; SLOPE and a point KNOT, HEIGHT of each piece
+    relative: float  # tolerance
+
+
+class Root(NamedTuple):
+    """The window cut by layer 0, and its faces grouped to cells."""
+
+    xy: FloatArray  # (V, 2)
+    radius: FloatArray  # (V,)
+    rounding: FloatArray  # (V,)
+    edge: IntArray  # (3, E): A, B, SWITCH
+    e_shared: npt.NDArray[np.bool_]  # the edge lies between two cells
+    f_off: IntArray
+    side: IntArray  # (2, sides): V, E
+    f_word: WordArray
+    cell_off: IndexArray
+    cell_faces: IndexArray
+
+
+class Scratch(NamedTuple):
+    """What one thread needs to evaluate a cell, beside the complex."""
+
+    vertex: IntArray  # (2, V): LOCAL number of a root vertex in the cell that the STAMP names
+    edge: IntArray  # (2, E): the same for root edges
+    rows: FloatArray  # (2, columns, width): rows of this and the next pre-activation
+    left: FloatArray  # (columns, width): stable rows times slopes
+    gather: IndexArray  # (width,): stable neurons with a slope
+    unit: IndexArray  # (2, width): PIECE of a stable neuron, -1 if unstable; BASIS function of an unstable one
+    pending: IndexArray  # (2, switches): switches of the layer that cross the cell, and their columns in phi
+    scale: FloatArray  # (4, width): size and steepness of this and the next layer
+    block: FloatArray  # (vertices, 64): pre-activations of 64 neurons
+    base: WordArray  # (words,): switches passed on the whole cell
+    counting: IndexArray  # 0, 1, 2, ...
+
+
+class Output(NamedTuple):
+    """What finished cells leave: flat arrays, and how far they are filled."""
+
+    filled: IndexArray  # vertices, edges, faces, sides, chains
+    xy: FloatArray
+    root_v: IntArray
+    edge: IntArray  # (3, ...): A, B, SWITCH
+    f_len: IntArray
+    side: IntArray  # (2, ...): V, E
+    f_word: WordArray
+    chain: IntArray  # (2, ...): root edge that two cells share, and its pieces in order along it
+    cell_size: IndexArray  # (cells, 5): how much each cell added
+    keep: npt.NDArray[np.bool_]  # (1,): False counts faces and pieces of shared edges only
