@@ -232,9 +232,12 @@ def test_statements_on_the_plane(tmp_path, start, yes, no):
 def test_growth_with_the_square_is_told(tmp_path):
     rows, tables = squares((25, 20, 22), (25, 40, 60))
     found = saved(tmp_path, "fig8", rows, {"scale": 1.5}, **tables)
-    assert "Squares of 10 circumradii and more have as many." in verdict("We expect the number", fig8=found).measured
+    assert "From 10 circumradii on, squares reach that order." in verdict("We expect the number", fig8=found).measured
     text = verdict("that is, (64", fig8=found).measured
-    assert "at most 61.5 ± 0.5 regions, in a square of 100 circumradii at epoch 0." in text
+    assert text.startswith(
+        "At epoch 0 the count goes from 26.5 ± 0.5 in a square of 1 circumradii to at most 61.5 ± 0.5"
+    )
+    assert "in one of 100, by 48% over the last step from 10 on." in text
     assert "0.61 times #neurons² = 100, and 1.10 times the 56 regions into which 10 straight lines cut a plane" in text
 
 

@@ -347,7 +347,11 @@ def order_of_neurons_squared(saved: Saved) -> Finding:
     if "scales" in saved.tables:
         scales = over_runs(saved.table("scales"), ("scale",), ("regions_per_neuron_squared",))
         enough = [row["scale"] for row in scales if _same_order(row["regions_per_neuron_squared"])]
-        text += f" Squares of {min(enough):g} circumradii and more have as many." if enough else " No other square has."
+        text += (
+            f" From {min(enough):g} circumradii on, squares reach that order."
+            if enough
+            else " No square reaches that order."
+        )
     return Finding(text, all(_same_order(share) for share in shares))
 
 
@@ -363,12 +367,14 @@ def forty_thousand(saved: Saved) -> Finding:
     neurons = means[0]["neurons"]
     lines = 1 + neurons + neurons * (neurons - 1) // 2
     best = max(means, key=lambda row: row["regions"])
+    of_epoch = sorted((row for row in means if row["epoch"] == best["epoch"]), key=lambda row: row["scale"])
+    first, before = of_epoch[0], of_epoch[max(of_epoch.index(best) - 1, 0)]
     text = (
-        "The count grows with the square and levels off: at most "
-        f"{with_error(best['regions'], best['regions_stderr'])} regions, in a square of {best['scale']:g} circumradii "
-        f"at epoch {best['epoch']:g}. That is "
-        f"{best['regions'] / neurons**2:.2f} times #neurons² = {neurons**2:,}, and {best['regions'] / lines:.2f} times "
-        f"the {lines:,} regions into which {neurons} straight lines cut a plane."
+        f"At epoch {best['epoch']:g} the count goes from {with_error(first['regions'], first['regions_stderr'])} in a "
+        f"square of {first['scale']:g} circumradii to at most {with_error(best['regions'], best['regions_stderr'])} in "
+        f"one of {best['scale']:g}, by {best['regions'] / before['regions'] - 1:.0%} over the last step from "
+        f"{before['scale']:g} on. That is {best['regions'] / neurons**2:.2f} times #neurons² = {neurons**2:,}, and "
+        f"{best['regions'] / lines:.2f} times the {lines:,} regions into which {neurons} straight lines cut a plane."
     )
     return Finding(text, bool(best["regions"] >= 0.75 * neurons**2))
 
