@@ -80,6 +80,15 @@ def test_several_outputs_with_breakpoints_below(ax):
     assert len(plot_line(part, Figure().subplots()).graphs) == 10
 
 
+def test_the_graph_bends_where_a_path_turns(ax):
+    net = lr.Network.from_layers([([[1.0]], [0.0]), ([[1.0]], [0.0])])
+    drawn = plot_line(lr.partition(net, lr.Path([[1.0], [3.0], [2.0], [-1.0]])), ax)
+    t, height = drawn.graphs[0].get_data()
+    np.testing.assert_allclose(t, [0.0, 1.0, 2.0, 2.0 + 2.0 / 3.0, 3.0])
+    np.testing.assert_allclose(height, [1.0, 3.0, 2.0, 0.0, 0.0], atol=1e-15)
+    assert sum(len(mark.get_offsets()) for mark in drawn.marks) == 1
+
+
 def test_a_network_without_breakpoints(ax):
     net = lr.Network.from_layers([([[2.0]], [1.0])])
     drawn = plot_line(lr.partition(net, lr.Line([0.0], [1.0])), ax)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from linregions._validation import FloatArray, as_float_array, as_integer, require
+from linregions.domains import Path
 from linregions.errors import InvalidValueError
 from linregions.plotting.colors import LAYER_COLORS, LAYER_MARKERS, OUTPUT_COLORS
 
@@ -102,7 +103,9 @@ def plot_line(
         ax = pyplot.subplots(figsize=(7, 3.5), layout="constrained")[1]
     inside = (partition.breakpoints > low) & (partition.breakpoints < high)
     corners = partition.breakpoints[inside]
-    t = np.concatenate([[low], corners, [high]])
+    # The graph also bends where a path turns, whether a neuron switches there or not.
+    turns = np.arange(np.floor(low) + 1, high) if isinstance(partition.domain, Path) else corners[:0]
+    t = np.unique(np.concatenate([[low], corners, turns, [high]]))
     values = partition.network(partition.domain.point(t))
     many = len(chosen) > 1
     graphs = [
@@ -122,7 +125,7 @@ def plot_line(
         if many:
             marks = [_mark_below(ax, corners)]
         else:
-            marks = _mark(partition, ax, corners, values[1:-1, chosen[0]], inside)
+            marks = _mark(partition, ax, corners, values[np.searchsorted(t, corners), chosen[0]], inside)
     ax.set_xlim(low, high)
     ax.set_xlabel("$t$")
     ax.set_ylabel("output" if many else f"output {chosen[0]}" if partition.network.n_out > 1 else "output")
