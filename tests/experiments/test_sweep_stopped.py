@@ -16,6 +16,14 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals")
 _PROGRAM = [sys.executable, sweep_cases.__file__]
 
 
+@pytest.fixture(autouse=True)
+def _interrupts_reach_children():
+    """Undo what a shell does to programs in the background: they, and all they start, ignore Ctrl-C."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def start(words, folder):
     """Start a program; give it and the processes that it will have started to look for."""
     log = open(folder / "stderr.txt", "ab")  # noqa: SIM115  the process keeps it
