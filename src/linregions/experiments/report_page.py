@@ -14,7 +14,8 @@ PAGE = """<!doctype html>
 <header>
 <h1>Complexity of Linear Regions in Deep Networks, measured</h1>
 <p>Every figure of Hanin &amp; Rolnick (ICML 2019), reproduced with <code>linregions</code>, beside what the paper
-says of it. Verdicts are computed from the tables. “±” is one standard error of the mean over runs.</p>
+says of it. Verdicts are computed from the tables. “±” is one standard error of the mean, over
+runs unless something else is named.</p>
 <p class="count">$count</p>
 </header>
 $missing
