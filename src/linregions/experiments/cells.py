@@ -243,7 +243,7 @@ class LineCounts(_AtSnapshot):
         return {"chain": self.training.chain, "epoch": self.epoch, "lines": self.lines}
 
     def __str__(self) -> str:
-        return f"lines of {self.training.chain}, epoch {self.epoch:g}"
+        return f"lines, {self.training.chain}, epoch {self.epoch:g}"
 
     def compute(self, place: Place) -> Result:
         """Count activation and linear regions on each line."""
@@ -290,7 +290,7 @@ class Distances(_AtSnapshot):
         }
 
     def __str__(self) -> str:
-        return f"distances of {self.training.chain}, {self.sample} points, epoch {self.epoch:g}"
+        return f"distances of {self.sample} points, {self.training.chain}, epoch {self.epoch:g}"
 
     def compute(self, place: Place) -> Result:
         """Return moments, quantiles and the histogram of log10 distances."""

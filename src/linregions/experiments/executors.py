@@ -21,6 +21,7 @@ from linregions.errors import InvalidValueError
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 _STOPPED = 128 + signal.SIGTERM
+_within_cell = False  # of this process, if it is a worker
 
 
 class WorkerPool(ProcessPoolExecutor):
@@ -55,8 +56,12 @@ class WorkerPool(ProcessPoolExecutor):
 
     def abandon(self) -> None:
         """Stop at once: what is running is broken off, and files in the making are removed."""
-        for process in list((self._processes or {}).values()):
+        processes = list((self._processes or {}).values())
+        for process in processes:
             process.terminate()
+        for process in processes:
+            process.join(10)
+            process.kill()
         self.shutdown(wait=True, cancel_futures=True)
 
 
@@ -74,14 +79,25 @@ def _start_worker(level: int) -> None:
 
 
 def _stop(*_: object) -> None:
-    sys.exit(_STOPPED)  # an exception, so that files in the making are removed on its way
+    # Within a cell an exception, so that files in the making are removed on its way. Between cells none: there it
+    # would leave locks of the pool taken for ever.
+    if _within_cell:
+        sys.exit(_STOPPED)
+    os._exit(_STOPPED)
 
 
 def _unless_stopped(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    global _within_cell
     try:
-        return function(*args, **kwargs)
+        _within_cell = True
+        result = function(*args, **kwargs)
+        _within_cell = False
     except SystemExit:  # otherwise the pool would take it for a result and go on with the next cell
         os._exit(_STOPPED)
+    except BaseException:
+        _within_cell = False
+        raise
+    return result
 
 
 def _end_with_parent() -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import heapq
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
+from collections.abc import Callable, Generator, Iterable, Sequence
+from concurrent.futures import BrokenExecutor, Executor, Future
+from contextlib import closing
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 from linregions.experiments.cells import Cell, Place, Result, compute
@@ -71,9 +73,11 @@ def sweep(cells: Sequence[Cell], context: Context, title: str) -> dict[Cell, Res
         def tell(cell: Cell) -> None:
             bar.set_postfix_str(f"{bar.total - bar.n} left; {cell}")
 
-        for cell, result in _computed(missing, place, context.workers, context.executor, tell):
-            results[cell] = store.save(cell, result)
-            bar.update()
+        # Closed at once when saving fails, so that workers stop, too.
+        with closing(_computed(missing, place, context.workers, context.executor, tell)) as computed:
+            for cell, result in computed:
+                results[cell] = store.save(cell, result)
+                bar.update()
     return results
 
 
@@ -89,7 +93,7 @@ def _in_order(cells: Iterable[Cell]) -> list[Cell]:
 
 def _computed(
     missing: Sequence[Cell], place: Place, workers: int, executor: Executor | None, tell: Callable[[Cell], None]
-) -> Iterator[tuple[Cell, Result]]:
+) -> Generator[tuple[Cell, Result], None, None]:
     """Yield each cell with its result, in any order."""
     if executor is not None:
         yield from _Queue(missing, place, tell).run(executor, len(missing))
@@ -101,7 +105,7 @@ def _computed(
         yield from _in_processes(_Queue(missing, place, tell), min(workers, len(missing)))
 
 
-def _in_processes(queue: _Queue, workers: int) -> Iterator[tuple[Cell, Result]]:
+def _in_processes(queue: _Queue, workers: int) -> Generator[tuple[Cell, Result], None, None]:
     losses = 0
     while queue.left:
         pool = WorkerPool(workers)
@@ -149,25 +153,30 @@ class _Queue:
         """The first of the cells that could be done now."""
         return self.cells[self.ready[0]]
 
-    def run(self, executor: Executor, at_once: int) -> Iterator[tuple[Cell, Result]]:
+    def run(self, executor: Executor, at_once: int) -> Generator[tuple[Cell, Result], None, None]:
         """Keep at most `at_once` cells submitted and yield results as they come."""
+        done: SimpleQueue[Future[Any]] = SimpleQueue()
         try:
             while self.left:
                 while self.ready and len(self.running) < at_once:
                     k = self.ready[0]
-                    self.running[executor.submit(compute, self.cells[k], self.place)] = k
+                    future = executor.submit(compute, self.cells[k], self.place)
                     heapq.heappop(self.ready)
+                    self.running[future] = k
+                    future.add_done_callback(done.put)
                 self.tell(self.cells[min(self.running.values())])
-                done, _ = wait(self.running, return_when=FIRST_COMPLETED)
-                for future in sorted(done, key=self.running.__getitem__):
-                    result = future.result()
-                    k = self.running.pop(future)
-                    self.left -= 1
-                    for follower in self.followers.get(k, ()):
-                        self.waiting[follower].discard(k)
-                        if not self.waiting[follower]:
-                            heapq.heappush(self.ready, follower)
-                    yield self.cells[k], result
+                try:
+                    future = done.get(timeout=1.0)
+                except Empty:
+                    continue  # the time left is told anew
+                result = future.result()
+                k = self.running.pop(future)
+                self.left -= 1
+                for follower in self.followers.get(k, ()):
+                    self.waiting[follower].discard(k)
+                    if not self.waiting[follower]:
+                        heapq.heappush(self.ready, follower)
+                yield self.cells[k], result
         finally:
             for future, k in self.running.items():
                 future.cancel()
