@@ -152,8 +152,9 @@ def test_workers_stop_when_saving_fails(tmp_path, monkeypatch):
 
 
 def test_an_error_in_a_cell_ends_the_sweep_and_keeps_what_is_done(tmp_path):
-    # Late enough for some of the others to be done on any number of workers.
-    chosen = [*map(sweep_cases.Chain, range(10)), sweep_cases.Wrong(10), *map(sweep_cases.Chain, range(11, 40))]
+    # Late enough for some of the others to be done on any number of workers; those behind it take their time.
+    behind = [sweep_cases.Chain(run, pause=0.2) for run in range(11, 40)]
+    chosen = [*map(sweep_cases.Chain, range(10)), sweep_cases.Wrong(10), *behind]
     for name, options in {"one": {"workers": 1}, "two": {"workers": 2}}.items():
         context = Context(out=tmp_path / name, **options)
         with pytest.raises(InvalidValueError, match=r"`run` is wrong, but this cell needs another"):
