@@ -195,6 +195,14 @@ def test_thousands_of_random_networks(block: int) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(("depth", "width"), [(12, 10), (10, 14)])
+def test_deep_networks_with_tiny_regions(depth: int, width: int) -> None:
+    net = lr.random_network([2, *[width] * depth, 1], 0, bias_variance=0.01)
+    window = PlaneWindow.of_inputs([-1, -1], [1, 1])
+    check_against(partition_plane(net, window), partition_exactly(net, window))
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["toy2d_32x3", "mnist_64x3_trained"])
 def test_standard_cases_equal_twin(name: str) -> None:
     case = zoo.golden(name)
