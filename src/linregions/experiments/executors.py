@@ -68,7 +68,9 @@ class WorkerPool(ProcessPoolExecutor):
 def _start_worker(level: int) -> None:
     """Prepare a worker process: one thread everywhere, deaf to Ctrl-C, gone with its parent."""
     import threadpoolctl
+    from tqdm import tqdm
 
+    tqdm.set_lock(threading.RLock())  # its own would be a semaphore that a worker broken off leaves behind
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"):
         os.environ[name] = "1"  # for libraries not loaded yet
     threadpoolctl.threadpool_limits(1)  # for those that are

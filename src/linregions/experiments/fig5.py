@@ -95,6 +95,7 @@ def _entries(found: Any) -> dict[str, float]:
 def draw(saved: Saved) -> Any:
     """Draw regions per neuron, activation and linear ones, and their number, early and up to the end."""
     from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
 
     rows, early = saved.table("summary"), saved.settings["early"]
     names = names_of(rows, "architecture")
@@ -128,6 +129,7 @@ def draw(saved: Saved) -> Any:
     axes[0, 1].set_title(f"(b) up to epoch {max(row['epoch'] for row in rows):g}")
     for ax in axes[-1]:
         ax.set_xlabel("epochs of training")
+        ax.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
     handles, labels = axes[0, 0].get_legend_handles_labels()
     figure.legend(
         handles,

@@ -96,6 +96,7 @@ def measure(settings: Settings, context: Context) -> Measurement:
 def draw(saved: Saved) -> Any:
     """Draw a line of three panels for each sample: against neurons, epoch and test accuracy."""
     from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
 
     rows = saved.table("summary")
     samples, names = names_of(rows, "sample"), names_of(rows, "architecture")
@@ -126,6 +127,7 @@ def draw(saved: Saved) -> Any:
         ax.set_title(title)
     for ax, label in zip(axes[-1], ("neurons", "epochs of training", "test accuracy"), strict=True):
         ax.set_xlabel(label)
+    axes[-1, 1].xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
     figure.align_ylabels()
     handles, labels = axes[0, 1].get_legend_handles_labels()
     runs, points = rows[0]["runs"], saved.settings["points"]

@@ -56,7 +56,7 @@ def plot_curve(
     look: Look,
     *,
     label: str | None = None,
-    every: int | None = None,
+    every: int | float = 0.12,
 ) -> Any:
     """Draw a curve with a band of one standard error to both sides.
 
@@ -69,8 +69,8 @@ def plot_curve(
     look : Look
     label : str, optional
         For the legend.
-    every : int, optional
-        Draw a marker at every so many points only; by default so that there are about ten.
+    every : int or float
+        A marker at every so many points, or, as a float, at distances of this share of the axes' diagonal.
 
     Returns
     -------
@@ -86,7 +86,7 @@ def plot_curve(
         marker=look.marker,
         markersize=4,
         markeredgewidth=0,
-        markevery=every or max(1, len(places) // 10),
+        markevery=every,
         label=label,
     )
     if stderr is not None and np.isfinite(np.asarray(stderr, dtype=np.float64)).any():
