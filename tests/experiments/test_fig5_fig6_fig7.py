@@ -79,6 +79,7 @@ def test_figure_5_counts_whole_lines_through_the_origin(done, context):
     assert float(row["linear_regions"]) == linear.mean()
     assert float(row["activation_regions_per_neuron"]) == counts.mean() / 16
     assert float(row["linear_regions_per_neuron"]) == linear.mean() / 16
+    assert row["snapped_signs"] == "0"
     arrays = np.load(context.folder / "fig5.npz")
     np.testing.assert_array_equal(arrays["counts"][k], [counts, linear])
     # one hidden layer cuts every line once for each neuron

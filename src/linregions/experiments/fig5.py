@@ -76,6 +76,7 @@ def measure(settings: Settings, context: Context) -> Measurement:
             rows.append(row_start(training, results[training], k) | {"lines": settings.lines} | _entries(found))
             for kind in _KINDS:
                 rows[-1][f"{kind}_per_neuron"] = rows[-1][kind] / rows[-1]["neurons"]
+            rows[-1]["snapped_signs"] = found["snapped_signs"]  # decisions that lay within rounding
     averaged = [column for kind in _KINDS for column in (kind, f"{kind}_per_neuron")]
     summary = over_runs(rows, ("architecture", "neurons", "epoch"), ("test_accuracy", *averaged))
     # Of every line, in the order of the table's rows: counts[row, kind, line].
