@@ -12,7 +12,7 @@ import pytest
 
 import sweep_cases
 
-pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals")
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="signals, and processes looked up in /proc")
 _PROGRAM = [sys.executable, sweep_cases.__file__]
 
 
