@@ -122,8 +122,8 @@ def _in_processes(queue: _Queue, workers: int) -> Generator[tuple[Cell, Result],
             if losses == _PATIENCE:
                 raise ChildProcessError(
                     f"`workers` is {workers}, and processes died {losses} times in a row while {cell} was computed, "
-                    "but a sweep needs them alive. Use fewer workers if memory runs out, and start a script's work below "
-                    '`if __name__ == "__main__":`; what is done is kept.'
+                    "but a sweep needs them alive. Use fewer workers if memory runs out, and start a script's work "
+                    'below `if __name__ == "__main__":`; what is done is kept.'
                 ) from None
             _LOG.warning("a worker process died; its cells (%s, for one) are computed again", cell)
         except BaseException:
