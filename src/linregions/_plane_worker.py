@@ -38,11 +38,12 @@ def _make_scratch(
         left=np.zeros((columns, widest + 4)),
         gather=np.zeros(widest + 4, dtype=np.int64),
         unit=np.zeros((2, widest), dtype=np.int64),
-        scale=np.zeros((4, widest)),
+        scale=np.zeros((7, widest + 4)),
         bound=np.empty((5, widest)),
-        fit=np.empty((11, columns)),
+        fit=np.empty((10, columns)),
+        box=np.empty(4),
         packed=np.empty((columns, 64)),
-        kept=np.empty(widest, dtype=np.int64),
+        kept=np.empty(widest + 4, dtype=np.int64),
         source=np.empty(64, dtype=np.int64),
         block=np.empty((ws.phi.shape[0] + 4, 64)),
         base=np.zeros(n_words, dtype=np.uint64),
@@ -137,7 +138,7 @@ class Worker:
         if like is not None:
             ws = like.ws
             sizes = (ws.phi.shape[0], ws.edge.shape[1], ws.f_word.shape[1], ws.phi.shape[1], ws.pool.shape[1])
-        self.ws: Workspace = make_workspace(*sizes, self.n_words)
+        self.ws: Workspace = make_workspace(*sizes, self.n_words if patterns else 0)
         self.scratch = _make_scratch(plan, root, self.ws, n_switches, self.n_words)
         self.ws.margin[1] = plan.relative
         self.out = _make_output(1 << 13, self.n_words, n_cells, patterns)

@@ -10,22 +10,28 @@ from linregions.kernels.compiled import compiled
 
 
 @compiled()
-def probe(phi, rows, n_vertices, n_basis, n, fit, bound):  # the kernels cannot be called from Python
-    half_u, half_v = _fit(phi, n_vertices, n_basis, fit[:5], fit[5:])
-    _bound(rows, n, n_basis, fit, half_u, half_v, bound)
+def probe(phi, rows, n_vertices, fitted, n_basis, n, fit, box, bound):  # the kernels cannot be called from Python
+    _fit(phi, n_vertices, fitted, n_basis, fit, box)
+    _bound(rows, n, n_basis, fit, box[2], box[3], bound)
 
 
-def enclose(phi: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return middle and reach of every neuron, from buffers that hold rubbish before and beyond."""
+def enclose(phi: np.ndarray, rows: np.ndarray, first: tuple[int, int] | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """Return middle and reach of every neuron, from buffers that hold rubbish before and beyond.
+
+    With `first`, as many functions are enclosed at as many of the vertices before the others are.
+    """
     n_vertices, n_basis = phi.shape
+    steps = [(0, n_vertices, n_basis)] if first is None else [(0, first[1], first[0]), (first[0], n_vertices, n_basis)]
     n = rows.shape[1]
-    roomy, fit, bound = (
+    roomy, fit, box, bound = (
         np.full((n_vertices + 4, n_basis + 9), 1e300),
-        np.full((11, n_basis + 9), np.nan),
+        np.full((10, n_basis + 9), np.nan),
+        np.full(4, np.nan),
         np.full((5, n), np.nan),
     )
     roomy[:n_vertices, :n_basis] = phi
-    probe(roomy, np.ascontiguousarray(rows), n_vertices, n_basis, n, fit, bound)
+    for fitted, known, made in steps:
+        probe(roomy, np.ascontiguousarray(rows), known, fitted, made, n, fit, box, bound)
     return bound[0], bound[1]
 
 
@@ -53,6 +59,23 @@ def test_no_value_at_a_vertex_leaves_its_bounds(name: str, seed: int) -> None:
     phi = basis_of(CELLS[name](rng), rng, int(rng.integers(0, 30)))
     rows = rng.normal(size=(phi.shape[1], 40)) * 10.0 ** rng.uniform(-4, 4, (phi.shape[1], 1))
     middle, reach = enclose(phi, rows)
+    values = phi.astype(np.longdouble) @ rows.astype(np.longdouble)
+    assert np.all(values <= middle + reach)
+    assert np.all(values >= middle - reach)
+
+
+@pytest.mark.parametrize("name", CELLS)
+@pytest.mark.parametrize("seed", range(10))
+def test_functions_enclosed_when_there_were_fewer_vertices(name: str, seed: int) -> None:
+    """Vertices that later layers make lie on segments on which the functions of earlier layers are linear."""
+    rng = np.random.default_rng(seed)
+    early = basis_of(CELLS[name](rng), rng, 7)
+    a, b = rng.integers(0, len(early), (2, 50))
+    t = rng.uniform(0, 1, (50, 1))
+    every = np.vstack([early, early[a] + t * (early[b] - early[a])])
+    phi = np.column_stack([every, np.maximum(0.0, every @ rng.normal(size=(10, 12)))])
+    rows = rng.normal(size=(phi.shape[1], 40)) * 10.0 ** rng.uniform(-4, 4, (phi.shape[1], 1))
+    middle, reach = enclose(phi, rows, (10, len(early)))
     values = phi.astype(np.longdouble) @ rows.astype(np.longdouble)
     assert np.all(values <= middle + reach)
     assert np.all(values >= middle - reach)

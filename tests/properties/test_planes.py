@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 from functools import cache
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 import linregions as lr
 import plane_strategies as ps
 import zoo
-from linregions import Network, PlaneWindow
+from linregions import Network, PlaneWindow, _plane_engine
 from linregions.planes import PlanePartition, partition_plane
 from plane_checks import check_against, check_invariants, check_same
 from reference.planes_exact import ExactPartition, area, evaluate_exactly, partition_exactly
@@ -59,6 +60,23 @@ def test_zoo_equals_twin(name: str) -> None:
     assert all(want in (None, got) for want, got in zip(known, found, strict=True))
     partition = partition_plane(case.network, case.window)
     check_against(partition, exact, case.close)
+    check_invariants(partition, case.close)
+
+
+@pytest.mark.parametrize("cost", [0.0, np.inf])
+@pytest.mark.parametrize("name", CASES)
+def test_zoo_does_not_depend_on_the_basis(name: str, cost: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Change the basis after every layer, or never."""
+    original = _plane_engine.make_plan
+
+    def planned(*arguments: Any) -> Any:
+        made = original(*arguments)
+        return None if made is None else (made[0]._replace(rebase_cost=cost), made[1])
+
+    monkeypatch.setattr(_plane_engine, "make_plan", planned)
+    case = CASES[name]
+    partition = partition_plane(case.network, case.window)
+    check_against(partition, exact_of(name), case.close)
     check_invariants(partition, case.close)
 
 

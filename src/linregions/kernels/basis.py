@@ -38,14 +38,25 @@ _ROUNDING = 1e-12
 @compiled(internal=True)
 def activate(phi: FloatArray, n_vertices: int, activation: FloatArray, layer: int, t: int, first: int, n: int) -> None:
     """Turn pre-activations in columns ``first .. first + n`` of phi into basis functions."""
+    if t == 1:  # no look-up of pieces, so that the loop is vectorised
+        xi = activation[BREAKPOINT, layer, 0]
+        slope_0, knot_0, height_0 = activation[SLOPE:, layer, 0]
+        slope_1, knot_1, height_1 = activation[SLOPE:, layer, 1]
+        for v in range(n_vertices):
+            row = phi[v, first : first + n]
+            for c in range(n):
+                below, above = slope_0 * (row[c] - knot_0) + height_0, slope_1 * (row[c] - knot_1) + height_1
+                row[c] = above if row[c] > xi else below
+        return
     for v in range(n_vertices):
-        for c in range(first, first + n):
-            z = phi[v, c]
+        row = phi[v, first : first + n]
+        for c in range(n):
+            z = row[c]
             piece = 0
             for j in range(t):
                 piece += z > activation[BREAKPOINT, layer, j]
             knot, height = activation[KNOT, layer, piece], activation[HEIGHT, layer, piece]
-            phi[v, c] = activation[SLOPE, layer, piece] * (z - knot) + height
+            row[c] = activation[SLOPE, layer, piece] * (z - knot) + height
 
 
 @compiled(internal=True)
@@ -57,6 +68,7 @@ def next_rows(
     unit: IndexArray,
     scale: FloatArray,
     gather: IndexArray,
+    counted: IndexArray,
     left: FloatArray,
     rows: FloatArray,
     out: FloatArray,
@@ -74,7 +86,7 @@ def next_rows(
     for i in range(max(n_rows, n_basis + n_unstable)):
         for k in range(n):
             out[i, k] = 0.0
-    magnitude, lipschitz = scale[2], scale[3]
+    magnitude, lipschitz, sizes, steeps, slopes = scale[2], scale[3], scale[4], scale[5], scale[6]
     for k in range(n):
         out[0, k] = biases[layer, k]
         magnitude[k] = biases[layer, k] ** 2
@@ -82,7 +94,7 @@ def next_rows(
     steepest = 0.0
     for j in range(shape[N_BREAKPOINTS, before] + 1):
         steepest = max(steepest, abs(activation[SLOPE, before, j]))
-    inner = 0
+    inner, sized = 0, 0
     for j in range(n_prev):
         if unit[PIECE, j] < 0:
             slope = steepest
@@ -93,9 +105,7 @@ def next_rows(
             slope = activation[SLOPE, before, unit[PIECE, j]]
             constant = activation[HEIGHT, before, unit[PIECE, j]] - slope * activation[KNOT, before, unit[PIECE, j]]
             if slope != 0.0:
-                for i in range(n_basis):
-                    left[i, inner] = slope * rows[i, j]
-                gather[inner] = j
+                gather[inner], slopes[inner] = j, slope
                 inner += 1
             if constant != 0.0:
                 for k in range(n):
@@ -103,76 +113,95 @@ def next_rows(
         size = (abs(slope) * scale[0, j] + abs(constant)) ** 2
         steep = (slope * scale[1, j]) ** 2
         if size > 0.0 or steep > 0.0:
-            row = matrix[j]
-            for k in range(n):
-                square = row[k] * row[k]
-                magnitude[k] += square * size
-                lipschitz[k] += square * steep
+            counted[sized], sizes[sized], steeps[sized] = j, size, steep
+            sized += 1
+    for i in range(n_basis):
+        for c in range(inner):
+            left[i, c] = slopes[c] * rows[i, gather[c]]
+    while sized % 4:
+        counted[sized], sizes[sized], steeps[sized] = 0, 0.0, 0.0
+        sized += 1
+    for i in range(0, sized, 4):  # by four, so that sums are loaded and stored less often
+        row_0, row_1 = matrix[counted[i]], matrix[counted[i + 1]]
+        row_2, row_3 = matrix[counted[i + 2]], matrix[counted[i + 3]]
+        size_0, size_1, size_2, size_3 = sizes[i], sizes[i + 1], sizes[i + 2], sizes[i + 3]
+        steep_0, steep_1, steep_2, steep_3 = steeps[i], steeps[i + 1], steeps[i + 2], steeps[i + 3]
+        for k in range(n):
+            square_0, square_1, square_2, square_3 = row_0[k] ** 2, row_1[k] ** 2, row_2[k] ** 2, row_3[k] ** 2
+            magnitude[k] += (square_0 * size_0 + square_1 * size_1) + (square_2 * size_2 + square_3 * size_3)
+            lipschitz[k] += (square_0 * steep_0 + square_1 * steep_1) + (square_2 * steep_2 + square_3 * steep_3)
     for i in range(n_basis, n_rows):
         for c in range(inner):
             left[i, c] = 0.0
-    add_product(left, n_rows, inner, matrix, gather, 0, n, out)
+    add_product(left, n_rows, inner, matrix, gather, 0, n, out, np.bool_(False))
     for k in range(n):
         scale[0, k] = np.sqrt(magnitude[k])
         scale[1, k] = np.sqrt(lipschitz[k])
 
 
 @compiled(internal=True)
-def _fit(phi: FloatArray, n_vertices: int, n_basis: int, fit: FloatArray, sums: FloatArray) -> tuple[float, float]:
-    """Enclose every basis function on the cell: a plane, and how far the function strays from it.
+def _fit(phi: FloatArray, n_vertices: int, fitted: int, n_basis: int, fit: FloatArray, box: FloatArray) -> None:
+    """Enclose basis functions on the cell: a plane, and how far the function strays from it.
 
-    Row by row `fit` gets, for each function, the plane's value at the centre of the vertices' box and its slopes,
-    the largest distance from the plane and the size of the numbers at hand. Returns half the sides of the box.
+    Those before `fitted` were enclosed when the cell had fewer vertices, which is as good: they are linear between
+    them. Row by row `fit` gets, for each function, the plane's value at the centre of the vertices' box and its
+    slopes, the largest distance from the plane and the size of the numbers at hand; its other rows are for sums. The
+    `box` is the centre and half the sides, from the cell's first vertices.
     """
-    low_u, high_u, low_v, high_v = np.inf, -np.inf, np.inf, -np.inf
-    for v in range(n_vertices):
-        low_u, high_u = min(low_u, phi[v, 1]), max(high_u, phi[v, 1])
-        low_v, high_v = min(low_v, phi[v, 2]), max(high_v, phi[v, 2])
-    centre_u, centre_v = 0.5 * (low_u + high_u), 0.5 * (low_v + high_v)
-    half_u, half_v = 0.5 * (high_u - low_u), 0.5 * (high_v - low_v)
-    # Sums over the vertices, function by function in the inner loops, since that is how phi lies in memory.
-    total, by_u, by_v, low, high, size = sums[0], sums[1], sums[2], sums[3], sums[4], sums[5]
-    for k in range(6):
-        for i in range(n_basis):
-            sums[k, i] = 0.0
-    for v in range(n_vertices):
+    if fitted == 0:
+        low_u, high_u, low_v, high_v = np.inf, -np.inf, np.inf, -np.inf
+        for v in range(n_vertices):
+            low_u, high_u = min(low_u, phi[v, 1]), max(high_u, phi[v, 1])
+            low_v, high_v = min(low_v, phi[v, 2]), max(high_v, phi[v, 2])
+        box[0], box[1] = 0.5 * (low_u + high_u), 0.5 * (low_v + high_v)
+        box[2], box[3] = 0.5 * (high_u - low_u), 0.5 * (high_v - low_v)
+    centre_u, centre_v = box[0], box[1]
+    # Sums over the vertices, function by function in the inner loops, since that is how phi lies in memory. Slices
+    # begin at zero: an index that might be negative would be tested for it, and the loops not be vectorised.
+    n = n_basis - fitted
+    middle, slope_u, slope_v = fit[0, fitted:n_basis], fit[1, fitted:n_basis], fit[2, fitted:n_basis]
+    stray, large, total = fit[3, fitted:n_basis], fit[4, fitted:n_basis], fit[5, fitted:n_basis]
+    by_u, by_v = fit[6, fitted:n_basis], fit[7, fitted:n_basis]
+    low, high = fit[8, fitted:n_basis], fit[9, fitted:n_basis]
+    for i in range(n):
+        total[i], by_u[i], by_v[i] = 0.0, 0.0, 0.0
+        low[i], high[i] = np.inf, -np.inf
+    sum_u, sum_v, uu, uv, vv = 0.0, 0.0, 0.0, 0.0, 0.0
+    step = max(1, n_vertices // 32)  # some vertices tell well enough how a function lies
+    sampled = (n_vertices + step - 1) // step
+    for v in range(0, n_vertices, step):
         u, w = phi[v, 1] - centre_u, phi[v, 2] - centre_v
-        row = phi[v]
-        for i in range(n_basis):
+        sum_u, sum_v, uu, uv, vv = sum_u + u, sum_v + w, uu + u * u, uv + u * w, vv + w * w
+        row = phi[v, fitted:n_basis]
+        for i in range(n):
             total[i] += row[i]
             by_u[i] += row[i] * u
             by_v[i] += row[i] * w
-    sum_u, sum_v = total[1] - n_vertices * centre_u, total[2] - n_vertices * centre_v
-    mean_u, mean_v = sum_u / n_vertices, sum_v / n_vertices
-    uu = by_u[1] - centre_u * sum_u - sum_u * mean_u
-    uv = by_v[1] - centre_u * sum_v - sum_u * mean_v
-    vv = by_v[2] - centre_v * sum_v - sum_v * mean_v
+    mean_u, mean_v = sum_u / sampled, sum_v / sampled
+    uu, uv, vv = uu - sum_u * mean_u, uv - sum_u * mean_v, vv - sum_v * mean_v
     determinant = uu * vv - uv * uv
     steep_enough = uu > 0.0 and vv > 0.0 and determinant > 1e-6 * uu * vv  # else the vertices lie almost on a line
-    slope_u, slope_v = fit[1], fit[2]
-    for i in range(n_basis):
+    for i in range(n):
         slope_u[i], slope_v[i] = 0.0, 0.0
-        if i >= 3 and steep_enough:
+        if steep_enough:
             p, q = by_u[i] - total[i] * mean_u, by_v[i] - total[i] * mean_v
             slope_u[i] = (p * vv - q * uv) / determinant
             slope_v[i] = (q * uu - p * uv) / determinant
-        low[i], high[i] = np.inf, -np.inf
-    slope_u[1], slope_v[2] = 1.0, 1.0
+    if fitted == 0:  # 1, u, v
+        slope_u[0], slope_u[1], slope_u[2] = 0.0, 1.0, 0.0
+        slope_v[0], slope_v[1], slope_v[2] = 0.0, 0.0, 1.0
     # What the slopes are is of no account for the bounds; only the distances from the planes must be right.
     for v in range(n_vertices):
         u, w = phi[v, 1] - centre_u, phi[v, 2] - centre_v
-        row = phi[v]
-        for i in range(n_basis):
+        row = phi[v, fitted:n_basis]
+        for i in range(n):
             off = row[i] - slope_u[i] * u - slope_v[i] * w
             low[i] = min(low[i], off)
             high[i] = max(high[i], off)
-        for i in range(n_basis):
-            size[i] = max(size[i], abs(row[i]))
-    for i in range(n_basis):
-        fit[0, i] = 0.5 * (low[i] + high[i])
-        fit[3, i] = 0.5 * (high[i] - low[i])
-        fit[4, i] = size[i] + abs(slope_u[i]) * half_u + abs(slope_v[i]) * half_v
-    return half_u, half_v
+    for i in range(n):
+        middle[i] = 0.5 * (low[i] + high[i])
+        stray[i] = 0.5 * (high[i] - low[i])
+        large[i] = max(abs(low[i]), abs(high[i])) + 2.0 * (abs(slope_u[i]) * box[2] + abs(slope_v[i]) * box[3])
 
 
 @compiled(internal=True)
@@ -218,6 +247,7 @@ def screen(
     scale: FloatArray,
     bound: FloatArray,
     fit: FloatArray,
+    box: FloatArray,
     packed: FloatArray,
     block: FloatArray,
     counting: IndexArray,
@@ -227,6 +257,7 @@ def screen(
     pending: IndexArray,
     base: WordArray,
     layer: int,
+    fitted: int,
     n_basis: int,
 ) -> tuple[int, int]:
     """Find the unstable neurons of a layer and keep their columns; return their and their switches' number.
@@ -241,8 +272,8 @@ def screen(
     radius = 0.0
     for v in range(n_vertices):
         radius = max(radius, place[RADIUS, v])
-    half_u, half_v = _fit(phi, n_vertices, n_basis, fit[:5], fit[5:])
-    _bound(rows, n, n_basis, fit, half_u, half_v, bound)
+    _fit(phi, n_vertices, fitted, n_basis, fit, box)
+    _bound(rows, n, n_basis, fit, box[2], box[3], bound)
     n_kept = 0
     for neuron in range(n):
         piece = 0
@@ -270,12 +301,11 @@ def screen(
         width = min(64, n_kept - first)
         padded = (width + TILE_COLUMNS - 1) // TILE_COLUMNS * TILE_COLUMNS
         for i in range(n_basis):
-            for k in range(padded):
-                packed[i, k] = rows[i, kept[first + k]] if k < width else 0.0
-        for v in range(n_rows):
-            for k in range(padded):
-                block[v, k] = 0.0
-        add_product(phi, n_rows, n_basis, packed, counting, 0, padded, block)
+            for k in range(width):
+                packed[i, k] = rows[i, kept[first + k]]
+            for k in range(width, padded):
+                packed[i, k] = 0.0
+        add_product(phi, n_rows, n_basis, packed, counting, 0, padded, block, np.bool_(True))
         for k in range(width):
             low[k] = block[0, k]
             high[k] = block[0, k]
@@ -302,7 +332,7 @@ def screen(
                     switch = np.uint64(shape[FIRST_SWITCH, layer] + neuron * t + j)
                     if low[k] - xi > band + scale[1, neuron] * radius:
                         base[switch >> np.uint64(6)] |= ONE << (switch & np.uint64(63))
-                    else:  # zero somewhere: perhaps on whole faces, and there it is not above
+                    elif f_word.shape[1] > 0:  # zero somewhere: perhaps on whole faces, and there it is not above
                         for f in range(size[2]):
                             for i in range(f_off[f], f_off[f + 1]):
                                 v = side[V, i]

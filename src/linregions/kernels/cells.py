@@ -31,6 +31,7 @@ from linregions.kernels.plan import (
     Scratch,
 )
 from linregions.kernels.products import TILE_ROWS
+from linregions.kernels.rebasing import rebase
 from linregions.kernels.root import describe_batch
 from linregions.kernels.workspace import (
     BIT,
@@ -96,10 +97,8 @@ def _load_cell(ws: Workspace, sc: Scratch, root: Root, cell: int) -> bool:
             end += 1
         n_f += 1
         ws.f_off[0, n_f] = end
-        for w in range(root.f_word.shape[1]):
-            ws.f_word[0, n_f - 1, w] = root.f_word[f, w]
-        for w in range(root.f_word.shape[1], ws.f_word.shape[2]):
-            ws.f_word[0, n_f - 1, w] = ZERO
+        for w in range(ws.f_word.shape[2]):  # none where patterns are not wanted
+            ws.f_word[0, n_f - 1, w] = root.f_word[f, w] if w < root.f_word.shape[1] else ZERO
     for e in range(n_e):
         original = ws.edge[B, e]
         ws.edge[A, e] = sc.vertex[LOCAL, root.edge[A, original]]
@@ -117,16 +116,17 @@ def _enter_cell(ws: Workspace, plan: Plan, sc: Scratch, root: Root, cell: int) -
     if not _load_cell(ws, sc, root, cell):
         return -1
     n, t = plan.shape[WIDTH, 0], plan.shape[N_BREAKPOINTS, 0]
-    n_vertices, n_faces = ws.size[0], ws.size[2]
+    n_vertices = ws.size[0]
     sc.base[:] = ZERO
     first = plan.shape[FIRST_SWITCH, 0]
-    # Switches passed somewhere, and those passed everywhere, in the words that layer 0 has.
+    # Switches passed somewhere, and those passed everywhere.
     some, every = sc.passed[0], sc.passed[1]
-    for w in range(first >> 6, (first + n * t + 63) >> 6):
+    for w in range(root.f_word.shape[1]):
         some[w], every[w] = ZERO, ~ZERO
-        for f in range(n_faces):
-            some[w] |= ws.f_word[0, f, w]
-            every[w] &= ws.f_word[0, f, w]
+        for i in range(root.cell_off[cell], root.cell_off[cell + 1]):
+            word = root.f_word[root.cell_faces[i], w]
+            some[w] |= word
+            every[w] &= word
     n_basis = 3
     for k in range(n):
         piece = 0
@@ -144,13 +144,18 @@ def _enter_cell(ws: Workspace, plan: Plan, sc: Scratch, root: Root, cell: int) -
                 ws.need[3] = 2 * ws.phi.shape[1]
                 return -1
             sc.unit[BASIS, k] = n_basis
-            for v in range(n_vertices):
-                u, w_ = ws.phi[v, 1], ws.phi[v, 2]
-                ws.phi[v, n_basis] = plan.first[0, k] + plan.first[1, k] * u + plan.first[2, k] * w_
+            for i in range(3):
+                sc.rows[1, i, n_basis - 3] = plan.first[i, k]  # together, until they are evaluated
             n_basis += 1
         for i in range(3):
             sc.rows[0, i, k] = plan.first[i, k]
         sc.scale[0, k], sc.scale[1, k] = plan.first[SIZE, k], plan.first[STEEPNESS, k]
+    constant, slope_u, slope_v = sc.rows[1, 0], sc.rows[1, 1], sc.rows[1, 2]
+    for v in range(n_vertices):
+        u, w_ = ws.phi[v, 1], ws.phi[v, 2]
+        row = ws.phi[v, 3:n_basis]
+        for i in range(n_basis - 3):
+            row[i] = constant[i] + slope_u[i] * u + slope_v[i] * w_
     activate(ws.phi, n_vertices, plan.activation, np.int64(0), t, np.int64(3), n_basis - 3)
     return n_basis - 3
 
@@ -243,7 +248,7 @@ def run_cells(
         n_unstable = _enter_cell(ws, plan, sc, root, cell)
         if n_unstable < 0:
             status = GROW
-        n_before, n_basis, now = three, three + n_unstable, 0
+        n_before, n_basis, now, fitted = three, three + n_unstable, 0, three - 3
         for layer in range(1, n_layers):
             if status != OK:
                 break
@@ -256,6 +261,7 @@ def run_cells(
                 sc.unit,
                 sc.scale,
                 sc.gather,
+                sc.kept,
                 sc.left,
                 sc.rows[now],
                 sc.rows[1 - now],
@@ -279,6 +285,7 @@ def run_cells(
                 sc.scale,
                 sc.bound,
                 sc.fit,
+                sc.box,
                 sc.packed,
                 sc.block,
                 sc.counting,
@@ -288,13 +295,41 @@ def run_cells(
                 sc.pending,
                 sc.base,
                 layer,
+                fitted,
                 n_basis,
             )
+            fitted = n_basis
             if n_unstable < 0:
                 ws.need[:] = 0
                 ws.need[3] = n_switches
                 status = GROW
                 break
+            if not last_layer:
+                n_passing = rebase(
+                    ws.phi,
+                    ws.size[0],
+                    plan.shape,
+                    plan.activation,
+                    sc.unit,
+                    sc.rows[now],
+                    sc.packed,
+                    sc.block,
+                    sc.counting,
+                    sc.kept,
+                    sc.pending,
+                    layer,
+                    n_basis,
+                    n_unstable,
+                    n_switches,
+                    plan.rebase_cost,
+                )
+                if n_passing < 0:
+                    ws.need[:] = 0
+                    ws.need[3] = n_basis + n_unstable + plan.shape[WIDTH, layer]
+                    status = GROW
+                    break
+                if n_passing > 0:
+                    fitted, n_basis, n_unstable = three, three, n_passing
             for first in range(0, n_switches, 64):
                 size = min(64, n_switches - first)
                 describe_batch(

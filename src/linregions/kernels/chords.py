@@ -113,11 +113,10 @@ def _crossing(ws: Workspace, edge: int, j: int, k: int, crossing: np.uint64, n_o
     ws.parent[0, v] = p
     ws.parent[1, v] = q
     ws.place[FRACTION, v] = s
-    length = np.hypot(step_x, step_y)
-    spread += spread_k * np.hypot(x_k, y_k) / length
+    spread += spread_k * (abs(x_k) + abs(y_k)) / max(abs(step_x), abs(step_y))
     ws.place[SPREAD, v] = spread
     ws.place[ROUNDING, v] = rounding
-    ws.place[RADIUS, v] = spread * length + rounding
+    ws.place[RADIUS, v] = spread * (abs(step_x) + abs(step_y)) + rounding
     ws.size[0] = v + 1
     return v
 

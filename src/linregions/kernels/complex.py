@@ -174,7 +174,7 @@ def _cut_edges(ws: Workspace) -> None:
             n += 1
         x_a, y_a = ws.phi[a, 1], ws.phi[a, 2]
         reach_of_ends = max(abs(x_a) + abs(y_a), abs(ws.phi[b, 1]) + abs(ws.phi[b, 2]))
-        length = np.hypot(ws.phi[b, 1] - x_a, ws.phi[b, 2] - y_a)
+        length = abs(ws.phi[b, 1] - x_a) + abs(ws.phi[b, 2] - y_a)
         ws.edge[CUT_V, e] = n_vertices
         ws.edge[CUT_E, e] = n_edges
         passed = ZERO
@@ -271,6 +271,8 @@ def _border(ws: Workspace, begin: int, stop: int) -> int:
 @compiled(inlined=True)
 def _set_words(f_word: WordArray, column: IntArray, parent: int, face: int, now: int, passed: np.uint64) -> None:
     """Give a finished face its parent's word and the bits of the columns that it is above."""
+    if f_word.shape[2] == 0:  # patterns are not wanted
+        return
     then = 1 - now
     for w in range(f_word.shape[2]):
         f_word[then, face, w] = f_word[now, parent, w]
@@ -359,11 +361,14 @@ def cut_faces(ws: Workspace, n_bits: int, n_columns: int) -> int:
 def _fill(ws: Workspace, n_old: int, n_bits: int, n_columns: int) -> None:
     """Interpolate phi at the new vertices; a column is exactly at its breakpoint where it made the vertex."""
     phi = ws.phi
+    bits = ~ZERO >> np.uint64(64 - n_bits)
     for v in range(n_old, ws.size[0]):
         a, b, t = ws.parent[0, v], ws.parent[1, v], ws.place[FRACTION, v]
         for c in range(n_columns):
             phi[v, c] = phi[a, c] + t * (phi[b, c] - phi[a, c])
         if n_columns > 3:
-            for k in range(n_bits):
-                if (ws.word[POS, v] | ws.word[NEG, v]) >> np.uint64(k) & ONE == ZERO:
-                    phi[v, ws.column[0, k]] = ws.level[0, k]
+            on = ~(ws.word[POS, v] | ws.word[NEG, v]) & bits
+            while on != ZERO:
+                k = lowest_bit(on)
+                on &= on - ONE
+                phi[v, ws.column[0, k]] = ws.level[0, k]

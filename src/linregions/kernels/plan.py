@@ -33,6 +33,7 @@ class Plan(NamedTuple):
     biases: FloatArray  # (layers, max width)
     activation: FloatArray  # (4, layers, max T + 1): BREAKPOINT; SLOPE and a point KNOT, HEIGHT of each piece
     relative: float  # tolerance
+    rebase_cost: float = 1.0  # 0 changes the basis after every layer, inf never
 
 
 class Root(NamedTuple):
@@ -60,11 +61,12 @@ class Scratch(NamedTuple):
     gather: IndexArray  # (width,): stable neurons with a slope
     unit: IndexArray  # (2, width): PIECE of a stable neuron, -1 if unstable; BASIS function of an unstable one
     pending: IndexArray  # (2, switches): switches of the layer that cross the cell, and their columns in phi
-    scale: FloatArray  # (4, width): size and steepness of this and the next layer
+    scale: FloatArray  # (7, width): size and steepness of this and the next layer; their squares, slopes of units
     bound: FloatArray  # (5, width): enclosures of the pre-activations on the cell
-    fit: FloatArray  # (11, columns): enclosures of the basis functions, and sums for them
+    fit: FloatArray  # (10, columns): enclosures of the basis functions, and sums for them
+    box: FloatArray  # (4,): centre of the cell's box and half its sides
     packed: FloatArray  # (columns, 64): rows of 64 neurons that these enclosures do not decide
-    kept: IndexArray  # (width,): all such neurons
+    kept: IndexArray  # (width + 4,): all such neurons
     source: IndexArray  # (64,): where in the block the unstable ones of 64 are
     block: FloatArray  # (vertices, 64): pre-activations of 64 neurons
     base: WordArray  # (words,): switches passed on the whole cell

@@ -21,11 +21,21 @@ TILE_ROWS, TILE_COLUMNS = 4, 16
 
 @intrinsic
 def _add_tile(
-    typing_context: Any, left: Any, i: Any, n_inner: Any, right: Any, gather: Any, first: Any, out: Any, k: Any
+    typing_context: Any,
+    left: Any,
+    i: Any,
+    n_inner: Any,
+    right: Any,
+    gather: Any,
+    first: Any,
+    out: Any,
+    k: Any,
+    anew: Any,
 ) -> Any:
     """Add ``left[i:i + 4, :n_inner] @ right[gather[:n_inner], first + k:first + k + 16]`` to ``out[i:, k:]``.
 
-    As vectors, since loops over columns would load and store every entry for each few terms. There must be a term.
+    With `anew` it is put there instead. As vectors, since loops over columns would load and store every entry for
+    each few terms. There must be a term.
     """
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
@@ -34,7 +44,7 @@ def _add_tile(
             name: context.make_array(signature.args[at])(context, builder, args[at])
             for name, at in zip(names, (0, 3, 4, 6), strict=True)
         }
-        _, i, n_inner, _, _, first, _, k = args
+        _, i, n_inner, _, _, first, _, k, anew = args
         vector = ir.VectorType(ir.DoubleType(), 8)
         zero, one = ir.Constant(ir.IntType(64), 0), ir.Constant(ir.IntType(64), 1)
         lanes = ir.Constant(ir.VectorType(ir.IntType(32), 8), [0] * 8)
@@ -52,7 +62,8 @@ def _add_tile(
 
         outs = [vectors(row("out", builder.add(i, ir.Constant(i.type, r)), k)) for r in range(TILE_ROWS)]
         lefts = [row("left", builder.add(i, ir.Constant(i.type, r)), zero) for r in range(TILE_ROWS)]
-        start = [[builder.load(p, align=8) for p in pointers] for pointers in outs]
+        nothing = ir.Constant(vector, [0.0] * 8)
+        start = [[builder.select(anew, nothing, builder.load(p, align=8)) for p in pointers] for pointers in outs]
         column = builder.add(first, k)
         before = builder.block
         loop, done = builder.append_basic_block("terms"), builder.append_basic_block("stored")
@@ -90,7 +101,7 @@ def _add_tile(
                 builder.store(total, pointer, align=8)
         return context.get_dummy_value()
 
-    return types.none(left, i, n_inner, right, gather, first, out, k), codegen
+    return types.none(left, i, n_inner, right, gather, first, out, k, anew), codegen
 
 
 @compiled()
@@ -103,15 +114,19 @@ def add_product(
     first: int,
     n_columns: int,
     out: FloatArray,
+    anew: bool,
 ) -> None:
     """Add ``left[:n_rows, :n_inner] @ right[gather[:n_inner], first:first + n_columns]`` to `out`.
 
+    With `anew` it is put there, whatever was there before.
     Rows are taken by four and columns by sixteen, so all arrays must have room for as many, with any finite numbers.
     Rows must lie in one piece in memory, as in C.
     Every entry is summed in the same order, whatever the number of rows: results do not depend on how work is cut.
     """
     if n_inner == 0:
+        if anew:
+            out[:n_rows, :n_columns] = 0.0
         return
     for k in range(0, n_columns, TILE_COLUMNS):
         for i in range(0, n_rows, TILE_ROWS):
-            _add_tile(left, np.int64(i), np.int64(n_inner), right, gather, np.int64(first), out, np.int64(k))
+            _add_tile(left, np.int64(i), np.int64(n_inner), right, gather, np.int64(first), out, np.int64(k), anew)

@@ -44,7 +44,7 @@ class Workspace(NamedTuple):
     # current batch that made it, else -1; CUTS on it: their number, first vertex CUT_V, first new edge CUT_E
     f_off: IntArray  # (2, faces + 1), double-buffered like the two below
     side: IntArray  # (2, 2, sides): V, E of all faces' loops
-    f_word: WordArray  # (2, faces, words): which switches are passed
+    f_word: WordArray  # (2, faces, words): which switches are passed; no words where patterns are not wanted
     pool: IntArray  # (2, ...): V, E of the loop of a face with the cuts on its border, then of its parts
     part: IndexArray  # (2, ...): start and length of each part in the pool
     part_word: WordArray  # (2, ...): POS, NEG of each part
