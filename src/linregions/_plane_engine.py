@@ -14,12 +14,11 @@ import numpy.typing as npt
 
 from linregions import _plane_root as roots
 from linregions._plane_blocks import CutRecord, make_block, make_blocks
-from linregions._plane_plan import make_plan
+from linregions._plane_plan import default_target, make_plan
 from linregions._plane_tasks import BlockCells, Cells, Done, Job, Total, Worked
 from linregions._plane_worker import Worker
 from linregions.domains import PlaneWindow
 from linregions.errors import NumericalError
-from linregions.kernels import plan as records
 from linregions.network import Network
 from linregions.sinks import BatchRecord, PlaneSummary, RegionBatch, Sink
 from linregions.tolerances import Tolerances
@@ -30,15 +29,6 @@ IndexArray = npt.NDArray[np.int64]
 _OTHER_BANDS = (1.0, 1.0 / 16.0, 16.0)
 # Batches handed to an executor: enough to share work evenly, few enough to send.
 _REMOTE_BATCHES = 64
-
-
-def default_target(plan: records.Plan) -> int:
-    """Lines of layer 0 that may cross a cell: more where layers are wide, since every cell makes rows for all units.
-
-    Rows take time as lines times width squared, values at vertices as lines cubed times width.
-    """
-    widest = int(plan.shape[records.WIDTH].max())
-    return int(min(64, max(16, round(14 * (widest / 128) ** 0.5))))
 
 
 def make_cells(job: Job) -> Cells | BlockCells | None:

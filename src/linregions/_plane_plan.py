@@ -40,6 +40,15 @@ def _restrict(layer: AffineLayer, window: PlaneWindow) -> tuple[FloatArray, Floa
     return rows, np.abs(rows[0]) + (n_in + 1) ** 2 * np.finfo(np.float64).eps * terms
 
 
+def default_target(plan: records.Plan) -> int:
+    """Switches that may cross a cell: more where layers are wide, since every cell makes rows for all units.
+
+    Rows take time as switches times width squared, values at vertices as switches cubed times width.
+    """
+    widest = int(plan.shape[records.WIDTH].max())
+    return int(min(64, max(16, round(14 * (widest / 128) ** 0.5))))
+
+
 def make_plan(network: Network, window: PlaneWindow, relative: float) -> tuple[records.Plan, int] | None:
     """Restrict a network to a plane and flatten it; None if it has no neuron. Also return the number of switches."""
     layout = switch_layout(network)
@@ -86,4 +95,8 @@ def make_plan(network: Network, window: PlaneWindow, relative: float) -> tuple[r
     shape[records.FIRST_SWITCH] = [layout[k][0] for k in stages]
     first_layer = np.vstack([rows, magnitude, np.hypot(rows[1], rows[2])])
     plan = records.Plan(first_layer, shape, weights, biases, pieces, relative)
+    # Only cells that layers after the second still cut are worth it: each part makes its rows anew.
+    if n_layers > 3 or max(widths[1:-1], default=0) > 2 * widths[0]:
+        target = default_target(plan)
+        plan = plan._replace(most_faces=2 * target**2, part_switches=target)
     return plan, layout[-1][0] + layout[-1][1] * layout[-1][2]

@@ -131,12 +131,7 @@ def make_root(
     n_switches = int(plan.shape[records.WIDTH, 0] * plan.shape[records.N_BREAKPOINTS, 0])
     f_off = ws.f_off[now, : n_f + 1].copy()
     words = ws.f_word[now, :n_f] | base
-    faces = np.arange(n_f)
-    offsets = np.zeros(n_f + 1, dtype=np.int64)
-    n_cells = root_kernels.group_faces(words, n_switches, target, faces, offsets)
-    offsets = offsets[: n_cells + 1].copy()
-    face_cell = np.empty(n_f, dtype=np.int64)
-    face_cell[faces] = np.repeat(np.arange(n_cells), np.diff(offsets))
+    faces, offsets, face_cell = grouped(words, n_switches, target)
     root = records.Root(
         xy=ws.phi[:n_v, 1:3].copy(),
         radius=ws.place[RADIUS, :n_v].copy(),
@@ -148,12 +143,27 @@ def make_root(
         f_word=words,
         cell_off=offsets,
         cell_faces=faces,
+        line=np.zeros(0, dtype=np.int32),
+        phi=np.zeros((0, 0)),
+        unit=np.zeros((0, 2, 0), dtype=np.int64),
     )
-    _mark_shared(root, face_cell)
+    mark_shared(root, face_cell)
     return root, face_cell
 
 
-def _mark_shared(root: records.Root, face_cell: IndexArray) -> None:
+def grouped(words: npt.NDArray[np.uint64], n_switches: int, target: int) -> tuple[IndexArray, IndexArray, IndexArray]:
+    """Group faces so that few switches cross a group: faces in order, where each group begins, each face's group."""
+    n_faces = words.shape[0]
+    faces = np.arange(n_faces)
+    offsets = np.zeros(n_faces + 1, dtype=np.int64)
+    n_cells = root_kernels.group_faces(words, n_switches, target, faces, offsets)
+    offsets = offsets[: n_cells + 1].copy()
+    face_cell = np.empty(n_faces, dtype=np.int64)
+    face_cell[faces] = np.repeat(np.arange(n_cells), np.diff(offsets))
+    return faces, offsets, face_cell
+
+
+def mark_shared(root: records.Root, face_cell: IndexArray) -> None:
     """Mark the root edges that lie between two cells."""
     side_cell = np.repeat(face_cell, np.diff(root.f_off))
     low = np.full(root.edge.shape[1], np.iinfo(np.int64).max)
@@ -180,7 +190,7 @@ def regrouped(root: records.Root, face_cell: IndexArray, pairs: IndexArray) -> t
     order = np.argsort(face_cell, kind="stable")
     offsets = np.concatenate([[0], np.cumsum(np.bincount(face_cell))]).astype(np.int64)
     root = root._replace(cell_faces=order, cell_off=offsets, e_shared=np.zeros_like(root.e_shared))
-    _mark_shared(root, face_cell)
+    mark_shared(root, face_cell)
     return root, face_cell
 
 

@@ -10,12 +10,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from linregions._plane_parts import split_cell
 from linregions._plane_root import Contradiction, grown
 from linregions.domains import PlaneWindow
 from linregions.errors import MemoryLimitError
 from linregions.kernels import cells
 from linregions.kernels import plan as records
 from linregions.kernels.assembly import chain_runs
+from linregions.kernels.joining import join
 from linregions.kernels.workspace import GROW, INCONSISTENT, OK, Workspace, make_workspace
 from linregions.network import Network
 from linregions.sinks import BatchRecord, RegionBatch
@@ -31,13 +33,15 @@ def _make_scratch(
 ) -> records.Scratch:
     widest = plan.biases.shape[1]
     columns = ws.phi.shape[1] + 8
+    vertex, edge = _stamps(root)
     return records.Scratch(
-        vertex=np.full((2, root.xy.shape[0]), -1, dtype=np.int32),
-        edge=np.full((2, root.edge.shape[1]), -1, dtype=np.int32),
+        vertex=vertex,
+        edge=edge,
         rows=np.zeros((2, columns, widest)),
         left=np.zeros((columns, widest + 4)),
         gather=np.zeros(widest + 4, dtype=np.int64),
         unit=np.zeros((2, widest), dtype=np.int64),
+        history=np.zeros((plan.shape.shape[1], 2, widest), dtype=np.int64),
         scale=np.zeros((7, widest + 4)),
         bound=np.empty((5, widest)),
         fit=np.empty((10, columns)),
@@ -50,6 +54,14 @@ def _make_scratch(
         passed=np.zeros((2, n_words), dtype=np.uint64),
         pending=np.zeros((2, n_switches + 64), dtype=np.int64),
         counting=np.arange(columns, dtype=np.int64),
+    )
+
+
+def _stamps(root: records.Root) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+    """Return the scratch that has the size of a root: for its vertices and edges."""
+    return (
+        np.full((2, root.xy.shape[0]), -1, dtype=np.int32),
+        np.full((2, root.edge.shape[1]), -1, dtype=np.int32),
     )
 
 
@@ -138,10 +150,14 @@ class Worker:
         if like is not None:
             ws = like.ws
             sizes = (ws.phi.shape[0], ws.edge.shape[1], ws.f_word.shape[1], ws.phi.shape[1], ws.pool.shape[1])
-        self.ws: Workspace = make_workspace(*sizes, self.n_words if patterns else 0)
+        # Parts of a cell are told apart by their patterns.
+        splits = plan.most_faces < records.NEVER
+        self.ws: Workspace = make_workspace(*sizes, self.n_words if patterns or splits else 0)
         self.scratch = _make_scratch(plan, root, self.ws, n_switches, self.n_words)
         self.ws.margin[1] = plan.relative
-        self.out = _make_output(1 << 13, self.n_words, n_cells, patterns)
+        # Of cells, of their parts, of the parts of these ...
+        self.outs = [_make_output(1 << 13, self.n_words, n_cells, patterns)]
+        self.parts_bytes = 0
         self._check(0)
 
     def run(self, task: IndexArray) -> RegionBatch:
@@ -158,32 +174,81 @@ class Worker:
         self.out.filled[:] = 0
         self.ws.counts[:2] = 0
         self.ws.margin[0] = np.inf
+        self._work(self.root, 0, task)
+        return self._batch(task)
+
+    def _work(self, root: records.Root, depth: int, task: IndexArray) -> None:
+        """Work on cells of a root; append them to the output of their depth."""
+        vertex, edge = _stamps(root) if depth else (self.scratch.vertex, self.scratch.edge)
+        plan = self.plan
         before = 0
-        while True:
+        while before < task.size:
             if self.stopped.is_set():
                 raise CancelledError
             begun = time.perf_counter()
-            part = task[: before + self.few]
-            status, done = cells.run_cells(self.ws, self.plan, self.scratch, self.root, self.out, part, before)
+            part = task[: before + (self.few if plan is self.plan else 1)]
+            scratch = self.scratch._replace(vertex=vertex, edge=edge)
+            status, done = cells.run_cells(self.ws, plan, scratch, root, self.outs[depth], part, before)
             if done > before:
                 self.few = max(1, int((done - before) * _SECONDS_IN_KERNEL / max(time.perf_counter() - begun, 1e-6)))
+                plan = self.plan
             before = done
-            if status == OK and done == task.size:
-                return self._batch(task)
             if status == INCONSISTENT:
                 raise Contradiction
             if status == GROW:
                 self._check(2 * _bytes(self.ws))
                 self.ws = grown(self.ws)
                 self.scratch = _make_scratch(self.plan, self.root, self.ws, self.n_switches, self.n_words)
+                if not depth:
+                    vertex, edge = self.scratch.vertex, self.scratch.edge
             elif status == records.FULL:
-                ws = self.ws
-                wanted = int(
-                    max(ws.size[0], ws.size[1] // 2 + 1, ws.size[2], ws.f_off[ws.size[3], ws.size[2]] // 4 + 1)
-                )
-                size = self.out.xy.shape[0]
-                self._check(2 * _bytes(self.out))
-                self.out = _larger_output(self.out, 2 * size + 2 * wanted)
+                self._enlarge(depth)
+            elif status == records.SPLIT:
+                counts, margin = self.ws.counts[:2].copy(), float(self.ws.margin[0])
+                if self._work_parts(root, scratch, depth, int(task[before]), before):
+                    before += 1
+                    continue
+                # Two parts saw their border differently: a decision at the edge of the band. Work the cell whole.
+                self.ws.counts[:2], self.ws.margin[0] = counts, margin
+                plan = self.plan._replace(most_faces=records.NEVER)
+                for stamps in (vertex, edge):
+                    stamps[records.STAMP][stamps[records.STAMP] == task[before]] = -1
+
+    def _work_parts(self, root: records.Root, scratch: records.Scratch, depth: int, cell: int, slot: int) -> bool:
+        """Split the cell that is in the workspace and work on its parts; False if they contradict one another."""
+        parts = split_cell(self.ws, scratch, root, cell, self.n_switches, self.plan.part_switches)
+        self.parts_bytes += parts.n_bytes
+        self._check(0)
+        patterns = self.out.f_word.shape[0] > 0
+        if len(self.outs) == depth + 1:
+            self.outs.append(_make_output(1 << 13, self.n_words, parts.n_parts, patterns))
+        below = self.outs[depth + 1]
+        below.filled[:] = 0
+        if below.cell_size.shape[0] < parts.n_parts:
+            self.outs[depth + 1] = below._replace(cell_size=np.zeros((parts.n_parts, 5), dtype=np.int64))
+        self._work(parts.root, depth + 1, np.arange(parts.n_parts))
+        while True:
+            below, out = self.outs[depth + 1], self.outs[depth]
+            n_edges = parts.root.edge.shape[1]
+            status = join(below, parts.n_parts, n_edges, parts.root_vertex, parts.chain, out, slot)
+            if status != records.FULL:
+                break
+            self._enlarge(depth, int(below.filled[:4].max()))
+        self.parts_bytes -= parts.n_bytes
+        return bool(status == OK)
+
+    def _enlarge(self, depth: int, wanted: int | None = None) -> None:
+        """Give an output more room: for what is in the workspace, or for as many vertices, edges, faces and sides."""
+        ws, out = self.ws, self.outs[depth]
+        if wanted is None:
+            wanted = int(max(ws.size[0], ws.size[1] // 2 + 1, ws.size[2], ws.f_off[ws.size[3], ws.size[2]] // 4 + 1))
+        self._check(2 * _bytes(out))
+        self.outs[depth] = _larger_output(out, 2 * out.xy.shape[0] + 2 * wanted)
+
+    @property
+    def out(self) -> records.Output:
+        """Where cells of the window go."""
+        return self.outs[0]
 
     def fresh(self) -> Worker:
         """Return one like this that has worked no cell yet: each can be worked once."""
@@ -196,7 +261,7 @@ class Worker:
     @property
     def n_bytes(self) -> int:
         """Bytes that the buffers take."""
-        return _bytes(self.ws) + _bytes(self.scratch) + _bytes(self.out)
+        return _bytes(self.ws) + _bytes(self.scratch) + sum(map(_bytes, self.outs)) + self.parts_bytes
 
     def _check(self, more: int) -> None:
         now = self.n_bytes

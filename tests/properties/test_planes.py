@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 import linregions as lr
 import plane_strategies as ps
 import zoo
-from linregions import Network, PlaneWindow, _plane_engine
+from linregions import Network, PlaneWindow, _plane_engine, _plane_worker
 from linregions.planes import PlanePartition, partition_plane
 from plane_checks import check_against, check_invariants, check_same
 from reference.planes_exact import ExactPartition, area, evaluate_exactly, partition_exactly
+from statistics_checks import check_statistics
 
 CASES = {case.name: case for case in zoo.small_cases()}
 CELL_SIZES = (1, 4, 16, 1000)
@@ -63,21 +64,43 @@ def test_zoo_equals_twin(name: str) -> None:
     check_invariants(partition, case.close)
 
 
-@pytest.mark.parametrize("cost", [0.0, np.inf])
-@pytest.mark.parametrize("name", CASES)
-def test_zoo_does_not_depend_on_the_basis(name: str, cost: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Change the basis after every layer, or never."""
-    original = _plane_engine.make_plan
+def split_at(monkeypatch: pytest.MonkeyPatch, most_faces: int, part_switches: int) -> list[int]:
+    """Have cells split again once they have so many faces; return a list that the number of parts goes to."""
+    original, split = _plane_engine.make_plan, _plane_worker.split_cell
+    parts: list[int] = []
 
     def planned(*arguments: Any) -> Any:
         made = original(*arguments)
-        return None if made is None else (made[0]._replace(rebase_cost=cost), made[1])
+        if made is None:
+            return None
+        return made[0]._replace(most_faces=most_faces, part_switches=part_switches), made[1]
+
+    def noted(*arguments: Any) -> Any:
+        made = split(*arguments)
+        parts.append(made.n_parts)
+        return made
 
     monkeypatch.setattr(_plane_engine, "make_plan", planned)
-    case = CASES[name]
+    monkeypatch.setattr(_plane_worker, "split_cell", noted)
+    return parts
+
+
+@pytest.mark.parametrize(("most_faces", "part_switches"), [(0, 0), (1, 2), (6, 3)])
+@pytest.mark.parametrize("name", CASES)
+def test_zoo_does_not_depend_on_cells_split_again(
+    name: str, most_faces: int, part_switches: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case, exact = CASES[name], exact_of(name)
+    parts = split_at(monkeypatch, most_faces, part_switches)
     partition = partition_plane(case.network, case.window)
-    check_against(partition, exact_of(name), case.close)
+    check_against(partition, exact, case.close)
     check_invariants(partition, case.close)
+    layers = sum(activation.n_breakpoints > 0 for activation in case.network.activations)
+    assert bool(parts) or layers < 3 or most_faces > 0
+    if parts:
+        found = lr.partition(case.network, case.window, sink=lr.RegionStatistics(linear=True))
+        assert (found.n_regions, found.n_linear_regions) == (exact.n_regions, exact.n_linear_regions)
+        check_statistics(found, partition)
 
 
 @pytest.mark.parametrize("name", [name for name in CASES if name.startswith(tuple(zoo.REWRITTEN))])

@@ -32,7 +32,7 @@ def chain_runs(chain_root: IntArray, cell_ends: IndexArray) -> tuple[IndexArray,
 
 
 @compiled(allocates=True)
-def _twins(chain: IntArray, chain_off: IndexArray, n_root_edges: int) -> IndexArray:
+def twins(chain: IntArray, chain_off: IndexArray, n_root_edges: int) -> IndexArray:
     """Find, for every shared root edge, its pieces as each of two cells saw them.
 
     Returns (n_root_edges, 4): start and length in the chain of the first run, then of the second; length 0 for none.
@@ -75,7 +75,7 @@ def unite(
         n_root = max(n_root, root_v[v] + 1)
     for i in range(chain.shape[1]):
         n_root_edges = max(n_root_edges, chain[0, i] + 1)
-    runs = _twins(chain, chain_off, n_root_edges)
+    runs = twins(chain, chain_off, n_root_edges)
     same_v = np.full(xy.shape[0], -1, dtype=np.int32)
     same_e = np.full(e_a.shape[0], -1, dtype=np.int32)
     for root in range(n_root_edges):

@@ -112,6 +112,7 @@ def _crossing(ws: Workspace, edge: int, j: int, k: int, crossing: np.uint64, n_o
     ws.word[NEG, v] = neg
     ws.parent[0, v] = p
     ws.parent[1, v] = q
+    ws.parent[3, v] = ws.column[1, j]
     ws.place[FRACTION, v] = s
     spread += spread_k * (abs(x_k) + abs(y_k)) / max(abs(step_x), abs(step_y))
     ws.place[SPREAD, v] = spread

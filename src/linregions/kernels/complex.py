@@ -212,6 +212,7 @@ def _cut_edges(ws: Workspace) -> None:
             )
             ws.parent[0, n_vertices] = a
             ws.parent[1, n_vertices] = b
+            ws.parent[3, n_vertices] = ws.edge[SWITCH, e]
             ws.place[FRACTION, n_vertices] = place[best]
             ws.place[SPREAD, n_vertices] = spread[best]
             t = place[best]

@@ -12,7 +12,8 @@ IntArray = npt.NDArray[np.int32]
 WordArray = npt.NDArray[np.uint64]
 IndexArray = npt.NDArray[np.int64]
 
-FULL = 3
+FULL, SPLIT = 3, 4
+NEVER = 1 << 62
 LOCAL, STAMP = 0, 1
 
 
@@ -33,11 +34,12 @@ class Plan(NamedTuple):
     biases: FloatArray  # (layers, max width)
     activation: FloatArray  # (4, layers, max T + 1): BREAKPOINT; SLOPE and a point KNOT, HEIGHT of each piece
     relative: float  # tolerance
-    rebase_cost: float = 1.0  # 0 changes the basis after every layer, inf never
+    most_faces: int = NEVER  # of a cell after a layer; one with more is split to parts
+    part_switches: int = 0  # that may cross such a part
 
 
 class Root(NamedTuple):
-    """The window cut by layer 0, and its faces grouped to cells."""
+    """The window cut by layer 0, or a cell cut by some layers, and its faces grouped to cells."""
 
     xy: FloatArray  # (V, 2)
     radius: FloatArray  # (V,)
@@ -46,9 +48,12 @@ class Root(NamedTuple):
     e_shared: npt.NDArray[np.bool_]  # the edge lies between two cells
     f_off: IntArray
     side: IntArray  # (2, sides): V, E
-    f_word: WordArray  # (faces, words of layer 0)
+    f_word: WordArray  # (faces, words of layer 0), or those of all layers
     cell_off: IndexArray
     cell_faces: IndexArray
+    line: IntArray  # (V,) switch of the line along which a vertex is uncertain, -1 for none; empty for the window
+    phi: FloatArray  # (V, columns): basis functions at the vertices; empty for the window
+    unit: IndexArray  # (layers, 2, width): PIECE and BASIS of the layers that are done; empty for the window
 
 
 class Scratch(NamedTuple):
@@ -60,6 +65,7 @@ class Scratch(NamedTuple):
     left: FloatArray  # (columns, width): stable rows times slopes
     gather: IndexArray  # (width,): stable neurons with a slope
     unit: IndexArray  # (2, width): PIECE of a stable neuron, -1 if unstable; BASIS function of an unstable one
+    history: IndexArray  # (layers, 2, width): the same for all layers so far
     pending: IndexArray  # (2, switches): switches of the layer that cross the cell, and their columns in phi
     scale: FloatArray  # (7, width): size and steepness of this and the next layer; their squares, slopes of units
     bound: FloatArray  # (5, width): enclosures of the pre-activations on the cell
@@ -70,7 +76,7 @@ class Scratch(NamedTuple):
     source: IndexArray  # (64,): where in the block the unstable ones of 64 are
     block: FloatArray  # (vertices, 64): pre-activations of 64 neurons
     base: WordArray  # (words,): switches passed on the whole cell
-    passed: WordArray  # (2, words): switches of layer 0 passed somewhere, everywhere
+    passed: WordArray  # (2, words): switches of the root's faces passed somewhere, everywhere
     counting: IndexArray  # 0, 1, 2, ...
 
 

@@ -39,7 +39,8 @@ class Workspace(NamedTuple):
     place: FloatArray  # RADIUS: uncertainty of a vertex's place in plane units; FRACTION: where between its parents,
     # SPREAD: uncertainty of that, -1 where the parents are not at hand; ROUNDING of the place in plane units
     word: WordArray  # POS, NEG: columns that are positive, negative at a vertex
-    parent: IntArray  # (3, vertices): the two others that a vertex lies between; its number in the root complex
+    parent: IntArray  # (4, vertices): the two others that a vertex lies between; its number in the root complex;
+    # switch of the line that it and its parents are on
     edge: IntArray  # A, B: ends; SWITCH that made it; NEXT piece of the same original edge; BIT: column of the
     # current batch that made it, else -1; CUTS on it: their number, first vertex CUT_V, first new edge CUT_E
     f_off: IntArray  # (2, faces + 1), double-buffered like the two below
@@ -74,7 +75,7 @@ def make_workspace(vertices: int, edges: int, faces: int, columns: int, pool: in
 
     return Workspace(
         longs(4), longs(5), longs(3), np.full(2, np.inf),
-        floats(vertices, columns), floats(4, vertices), bits(2, vertices), ints(3, vertices),
+        floats(vertices, columns), floats(4, vertices), bits(2, vertices), ints(4, vertices),
         ints(8, edges), ints(2, faces + 1), ints(2, 2, sides), bits(2, faces, words),
         ints(2, pool), longs(2, 2200), bits(2, 2200),
         longs(3, 64 * 64) - 1, ints(2, 64), ints(2, 64), floats(3, 64), floats(2, 64), ints(64),
