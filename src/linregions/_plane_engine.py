@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any
@@ -207,7 +208,7 @@ def _run(
     sink.begin(job.network, job.window, job.relative)
     total = Total(made)
     areas = _task_areas(made, tasks) if progress else np.zeros(len(tasks))
-    with _bar(progress) as bar:
+    with _bar() if progress else nullcontext() as bar:
         for worked, area in zip(_results(job, made, sink, tasks, size, threads, limit, executor), areas, strict=True):
             total.add(worked)
             for done in worked.batches:
@@ -243,7 +244,7 @@ def _task_areas(made: Cells | BlockCells, tasks: list[IndexArray]) -> npt.NDArra
     return np.array([areas[task].sum() for task in tasks])
 
 
-def _bar(progress: bool) -> Any:
+def _bar() -> Any:
     from tqdm import tqdm
 
     return tqdm(
@@ -251,7 +252,7 @@ def _bar(progress: bool) -> Any:
         desc="window",
         bar_format="{desc}: {percentage:3.0f}% of its area |{bar}| [{elapsed}<{remaining}{postfix}]",
         leave=False,
-        disable=None if progress else True,
+        disable=None,
     )
 
 

@@ -156,11 +156,10 @@ def make_root(
 def _mark_shared(root: records.Root, face_cell: IndexArray) -> None:
     """Mark the root edges that lie between two cells."""
     side_cell = np.repeat(face_cell, np.diff(root.f_off))
-    low = np.full(root.edge.shape[1], np.iinfo(np.int64).max)
-    high = np.full(root.edge.shape[1], -1)
-    np.minimum.at(low, root.side[E], side_cell)
-    np.maximum.at(high, root.side[E], side_cell)
-    root.e_shared[:] = low != high
+    side_edge = root.side[E]
+    edge_cell = np.empty(root.edge.shape[1], dtype=np.int64)
+    edge_cell[side_edge] = side_cell  # that of one of the edge's sides
+    root.e_shared[side_edge[side_cell != edge_cell[side_edge]]] = True
 
 
 def cells_beside(root: records.Root, face_cell: IndexArray, edges: IndexArray) -> IndexArray:

@@ -22,6 +22,7 @@ _BINS_A_DECADE = 10
 _LOWEST = -330 * _BINS_A_DECADE
 _N_BINS = 640 * _BINS_A_DECADE
 _MOST_SIDES = 64
+_NONE = np.zeros(0, dtype=np.int64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,13 +100,22 @@ class PlaneStatistics:
     diagnostics: dict[str, Any]
 
 
+class _Candidate(NamedTuple):
+    key: float  # the smallest are kept
+    area: float
+    perimeter: float
+    distance: float
+    corners: FloatArray
+    words: npt.NDArray[np.uint64]
+
+
 class _Digest(NamedTuple):
     sums: FloatArray
     sides: npt.NDArray[np.int64]
     areas: tuple[int, npt.NDArray[np.int64]]
     perimeters: tuple[int, npt.NDArray[np.int64]]
-    largest: list[tuple[float, NotableRegion]]
-    nearest: list[tuple[float, NotableRegion]]
+    largest: list[_Candidate]
+    nearest: list[_Candidate]
     linear: LinearParts | None
 
 
@@ -161,8 +171,9 @@ class RegionStatistics(Sink):
         self._sums: list[FloatArray] = []
         self._sides = np.zeros(_MOST_SIDES + 1, dtype=np.int64)
         self._histograms = np.zeros((2, _N_BINS), dtype=np.int64)
-        self._largest: list[tuple[float, NotableRegion]] = []
-        self._nearest: list[tuple[float, NotableRegion]] = []
+        self._largest: list[_Candidate] = []
+        self._nearest: list[_Candidate] = []
+        self._network = network
         self._count = LinearCount(network) if self.linear else None
 
     def digest(self, batch: RegionBatch) -> Any:
@@ -170,16 +181,18 @@ class RegionStatistics(Sink):
         _, areas, perimeters, sums = measure(batch)
         sides = np.bincount(np.minimum(np.diff(batch.face_offsets), _MOST_SIDES), minlength=_MOST_SIDES + 1)
         distances = np.full(batch.n_regions, np.nan)
-        nearest: list[tuple[float, NotableRegion]] = []
+        nearest: list[_Candidate] = []
         if self.n_nearest:
             distances = _distances(batch, self.point)
-            nearest = _notable(batch, distances, self.n_nearest, areas, perimeters, distances)
+            few = _smallest(distances, self.n_nearest, self._nearest)
+            nearest = _candidates(batch, few, distances, areas, perimeters, distances)
+        few = _smallest(-areas, self.n_largest, self._largest) if self.n_largest else _NONE
         return _Digest(
             sums,
             sides,
             _binned(areas),
             _binned(perimeters),
-            _notable(batch, -areas, self.n_largest, areas, perimeters, distances),
+            _candidates(batch, few, -areas, areas, perimeters, distances),
             nearest,
             linear_parts(batch) if self.linear else None,
         )
@@ -210,8 +223,8 @@ class RegionStatistics(Sink):
             sides=self._sides,
             areas=_histogram(self._histograms[0]),
             perimeters=_histogram(self._histograms[1]),
-            largest=tuple(region for _, region in self._largest),
-            nearest=tuple(region for _, region in self._nearest),
+            largest=_regions(self._network, self._largest),
+            nearest=_regions(self._network, self._nearest),
             diagnostics=summary.diagnostics,
         )
 
@@ -242,14 +255,17 @@ class RegionCounter(Sink):
 
 def _binned(values: FloatArray) -> tuple[int, npt.NDArray[np.int64]]:
     """Return the first bin and the counts from there on; what is not positive is in the lowest bin."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        logarithms = np.log10(values)
-    bins = np.floor(
-        _BINS_A_DECADE * np.where(values > 0, logarithms, -np.inf), where=values > 0, out=np.full_like(values, _LOWEST)
-    )
-    numbers = bins.astype(np.int64) - _LOWEST
-    first = int(numbers.min())
-    return first, np.bincount(numbers - first)
+    if values.min() > 0.0:
+        bins = np.log10(values)
+        bins *= _BINS_A_DECADE
+        np.floor(bins, out=bins)
+    else:
+        bins = np.full_like(values, _LOWEST)
+        positive = values > 0.0
+        bins[positive] = np.floor(_BINS_A_DECADE * np.log10(values[positive]))
+    first = bins.min()
+    bins -= first
+    return int(first) - _LOWEST, np.bincount(bins.astype(np.int64))
 
 
 def _histogram(counts: npt.NDArray[np.int64]) -> Histogram:
@@ -260,28 +276,52 @@ def _histogram(counts: npt.NDArray[np.int64]) -> Histogram:
     return Histogram(edges, counts[first:last].copy())
 
 
-def _notable(
-    batch: RegionBatch, keys: FloatArray, n: int, areas: FloatArray, perimeters: FloatArray, distances: FloatArray
-) -> list[tuple[float, NotableRegion]]:
-    """Return the regions with the smallest keys."""
-    if not n:
-        return []
-    few = np.argpartition(keys, n - 1)[:n] if keys.size > n else np.arange(keys.size)
-    # Of equal keys, those that come first, whatever the partition found.
-    few = np.flatnonzero(keys <= keys[few].max())
-    few = few[np.argsort(keys[few], kind="stable")][:n]
-    patterns = unpack_patterns(batch.network, batch.pattern_words[few])
+def _smallest(keys: FloatArray, n: int, kept: list[_Candidate]) -> npt.NDArray[np.int64]:
+    """Return where the `n` smallest keys are, in order, as far as they may replace one that is kept.
+
+    Of equal keys, those that come first win: what is kept comes from earlier batches.
+    """
+    few = np.arange(keys.size) if len(kept) < n else np.flatnonzero(~(keys >= kept[-1].key))
+    if few.size > n:
+        few = few[keys[few] <= np.partition(keys[few], n - 1)[n - 1]]
+    return few[np.argsort(keys[few], kind="stable")][:n]
+
+
+def _candidates(
+    batch: RegionBatch,
+    few: npt.NDArray[np.int64],
+    keys: FloatArray,
+    areas: FloatArray,
+    perimeters: FloatArray,
+    distances: FloatArray,
+) -> list[_Candidate]:
+    """Return some regions of a batch, whose patterns are unpacked if they are kept to the end."""
     return [
-        (
+        _Candidate(
             float(keys[k]),
-            NotableRegion(float(areas[k]), float(perimeters[k]), float(distances[k]), batch.corners(int(k)), pattern),
+            float(areas[k]),
+            float(perimeters[k]),
+            float(distances[k]),
+            batch.corners(int(k)),
+            batch.pattern_words[k].copy(),
         )
-        for k, pattern in zip(few, patterns, strict=True)
+        for k in few
     ]
 
 
-def _first(entries: list[tuple[float, NotableRegion]], n: int) -> list[tuple[float, NotableRegion]]:
-    return sorted(entries, key=lambda entry: entry[0])[:n]
+def _first(entries: list[_Candidate], n: int) -> list[_Candidate]:
+    return sorted(entries, key=lambda entry: entry.key)[:n]
+
+
+def _regions(network: Network, kept: list[_Candidate]) -> tuple[NotableRegion, ...]:
+    """Return what was kept, with patterns."""
+    if not kept:
+        return ()
+    patterns = unpack_patterns(network, np.stack([entry.words for entry in kept]))
+    return tuple(
+        NotableRegion(entry.area, entry.perimeter, entry.distance, entry.corners, pattern)
+        for entry, pattern in zip(kept, patterns, strict=True)
+    )
 
 
 def _distances(batch: RegionBatch, point: FloatArray) -> FloatArray:
