@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from linregions import _plane_buffers
 from linregions.kernels import plan as records
 from linregions.kernels import root as root_kernels
 from linregions.kernels.workspace import (
@@ -96,6 +97,16 @@ def _begin(ws: Workspace, start: Start, relative: float) -> None:
     ws.f_word[0, 0, :] = 0
 
 
+def _key(n_switches: int) -> tuple[str, int]:
+    return "root", n_switches
+
+
+def keep(ws: Workspace, plan: records.Plan) -> None:
+    """Leave the workspace of a window's first layer to the next call."""
+    n = int(plan.shape[records.WIDTH, 0] * plan.shape[records.N_BREAKPOINTS, 0])
+    _plane_buffers.keep(_key(n), ws, _plane_buffers.n_bytes(ws))
+
+
 def cut_root(
     plan: records.Plan, start: Start, chosen: npt.NDArray[np.bool_] | None = None, ws: Workspace | None = None
 ) -> tuple[Workspace, npt.NDArray[np.uint64]]:
@@ -110,6 +121,8 @@ def cut_root(
     base = np.zeros(n_words, dtype=np.uint64)
     if chosen is None:
         chosen = np.ones(n, dtype=np.bool_)
+    if ws is None:
+        ws = _plane_buffers.take(_key(n))
     if ws is None:
         guess = min(n * n // 2 + 4 * n, 1 << 13) + start.xy.shape[0] + 64
         ws = make_workspace(guess, 3 * guess, 2 * guess, 3 + 64 + 1, 4096, n_words)

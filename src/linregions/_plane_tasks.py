@@ -56,6 +56,7 @@ class Cells:
     merged: int
     margin: float
     local: threading.local = field(default_factory=threading.local)
+    workers: list[Any] = field(default_factory=list)  # of all threads
     stopped: threading.Event = field(default_factory=threading.Event)
 
     @property

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from linregions import _plane_buffers
+from linregions._plane_buffers import n_bytes
 from linregions._plane_root import Contradiction, grown
 from linregions.domains import PlaneWindow
 from linregions.errors import MemoryLimitError
@@ -26,14 +28,21 @@ IndexArray = npt.NDArray[np.int64]
 _SECONDS_IN_KERNEL = 0.1
 
 
+def _stamps(root: records.Root) -> dict[str, npt.NDArray[np.int32]]:
+    """Return the part of a thread's scratch that belongs to one root: no cell worked yet."""
+    return {
+        "vertex": np.full((2, root.xy.shape[0]), -1, dtype=np.int32),
+        "edge": np.full((2, root.edge.shape[1]), -1, dtype=np.int32),
+    }
+
+
 def _make_scratch(
     plan: records.Plan, root: records.Root, ws: Workspace, n_switches: int, n_words: int
 ) -> records.Scratch:
     widest = plan.biases.shape[1]
     columns = ws.phi.shape[1] + 8
     return records.Scratch(
-        vertex=np.full((2, root.xy.shape[0]), -1, dtype=np.int32),
-        edge=np.full((2, root.edge.shape[1]), -1, dtype=np.int32),
+        **_stamps(root),
         rows=np.zeros((2, columns, widest)),
         left=np.zeros((columns, widest + 4)),
         gather=np.zeros(widest + 4, dtype=np.int64),
@@ -66,6 +75,14 @@ def _make_output(size: int, n_words: int, n_cells: int, patterns: bool) -> recor
     )
 
 
+def _for_patterns(out: records.Output, patterns: bool) -> records.Output:
+    """Return an output with room for patterns, or without, which is a view of no rows."""
+    words = out.f_word if out.f_word.base is None else out.f_word.base
+    if patterns and words.shape[0] < out.xy.shape[0]:
+        words = np.empty((out.xy.shape[0], words.shape[1]), dtype=np.uint64)
+    return out._replace(f_word=words if patterns else words[:0])
+
+
 def _larger_output(old: records.Output, size: int) -> records.Output:
     """Return a larger output with what is in the old one."""
     patterns = old.f_word.shape[0] > 0
@@ -82,10 +99,6 @@ def _larger_output(old: records.Output, size: int) -> records.Output:
         new.f_word[:n_f] = old.f_word[:n_f]
     new.cell_size[:] = old.cell_size
     return new
-
-
-def _bytes(record: tuple[npt.NDArray[np.generic], ...]) -> int:
-    return sum(array.nbytes for array in record)
 
 
 class Worker:
@@ -110,6 +123,8 @@ class Worker:
         Numbers of the root edges that batches tell, if not their own.
     first_cell : int
         Added to the numbers of cells that batches tell.
+    keeps : bool
+        Whether buffers are those that an earlier call has left, if there are any; see `keep`.
     """
 
     def __init__(
@@ -125,6 +140,7 @@ class Worker:
         like: Worker | None = None,
         ids: IndexArray | None = None,
         first_cell: int = 0,
+        keeps: bool = False,
     ) -> None:
         self.network, self.window, self.limit = network, window, limit
         self.ids, self.first_cell = ids, first_cell
@@ -132,15 +148,24 @@ class Worker:
         self.few = 1  # cells at a time
         self.plan, self.root, self.n_switches = plan, root, n_switches
         self.n_words = (n_switches + 63) // 64
-        columns = 3 + min(int(plan.shape[records.WIDTH, 0]), 64) + 2 * 64 + 8
-        sizes = (2048, 4096, 2048, columns, 1 << 16)
-        if like is not None:
-            ws = like.ws
-            sizes = (ws.phi.shape[0], ws.edge.shape[1], ws.f_word.shape[1], ws.phi.shape[1], ws.pool.shape[1])
-        self.ws: Workspace = make_workspace(*sizes, self.n_words)
-        self.scratch = _make_scratch(plan, root, self.ws, n_switches, self.n_words)
+        # What one run never writes, another of this key does not either, so that all runs see the same.
+        self._key = ("worker", plan.shape.tobytes(), n_switches)
+        kept = _plane_buffers.take(self._key) if keeps else None
+        self.ws: Workspace
+        if kept is not None:
+            self.ws, scratch, out = kept
+            self.scratch = scratch._replace(**_stamps(root))
+            self.out = _for_patterns(out, patterns)._replace(cell_size=np.zeros((n_cells, 5), dtype=np.int64))
+        else:
+            columns = 3 + min(int(plan.shape[records.WIDTH, 0]), 64) + 2 * 64 + 8
+            sizes = (2048, 4096, 2048, columns, 1 << 16)
+            if like is not None:
+                ws = like.ws
+                sizes = (ws.phi.shape[0], ws.edge.shape[1], ws.f_word.shape[1], ws.phi.shape[1], ws.pool.shape[1])
+            self.ws = make_workspace(*sizes, self.n_words)
+            self.scratch = _make_scratch(plan, root, self.ws, n_switches, self.n_words)
+            self.out = _make_output(1 << 13, self.n_words, n_cells, patterns)
         self.ws.margin[1] = plan.relative
-        self.out = _make_output(1 << 13, self.n_words, n_cells, patterns)
         self._check(0)
 
     def run(self, task: IndexArray) -> RegionBatch:
@@ -172,7 +197,7 @@ class Worker:
             if status == INCONSISTENT:
                 raise Contradiction
             if status == GROW:
-                self._check(2 * _bytes(self.ws))
+                self._check(2 * n_bytes(self.ws))
                 self.ws = grown(self.ws)
                 self.scratch = _make_scratch(self.plan, self.root, self.ws, self.n_switches, self.n_words)
             elif status == records.FULL:
@@ -181,7 +206,7 @@ class Worker:
                     max(ws.size[0], ws.size[1] // 2 + 1, ws.size[2], ws.f_off[ws.size[3], ws.size[2]] // 4 + 1)
                 )
                 size = self.out.xy.shape[0]
-                self._check(2 * _bytes(self.out))
+                self._check(2 * n_bytes(self.out))
                 self.out = _larger_output(self.out, 2 * size + 2 * wanted)
 
     def fresh(self) -> Worker:
@@ -192,10 +217,14 @@ class Worker:
             self.network, self.window, self.plan, self.root, self.n_switches, patterns, n_cells, self.limit, like=self
         )
 
+    def keep(self) -> None:
+        """Leave the buffers to the next call; no batch is used any longer."""
+        _plane_buffers.keep(self._key, (self.ws, self.scratch, self.out), self.n_bytes)
+
     @property
     def n_bytes(self) -> int:
         """Bytes that the buffers take."""
-        return _bytes(self.ws) + _bytes(self.scratch) + _bytes(self.out)
+        return n_bytes(self.ws) + n_bytes(self.scratch) + n_bytes(self.out)
 
     def _check(self, more: int) -> None:
         now = self.n_bytes

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,12 +18,12 @@ from linregions.network import Network
 from linregions.pattern_words import unpack_patterns
 from linregions.sinks import PlaneSummary, RegionBatch, Sink
 
-# Tenths of a decade, from the smallest positive number to the largest.
-_BINS_A_DECADE = 10
-_LOWEST = -330 * _BINS_A_DECADE
-_N_BINS = 640 * _BINS_A_DECADE
+# Bins are tenths of a decade, from below the smallest positive number to above the largest.
+_BINS_IN_DECADE = 10
+_BIN_OF_ONE = 330 * _BINS_IN_DECADE
+_N_BINS = 640 * _BINS_IN_DECADE
+_BINS_IN_DOUBLING = float(_BINS_IN_DECADE * np.log10(2.0))
 _MOST_SIDES = 64
-_NONE = np.zeros(0, dtype=np.int64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -178,24 +179,34 @@ class RegionStatistics(Sink):
 
     def digest(self, batch: RegionBatch) -> Any:
         """Measure a batch."""
+        from linregions.kernels.region_measures import tally_regions
+
         _, areas, perimeters, sums = measure(batch)
-        sides = np.bincount(np.minimum(np.diff(batch.face_offsets), _MOST_SIDES), minlength=_MOST_SIDES + 1)
-        distances = np.full(batch.n_regions, np.nan)
-        nearest: list[_Candidate] = []
-        if self.n_nearest:
-            distances = _distances(batch, self.point)
-            few = _smallest(distances, self.n_nearest, self._nearest)
-            nearest = _candidates(batch, few, distances, areas, perimeters, distances)
-        few = _smallest(-areas, self.n_largest, self._largest) if self.n_largest else _NONE
+        sides = np.zeros(_MOST_SIDES + 1, dtype=np.int64)
+        bins = np.empty((2, areas.size), dtype=np.int64)
+        first_area, first_perimeter = tally_regions(
+            areas,
+            areas.view(np.int64),
+            perimeters,
+            perimeters.view(np.int64),
+            batch.face_offsets,
+            _bin_borders(),
+            _BIN_OF_ONE,
+            _BINS_IN_DOUBLING,
+            bins,
+            sides,
+        )
+        distances = _distances(batch, self.point) if self.n_nearest else None
         return _Digest(
             sums,
             sides,
-            _binned(areas),
-            _binned(perimeters),
-            _candidates(batch, few, -areas, areas, perimeters, distances),
-            nearest,
+            (first_area, np.bincount(bins[0])),
+            (first_perimeter, np.bincount(bins[1])),
+            _candidates(batch, areas, -1.0, self.n_largest, self._largest, areas, perimeters, distances),
+            [] if distances is None
+            else _candidates(batch, distances, 1.0, self.n_nearest, self._nearest, areas, perimeters, distances),
             linear_parts(batch) if self.linear else None,
-        )
+        )  # fmt: skip
 
     def collect(self, digested: Any) -> None:
         """Add a batch."""
@@ -253,59 +264,51 @@ class RegionCounter(Sink):
         return self._count.count if self.linear else summary.n_regions
 
 
-def _binned(values: FloatArray) -> tuple[int, npt.NDArray[np.int64]]:
-    """Return the first bin and the counts from there on; what is not positive is in the lowest bin."""
-    if values.min() > 0.0:
-        bins = np.log10(values)
-        bins *= _BINS_A_DECADE
-        np.floor(bins, out=bins)
-    else:
-        bins = np.full_like(values, _LOWEST)
-        positive = values > 0.0
-        bins[positive] = np.floor(_BINS_A_DECADE * np.log10(values[positive]))
-    first = bins.min()
-    bins -= first
-    return int(first) - _LOWEST, np.bincount(bins.astype(np.int64))
+@cache
+def _bin_borders() -> FloatArray:
+    """Return where each bin begins, and where the last one ends."""
+    with np.errstate(over="ignore"):
+        return np.asarray(10.0 ** ((np.arange(_N_BINS + 1) - _BIN_OF_ONE) / _BINS_IN_DECADE))
 
 
 def _histogram(counts: npt.NDArray[np.int64]) -> Histogram:
     """Cut a histogram to where it is not empty."""
     filled = np.flatnonzero(counts)
     first, last = (int(filled[0]), int(filled[-1]) + 1) if filled.size else (0, 0)
-    edges = (np.arange(first, last + 1) + _LOWEST) / _BINS_A_DECADE
+    edges = (np.arange(first, last + 1) - _BIN_OF_ONE) / _BINS_IN_DECADE
     return Histogram(edges, counts[first:last].copy())
-
-
-def _smallest(keys: FloatArray, n: int, kept: list[_Candidate]) -> npt.NDArray[np.int64]:
-    """Return where the `n` smallest keys are, in order, as far as they may replace one that is kept.
-
-    Of equal keys, those that come first win: what is kept comes from earlier batches.
-    """
-    few = np.arange(keys.size) if len(kept) < n else np.flatnonzero(~(keys >= kept[-1].key))
-    if few.size > n:
-        few = few[keys[few] <= np.partition(keys[few], n - 1)[n - 1]]
-    return few[np.argsort(keys[few], kind="stable")][:n]
 
 
 def _candidates(
     batch: RegionBatch,
-    few: npt.NDArray[np.int64],
-    keys: FloatArray,
+    values: FloatArray,
+    sign: float,
+    n: int,
+    kept: list[_Candidate],
     areas: FloatArray,
     perimeters: FloatArray,
-    distances: FloatArray,
+    distances: FloatArray | None,
 ) -> list[_Candidate]:
-    """Return some regions of a batch, whose patterns are unpacked if they are kept to the end."""
+    """Return the regions with the `n` smallest keys ``sign * values``, as far as they may replace one that is kept.
+
+    Of equal keys, those that come first win; what is kept comes from earlier batches.
+    """
+    from linregions.kernels.region_measures import find_smallest
+
+    if not n:
+        return []
+    few = np.empty(min(n, values.size), dtype=np.int64)
+    found = find_smallest(values, sign, kept[-1].key if len(kept) == n else np.nan, few)
     return [
         _Candidate(
-            float(keys[k]),
+            sign * float(values[k]),
             float(areas[k]),
             float(perimeters[k]),
-            float(distances[k]),
-            batch.corners(int(k)),
-            batch.pattern_words[k].copy(),
+            float("nan") if distances is None else float(distances[k]),
+            batch.corners(k),
+            batch.pattern_words[k].copy(),  # unpacked if it is kept to the end
         )
-        for k in few
+        for k in few[:found].tolist()
     ]
 
 

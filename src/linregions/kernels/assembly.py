@@ -12,7 +12,7 @@ IndexArray = npt.NDArray[np.int64]
 IntArray = npt.NDArray[np.int32]
 
 
-@compiled(allocates=True)
+@compiled(allocates=True, brief=True)
 def chain_runs(chain_root: IntArray, cell_ends: IndexArray) -> tuple[IndexArray, IndexArray]:
     """Return the shared root edges that cells list, cell by cell, and how many pieces each has there."""
     edges = np.empty(chain_root.shape[0], dtype=np.int64)
