@@ -17,7 +17,7 @@ from linregions.domains import PlaneWindow
 from linregions.errors import MemoryLimitError
 from linregions.kernels import cells
 from linregions.kernels import plan as records
-from linregions.kernels.assembly import chain_runs
+from linregions.kernels.assembly import chain_runs, count_new
 from linregions.kernels.workspace import GROW, INCONSISTENT, OK, Workspace, make_workspace
 from linregions.network import Network
 from linregions.sinks import BatchRecord, RegionBatch
@@ -253,7 +253,7 @@ class Worker:
             pattern_words=out.f_word[:n_f],
             chain=chain,
             record=BatchRecord(
-                np.array([np.count_nonzero(out.root_v[:n_v] < 0), n_e, n_f]),
+                np.array([count_new(out.root_v[:n_v]), n_e, n_f]),
                 np.stack(chain_runs(chain[0], np.cumsum(out.cell_size[: task.size, 4]))),
                 int(self.ws.counts[0]),
                 int(self.ws.counts[1]),

@@ -21,69 +21,70 @@ class _Queue(Generic[Task, Result]):
         self.changed = threading.Condition()
         self.begun, self.yielded, self.helpers = 0, 0, 0
         self.results: dict[int, Result] = {}
+        self.failed = len(tasks)  # the first task with an error, if any
         self.error: BaseException | None = None
 
     def _next(self) -> int | None:
         """Return the number of a task to begin, None if that has to wait; call with the lock held."""
-        if self.begun == min(len(self.tasks), self.yielded + self.ahead):
+        if self.begun >= min(self.failed, self.yielded + self.ahead):
             return None
         self.begun += 1
         return self.begun - 1
 
     def _next_in_helper(self) -> int | None:
         """Return the number of a task to begin, None if there is no more; call with the lock held."""
-        while not self.stopped.is_set() and self.begun < len(self.tasks):
+        while self.begun < self.failed and not self.stopped.is_set():
             number = self._next()
             if number is not None:
                 return number
             self.changed.wait()
         return None
 
+    def _do(self, number: int, caught: type[BaseException]) -> None:
+        """Work on a task that was begun."""
+        try:
+            result = self.work(self.tasks[number])
+        except caught as error:  # raised in the caller's thread, when it is the turn of this task
+            with self.changed:
+                if number < self.failed:
+                    self.failed, self.error = number, error
+        else:
+            with self.changed:
+                self.results[number] = result
+        with self.changed:
+            if self.failed < len(self.tasks) and all(k in self.results for k in range(self.yielded, self.failed)):
+                self.stopped.set()  # whatever else is at work comes after the error
+            self.changed.notify_all()
+
     def help(self) -> None:
         """Work on tasks until there are none left, or an error."""
         with self.changed:
             number = self._next_in_helper()
-            if number is None:
-                return
-            self.helpers += 1
-        try:
-            while number is not None:
-                result = self.work(self.tasks[number])
-                with self.changed:
-                    self.results[number] = result
+            self.helpers += number is not None
+        while number is not None:
+            self._do(number, BaseException)
+            with self.changed:
+                number = self._next_in_helper()
+                if number is None:
+                    self.helpers -= 1
                     self.changed.notify_all()
-                    number = self._next_in_helper()
-        except BaseException as error:  # raised again in the caller's thread
-            with self.changed:
-                if not self.stopped.is_set():
-                    self.error = error
-                    self.stopped.set()
-        finally:
-            with self.changed:
-                self.helpers -= 1
-                self.changed.notify_all()
 
     def result(self, number: int) -> Result:
         """Return the result of a task, working on this or others until it is there."""
         while True:
             with self.changed:
                 while True:
-                    if self.error is not None:
-                        raise self.error
                     if number in self.results:
                         self.yielded = number + 1
                         self.changed.notify_all()
                         return self.results.pop(number)
+                    if number == self.failed and self.error is not None:
+                        raise self.error
                     mine = self._next()
                     if mine is not None:
                         break
                     self.changed.wait()
-            try:
-                self.results[mine] = self.work(self.tasks[mine])
-            except BaseException:
-                if self.error is not None:  # this was only told to stop
-                    raise self.error from None
-                raise
+            self._do(mine, Exception)  # Ctrl-C is raised at once
 
     def end(self) -> None:
         """Wait for all other threads that have begun a task."""
@@ -99,9 +100,9 @@ def shared_work(
 ) -> Iterator[Result]:
     """Yield ``work(task)`` for all tasks, in their order, worked by `threads` threads: the caller's and others.
 
-    No task is begun more than `ahead` before the one whose result is yielded next. After an error, or when the
-    caller takes no more, `stopped` is set, so that work in other threads can be left early, and it has ended when
-    the caller goes on.
+    No task is begun more than `ahead` before the one whose result is yielded next. An error is raised when it is the
+    turn of its task. From then on, or when the caller takes no more, `stopped` is set, so that work in other threads
+    can be left early, and it has ended when the caller goes on.
     """
     queue = _Queue(work, tasks, stopped, ahead)
     try:

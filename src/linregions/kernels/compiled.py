@@ -53,8 +53,8 @@ def compiled(
         Whether only kernels call it. Then, and if inlined, it cannot be called from Python, and nothing has to be
         compiled for that: with records of twenty arrays this would be more code than the function itself.
     brief : bool
-        Whether it takes microseconds. Then it keeps the interpreter: another thread would take it meanwhile, and this
-        one would sleep until it is let go again.
+        Whether it takes a fraction of a millisecond. Then it keeps the interpreter: another thread would take it
+        meanwhile, and this one would sleep until it is let go again.
     fastmath : bool or set of str
         Liberties with rounding, as in numba.
     """

@@ -12,7 +12,7 @@ IndexArray = npt.NDArray[np.int64]
 IntArray = npt.NDArray[np.int32]
 
 
-@compiled()
+@compiled(brief=True)
 def measure_regions(
     xy: FloatArray,
     edge: IntArray,
