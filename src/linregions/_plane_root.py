@@ -125,7 +125,7 @@ def cut_root(
         ws = _plane_buffers.take(_key(n))
     if ws is None:
         guess = min(n * n // 2 + 4 * n, 1 << 13) + start.xy.shape[0] + 64
-        ws = make_workspace(guess, 3 * guess, 2 * guess, 3 + 64 + 1, 4096, n_words)
+        ws = make_workspace(guess, 3 * guess, 2 * guess, 3 + root_kernels.MOST_LINES, 4096, n_words)
     while True:
         _begin(ws, start, plan.relative)
         status = root_kernels.cut_root(ws, plan, chosen, base)
