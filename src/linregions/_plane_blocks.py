@@ -100,9 +100,11 @@ def make_blocks(plan: records.Plan, polygon: FloatArray) -> Blocks | None:
     ------
     Contradiction
     """
+    t = int(plan.shape[records.N_BREAKPOINTS, 0])
+    if t * int(plan.shape[records.WIDTH, 0]) <= MOST_LINES:
+        return None
     values = plan.first[0] + polygon @ plan.first[1:3]
     low, high = values.min(axis=0), values.max(axis=0)
-    t = int(plan.shape[records.N_BREAKPOINTS, 0])
     levels = plan.activation[records.BREAKPOINT, 0, :t]
     crossing = np.flatnonzero(((low[:, None] < levels) & (high[:, None] > levels)).ravel())
     n = crossing.size

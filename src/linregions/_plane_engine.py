@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from linregions import _plane_buffers
 from linregions import _plane_root as roots
 from linregions._plane_blocks import CutRecord, make_block, make_blocks
 from linregions._plane_plan import default_target, make_plan
 from linregions._plane_tasks import BlockCells, Cells, Done, Job, Total, Worked
 from linregions._plane_worker import Worker
+from linregions._shared_work import shared_work
 from linregions.domains import PlaneWindow
 from linregions.errors import NumericalError
 from linregions.network import Network
@@ -29,6 +33,8 @@ IndexArray = npt.NDArray[np.int64]
 _OTHER_BANDS = (1.0, 1.0 / 16.0, 16.0)
 # Batches handed to an executor: enough to share work evenly, few enough to send.
 _REMOTE_BATCHES = 64
+# Cells that one thread puts to a batch: enough to share what a batch costs, few enough for the cache.
+_MOST_CELLS = 16
 
 
 def make_cells(job: Job) -> Cells | BlockCells | None:
@@ -51,23 +57,43 @@ def make_cells(job: Job) -> Cells | BlockCells | None:
     root, face_cell = roots.make_root(ws, base, plan, target)
     for pairs in job.joined:
         root, face_cell = roots.regrouped(root, face_cell, np.array(pairs))
-    return Cells(plan, n_switches, root, face_cell, int(ws.counts[0]), int(ws.counts[1]), float(ws.margin[0]))
+    cells = Cells(plan, n_switches, root, face_cell, int(ws.counts[0]), int(ws.counts[1]), float(ws.margin[0]))
+    roots.keep(ws, plan)
+    return cells
 
 
 def work(
-    job: Job, made: Cells | BlockCells, sink: Sink, task: IndexArray, batch_cells: int, limit: int | None
+    job: Job,
+    made: Cells | BlockCells,
+    sink: Sink,
+    task: IndexArray,
+    batch_cells: int,
+    limit: int | None,
+    keeps: bool = False,
 ) -> Worked:
-    """Work on a batch of cells, or on some blocks, in the buffers of this thread."""
+    """Work on a batch of cells, or on some blocks, in the buffers of this thread.
+
+    With `keeps`, these may be buffers that an earlier call has left.
+    """
     if isinstance(made, BlockCells):
         return _work_blocks(job, made, sink, task, batch_cells, limit)
     local = made.local
     key = (id(sink), batch_cells)
     if getattr(local, "key", None) != key:
         local.worker = Worker(
-            job.network, job.window, made.plan, made.root, made.n_switches, sink.needs_patterns, batch_cells, limit
+            job.network,
+            job.window,
+            made.plan,
+            made.root,
+            made.n_switches,
+            sink.needs_patterns,
+            batch_cells,
+            limit,
+            keeps=keeps,
         )
         local.worker.stopped = made.stopped
         local.key = key
+        made.workers.append(local.worker)
     batch = local.worker.run(task)
     return Worked([Done(task, sink.digest(batch), batch.record)], [])
 
@@ -160,7 +186,11 @@ def run_plane(
         while True:
             sink.attempt += 1
             try:
+                if memory_limit is not None:
+                    _plane_buffers.let_go()
                 made = make_cells(job)
+                if memory_limit is not None:
+                    _plane_buffers.let_go()
                 if made is None:
                     return _without_neurons(job, sink)
                 wrong, summary = _run(job, made, sink, threads, progress, memory_limit, executor)
@@ -197,7 +227,8 @@ def _run(
     sink.begin(job.network, job.window, job.relative)
     total = Total(made)
     areas = _task_areas(made, tasks) if progress else np.zeros(len(tasks))
-    with _bar(progress) as bar:
+    shown: Any = _bar() if progress else nullcontext()
+    with shown as bar:
         for worked, area in zip(_results(job, made, sink, tasks, size, threads, limit, executor), areas, strict=True):
             total.add(worked)
             for done in worked.batches:
@@ -205,26 +236,39 @@ def _run(
             if progress:
                 bar.set_postfix_str(f"{total.sizes[2]:,} regions", refresh=False)
                 bar.update(float(area))
+    if limit is None and isinstance(made, Cells):
+        for worker in made.workers:
+            worker.keep()
     return np.array(sorted(total.wrong), dtype=np.int64), total.summary(job)
 
 
 def _tasks(
     made: Cells | BlockCells, sink: Sink, threads: int, limited: bool, remote: bool
 ) -> tuple[list[IndexArray], int]:
-    """Return batches of cells, or blocks, and the number of cells in a batch."""
+    """Return batches of cells, or blocks, and the number of cells in a batch at most."""
     # A limit on memory speaks of a cell, so there is no more than one at a time.
     if isinstance(made, BlockCells):
-        n, size, batch = made.blocks.n_blocks, 1, sink.cells_in_batch or (1 if limited else 8)
-        if remote:
-            size = max(1, -(-n // _REMOTE_BATCHES))
-    else:
-        n = made.n_cells
-        most = 1 if limited else 16
-        size = sink.cells_in_batch or max(1, min(most, -(-n // (8 * threads if threads > 1 else 1))))
-        if remote and not limited and not sink.cells_in_batch:
-            size = max(1, -(-n // _REMOTE_BATCHES))
-        batch = size
-    return [np.arange(k, min(k + size, n)) for k in range(0, n, size)], batch
+        size = max(1, -(-made.blocks.n_blocks // _REMOTE_BATCHES)) if remote else 1
+        return _equal_tasks(made.blocks.n_blocks, size), sink.cells_in_batch or (1 if limited else 8)
+    n = made.n_cells
+    size = sink.cells_in_batch or (1 if limited else -(-n // _REMOTE_BATCHES) if remote else 0)
+    if size:
+        return _equal_tasks(n, size), size
+    if threads == 1:
+        return _equal_tasks(n, _MOST_CELLS), _MOST_CELLS
+    # Large tasks first and small ones last, so that all threads end together. Work goes with the first layer's faces.
+    ends = made.root.cell_off[1:]
+    least = int(ends[-1]) // (6 * threads)
+    bounds = [0]
+    while bounds[-1] < n:
+        begun = int(made.root.cell_off[bounds[-1]])
+        goal = begun + max(least, (int(ends[-1]) - begun) * 2 // (3 * threads))
+        bounds.append(min(max(int(np.searchsorted(ends, goal, "right")), bounds[-1] + 1), bounds[-1] + _MOST_CELLS))
+    return [np.arange(low, high) for low, high in pairwise(bounds)], _MOST_CELLS
+
+
+def _equal_tasks(n: int, size: int) -> list[IndexArray]:
+    return [np.arange(k, min(k + size, n)) for k in range(0, n, size)]
 
 
 def _task_areas(made: Cells | BlockCells, tasks: list[IndexArray]) -> npt.NDArray[np.float64]:
@@ -233,7 +277,7 @@ def _task_areas(made: Cells | BlockCells, tasks: list[IndexArray]) -> npt.NDArra
     return np.array([areas[task].sum() for task in tasks])
 
 
-def _bar(progress: bool) -> Any:
+def _bar() -> Any:
     from tqdm import tqdm
 
     return tqdm(
@@ -241,7 +285,7 @@ def _bar(progress: bool) -> Any:
         desc="window",
         bar_format="{desc}: {percentage:3.0f}% of its area |{bar}| [{elapsed}<{remaining}{postfix}]",
         leave=False,
-        disable=None if progress else True,
+        disable=None,
     )
 
 
@@ -258,7 +302,7 @@ def _results(
     """Yield what comes of the batches, in order, with few of them waiting to be collected."""
 
     def here(task: IndexArray) -> Worked:
-        return work(job, made, sink, task, size, limit)
+        return work(job, made, sink, task, size, limit, keeps=limit is None)
 
     def earlier(task: IndexArray) -> Worked | None:
         """Return what an earlier run left of a batch; of blocks, the worker finds out when it knows their cells."""
@@ -269,27 +313,20 @@ def _results(
         import pickle
 
         packed = pickle.dumps((job, sink))
-        yield from _in_order(
-            lambda task: executor.submit(work_remotely, packed, task, size, limit), earlier, tasks, None
-        )
+        yield from _in_order(lambda task: executor.submit(work_remotely, packed, task, size, limit), earlier, tasks)
     elif threads == 1 or len(tasks) < 2:
         for task in tasks:
             yield earlier(task) or here(task)
     else:
-        with ThreadPoolExecutor(threads) as pool:
-            try:
-                yield from _in_order(lambda task: pool.submit(here, task), earlier, tasks, 4 * threads)
-            finally:
-                made.stopped.set()  # after an error or Ctrl-C, batches at work are not waited for
+        yield from shared_work(lambda task: earlier(task) or here(task), tasks, threads, made.stopped, 4 * threads)
 
 
 def _in_order(
     submit: Callable[[IndexArray], Future[Worked]],
     earlier: Callable[[IndexArray], Worked | None],
     tasks: list[IndexArray],
-    ahead: int | None,
 ) -> Iterator[Worked]:
-    """Submit tasks, `ahead` of what is taken, and yield their results in order; cancel the rest on any error."""
+    """Submit all tasks and yield their results in order; cancel the rest on any error."""
     waiting: deque[Future[Worked] | Worked] = deque()
 
     def first() -> Worked:
@@ -299,8 +336,6 @@ def _in_order(
     try:
         for task in tasks:
             waiting.append(earlier(task) or submit(task))
-            if ahead is not None and len(waiting) >= ahead:
-                yield first()
         while waiting:
             yield first()
     finally:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from linregions import _plane_buffers
 from linregions.kernels import plan as records
 from linregions.kernels import root as root_kernels
 from linregions.kernels.workspace import (
@@ -96,6 +97,16 @@ def _begin(ws: Workspace, start: Start, relative: float) -> None:
     ws.f_word[0, 0, :] = 0
 
 
+def _key(n_switches: int) -> tuple[str, int]:
+    return "root", n_switches
+
+
+def keep(ws: Workspace, plan: records.Plan) -> None:
+    """Leave the workspace of a window's first layer to the next call."""
+    n = int(plan.shape[records.WIDTH, 0] * plan.shape[records.N_BREAKPOINTS, 0])
+    _plane_buffers.keep(_key(n), ws, _plane_buffers.n_bytes(ws))
+
+
 def cut_root(
     plan: records.Plan, start: Start, chosen: npt.NDArray[np.bool_] | None = None, ws: Workspace | None = None
 ) -> tuple[Workspace, npt.NDArray[np.uint64]]:
@@ -111,8 +122,10 @@ def cut_root(
     if chosen is None:
         chosen = np.ones(n, dtype=np.bool_)
     if ws is None:
+        ws = _plane_buffers.take(_key(n))
+    if ws is None:
         guess = min(n * n // 2 + 4 * n, 1 << 13) + start.xy.shape[0] + 64
-        ws = make_workspace(guess, 3 * guess, 2 * guess, 3 + 64 + 1, 4096, n_words)
+        ws = make_workspace(guess, 3 * guess, 2 * guess, 3 + root_kernels.MOST_LINES, 4096, n_words)
     while True:
         _begin(ws, start, plan.relative)
         status = root_kernels.cut_root(ws, plan, chosen, base)
@@ -166,11 +179,10 @@ def grouped(words: npt.NDArray[np.uint64], n_switches: int, target: int) -> tupl
 def mark_shared(root: records.Root, face_cell: IndexArray) -> None:
     """Mark the root edges that lie between two cells."""
     side_cell = np.repeat(face_cell, np.diff(root.f_off))
-    low = np.full(root.edge.shape[1], np.iinfo(np.int64).max)
-    high = np.full(root.edge.shape[1], -1)
-    np.minimum.at(low, root.side[E], side_cell)
-    np.maximum.at(high, root.side[E], side_cell)
-    root.e_shared[:] = low != high
+    side_edge = root.side[E]
+    edge_cell = np.empty(root.edge.shape[1], dtype=np.int64)
+    edge_cell[side_edge] = side_cell  # that of one of the edge's sides
+    root.e_shared[side_edge[side_cell != edge_cell[side_edge]]] = True
 
 
 def cells_beside(root: records.Root, face_cell: IndexArray, edges: IndexArray) -> IndexArray:

@@ -56,6 +56,7 @@ class Cells:
     merged: int
     margin: float
     local: threading.local = field(default_factory=threading.local)
+    workers: list[Any] = field(default_factory=list)  # of all threads
     stopped: threading.Event = field(default_factory=threading.Event)
 
     @property
@@ -129,11 +130,10 @@ class Total:
     def _compare(self, edges: IndexArray, counts: IndexArray) -> None:
         """Note edges that their two cells cut to different numbers of pieces."""
         if self._seen is None:
-            # Both cells beside an edge may be in this batch.
-            own, first, which = np.unique(edges, return_index=True, return_inverse=True)
-            seen = np.where(self._pieces[own], self._pieces[own], counts[first])
-            self.wrong.update(edges[counts != seen[which]].tolist())
-            self._pieces[own] = seen
+            new = self._pieces[edges] == 0
+            # Both cells beside an edge may be in this batch: one of them is noted, and the other compared to it.
+            self._pieces[edges[new]] = counts[new]
+            self.wrong.update(edges[counts != self._pieces[edges]].tolist())
             return
         for edge, count in zip(edges.tolist(), counts.tolist(), strict=True):
             met = self._seen.pop(edge, None)

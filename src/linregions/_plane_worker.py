@@ -10,13 +10,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from linregions import _plane_buffers
+from linregions._plane_buffers import n_bytes
+from linregions._plane_outputs import for_patterns, larger_output, make_output
 from linregions._plane_parts import split_cell
 from linregions._plane_root import Contradiction, grown
 from linregions.domains import PlaneWindow
 from linregions.errors import MemoryLimitError
 from linregions.kernels import cells
 from linregions.kernels import plan as records
-from linregions.kernels.assembly import chain_runs
+from linregions.kernels.assembly import chain_runs, count_new
 from linregions.kernels.joining import join
 from linregions.kernels.workspace import GROW, INCONSISTENT, OK, Workspace, make_workspace
 from linregions.network import Network
@@ -28,15 +31,21 @@ IndexArray = npt.NDArray[np.int64]
 _SECONDS_IN_KERNEL = 0.1
 
 
+def _stamps(root: records.Root) -> dict[str, npt.NDArray[np.int32]]:
+    """Return the part of a thread's scratch that belongs to one root: no cell worked yet."""
+    return {
+        "vertex": np.full((2, root.xy.shape[0]), -1, dtype=np.int32),
+        "edge": np.full((2, root.edge.shape[1]), -1, dtype=np.int32),
+    }
+
+
 def _make_scratch(
     plan: records.Plan, root: records.Root, ws: Workspace, n_switches: int, n_words: int
 ) -> records.Scratch:
     widest = plan.biases.shape[1]
     columns = ws.phi.shape[1] + 8
-    vertex, edge = _stamps(root)
     return records.Scratch(
-        vertex=vertex,
-        edge=edge,
+        **_stamps(root),
         rows=np.zeros((2, columns, widest)),
         left=np.zeros((columns, widest + 4)),
         gather=np.zeros(widest + 4, dtype=np.int64),
@@ -55,50 +64,6 @@ def _make_scratch(
         pending=np.zeros((2, n_switches + 64), dtype=np.int64),
         counting=np.arange(columns, dtype=np.int64),
     )
-
-
-def _stamps(root: records.Root) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
-    """Return the scratch that has the size of a root: for its vertices and edges."""
-    return (
-        np.full((2, root.xy.shape[0]), -1, dtype=np.int32),
-        np.full((2, root.edge.shape[1]), -1, dtype=np.int32),
-    )
-
-
-def _make_output(size: int, n_words: int, n_cells: int, patterns: bool) -> records.Output:
-    return records.Output(
-        filled=np.zeros(5, dtype=np.int64),
-        xy=np.empty((size, 2)),
-        root_v=np.empty(size, dtype=np.int32),
-        edge=np.empty((3, 2 * size), dtype=np.int32),
-        f_off=np.zeros(size + 1, dtype=np.int32),
-        side=np.empty((2, 4 * size), dtype=np.int32),
-        f_word=np.empty((size if patterns else 0, n_words), dtype=np.uint64),
-        chain=np.empty((2, size), dtype=np.int32),
-        cell_size=np.zeros((n_cells, 5), dtype=np.int64),
-    )
-
-
-def _larger_output(old: records.Output, size: int) -> records.Output:
-    """Return a larger output with what is in the old one."""
-    patterns = old.f_word.shape[0] > 0
-    new = _make_output(size, old.f_word.shape[1], old.cell_size.shape[0], patterns)
-    n_v, n_e, n_f, n_s, n_c = (int(k) for k in old.filled)
-    new.filled[:] = old.filled
-    new.xy[:n_v], new.root_v[:n_v], new.edge[:, :n_e] = old.xy[:n_v], old.root_v[:n_v], old.edge[:, :n_e]
-    new.f_off[: n_f + 1], new.side[:, :n_s], new.chain[:, :n_c] = (
-        old.f_off[: n_f + 1],
-        old.side[:, :n_s],
-        old.chain[:, :n_c],
-    )
-    if patterns:
-        new.f_word[:n_f] = old.f_word[:n_f]
-    new.cell_size[:] = old.cell_size
-    return new
-
-
-def _bytes(record: tuple[npt.NDArray[np.generic], ...]) -> int:
-    return sum(array.nbytes for array in record)
 
 
 class Worker:
@@ -123,6 +88,8 @@ class Worker:
         Numbers of the root edges that batches tell, if not their own.
     first_cell : int
         Added to the numbers of cells that batches tell.
+    keeps : bool
+        Whether buffers are those that an earlier call has left, if there are any; see `keep`.
     """
 
     def __init__(
@@ -138,6 +105,7 @@ class Worker:
         like: Worker | None = None,
         ids: IndexArray | None = None,
         first_cell: int = 0,
+        keeps: bool = False,
     ) -> None:
         self.network, self.window, self.limit = network, window, limit
         self.ids, self.first_cell = ids, first_cell
@@ -145,19 +113,29 @@ class Worker:
         self.few = 1  # cells at a time
         self.plan, self.root, self.n_switches = plan, root, n_switches
         self.n_words = (n_switches + 63) // 64
-        columns = 3 + min(int(plan.shape[records.WIDTH, 0]), 64) + 2 * 64 + 8
-        sizes = (2048, 4096, 2048, columns, 1 << 16)
-        if like is not None:
-            ws = like.ws
-            sizes = (ws.phi.shape[0], ws.edge.shape[1], ws.f_word.shape[1], ws.phi.shape[1], ws.pool.shape[1])
         # Parts of a cell are told apart by their patterns.
-        splits = plan.most_faces < records.NEVER
-        self.ws: Workspace = make_workspace(*sizes, self.n_words if patterns or splits else 0)
-        self.scratch = _make_scratch(plan, root, self.ws, n_switches, self.n_words)
+        words = self.n_words if patterns or plan.most_faces < records.NEVER else 0
+        # What one run never writes, another of this key does not either, so that all runs see the same.
+        self._key = ("worker", plan.shape.tobytes(), n_switches, words)
+        kept = _plane_buffers.take(self._key) if keeps else None
+        self.ws: Workspace
+        if kept is not None:
+            self.ws, scratch, outs = kept
+            self.scratch = scratch._replace(**_stamps(root))
+            self.outs = [for_patterns(out, patterns) for out in outs]
+            self.outs[0] = self.outs[0]._replace(cell_size=np.zeros((n_cells, 5), dtype=np.int64))
+        else:
+            columns = 3 + min(int(plan.shape[records.WIDTH, 0]), 64) + 2 * 64 + 8
+            sizes = (2048, 4096, 2048, columns, 1 << 16)
+            if like is not None:
+                ws = like.ws
+                sizes = (ws.phi.shape[0], ws.edge.shape[1], ws.f_word.shape[1], ws.phi.shape[1], ws.pool.shape[1])
+            self.ws = make_workspace(*sizes, words)
+            self.scratch = _make_scratch(plan, root, self.ws, n_switches, self.n_words)
+            # Of cells, of their parts, of the parts of these ...
+            self.outs = [make_output(1 << 13, self.n_words, n_cells, patterns)]
         self.ws.margin[1] = plan.relative
-        # Of cells, of their parts, of the parts of these ...
-        self.outs = [_make_output(1 << 13, self.n_words, n_cells, patterns)]
-        self.parts_bytes = 0
+        self._parts_bytes = 0
         self._check(0)
 
     def run(self, task: IndexArray) -> RegionBatch:
@@ -179,7 +157,7 @@ class Worker:
 
     def _work(self, root: records.Root, depth: int, task: IndexArray) -> None:
         """Work on cells of a root; append them to the output of their depth."""
-        vertex, edge = _stamps(root) if depth else (self.scratch.vertex, self.scratch.edge)
+        stamps = _stamps(root) if depth else {"vertex": self.scratch.vertex, "edge": self.scratch.edge}
         plan = self.plan
         before = 0
         while before < task.size:
@@ -187,7 +165,7 @@ class Worker:
                 raise CancelledError
             begun = time.perf_counter()
             part = task[: before + (self.few if plan is self.plan else 1)]
-            scratch = self.scratch._replace(vertex=vertex, edge=edge)
+            scratch = self.scratch._replace(**stamps)
             status, done = cells.run_cells(self.ws, plan, scratch, root, self.outs[depth], part, before)
             if done > before:
                 self.few = max(1, int((done - before) * _SECONDS_IN_KERNEL / max(time.perf_counter() - begun, 1e-6)))
@@ -196,11 +174,9 @@ class Worker:
             if status == INCONSISTENT:
                 raise Contradiction
             if status == GROW:
-                self._check(2 * _bytes(self.ws))
+                self._check(2 * n_bytes(self.ws))
                 self.ws = grown(self.ws)
                 self.scratch = _make_scratch(self.plan, self.root, self.ws, self.n_switches, self.n_words)
-                if not depth:
-                    vertex, edge = self.scratch.vertex, self.scratch.edge
             elif status == records.FULL:
                 self._enlarge(depth)
             elif status == records.SPLIT:
@@ -211,17 +187,17 @@ class Worker:
                 # Two parts saw their border differently: a decision at the edge of the band. Work the cell whole.
                 self.ws.counts[:2], self.ws.margin[0] = counts, margin
                 plan = self.plan._replace(most_faces=records.NEVER)
-                for stamps in (vertex, edge):
-                    stamps[records.STAMP][stamps[records.STAMP] == task[before]] = -1
+                for array in stamps.values():
+                    array[records.STAMP][array[records.STAMP] == task[before]] = -1
 
     def _work_parts(self, root: records.Root, scratch: records.Scratch, depth: int, cell: int, slot: int) -> bool:
         """Split the cell that is in the workspace and work on its parts; False if they contradict one another."""
         parts = split_cell(self.ws, scratch, root, cell, self.n_switches, self.plan.part_switches)
-        self.parts_bytes += parts.n_bytes
+        self._parts_bytes += parts.n_bytes
         self._check(0)
         patterns = self.out.f_word.shape[0] > 0
         if len(self.outs) == depth + 1:
-            self.outs.append(_make_output(1 << 13, self.n_words, parts.n_parts, patterns))
+            self.outs.append(make_output(1 << 13, self.n_words, parts.n_parts, patterns))
         below = self.outs[depth + 1]
         below.filled[:] = 0
         if below.cell_size.shape[0] < parts.n_parts:
@@ -234,7 +210,7 @@ class Worker:
             if status != records.FULL:
                 break
             self._enlarge(depth, int(below.filled[:4].max()))
-        self.parts_bytes -= parts.n_bytes
+        self._parts_bytes -= parts.n_bytes
         return bool(status == OK)
 
     def _enlarge(self, depth: int, wanted: int | None = None) -> None:
@@ -242,8 +218,8 @@ class Worker:
         ws, out = self.ws, self.outs[depth]
         if wanted is None:
             wanted = int(max(ws.size[0], ws.size[1] // 2 + 1, ws.size[2], ws.f_off[ws.size[3], ws.size[2]] // 4 + 1))
-        self._check(2 * _bytes(out))
-        self.outs[depth] = _larger_output(out, 2 * out.xy.shape[0] + 2 * wanted)
+        self._check(2 * n_bytes(out))
+        self.outs[depth] = larger_output(out, 2 * out.xy.shape[0] + 2 * wanted)
 
     @property
     def out(self) -> records.Output:
@@ -258,10 +234,15 @@ class Worker:
             self.network, self.window, self.plan, self.root, self.n_switches, patterns, n_cells, self.limit, like=self
         )
 
+    def keep(self) -> None:
+        """Leave the buffers to the next call; no batch is used any longer."""
+        _plane_buffers.keep(self._key, (self.ws, self.scratch, self.outs), self.n_bytes)
+
     @property
     def n_bytes(self) -> int:
         """Bytes that the buffers take."""
-        return _bytes(self.ws) + _bytes(self.scratch) + sum(map(_bytes, self.outs)) + self.parts_bytes
+        outs = sum(n_bytes(out) for out in self.outs)
+        return n_bytes(self.ws) + n_bytes(self.scratch) + outs + self._parts_bytes
 
     def _check(self, more: int) -> None:
         now = self.n_bytes
@@ -290,7 +271,7 @@ class Worker:
             pattern_words=out.f_word[:n_f],
             chain=chain,
             record=BatchRecord(
-                np.array([np.count_nonzero(out.root_v[:n_v] < 0), n_e, n_f]),
+                np.array([count_new(out.root_v[:n_v]), n_e, n_f]),
                 np.stack(chain_runs(chain[0], np.cumsum(out.cell_size[: task.size, 4]))),
                 int(self.ws.counts[0]),
                 int(self.ws.counts[1]),

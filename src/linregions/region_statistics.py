@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,10 +18,11 @@ from linregions.network import Network
 from linregions.pattern_words import unpack_patterns
 from linregions.sinks import PlaneSummary, RegionBatch, Sink
 
-# Tenths of a decade, from the smallest positive number to the largest.
-_BINS_A_DECADE = 10
-_LOWEST = -330 * _BINS_A_DECADE
-_N_BINS = 640 * _BINS_A_DECADE
+# Bins are tenths of a decade, from below the smallest positive number to above the largest.
+_BINS_IN_DECADE = 10
+_BIN_OF_ONE = 330 * _BINS_IN_DECADE
+_N_BINS = 640 * _BINS_IN_DECADE
+_BINS_IN_DOUBLING = float(_BINS_IN_DECADE * np.log10(2.0))
 _MOST_SIDES = 64
 
 
@@ -99,13 +101,22 @@ class PlaneStatistics:
     diagnostics: dict[str, Any]
 
 
+class _Candidate(NamedTuple):
+    key: float  # the smallest are kept
+    area: float
+    perimeter: float
+    distance: float
+    corners: FloatArray
+    words: npt.NDArray[np.uint64]
+
+
 class _Digest(NamedTuple):
     sums: FloatArray
     sides: npt.NDArray[np.int64]
     areas: tuple[int, npt.NDArray[np.int64]]
     perimeters: tuple[int, npt.NDArray[np.int64]]
-    largest: list[tuple[float, NotableRegion]]
-    nearest: list[tuple[float, NotableRegion]]
+    largest: list[_Candidate]
+    nearest: list[_Candidate]
     linear: LinearParts | None
 
 
@@ -161,28 +172,41 @@ class RegionStatistics(Sink):
         self._sums: list[FloatArray] = []
         self._sides = np.zeros(_MOST_SIDES + 1, dtype=np.int64)
         self._histograms = np.zeros((2, _N_BINS), dtype=np.int64)
-        self._largest: list[tuple[float, NotableRegion]] = []
-        self._nearest: list[tuple[float, NotableRegion]] = []
+        self._largest: list[_Candidate] = []
+        self._nearest: list[_Candidate] = []
+        self._network = network
         self._count = LinearCount(network) if self.linear else None
 
     def digest(self, batch: RegionBatch) -> Any:
         """Measure a batch."""
+        from linregions.kernels.region_measures import tally_regions
+
         _, areas, perimeters, sums = measure(batch)
-        sides = np.bincount(np.minimum(np.diff(batch.face_offsets), _MOST_SIDES), minlength=_MOST_SIDES + 1)
-        distances = np.full(batch.n_regions, np.nan)
-        nearest: list[tuple[float, NotableRegion]] = []
-        if self.n_nearest:
-            distances = _distances(batch, self.point)
-            nearest = _notable(batch, distances, self.n_nearest, areas, perimeters, distances)
+        sides = np.zeros(_MOST_SIDES + 1, dtype=np.int64)
+        bins = np.empty((2, areas.size), dtype=np.int64)
+        first_area, first_perimeter = tally_regions(
+            areas,
+            areas.view(np.int64),
+            perimeters,
+            perimeters.view(np.int64),
+            batch.face_offsets,
+            _bin_borders(),
+            _BIN_OF_ONE,
+            _BINS_IN_DOUBLING,
+            bins,
+            sides,
+        )
+        distances = _distances(batch, self.point) if self.n_nearest else None
         return _Digest(
             sums,
             sides,
-            _binned(areas),
-            _binned(perimeters),
-            _notable(batch, -areas, self.n_largest, areas, perimeters, distances),
-            nearest,
+            (first_area, np.bincount(bins[0])),
+            (first_perimeter, np.bincount(bins[1])),
+            _candidates(batch, areas, -1.0, self.n_largest, self._largest, areas, perimeters, distances),
+            [] if distances is None
+            else _candidates(batch, distances, 1.0, self.n_nearest, self._nearest, areas, perimeters, distances),
             linear_parts(batch) if self.linear else None,
-        )
+        )  # fmt: skip
 
     def collect(self, digested: Any) -> None:
         """Add a batch."""
@@ -210,8 +234,8 @@ class RegionStatistics(Sink):
             sides=self._sides,
             areas=_histogram(self._histograms[0]),
             perimeters=_histogram(self._histograms[1]),
-            largest=tuple(region for _, region in self._largest),
-            nearest=tuple(region for _, region in self._nearest),
+            largest=_regions(self._network, self._largest),
+            nearest=_regions(self._network, self._nearest),
             diagnostics=summary.diagnostics,
         )
 
@@ -240,48 +264,67 @@ class RegionCounter(Sink):
         return self._count.count if self.linear else summary.n_regions
 
 
-def _binned(values: FloatArray) -> tuple[int, npt.NDArray[np.int64]]:
-    """Return the first bin and the counts from there on; what is not positive is in the lowest bin."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        logarithms = np.log10(values)
-    bins = np.floor(
-        _BINS_A_DECADE * np.where(values > 0, logarithms, -np.inf), where=values > 0, out=np.full_like(values, _LOWEST)
-    )
-    numbers = bins.astype(np.int64) - _LOWEST
-    first = int(numbers.min())
-    return first, np.bincount(numbers - first)
+@cache
+def _bin_borders() -> FloatArray:
+    """Return where each bin begins, and where the last one ends."""
+    with np.errstate(over="ignore"):
+        return np.asarray(10.0 ** ((np.arange(_N_BINS + 1) - _BIN_OF_ONE) / _BINS_IN_DECADE))
 
 
 def _histogram(counts: npt.NDArray[np.int64]) -> Histogram:
     """Cut a histogram to where it is not empty."""
     filled = np.flatnonzero(counts)
     first, last = (int(filled[0]), int(filled[-1]) + 1) if filled.size else (0, 0)
-    edges = (np.arange(first, last + 1) + _LOWEST) / _BINS_A_DECADE
+    edges = (np.arange(first, last + 1) - _BIN_OF_ONE) / _BINS_IN_DECADE
     return Histogram(edges, counts[first:last].copy())
 
 
-def _notable(
-    batch: RegionBatch, keys: FloatArray, n: int, areas: FloatArray, perimeters: FloatArray, distances: FloatArray
-) -> list[tuple[float, NotableRegion]]:
-    """Return the regions with the smallest keys."""
+def _candidates(
+    batch: RegionBatch,
+    values: FloatArray,
+    sign: float,
+    n: int,
+    kept: list[_Candidate],
+    areas: FloatArray,
+    perimeters: FloatArray,
+    distances: FloatArray | None,
+) -> list[_Candidate]:
+    """Return the regions with the `n` smallest keys ``sign * values``, as far as they may replace one that is kept.
+
+    Of equal keys, those that come first win; what is kept comes from earlier batches.
+    """
+    from linregions.kernels.region_measures import find_smallest
+
     if not n:
         return []
-    few = np.argpartition(keys, n - 1)[:n] if keys.size > n else np.arange(keys.size)
-    # Of equal keys, those that come first, whatever the partition found.
-    few = np.flatnonzero(keys <= keys[few].max())
-    few = few[np.argsort(keys[few], kind="stable")][:n]
-    patterns = unpack_patterns(batch.network, batch.pattern_words[few])
+    few = np.empty(min(n, values.size), dtype=np.int64)
+    found = find_smallest(values, sign, kept[-1].key if len(kept) == n else np.nan, few)
     return [
-        (
-            float(keys[k]),
-            NotableRegion(float(areas[k]), float(perimeters[k]), float(distances[k]), batch.corners(int(k)), pattern),
+        _Candidate(
+            sign * float(values[k]),
+            float(areas[k]),
+            float(perimeters[k]),
+            float("nan") if distances is None else float(distances[k]),
+            batch.corners(k),
+            batch.pattern_words[k].copy(),  # unpacked if it is kept to the end
         )
-        for k, pattern in zip(few, patterns, strict=True)
+        for k in few[:found].tolist()
     ]
 
 
-def _first(entries: list[tuple[float, NotableRegion]], n: int) -> list[tuple[float, NotableRegion]]:
-    return sorted(entries, key=lambda entry: entry[0])[:n]
+def _first(entries: list[_Candidate], n: int) -> list[_Candidate]:
+    return sorted(entries, key=lambda entry: entry.key)[:n]
+
+
+def _regions(network: Network, kept: list[_Candidate]) -> tuple[NotableRegion, ...]:
+    """Return what was kept, with patterns."""
+    if not kept:
+        return ()
+    patterns = unpack_patterns(network, np.stack([entry.words for entry in kept]))
+    return tuple(
+        NotableRegion(entry.area, entry.perimeter, entry.distance, entry.corners, pattern)
+        for entry, pattern in zip(kept, patterns, strict=True)
+    )
 
 
 def _distances(batch: RegionBatch, point: FloatArray) -> FloatArray:

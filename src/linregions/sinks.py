@@ -141,8 +141,8 @@ class PlaneSummary:
 class Sink(ABC):
     """Something that takes regions as they are found; pass one to `linregions.partition`.
 
-    A sink of one's own has `digest`, `collect` and `finish`. `digest` is called once for each batch, in worker
-    threads (or, with an executor, in other processes, for which the sink is pickled), in any order. What it
+    A sink of one's own has `digest`, `collect` and `finish`. `digest` is called once for each batch, in any of
+    the threads (or, with an executor, in other processes, for which the sink is pickled), in any order. What it
     returns is given to `collect`, in the order of the cells and in the thread of the caller, whatever the number
     of threads.
 

@@ -11,7 +11,7 @@ import pytest
 
 import linregions as lr
 import zoo
-from linregions import PlaneWindow, RegionStatistics, plane_estimate
+from linregions import PlaneWindow, RegionStatistics, _plane_buffers, plane_estimate
 from linregions.errors import LinRegionsError, MemoryLimitError
 from linregions.planes import PlanePartition, partition_plane
 
@@ -25,12 +25,15 @@ def square(half: float) -> PlaneWindow:
 
 
 def traced(work: Callable[[], Any]) -> tuple[Any, int, int]:
-    """Return the result of some work, and the bytes that are kept and that were taken at most."""
+    """Return the result of some work, and the bytes that it keeps and that were taken at most, all buffers new."""
     work()  # compiled, imported, cached
+    _plane_buffers.let_go()
     tracemalloc.start()
     try:
         result = work()
-        return result, *tracemalloc.get_traced_memory()
+        peak = tracemalloc.get_traced_memory()[1]
+        _plane_buffers.let_go()
+        return result, tracemalloc.get_traced_memory()[0], peak
     finally:
         tracemalloc.stop()
 
@@ -54,6 +57,18 @@ def test_bytes_kept_for_a_region() -> None:
     assert kept < whole.n_regions * (106 + packed)
     _, _, fixed = traced(lambda: lr.count_regions(MNIST.network, MNIST.window))
     assert peak - fixed < 2 * kept
+
+
+def test_what_stays_for_the_next_call() -> None:
+    wide = lr.random_network([2, 200, 200, 1], 0, bias_variance=1.0)
+    _plane_buffers.let_go()
+    tracemalloc.start()
+    try:
+        for net, half in ((wide, 4.0), (DEEP, 4.0), (wide, 8.0), (DEEP, 16.0)):
+            lr.count_regions(net, square(half), threads=2)
+            assert tracemalloc.get_traced_memory()[0] < _plane_buffers.MOST_BYTES + MB
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize("limit", [8, 12, 16, 24, 32, 48, 64])

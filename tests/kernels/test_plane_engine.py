@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 
 import linregions as lr
 import zoo
-from linregions import RegionStatistics, RegionStream, _plane_engine, _plane_root, _plane_worker
+from linregions import RegionStatistics, RegionStream, _plane_buffers, _plane_engine, _plane_root, _plane_worker
 from linregions._plane_engine import run_plane
 from linregions.errors import LinRegionsError, NumericalError
 from linregions.planes import PlanePartition, partition_plane
@@ -189,10 +190,12 @@ def test_buffers_that_grow_change_nothing(name: str, monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(_plane_worker, "_larger_output", wider)
     for size, whole in zip((1, None, 1000), expected, strict=True):
+        _plane_buffers.let_go()
         grown.clear()
         in_root[0] = True
         assert same_bits(partition_plane(case.network, case.window, _cell_switches=size), whole)
         assert {"workspace", "output"} == set(grown)
+    _plane_buffers.let_go()
 
 
 @pytest.mark.parametrize("threads", [1, 2])
@@ -249,3 +252,20 @@ def test_a_worker_told_to_stop() -> None:
     made.stopped.set()
     with pytest.raises(_plane_worker.CancelledError):
         _plane_engine.work(job, made, Watched(), np.arange(2), 2, None)
+
+
+@pytest.mark.parametrize("threads", [2, 3, 8])
+@pytest.mark.parametrize("name", ["toy2d_32x3", "mnist_64x3_trained", "relu, whole numbers"])
+def test_tasks_of_threads(name: str, threads: int) -> None:
+    """All cells once, in order, in tasks that get smaller."""
+    case = CASES[name]
+    made = _plane_engine.make_cells(_plane_engine.Job(case.network, case.window, DEFAULT_TOLERANCES.relative, 4))
+    assert isinstance(made, _plane_engine.Cells)
+    tasks, most = _plane_engine._tasks(made, Watched(), threads, False, False)
+    assert np.array_equal(np.concatenate(tasks), np.arange(made.n_cells))
+    assert max(task.size for task in tasks) <= most
+    faces = np.diff(made.root.cell_off)
+    work = [faces[task].sum() for task in tasks]
+    largest = max(faces.max(), faces.sum() // (6 * threads))
+    assert all(after <= before + largest for before, after in itertools.pairwise(work))
+    assert work[-1] <= 2 * largest

@@ -12,7 +12,16 @@ IndexArray = npt.NDArray[np.int64]
 IntArray = npt.NDArray[np.int32]
 
 
-@compiled(allocates=True)
+@compiled(brief=True)
+def count_new(root_v: IntArray) -> int:
+    """Return how many vertices are not of the root complex."""
+    new = 0
+    for v in range(root_v.shape[0]):
+        new += root_v[v] < 0
+    return new
+
+
+@compiled(allocates=True, brief=True)
 def chain_runs(chain_root: IntArray, cell_ends: IndexArray) -> tuple[IndexArray, IndexArray]:
     """Return the shared root edges that cells list, cell by cell, and how many pieces each has there."""
     edges = np.empty(chain_root.shape[0], dtype=np.int64)

@@ -33,7 +33,12 @@ class _Cache(FunctionCache):  # type: ignore[misc]
 
 
 def compiled(
-    *, allocates: bool = False, inlined: bool = False, internal: bool = False, fastmath: bool | set[str] = False
+    *,
+    allocates: bool = False,
+    inlined: bool = False,
+    internal: bool = False,
+    brief: bool = False,
+    fastmath: bool | set[str] = False,
 ) -> Callable[[Callable[..., Any]], Any]:
     """Return a decorator that compiles a kernel.
 
@@ -47,13 +52,16 @@ def compiled(
     internal : bool
         Whether only kernels call it. Then, and if inlined, it cannot be called from Python, and nothing has to be
         compiled for that: with records of twenty arrays this would be more code than the function itself.
+    brief : bool
+        Whether it takes a fraction of a millisecond. Then it keeps the interpreter: another thread would take it
+        meanwhile, and this one would sleep until it is let go again.
     fastmath : bool or set of str
         Liberties with rounding, as in numba.
     """
 
     def decorate(function: Callable[..., Any]) -> Any:
         made = njit(
-            nogil=True,
+            nogil=not brief,
             error_model="numpy",
             fastmath=fastmath,
             forceinline=inlined,

@@ -12,7 +12,7 @@ IndexArray = npt.NDArray[np.int64]
 IntArray = npt.NDArray[np.int32]
 
 
-@compiled()
+@compiled(brief=True)
 def measure_regions(
     xy: FloatArray,
     edge: IntArray,
@@ -68,3 +68,88 @@ def measure_regions(
         sums[cell, 0] = area
         sums[cell, 1] = perimeter
         sums[cell, 2] = boundary
+
+
+@compiled(internal=True)
+def _put_to_bins(
+    values: FloatArray, bits: IndexArray, borders: FloatArray, one: int, doubling: float, bins: IndexArray
+) -> int:
+    """Find the last border that each value reaches, 0 for what is not positive; return the first of these.
+
+    Set in `bins` is how many further the others are.
+    """
+    most = borders.shape[0] - 2
+    first = most
+    for i in range(values.shape[0]):
+        x = values[i]
+        k = 0
+        if x > 0.0:
+            # Exponent and mantissa, taken together, are not above the binary logarithm, and hardly below.
+            k = one + int(np.floor((np.float64(bits[i]) * 2.0**-52 - 1023.0) * doubling))
+            while x < borders[k]:
+                k -= 1
+            while k < most and x >= borders[k + 1]:
+                k += 1
+        bins[i] = k
+        first = min(first, k)
+    for i in range(values.shape[0]):
+        bins[i] -= first
+    return first
+
+
+@compiled(brief=True)
+def tally_regions(
+    areas: FloatArray,
+    area_bits: IndexArray,
+    perimeters: FloatArray,
+    perimeter_bits: IndexArray,
+    f_off: IntArray,
+    borders: FloatArray,
+    one: int,
+    doubling: float,
+    bins: IndexArray,
+    sides: IndexArray,
+) -> tuple[int, int]:
+    """Put areas and perimeters to bins between `borders`, and count regions by sides, the last entry for all others.
+
+    `area_bits` and `perimeter_bits` are the bits of these numbers; ``borders[one]`` is 1, and twice a number is
+    `doubling` bins further. Returned are the first bins, from which those in `bins` are counted.
+    """
+    most = sides.shape[0] - 1
+    for f in range(f_off.shape[0] - 1):
+        sides[min(f_off[f + 1] - f_off[f], most)] += 1
+    return (
+        _put_to_bins(areas, area_bits, borders, one, doubling, bins[0]),
+        _put_to_bins(perimeters, perimeter_bits, borders, one, doubling, bins[1]),
+    )
+
+
+@compiled(inlined=True)
+def _before(key: float, other: float) -> bool:
+    """Whether a key is smaller than another; NaN is larger than all."""
+    return key < other or (other != other and key == key)
+
+
+@compiled(brief=True)
+def find_smallest(values: FloatArray, sign: float, bound: float, found: IndexArray) -> int:
+    """Find, in order, the smallest keys ``sign * values``, as many as `found` takes; return how many there are.
+
+    Those that are not smaller than `bound` are passed over, if it is not NaN. Of equal keys, the first is found.
+    """
+    n = 0
+    for i in range(values.shape[0]):
+        key = sign * values[i]
+        if key >= bound:
+            continue
+        if n < found.shape[0]:
+            k = n
+            n += 1
+        elif _before(key, sign * values[found[n - 1]]):
+            k = n - 1
+        else:
+            continue
+        while k > 0 and _before(key, sign * values[found[k - 1]]):
+            found[k] = found[k - 1]
+            k -= 1
+        found[k] = i
+    return n
