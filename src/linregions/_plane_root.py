@@ -123,7 +123,7 @@ def cut_root(
         chosen = np.ones(n, dtype=np.bool_)
     if ws is None:
         ws = _plane_buffers.take(_key(n))
-    if ws is None:
+    if ws is None or start.xy.shape[0] > min(ws.phi.shape[0], ws.edge.shape[1]):
         guess = min(n * n // 2 + 4 * n, 1 << 13) + start.xy.shape[0] + 64
         ws = make_workspace(guess, 3 * guess, 2 * guess, 3 + root_kernels.MOST_LINES, 4096, n_words)
     while True:

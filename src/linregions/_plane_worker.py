@@ -66,6 +66,14 @@ def _make_scratch(
     )
 
 
+def _with_words(ws: Workspace, n_words: int) -> Workspace:
+    """Return a workspace with room for words of faces, or without, which is a view of none."""
+    words = ws.f_word if ws.f_word.base is None else ws.f_word.base
+    if words.shape[2] < n_words:
+        words = np.empty((2, words.shape[1], n_words), dtype=np.uint64)
+    return ws._replace(f_word=words[:, :, :n_words])
+
+
 class Worker:
     """Buffers of one thread.
 
@@ -116,11 +124,12 @@ class Worker:
         # Parts of a cell are told apart by their patterns.
         words = self.n_words if patterns or plan.most_faces < records.NEVER else 0
         # What one run never writes, another of this key does not either, so that all runs see the same.
-        self._key = ("worker", plan.shape.tobytes(), n_switches, words)
+        self._key = ("worker", plan.shape.tobytes(), n_switches)
         kept = _plane_buffers.take(self._key) if keeps else None
         self.ws: Workspace
         if kept is not None:
-            self.ws, scratch, outs = kept
+            ws, scratch, outs = kept
+            self.ws = _with_words(ws, words)
             self.scratch = scratch._replace(**_stamps(root))
             self.outs = [for_patterns(out, patterns) for out in outs]
             self.outs[0] = self.outs[0]._replace(cell_size=np.zeros((n_cells, 5), dtype=np.int64))
