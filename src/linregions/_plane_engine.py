@@ -6,20 +6,17 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import replace
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from linregions import _plane_root as roots
-from linregions._plane_blocks import CutRecord, make_block, make_blocks
-from linregions._plane_plan import make_plan
+from linregions._plane_remote import Remote
 from linregions._plane_tasks import BlockCells, Cells, Done, Job, Total, Worked
-from linregions._plane_worker import Worker
+from linregions._plane_work import make_cells, work
 from linregions.domains import PlaneWindow
 from linregions.errors import NumericalError
-from linregions.kernels import plan as records
 from linregions.network import Network
 from linregions.sinks import BatchRecord, PlaneSummary, RegionBatch, Sink
 from linregions.tolerances import Tolerances
@@ -30,111 +27,6 @@ IndexArray = npt.NDArray[np.int64]
 _OTHER_BANDS = (1.0, 1.0 / 16.0, 16.0)
 # Batches handed to an executor: enough to share work evenly, few enough to send.
 _REMOTE_BATCHES = 64
-
-
-def default_target(plan: records.Plan) -> int:
-    """Lines of layer 0 that may cross a cell: more where layers are wide, since every cell makes rows for all units.
-
-    Rows take time as lines times width squared, values at vertices as lines cubed times width.
-    """
-    widest = int(plan.shape[records.WIDTH].max())
-    return int(min(64, max(16, round(14 * (widest / 128) ** 0.5))))
-
-
-def make_cells(job: Job) -> Cells | BlockCells | None:
-    """Cut a job's window to cells, or to blocks; None if the network has no neuron.
-
-    Raises
-    ------
-    Contradiction
-    """
-    made = make_plan(job.network, job.window, job.relative)
-    if made is None:
-        return None
-    plan, n_switches = made
-    target = default_target(plan) if job.cell_switches is None else job.cell_switches
-    if not job.whole:
-        blocks = make_blocks(plan, job.window.polygon)
-        if blocks is not None:
-            return BlockCells(plan, n_switches, blocks, target)
-    ws, base = roots.cut_root(plan, roots.window_start(job.window.polygon, plan.relative))
-    root, face_cell = roots.make_root(ws, base, plan, target)
-    for pairs in job.joined:
-        root, face_cell = roots.regrouped(root, face_cell, np.array(pairs))
-    return Cells(plan, n_switches, root, face_cell, int(ws.counts[0]), int(ws.counts[1]), float(ws.margin[0]))
-
-
-def work(
-    job: Job, made: Cells | BlockCells, sink: Sink, task: IndexArray, batch_cells: int, limit: int | None
-) -> Worked:
-    """Work on a batch of cells, or on some blocks, in the buffers of this thread."""
-    if isinstance(made, BlockCells):
-        return _work_blocks(job, made, sink, task, batch_cells, limit)
-    local = made.local
-    key = (id(sink), batch_cells)
-    if getattr(local, "key", None) != key:
-        local.worker = Worker(
-            job.network, job.window, made.plan, made.root, made.n_switches, sink.needs_patterns, batch_cells, limit
-        )
-        local.worker.stopped = made.stopped
-        local.key = key
-    batch = local.worker.run(task)
-    return Worked([Done(task, sink.digest(batch), batch.record)], [])
-
-
-def _work_blocks(
-    job: Job, made: BlockCells, sink: Sink, task: IndexArray, batch_cells: int, limit: int | None
-) -> Worked:
-    """Cut some blocks to cells and work on these."""
-    local = made.local
-    batches: list[Done] = []
-    cut: list[CutRecord] = []
-    for number in task:
-        block, local.root_ws = make_block(
-            made.plan, made.blocks, int(number), made.target, getattr(local, "root_ws", None)
-        )
-        local.worker = Worker(
-            job.network,
-            job.window,
-            made.plan,
-            block.root,
-            made.n_switches,
-            sink.needs_patterns,
-            batch_cells,
-            limit,
-            like=getattr(local, "worker", None),
-            ids=block.ids,
-            first_cell=int(number) << 20,
-        )
-        local.worker.stopped = made.stopped
-        n_cells = int(block.root.cell_off.shape[0] - 1)
-        for first in range(0, n_cells, batch_cells):
-            cells = np.arange(first, min(first + batch_cells, n_cells))
-            found = sink.earlier((int(number) << 20) + cells)
-            if found is None:
-                batch = local.worker.run(cells)
-                batches.append(Done(batch.cells, sink.digest(batch), batch.record))
-            else:
-                batches.append(Done(cells, found[1], found[0]))
-        cut.append(block.record)
-    return Worked(batches, cut)
-
-
-@lru_cache(maxsize=2)
-def _cells_of(packed: bytes) -> tuple[Job, Cells | BlockCells, Sink]:
-    """Return a job's cells, once for each process that works on it."""
-    import pickle
-
-    job, sink = pickle.loads(packed)
-    made = make_cells(job)
-    assert made is not None  # the caller had some
-    return job, made, sink
-
-
-def work_remotely(packed: bytes, task: IndexArray, batch_cells: int, limit: int | None) -> Worked:
-    """Work on a batch of cells, or on some blocks, in another process."""
-    job, made, sink = _cells_of(packed)
-    return work(job, made, sink, task, batch_cells, limit)
 
 
 def tried_bands(
@@ -276,12 +168,7 @@ def _results(
         return None if found is None else Worked([Done(task, found[1], found[0])], [])
 
     if executor is not None:
-        import pickle
-
-        packed = pickle.dumps((job, sink))
-        yield from _in_order(
-            lambda task: executor.submit(work_remotely, packed, task, size, limit), earlier, tasks, None
-        )
+        yield from Remote(executor, job, sink, tasks, size, limit).results(earlier)
     elif threads == 1 or len(tasks) < 2:
         for task in tasks:
             yield earlier(task) or here(task)
@@ -297,7 +184,7 @@ def _in_order(
     submit: Callable[[IndexArray], Future[Worked]],
     earlier: Callable[[IndexArray], Worked | None],
     tasks: list[IndexArray],
-    ahead: int | None,
+    ahead: int,
 ) -> Iterator[Worked]:
     """Submit tasks, `ahead` of what is taken, and yield their results in order; cancel the rest on any error."""
     waiting: deque[Future[Worked] | Worked] = deque()
@@ -309,7 +196,7 @@ def _in_order(
     try:
         for task in tasks:
             waiting.append(earlier(task) or submit(task))
-            if ahead is not None and len(waiting) >= ahead:
+            if len(waiting) >= ahead:
                 yield first()
         while waiting:
             yield first()

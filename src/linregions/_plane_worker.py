@@ -141,10 +141,11 @@ class Worker:
         self.scratch = _make_scratch(plan, root, self.ws, n_switches, self.n_words)
         self.ws.margin[1] = plan.relative
         self.out = _make_output(1 << 13, self.n_words, n_cells, patterns)
+        self.begun = np.zeros(root.cell_off.shape[0] - 1, dtype=np.bool_)
         self._check(0)
 
     def run(self, task: IndexArray) -> RegionBatch:
-        """Work on some cells, in order.
+        """Work on some cells, in order. An executor may want a cell twice, should it lose the result.
 
         Raises
         ------
@@ -154,6 +155,10 @@ class Worker:
         CancelledError
             If `stopped` is set meanwhile.
         """
+        if self.begun[task].any():
+            self.scratch.vertex[records.STAMP], self.scratch.edge[records.STAMP] = -1, -1
+            self.begun[:] = False
+        self.begun[task] = True
         self.out.filled[:] = 0
         self.ws.counts[:2] = 0
         self.ws.margin[0] = np.inf
@@ -183,14 +188,6 @@ class Worker:
                 size = self.out.xy.shape[0]
                 self._check(2 * _bytes(self.out))
                 self.out = _larger_output(self.out, 2 * size + 2 * wanted)
-
-    def fresh(self) -> Worker:
-        """Return one like this that has worked no cell yet: each can be worked once."""
-        patterns = self.out.f_word.shape[0] > 0
-        n_cells = self.out.cell_size.shape[0]
-        return Worker(
-            self.network, self.window, self.plan, self.root, self.n_switches, patterns, n_cells, self.limit, like=self
-        )
 
     @property
     def n_bytes(self) -> int:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import threading
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from linregions._plane_collect import UNITING
-from linregions._plane_engine import make_cells, tried_bands, work
+from linregions._plane_engine import tried_bands
 from linregions._plane_root import Contradiction
 from linregions._plane_tasks import BlockCells
+from linregions._plane_work import make_cells, work
 from linregions._validation import FloatArray
 from linregions.domains import PlaneWindow
 from linregions.errors import NumericalError
@@ -65,16 +65,6 @@ class _Sizer(Sink):
         """Do nothing."""
 
 
-def _like(local: threading.local) -> threading.local:
-    """Return a thread's storage with no cell worked, but buffers as large as those."""
-    fresh = threading.local()
-    if hasattr(local, "key"):
-        fresh.key, fresh.worker = local.key, local.worker.fresh()
-    else:
-        fresh.root_ws, fresh.worker = local.root_ws, local.worker
-    return fresh
-
-
 def _expected_faces(made: BlockCells) -> FloatArray:
     """Return about how many faces the first layer makes of each block, from the lines that cross it.
 
@@ -122,7 +112,6 @@ def estimate_plane(
             chosen = np.unique(np.linspace(0, n_all - 1, min(sample, n_all)).round().astype(np.int64))
             sizer = _Sizer()
             work(job, made, sizer, chosen[:1], 64, None)  # its time is that of compilation and of buffers that grow
-            made = replace(made, local=_like(made.local))
             regions, seconds, size = np.zeros(chosen.size), 0.0, 0
             for k in range(chosen.size):
                 begun = time.perf_counter()
