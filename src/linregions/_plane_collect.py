@@ -13,8 +13,8 @@ from linregions.kernels import assembly
 from linregions.network import Network
 from linregions.sinks import PlaneSummary, RegionBatch, Sink
 
-# Most memory that is taken while cells are united, in multiples of what they hold.
-UNITING = 1.6
+# Bytes for each region that are taken beside what the cells hold while these are united.
+UNITING = 52
 # How much an array grows that is full. What is added is memory at once, so that it should not be much.
 _GROWTH = 1.125
 
@@ -42,6 +42,11 @@ class _Growing:
 
     def _resize(self, rows: int) -> None:
         self._array.resize((rows, *self._array.shape[1:]), refcheck=False)
+
+
+def bytes_to_unite(n_bytes: float, n_regions: float) -> float:
+    """Return the most that a partition takes while it is made, from what its batches hold."""
+    return (1.0 + _GROWTH) / 2.0 * n_bytes + UNITING * n_regions
 
 
 class Collector(Sink):
@@ -91,9 +96,10 @@ class Collector(Sink):
         np.add(chain[1], first_edge, out=self.chain_edge.append(chain.shape[1]), casting="unsafe")
         self.chain_sizes.append(len(chain_sizes))[:] = chain_sizes
         self.n_bytes += sum(array.nbytes for array in digested)
-        if self.memory_limit is not None and UNITING * self.n_bytes > self.memory_limit:
+        n_regions = self.offsets.rows - 1
+        if self.memory_limit is not None and bytes_to_unite(self.n_bytes, n_regions) > self.memory_limit:
             raise MemoryLimitError(
-                f"`memory_limit` is {self.memory_limit / 2**20:,.0f} MB, but the first {self.offsets.rows - 1:,} "
+                f"`memory_limit` is {self.memory_limit / 2**20:,.0f} MB, but the first {n_regions:,} "
                 "regions of this window do not fit in it. Give a larger limit, or pass `sink=RegionStatistics()` or "
                 "`sink=RegionStream(folder)`."
             )

@@ -94,7 +94,7 @@ def _run(
     executor: Executor | None,
 ) -> tuple[IndexArray, PlaneSummary]:
     """Take all cells to the sink; return the root edges that two cells saw differently, and the summary."""
-    tasks, size = _tasks(made, sink, threads, memory_limit is not None, executor is not None)
+    tasks, size = tasks_of(made, sink, threads, memory_limit is not None, executor is not None)
     limit = None if memory_limit is None else memory_limit // threads
     sink.begin(job.network, job.window, job.relative)
     total = Total(made)
@@ -110,7 +110,7 @@ def _run(
     return np.array(sorted(total.wrong), dtype=np.int64), total.summary(job)
 
 
-def _tasks(
+def tasks_of(
     made: Cells | BlockCells, sink: Sink, threads: int, limited: bool, remote: bool
 ) -> tuple[list[IndexArray], int]:
     """Return batches of cells, or blocks, and the number of cells in a batch."""

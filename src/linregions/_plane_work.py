@@ -41,11 +41,14 @@ def make_cells(job: Job) -> Cells | BlockCells | None:
         blocks = make_blocks(plan, job.window.polygon)
         if blocks is not None:
             return BlockCells(plan, n_switches, blocks, target)
-    ws, base = roots.cut_root(plan, roots.window_start(job.window.polygon, plan.relative))
+    buffers, base = roots.cut_root(plan, roots.window_start(job.window.polygon, plan.relative))
+    ws = buffers.ws
     root, face_cell = roots.make_root(ws, base, plan, target)
     for pairs in job.joined:
         root, face_cell = roots.regrouped(root, face_cell, np.array(pairs))
-    return Cells(plan, n_switches, root, face_cell, int(ws.counts[0]), int(ws.counts[1]), float(ws.margin[0]))
+    snapped, merged, margin = int(ws.counts[0]), int(ws.counts[1]), float(ws.margin[0])
+    most = roots.record_bytes(ws) + roots.record_bytes(root) + roots.GROUPING * face_cell.size
+    return Cells(plan, n_switches, root, face_cell, snapped, merged, margin, most)
 
 
 def work(
@@ -74,8 +77,8 @@ def _work_blocks(
     batches: list[Done] = []
     cut: list[CutRecord] = []
     for number in task:
-        block, local.root_ws = make_block(
-            made.plan, made.blocks, int(number), made.target, getattr(local, "root_ws", None)
+        block, local.root_buffers = make_block(
+            made.plan, made.blocks, int(number), made.target, getattr(local, "root_buffers", None)
         )
         local.worker = Worker(
             job.network,
@@ -86,7 +89,7 @@ def _work_blocks(
             sink.needs_patterns,
             batch_cells,
             limit,
-            like=getattr(local, "worker", None),
+            earlier=getattr(local, "worker", None),
             ids=block.ids,
             first_cell=int(number) << 20,
         )

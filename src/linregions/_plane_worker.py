@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from linregions._plane_root import Contradiction, grown
+from linregions._plane_root import Contradiction, grow, record_bytes
 from linregions.domains import PlaneWindow
 from linregions.errors import MemoryLimitError
 from linregions.kernels import cells
@@ -22,8 +22,15 @@ from linregions.sinks import BatchRecord, RegionBatch
 
 IndexArray = npt.NDArray[np.int64]
 
+# Vertices that the output of a batch has room for at first.
+OUTPUT_SIZE = 1 << 13
 # Compiled code hears no Ctrl-C, so it is left about this often.
 _SECONDS_IN_KERNEL = 0.1
+
+
+def _unstamped(rows: npt.NDArray[Any]) -> npt.NDArray[np.int32]:
+    """Return numbers and stamps for some vertices or edges of the root, which no cell has entered yet."""
+    return np.full((2, rows.shape[0]), -1, dtype=np.int32)
 
 
 def _make_scratch(
@@ -32,8 +39,8 @@ def _make_scratch(
     widest = plan.biases.shape[1]
     columns = ws.phi.shape[1] + 8
     return records.Scratch(
-        vertex=np.full((2, root.xy.shape[0]), -1, dtype=np.int32),
-        edge=np.full((2, root.edge.shape[1]), -1, dtype=np.int32),
+        vertex=_unstamped(root.xy),
+        edge=_unstamped(root.edge.T),
         rows=np.zeros((2, columns, widest)),
         left=np.zeros((columns, widest + 4)),
         gather=np.zeros(widest + 4, dtype=np.int64),
@@ -84,10 +91,6 @@ def _larger_output(old: records.Output, size: int) -> records.Output:
     return new
 
 
-def _bytes(record: tuple[npt.NDArray[np.generic], ...]) -> int:
-    return sum(array.nbytes for array in record)
-
-
 class Worker:
     """Buffers of one thread.
 
@@ -104,8 +107,8 @@ class Worker:
         Cells in a batch at most.
     limit : int or None
         Bytes that the buffers may take.
-    like : Worker, optional
-        One whose buffers have grown to the sizes that are wanted.
+    earlier : Worker, optional
+        One of another root that is not needed any more, whose buffers this one takes over.
     ids : ndarray of int64, optional
         Numbers of the root edges that batches tell, if not their own.
     first_cell : int
@@ -122,7 +125,7 @@ class Worker:
         patterns: bool,
         n_cells: int,
         limit: int | None,
-        like: Worker | None = None,
+        earlier: Worker | None = None,
         ids: IndexArray | None = None,
         first_cell: int = 0,
     ) -> None:
@@ -132,15 +135,15 @@ class Worker:
         self.few = 1  # cells at a time
         self.plan, self.root, self.n_switches = plan, root, n_switches
         self.n_words = (n_switches + 63) // 64
-        columns = 3 + min(int(plan.shape[records.WIDTH, 0]), 64) + 2 * 64 + 8
-        sizes = (2048, 4096, 2048, columns, 1 << 16)
-        if like is not None:
-            ws = like.ws
-            sizes = (ws.phi.shape[0], ws.edge.shape[1], ws.f_word.shape[1], ws.phi.shape[1], ws.pool.shape[1])
-        self.ws: Workspace = make_workspace(*sizes, self.n_words)
-        self.scratch = _make_scratch(plan, root, self.ws, n_switches, self.n_words)
+        if earlier is None:
+            columns = 3 + min(int(plan.shape[records.WIDTH, 0]), 64) + 2 * 64 + 8
+            self.ws: Workspace = make_workspace(2048, 4096, 2048, columns, 1 << 16, self.n_words)
+            self.scratch = _make_scratch(plan, root, self.ws, n_switches, self.n_words)
+            self.out = _make_output(OUTPUT_SIZE, self.n_words, n_cells, patterns)
+        else:
+            self.ws, self.out = earlier.ws, earlier.out
+            self.scratch = earlier.scratch._replace(vertex=_unstamped(root.xy), edge=_unstamped(root.edge.T))
         self.ws.margin[1] = plan.relative
-        self.out = _make_output(1 << 13, self.n_words, n_cells, patterns)
         self.begun = np.zeros(root.cell_off.shape[0] - 1, dtype=np.bool_)
         self._check(0)
 
@@ -177,22 +180,24 @@ class Worker:
             if status == INCONSISTENT:
                 raise Contradiction
             if status == GROW:
-                self._check(2 * _bytes(self.ws))
-                self.ws = grown(self.ws)
+                self._check(record_bytes(self.ws))
+                del self.scratch
+                grow(self)
                 self.scratch = _make_scratch(self.plan, self.root, self.ws, self.n_switches, self.n_words)
+                self._check(0)
             elif status == records.FULL:
                 ws = self.ws
                 wanted = int(
                     max(ws.size[0], ws.size[1] // 2 + 1, ws.size[2], ws.f_off[ws.size[3], ws.size[2]] // 4 + 1)
                 )
                 size = self.out.xy.shape[0]
-                self._check(2 * _bytes(self.out))
+                self._check(2 * record_bytes(self.out))
                 self.out = _larger_output(self.out, 2 * size + 2 * wanted)
 
     @property
     def n_bytes(self) -> int:
         """Bytes that the buffers take."""
-        return _bytes(self.ws) + _bytes(self.scratch) + _bytes(self.out)
+        return record_bytes(self.ws) + record_bytes(self.scratch) + record_bytes(self.out)
 
     def _check(self, more: int) -> None:
         now = self.n_bytes

@@ -157,7 +157,7 @@ def test_the_error_comes_before_the_work_and_says_what_would_fit(monkeypatch: py
 def test_a_limit_that_the_estimate_missed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Should the window be richer than its sample of cells, the work stops when memory is full."""
     monkeypatch.setattr("linregions.planes._check_that_it_fits", lambda *_: None)
-    monkeypatch.setattr("linregions._plane_collect.UNITING", 25.0)
+    monkeypatch.setattr("linregions._plane_collect.UNITING", 5000)
     with pytest.raises(MemoryLimitError, match=r"`memory_limit` is 64 MB, but the first \d+,\d+ regions of this wind"):
         lr.partition(MNIST.network, MNIST.window, memory_limit=64 * MB)
 

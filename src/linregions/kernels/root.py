@@ -20,6 +20,8 @@ from linregions.kernels.workspace import OK, ONE, ZERO, FloatArray, IndexArray, 
 
 BoolArray = npt.NDArray[np.bool_]
 
+LINES_AT_ONCE = 16
+
 
 @compiled(internal=True)
 def describe_batch(
@@ -81,7 +83,7 @@ def cut_root(ws: Workspace, plan: Plan, chosen: BoolArray, base: WordArray) -> i
     # Few lines at a time while faces are large: a face cut by m chords costs about m cubed.
     done = 0
     while done < crossing:
-        size = min(crossing - done, 8 if done < 16 else 16)
+        size = min(crossing - done, 8 if done < 16 else LINES_AT_ONCE)
         for k in range(size):
             columns[done + k] = 3 + k
         describe_batch(
