@@ -59,7 +59,7 @@ def grow(holder: _Holder) -> None:
         ws.pool.shape[1],
     ]
     wanted = [
-        old if need <= old else int(need) if k == 3 else max(int(1.25 * need), 2 * old if old < _LARGE else 0)
+        old if need <= old else int(need) if k == 3 else max(int(1.5 * need), 2 * old if old < _LARGE else 0)
         for k, (old, need) in enumerate(zip(capacity, ws.need.tolist(), strict=True))
     ]
     words, counts, margin = ws.f_word.shape[2], ws.counts, ws.margin
