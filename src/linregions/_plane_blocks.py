@@ -1,7 +1,7 @@
 """A window cut to blocks by a few of the first layer's lines, so that no more than one block is ever in memory.
 
-A first layer of thousands of units makes millions of faces by itself. Cut by a few dozen of its lines, chosen
-evenly, the window falls into blocks that about a hundred of the others cross. Each block is then a window of its own,
+A first layer of thousands of units makes millions of faces by itself. Cut by some dozens of its lines, the window
+falls into blocks that no more than some hundreds of the others cross. Each block is then a window of its own,
 whose sides are switches, so that no region is cut by one either.
 """
 
@@ -15,14 +15,18 @@ import numpy.typing as npt
 
 from linregions import _plane_root as roots
 from linregions.kernels import plan as records
-from linregions.kernels.workspace import NEXT, RADIUS, ROUNDING, SWITCH, E, V, Workspace
+from linregions.kernels.workspace import NEXT, RADIUS, ROUNDING, SWITCH, E, V
 
 IndexArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
 
-# Lines of the first layer from which on blocks are made, and how many of them cross a block on average.
+# Lines of the first layer from which on blocks are made, and how many of them may cross a block.
 MOST_LINES = 384
-_LINES_IN_BLOCK = 96
+_LINES_IN_BLOCK = 256
+# Lines chosen before their blocks are looked at.
+_CHOSEN_AT_ONCE = 8
+# Values of lines at corners looked at at once.
+_VALUES = 1 << 18
 _SIDE = 24  # bits for the number of a piece of a block's side
 
 
@@ -93,6 +97,69 @@ class Block:
     record: CutRecord
 
 
+class _Lines(NamedTuple):
+    """Lines of the first layer: ``constant + u * x + v * y = 0``, within `band`."""
+
+    switch: IndexArray
+    constant: FloatArray
+    u: FloatArray
+    v: FloatArray
+    band: FloatArray
+
+    def only(self, kept: npt.NDArray[np.bool_]) -> _Lines:
+        """Return some of the lines."""
+        return _Lines(self.switch[kept], self.constant[kept], self.u[kept], self.v[kept], self.band[kept])
+
+    def values(self, corners: FloatArray) -> FloatArray:
+        """Return the values of all lines at all corners, to the same bit on every machine."""
+        return self.constant + self.u * corners[:, :1] + self.v * corners[:, 1:]
+
+    def cross(self, low: FloatArray, high: FloatArray) -> npt.NDArray[np.bool_]:
+        """Return which lines cross what has these lowest and highest values at its corners."""
+        return (low < -self.band) & (high > self.band)
+
+
+def _lines_through(plan: records.Plan, polygon: FloatArray) -> _Lines:
+    """Return the lines of the first layer that cross a polygon."""
+    t = int(plan.shape[records.N_BREAKPOINTS, 0])
+    switch = np.arange(int(plan.shape[records.WIDTH, 0]) * t)
+    neuron, levels = switch // max(t, 1), plan.activation[records.BREAKPOINT, 0, switch % max(t, 1)]
+    constant, u, v = plan.first[:3, neuron]
+    size = plan.first[records.SIZE, neuron] + np.abs(levels)
+    size += plan.first[records.STEEPNESS, neuron] * np.abs(polygon).max(axis=0).sum()
+    lines = _Lines(switch, constant - levels, u, v, plan.relative * size)
+    values = lines.values(polygon)
+    return lines.only(lines.cross(values.min(axis=0), values.max(axis=0)))
+
+
+def _lines_to_add(
+    lines: _Lines, xy: FloatArray, f_off: npt.NDArray[np.int32], corner: npt.NDArray[np.int32], most: int
+) -> IndexArray:
+    """Return lines that halve the blocks that most lines cross, as long as more than `most` do; none if none does."""
+    n_blocks = f_off.shape[0] - 1
+    crossed = np.zeros(n_blocks, dtype=np.int64)
+    first = 0
+    while first < n_blocks:
+        room = f_off[first] + _VALUES // max(lines.switch.size, 1)
+        end = max(first + 1, int(np.searchsorted(f_off, room, side="right")) - 1)
+        values = lines.values(xy[corner[f_off[first] : f_off[end]]])
+        starts = f_off[first:end] - f_off[first]
+        low, high = np.minimum.reduceat(values, starts), np.maximum.reduceat(values, starts)
+        crossed[first:end] = lines.cross(low, high).sum(axis=1)
+        first = end
+    found = []
+    for block in np.argsort(-crossed, kind="stable")[:_CHOSEN_AT_ONCE]:
+        if crossed[block] > most:
+            values = lines.values(xy[corner[f_off[block] : f_off[block + 1]]])
+            low, high = values.min(axis=0), values.max(axis=0)
+            candidates = np.flatnonzero(lines.cross(low, high))
+            low, high = low[candidates], high[candidates]
+            wide = (high - low) / np.sqrt(lines.u[candidates] ** 2 + lines.v[candidates] ** 2)
+            # Through the middle, and across the longer side.
+            found.append(candidates[np.argmin(np.abs(high + low) / (high - low) - 0.5 * wide / wide.max())])
+    return np.unique(np.array(found, dtype=np.int64))
+
+
 def make_blocks(plan: records.Plan, polygon: FloatArray) -> Blocks | None:
     """Cut a window to blocks; None if few enough lines cross it.
 
@@ -100,21 +167,24 @@ def make_blocks(plan: records.Plan, polygon: FloatArray) -> Blocks | None:
     ------
     Contradiction
     """
-    t = int(plan.shape[records.N_BREAKPOINTS, 0])
-    if t * int(plan.shape[records.WIDTH, 0]) <= MOST_LINES:
+    if int(plan.shape[records.N_BREAKPOINTS, 0] * plan.shape[records.WIDTH, 0]) <= MOST_LINES:
         return None
-    values = plan.first[0] + polygon @ plan.first[1:3]
-    low, high = values.min(axis=0), values.max(axis=0)
-    levels = plan.activation[records.BREAKPOINT, 0, :t]
-    crossing = np.flatnonzero(((low[:, None] < levels) & (high[:, None] > levels)).ravel())
-    n = crossing.size
+    lines = _lines_through(plan, polygon)
+    if lines.switch.size <= MOST_LINES:
+        return None
     start = roots.window_start(polygon, plan.relative)
-    if n <= MOST_LINES:
-        return None
-    some = min(n, -(-2 * n // _LINES_IN_BLOCK))
-    chosen = np.zeros(plan.shape[records.WIDTH, 0] * t, dtype=np.bool_)
-    chosen[crossing[np.linspace(0, n - 1, some).round().astype(np.int64)]] = True
-    ws, _ = roots.cut_root(plan, start, chosen)
+    chosen = np.zeros(plan.shape[records.WIDTH, 0] * plan.shape[records.N_BREAKPOINTS, 0], dtype=np.bool_)
+    buffers = None
+    while True:
+        buffers, _ = roots.cut_root(plan, start, chosen, buffers)
+        ws = buffers.ws
+        n_v, n_f, now = int(ws.size[0]), int(ws.size[2]), int(ws.size[3])
+        corner = ws.side[now, V, : ws.f_off[now, n_f]]
+        more = _lines_to_add(lines, ws.phi[:n_v, 1:3], ws.f_off[now, : n_f + 1], corner, _LINES_IN_BLOCK)
+        if not more.size:
+            break
+        chosen[lines.switch[more]] = True
+        lines = lines.only(~chosen[lines.switch])
     n_v, n_e, n_f, now = (int(k) for k in ws.size)
     f_off = ws.f_off[now, : n_f + 1].copy()
     side = ws.side[now, :, : f_off[-1]].copy()
@@ -132,8 +202,8 @@ def make_blocks(plan: records.Plan, polygon: FloatArray) -> Blocks | None:
 
 
 def make_block(
-    plan: records.Plan, blocks: Blocks, block: int, target: int, ws: Workspace | None
-) -> tuple[Block, Workspace]:
+    plan: records.Plan, blocks: Blocks, block: int, target: int, buffers: roots.RootBuffers | None
+) -> tuple[Block, roots.RootBuffers]:
     """Cut one block by all lines of the first layer, and group its faces to cells.
 
     Raises
@@ -147,7 +217,8 @@ def make_block(
     for end in range(2):
         edge[end] = [local[int(v)] for v in edge[end]]
     start = roots.Start(blocks.xy[corners], blocks.radius[corners], blocks.rounding[corners], edge)
-    ws, base = roots.cut_root(plan, start, ws=ws)
+    buffers, base = roots.cut_root(plan, start, buffers=buffers)
+    ws = buffers.ws
     n_e = int(ws.size[1])
     ids = (np.int64(block) << 32) + np.arange(n_e, dtype=np.int64)
     between = np.zeros(n_e, dtype=np.bool_)
@@ -169,4 +240,4 @@ def make_block(
         int(ws.counts[1]),
         float(ws.margin[0]),
     )
-    return Block(root, ids, record), ws
+    return Block(root, ids, record), buffers

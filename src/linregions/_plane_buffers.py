@@ -7,11 +7,10 @@ four kilobytes on a virtual machine.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 # Most that is kept for good in a process, of which often less than half has ever been touched: the buffers of two
 # threads at widths up to about a hundred.
@@ -28,9 +27,9 @@ class _Kept(NamedTuple):
 _kept: deque[_Kept] = deque()
 
 
-def n_bytes(record: tuple[npt.NDArray[np.generic], ...]) -> int:
-    """Return the bytes that a record of arrays takes."""
-    return sum(array.nbytes for array in record)
+def n_bytes(record: Iterable[object]) -> int:
+    """Return the bytes that the arrays of a record take."""
+    return sum(array.nbytes for array in record if isinstance(array, np.ndarray))
 
 
 def take(key: Hashable) -> Any:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, Future
+from collections.abc import Iterator
+from concurrent.futures import Executor
 from contextlib import nullcontext
 from dataclasses import replace
-from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
@@ -16,10 +14,9 @@ import numpy.typing as npt
 
 from linregions import _plane_buffers
 from linregions import _plane_root as roots
-from linregions._plane_blocks import CutRecord, make_block, make_blocks
-from linregions._plane_plan import default_target, make_plan
+from linregions._plane_remote import Remote
 from linregions._plane_tasks import BlockCells, Cells, Done, Job, Total, Worked
-from linregions._plane_worker import Worker
+from linregions._plane_work import make_cells, work
 from linregions._shared_work import shared_work
 from linregions.domains import PlaneWindow
 from linregions.errors import NumericalError
@@ -35,122 +32,6 @@ _OTHER_BANDS = (1.0, 1.0 / 16.0, 16.0)
 _REMOTE_BATCHES = 64
 # Cells that one thread puts to a batch: enough to share what a batch costs, few enough for the cache.
 _MOST_CELLS = 16
-
-
-def make_cells(job: Job) -> Cells | BlockCells | None:
-    """Cut a job's window to cells, or to blocks; None if the network has no neuron.
-
-    Raises
-    ------
-    Contradiction
-    """
-    made = make_plan(job.network, job.window, job.relative)
-    if made is None:
-        return None
-    plan, n_switches = made
-    target = default_target(plan) if job.cell_switches is None else job.cell_switches
-    if not job.whole:
-        blocks = make_blocks(plan, job.window.polygon)
-        if blocks is not None:
-            return BlockCells(plan, n_switches, blocks, target)
-    ws, base = roots.cut_root(plan, roots.window_start(job.window.polygon, plan.relative))
-    root, face_cell = roots.make_root(ws, base, plan, target)
-    for pairs in job.joined:
-        root, face_cell = roots.regrouped(root, face_cell, np.array(pairs))
-    cells = Cells(plan, n_switches, root, face_cell, int(ws.counts[0]), int(ws.counts[1]), float(ws.margin[0]))
-    roots.keep(ws, plan)
-    return cells
-
-
-def work(
-    job: Job,
-    made: Cells | BlockCells,
-    sink: Sink,
-    task: IndexArray,
-    batch_cells: int,
-    limit: int | None,
-    keeps: bool = False,
-) -> Worked:
-    """Work on a batch of cells, or on some blocks, in the buffers of this thread.
-
-    With `keeps`, these may be buffers that an earlier call has left.
-    """
-    if isinstance(made, BlockCells):
-        return _work_blocks(job, made, sink, task, batch_cells, limit)
-    local = made.local
-    key = (id(sink), batch_cells)
-    if getattr(local, "key", None) != key:
-        local.worker = Worker(
-            job.network,
-            job.window,
-            made.plan,
-            made.root,
-            made.n_switches,
-            sink.needs_patterns,
-            batch_cells,
-            limit,
-            keeps=keeps,
-        )
-        local.worker.stopped = made.stopped
-        local.key = key
-        made.workers.append(local.worker)
-    batch = local.worker.run(task)
-    return Worked([Done(task, sink.digest(batch), batch.record)], [])
-
-
-def _work_blocks(
-    job: Job, made: BlockCells, sink: Sink, task: IndexArray, batch_cells: int, limit: int | None
-) -> Worked:
-    """Cut some blocks to cells and work on these."""
-    local = made.local
-    batches: list[Done] = []
-    cut: list[CutRecord] = []
-    for number in task:
-        block, local.root_ws = make_block(
-            made.plan, made.blocks, int(number), made.target, getattr(local, "root_ws", None)
-        )
-        local.worker = Worker(
-            job.network,
-            job.window,
-            made.plan,
-            block.root,
-            made.n_switches,
-            sink.needs_patterns,
-            batch_cells,
-            limit,
-            like=getattr(local, "worker", None),
-            ids=block.ids,
-            first_cell=int(number) << 20,
-        )
-        local.worker.stopped = made.stopped
-        n_cells = int(block.root.cell_off.shape[0] - 1)
-        for first in range(0, n_cells, batch_cells):
-            cells = np.arange(first, min(first + batch_cells, n_cells))
-            found = sink.earlier((int(number) << 20) + cells)
-            if found is None:
-                batch = local.worker.run(cells)
-                batches.append(Done(batch.cells, sink.digest(batch), batch.record))
-            else:
-                batches.append(Done(cells, found[1], found[0]))
-        cut.append(block.record)
-    return Worked(batches, cut)
-
-
-@lru_cache(maxsize=2)
-def _cells_of(packed: bytes) -> tuple[Job, Cells | BlockCells, Sink]:
-    """Return a job's cells, once for each process that works on it."""
-    import pickle
-
-    job, sink = pickle.loads(packed)
-    made = make_cells(job)
-    assert made is not None  # the caller had some
-    return job, made, sink
-
-
-def work_remotely(packed: bytes, task: IndexArray, batch_cells: int, limit: int | None) -> Worked:
-    """Work on a batch of cells, or on some blocks, in another process."""
-    job, made, sink = _cells_of(packed)
-    return work(job, made, sink, task, batch_cells, limit)
 
 
 def tried_bands(
@@ -222,7 +103,7 @@ def _run(
     executor: Executor | None,
 ) -> tuple[IndexArray, PlaneSummary]:
     """Take all cells to the sink; return the root edges that two cells saw differently, and the summary."""
-    tasks, size = _tasks(made, sink, threads, memory_limit is not None, executor is not None)
+    tasks, size = tasks_of(made, sink, threads, memory_limit is not None, executor is not None)
     limit = None if memory_limit is None else memory_limit // threads
     sink.begin(job.network, job.window, job.relative)
     total = Total(made)
@@ -242,7 +123,7 @@ def _run(
     return np.array(sorted(total.wrong), dtype=np.int64), total.summary(job)
 
 
-def _tasks(
+def tasks_of(
     made: Cells | BlockCells, sink: Sink, threads: int, limited: bool, remote: bool
 ) -> tuple[list[IndexArray], int]:
     """Return batches of cells, or blocks, and the number of cells in a batch at most."""
@@ -310,38 +191,12 @@ def _results(
         return None if found is None else Worked([Done(task, found[1], found[0])], [])
 
     if executor is not None:
-        import pickle
-
-        packed = pickle.dumps((job, sink))
-        yield from _in_order(lambda task: executor.submit(work_remotely, packed, task, size, limit), earlier, tasks)
+        yield from Remote(executor, job, sink, tasks, size, limit).results(earlier)
     elif threads == 1 or len(tasks) < 2:
         for task in tasks:
             yield earlier(task) or here(task)
     else:
         yield from shared_work(lambda task: earlier(task) or here(task), tasks, threads, made.stopped, 4 * threads)
-
-
-def _in_order(
-    submit: Callable[[IndexArray], Future[Worked]],
-    earlier: Callable[[IndexArray], Worked | None],
-    tasks: list[IndexArray],
-) -> Iterator[Worked]:
-    """Submit all tasks and yield their results in order; cancel the rest on any error."""
-    waiting: deque[Future[Worked] | Worked] = deque()
-
-    def first() -> Worked:
-        entry = waiting.popleft()
-        return entry if isinstance(entry, Worked) else entry.result()
-
-    try:
-        for task in tasks:
-            waiting.append(earlier(task) or submit(task))
-        while waiting:
-            yield first()
-    finally:
-        for entry in waiting:
-            if not isinstance(entry, Worked):
-                entry.cancel()
 
 
 def _without_neurons(job: Job, sink: Sink) -> Any:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from linregions import _plane_buffers
+from linregions._plane_buffers import n_bytes
 from linregions.kernels import plan as records
 from linregions.kernels import root as root_kernels
 from linregions.kernels.workspace import (
@@ -29,12 +30,23 @@ FloatArray = npt.NDArray[np.float64]
 IndexArray = npt.NDArray[np.int64]
 
 
+# Bytes for each face that grouping faces to cells takes for a while.
+GROUPING = 80
+# Rows up to which a buffer at least doubles when it grows.
+_LARGE = 1 << 14
+
+
 class Contradiction(Exception):
     """Signs within rounding contradict one another."""
 
 
-def grown(ws: Workspace) -> Workspace:
-    """Return a workspace that holds what `ws.need` asks for."""
+class _Holder(Protocol):
+    ws: Workspace
+
+
+def grow(holder: _Holder) -> None:
+    """Give a workspace the room that `ws.need` asks for, and forget the complex in it."""
+    ws = holder.ws
     capacity = [
         ws.phi.shape[0],
         ws.edge.shape[1],
@@ -43,14 +55,53 @@ def grown(ws: Workspace) -> Workspace:
         ws.pool.shape[1],
     ]
     wanted = [
-        old if need <= old else max(int(1.5 * need), 2 * old) if k != 3 else int(need)
+        old if need <= old else int(need) if k == 3 else max(int(1.5 * need), 2 * old if old < _LARGE else 0)
         for k, (old, need) in enumerate(zip(capacity, ws.need.tolist(), strict=True))
     ]
+    words, counts, margin = ws.f_word.shape[2], ws.counts, ws.margin
+    del ws, holder.ws  # so that there are never two of them
     vertices, edges, faces, columns, pool = wanted
-    larger = make_workspace(vertices, edges, faces, columns, pool, ws.f_word.shape[2])
-    larger.counts[:] = ws.counts
-    larger.margin[:] = ws.margin
-    return larger
+    holder.ws = make_workspace(vertices, edges, faces, columns, pool, words)
+    holder.ws.counts[:] = counts
+    holder.ws.margin[:] = margin
+
+
+class RootBuffers:
+    """A workspace to cut polygons by lines of the first layer in.
+
+    Parameters
+    ----------
+    guess : int
+        Vertices that there may be.
+    n_switches : int
+        Switches of the first layer.
+    """
+
+    def __init__(self, guess: int, n_switches: int) -> None:
+        self._guess, self._words, self._key = guess, (n_switches + 63) // 64, ("root", n_switches)
+        self.ws: Workspace = _plane_buffers.take(self._key) or self._made(64)
+
+    def _made(self, corners: int) -> Workspace:
+        v = self._guess + corners + 64
+        return make_workspace(v, 3 * v, 2 * v, 3 + root_kernels.LINES_AT_ONCE, 4096, self._words)
+
+    def hold(self, corners: int) -> None:
+        """See to it that there is room for a polygon."""
+        if corners > min(self.ws.phi.shape[0], self.ws.edge.shape[1]):
+            self.ws = self._made(corners)
+
+    def keep(self) -> None:
+        """Leave the workspace to the next call."""
+        _plane_buffers.keep(self._key, self.ws, n_bytes(self.ws))
+
+
+def root_bytes(n_faces: float, plan: records.Plan) -> tuple[float, int]:
+    """Return about how much it takes to cut a window to so many faces, and to keep them."""
+    words = (int(plan.shape[records.WIDTH, 0] * plan.shape[records.N_BREAKPOINTS, 0]) + 63) // 64
+    # A face has about one vertex, two edges and four sides of its own; buffers have more room than is wanted.
+    workspace = 8 * (3 + root_kernels.LINES_AT_ONCE) + 60 + 64 + 8 + 64 + 16 * words
+    kept = 32 + 26 + 4 + 32 + 8 * words + 24
+    return n_faces * (1.4 * workspace + kept + GROUPING), int(n_faces * kept)
 
 
 class Start(NamedTuple):
@@ -97,19 +148,12 @@ def _begin(ws: Workspace, start: Start, relative: float) -> None:
     ws.f_word[0, 0, :] = 0
 
 
-def _key(n_switches: int) -> tuple[str, int]:
-    return "root", n_switches
-
-
-def keep(ws: Workspace, plan: records.Plan) -> None:
-    """Leave the workspace of a window's first layer to the next call."""
-    n = int(plan.shape[records.WIDTH, 0] * plan.shape[records.N_BREAKPOINTS, 0])
-    _plane_buffers.keep(_key(n), ws, _plane_buffers.n_bytes(ws))
-
-
 def cut_root(
-    plan: records.Plan, start: Start, chosen: npt.NDArray[np.bool_] | None = None, ws: Workspace | None = None
-) -> tuple[Workspace, npt.NDArray[np.uint64]]:
+    plan: records.Plan,
+    start: Start,
+    chosen: npt.NDArray[np.bool_] | None = None,
+    buffers: RootBuffers | None = None,
+) -> tuple[RootBuffers, npt.NDArray[np.uint64]]:
     """Cut a polygon by lines of layer 0, all or those chosen; return the complex, and the switches passed everywhere.
 
     Raises
@@ -121,19 +165,17 @@ def cut_root(
     base = np.zeros(n_words, dtype=np.uint64)
     if chosen is None:
         chosen = np.ones(n, dtype=np.bool_)
-    if ws is None:
-        ws = _plane_buffers.take(_key(n))
-    if ws is None or start.xy.shape[0] > min(ws.phi.shape[0], ws.edge.shape[1]):
-        guess = min(n * n // 2 + 4 * n, 1 << 13) + start.xy.shape[0] + 64
-        ws = make_workspace(guess, 3 * guess, 2 * guess, 3 + root_kernels.MOST_LINES, 4096, n_words)
+    if buffers is None:
+        buffers = RootBuffers(min(n * n // 2 + 4 * n, 1 << 13), n)
+    buffers.hold(start.xy.shape[0])
     while True:
-        _begin(ws, start, plan.relative)
-        status = root_kernels.cut_root(ws, plan, chosen, base)
+        _begin(buffers.ws, start, plan.relative)
+        status = root_kernels.cut_root(buffers.ws, plan, chosen, base)
         if status == OK:
-            return ws, base
+            return buffers, base
         if status == INCONSISTENT:
             raise Contradiction
-        ws = grown(ws)
+        grow(buffers)
 
 
 def make_root(

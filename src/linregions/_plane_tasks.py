@@ -46,7 +46,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Cells:
-    """A job's window, cut by the first layer and grouped to cells."""
+    """A job's window, cut by the first layer and grouped to cells; `bytes_cutting` is what that took at most."""
 
     plan: records.Plan
     n_switches: int
@@ -55,6 +55,7 @@ class Cells:
     snapped: int
     merged: int
     margin: float
+    bytes_cutting: int
     local: threading.local = field(default_factory=threading.local)
     workers: list[Any] = field(default_factory=list)  # of all threads
     stopped: threading.Event = field(default_factory=threading.Event)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from concurrent.futures import CancelledError
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -13,8 +13,8 @@ import numpy.typing as npt
 from linregions import _plane_buffers
 from linregions._plane_buffers import n_bytes
 from linregions._plane_outputs import for_patterns, larger_output, make_output
-from linregions._plane_parts import split_cell
-from linregions._plane_root import Contradiction, grown
+from linregions._plane_parts import Parts, split_cell
+from linregions._plane_root import Contradiction, grow
 from linregions.domains import PlaneWindow
 from linregions.errors import MemoryLimitError
 from linregions.kernels import cells
@@ -27,16 +27,30 @@ from linregions.sinks import BatchRecord, RegionBatch
 
 IndexArray = npt.NDArray[np.int64]
 
+# Vertices that the output of a batch has room for at first.
+OUTPUT_SIZE = 1 << 13
 # Compiled code hears no Ctrl-C, so it is left about this often.
 _SECONDS_IN_KERNEL = 0.1
 
 
-def _stamps(root: records.Root) -> dict[str, npt.NDArray[np.int32]]:
-    """Return the part of a thread's scratch that belongs to one root: no cell worked yet."""
-    return {
-        "vertex": np.full((2, root.xy.shape[0]), -1, dtype=np.int32),
-        "edge": np.full((2, root.edge.shape[1]), -1, dtype=np.int32),
-    }
+class _Stamps(NamedTuple):
+    """The part of a thread's scratch that belongs to one root: which cell its vertices and edges were last met in."""
+
+    vertex: npt.NDArray[np.int32]
+    edge: npt.NDArray[np.int32]
+
+    def forget(self, cell: int | None = None) -> None:
+        """Undo the stamps of a cell that will be worked again, or of all."""
+        for array in self:
+            stamps = array[records.STAMP]
+            stamps[slice(None) if cell is None else stamps == cell] = -1
+
+
+def _stamps(root: records.Root) -> _Stamps:
+    """Return stamps of no cell."""
+    return _Stamps(
+        np.full((2, root.xy.shape[0]), -1, dtype=np.int32), np.full((2, root.edge.shape[1]), -1, dtype=np.int32)
+    )
 
 
 def _make_scratch(
@@ -44,8 +58,10 @@ def _make_scratch(
 ) -> records.Scratch:
     widest = plan.biases.shape[1]
     columns = ws.phi.shape[1] + 8
+    stamps = _stamps(root)
     return records.Scratch(
-        **_stamps(root),
+        vertex=stamps.vertex,
+        edge=stamps.edge,
         rows=np.zeros((2, columns, widest)),
         left=np.zeros((columns, widest + 4)),
         gather=np.zeros(widest + 4, dtype=np.int64),
@@ -64,6 +80,10 @@ def _make_scratch(
         pending=np.zeros((2, n_switches + 64), dtype=np.int64),
         counting=np.arange(columns, dtype=np.int64),
     )
+
+
+def _stamped(scratch: records.Scratch, stamps: _Stamps) -> records.Scratch:
+    return scratch._replace(vertex=stamps.vertex, edge=stamps.edge)
 
 
 def _with_words(ws: Workspace, n_words: int) -> Workspace:
@@ -90,8 +110,8 @@ class Worker:
         Cells in a batch at most.
     limit : int or None
         Bytes that the buffers may take.
-    like : Worker, optional
-        One whose buffers have grown to the sizes that are wanted.
+    earlier : Worker, optional
+        One of another root that is not needed any more, whose buffers this one takes over.
     ids : ndarray of int64, optional
         Numbers of the root edges that batches tell, if not their own.
     first_cell : int
@@ -110,7 +130,7 @@ class Worker:
         patterns: bool,
         n_cells: int,
         limit: int | None,
-        like: Worker | None = None,
+        earlier: Worker | None = None,
         ids: IndexArray | None = None,
         first_cell: int = 0,
         keeps: bool = False,
@@ -127,28 +147,30 @@ class Worker:
         self._key = ("worker", plan.shape.tobytes(), n_switches)
         kept = _plane_buffers.take(self._key) if keeps else None
         self.ws: Workspace
-        if kept is not None:
+        self.scratch: records.Scratch
+        self.outs: list[records.Output]
+        if earlier is not None:
+            self.ws, self.outs = earlier.ws, earlier.outs
+            self.scratch = _stamped(earlier.scratch, _stamps(root))
+        elif kept is not None:
             ws, scratch, outs = kept
             self.ws = _with_words(ws, words)
-            self.scratch = scratch._replace(**_stamps(root))
+            self.scratch = _stamped(scratch, _stamps(root))
             self.outs = [for_patterns(out, patterns) for out in outs]
             self.outs[0] = self.outs[0]._replace(cell_size=np.zeros((n_cells, 5), dtype=np.int64))
         else:
             columns = 3 + min(int(plan.shape[records.WIDTH, 0]), 64) + 2 * 64 + 8
-            sizes = (2048, 4096, 2048, columns, 1 << 16)
-            if like is not None:
-                ws = like.ws
-                sizes = (ws.phi.shape[0], ws.edge.shape[1], ws.f_word.shape[1], ws.phi.shape[1], ws.pool.shape[1])
-            self.ws = make_workspace(*sizes, words)
+            self.ws = make_workspace(2048, 4096, 2048, columns, 1 << 16, words)
             self.scratch = _make_scratch(plan, root, self.ws, n_switches, self.n_words)
             # Of cells, of their parts, of the parts of these ...
-            self.outs = [make_output(1 << 13, self.n_words, n_cells, patterns)]
+            self.outs = [make_output(OUTPUT_SIZE, self.n_words, n_cells, patterns)]
         self.ws.margin[1] = plan.relative
+        self.begun = np.zeros(root.cell_off.shape[0] - 1, dtype=np.bool_)
         self._parts_bytes = 0
         self._check(0)
 
     def run(self, task: IndexArray) -> RegionBatch:
-        """Work on some cells, in order.
+        """Work on some cells, in order. An executor may want a cell twice, should it lose the result.
 
         Raises
         ------
@@ -158,6 +180,10 @@ class Worker:
         CancelledError
             If `stopped` is set meanwhile.
         """
+        if self.begun[task].any():
+            _Stamps(self.scratch.vertex, self.scratch.edge).forget()
+            self.begun[:] = False
+        self.begun[task] = True
         self.out.filled[:] = 0
         self.ws.counts[:2] = 0
         self.ws.margin[0] = np.inf
@@ -166,7 +192,7 @@ class Worker:
 
     def _work(self, root: records.Root, depth: int, task: IndexArray) -> None:
         """Work on cells of a root; append them to the output of their depth."""
-        stamps = _stamps(root) if depth else {"vertex": self.scratch.vertex, "edge": self.scratch.edge}
+        stamps = _stamps(root) if depth else _Stamps(self.scratch.vertex, self.scratch.edge)
         plan = self.plan
         before = 0
         while before < task.size:
@@ -174,7 +200,7 @@ class Worker:
                 raise CancelledError
             begun = time.perf_counter()
             part = task[: before + (self.few if plan is self.plan else 1)]
-            scratch = self.scratch._replace(**stamps)
+            scratch = _stamped(self.scratch, stamps)
             status, done = cells.run_cells(self.ws, plan, scratch, root, self.outs[depth], part, before)
             if done > before:
                 self.few = max(1, int((done - before) * _SECONDS_IN_KERNEL / max(time.perf_counter() - begun, 1e-6)))
@@ -183,25 +209,27 @@ class Worker:
             if status == INCONSISTENT:
                 raise Contradiction
             if status == GROW:
-                self._check(2 * n_bytes(self.ws))
-                self.ws = grown(self.ws)
+                self._check(n_bytes(self.ws))
+                del self.scratch, scratch
+                grow(self)
                 self.scratch = _make_scratch(self.plan, self.root, self.ws, self.n_switches, self.n_words)
+                self._check(0)
             elif status == records.FULL:
                 self._enlarge(depth)
             elif status == records.SPLIT:
                 counts, margin = self.ws.counts[:2].copy(), float(self.ws.margin[0])
-                if self._work_parts(root, scratch, depth, int(task[before]), before):
+                parts = split_cell(self.ws, scratch, root, int(task[before]), self.n_switches, plan.part_switches)
+                del scratch
+                if self._work_parts(parts, depth, before):
                     before += 1
                     continue
                 # Two parts saw their border differently: a decision at the edge of the band. Work the cell whole.
                 self.ws.counts[:2], self.ws.margin[0] = counts, margin
                 plan = self.plan._replace(most_faces=records.NEVER)
-                for array in stamps.values():
-                    array[records.STAMP][array[records.STAMP] == task[before]] = -1
+                stamps.forget(int(task[before]))
 
-    def _work_parts(self, root: records.Root, scratch: records.Scratch, depth: int, cell: int, slot: int) -> bool:
-        """Split the cell that is in the workspace and work on its parts; False if they contradict one another."""
-        parts = split_cell(self.ws, scratch, root, cell, self.n_switches, self.plan.part_switches)
+    def _work_parts(self, parts: Parts, depth: int, slot: int) -> bool:
+        """Work on the parts of a cell and join them; False if they contradict one another."""
         self._parts_bytes += parts.n_bytes
         self._check(0)
         patterns = self.out.f_word.shape[0] > 0
@@ -234,14 +262,6 @@ class Worker:
     def out(self) -> records.Output:
         """Where cells of the window go."""
         return self.outs[0]
-
-    def fresh(self) -> Worker:
-        """Return one like this that has worked no cell yet: each can be worked once."""
-        patterns = self.out.f_word.shape[0] > 0
-        n_cells = self.out.cell_size.shape[0]
-        return Worker(
-            self.network, self.window, self.plan, self.root, self.n_switches, patterns, n_cells, self.limit, like=self
-        )
 
     def keep(self) -> None:
         """Leave the buffers to the next call; no batch is used any longer."""

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import threading
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
-from linregions._plane_collect import UNITING
-from linregions._plane_engine import make_cells, tried_bands, work
-from linregions._plane_root import Contradiction
-from linregions._plane_tasks import BlockCells
+from linregions._plane_buffers import n_bytes
+from linregions._plane_collect import bytes_to_unite
+from linregions._plane_engine import tasks_of, tried_bands
+from linregions._plane_root import GROUPING, Contradiction, root_bytes
+from linregions._plane_tasks import BlockCells, Cells
+from linregions._plane_work import make_cells, work
+from linregions._plane_worker import OUTPUT_SIZE, Worker
 from linregions._validation import FloatArray
 from linregions.domains import PlaneWindow
 from linregions.errors import NumericalError
@@ -21,6 +23,11 @@ from linregions.kernels.workspace import V
 from linregions.network import Network
 from linregions.sinks import PlaneSummary, RegionBatch, Sink
 from linregions.tolerances import DEFAULT_TOLERANCES, Tolerances
+
+# Bytes of what a run takes beside its buffers.
+_PYTHON = 1 << 19
+# How much larger a thread's buffers may be when all cells have been worked instead of a sample.
+_UNSEEN = 1.3
 
 
 @dataclass(frozen=True)
@@ -52,10 +59,13 @@ class PlaneEstimate:
 
 
 class _Sizer(Sink):
-    """Tell what a copy of each batch takes."""
+    """Tell what a copy of each batch takes, and note the largest."""
+
+    largest = 0
 
     def digest(self, batch: RegionBatch) -> int:
         """Return bytes."""
+        self.largest = max(self.largest, batch.n_bytes)
         return batch.n_bytes
 
     def collect(self, digested: int) -> None:
@@ -65,14 +75,28 @@ class _Sizer(Sink):
         """Do nothing."""
 
 
-def _like(local: threading.local) -> threading.local:
-    """Return a thread's storage with no cell worked, but buffers as large as those."""
-    fresh = threading.local()
-    if hasattr(local, "key"):
-        fresh.key, fresh.worker = local.key, local.worker.fresh()
-    else:
-        fresh.root_ws, fresh.worker = local.root_ws, local.worker
-    return fresh
+def _bytes_needed(
+    made: Cells | BlockCells, all_worked: bool, largest_batch: int, faces: float, collected: float
+) -> tuple[int, int]:
+    """Return the most that a count takes, and a partition whose regions take so much.
+
+    The cells that have most faces have been worked, though perhaps not those that take most.
+    """
+    worker: Worker = made.local.worker
+    plan = n_bytes(made.plan)
+    working = (1.0 if all_worked else _UNSEEN) * worker.n_bytes
+    passing = 2.0 * largest_batch + _PYTHON
+    if worker.out.xy.shape[0] > OUTPUT_SIZE:
+        passing += 0.5 * n_bytes(worker.out)  # it was copied when it grew
+    if isinstance(made, Cells):
+        cutting, root = float(made.bytes_cutting), n_bytes(made.root) + made.face_cell.nbytes
+        counted = plan + max(cutting, root + working + passing)
+    else:  # a partition has one root
+        cutting, root = root_bytes(faces, made.plan)
+        block = n_bytes(made.local.root_buffers.ws) + GROUPING * worker.root.f_word.shape[0]
+        block += n_bytes(vars(made.blocks).values()) + n_bytes(worker.root)
+        counted = plan + block + working + passing
+    return int(counted), int(max(counted, plan + cutting, plan + root + working + _PYTHON + collected))
 
 
 def _expected_faces(made: BlockCells) -> FloatArray:
@@ -115,18 +139,17 @@ def estimate_plane(
             prepared = time.perf_counter() - begun
             if isinstance(made, BlockCells):
                 n_all, weights = made.blocks.n_blocks, _expected_faces(made)
-                fixed = sum(value.nbytes for value in vars(made.blocks).values())
             else:  # regions in proportion to the faces that the first layer makes of a cell
                 n_all, weights = made.n_cells, np.diff(made.root.cell_off).astype(np.float64)
-                fixed = sum(array.nbytes for array in made.root)
             chosen = np.unique(np.linspace(0, n_all - 1, min(sample, n_all)).round().astype(np.int64))
             sizer = _Sizer()
-            work(job, made, sizer, chosen[:1], 64, None)  # its time is that of compilation and of buffers that grow
-            made = replace(made, local=_like(made.local))
+            tasks, batch = tasks_of(made, sizer, 1, False, False)
+            # What takes most memory; its time is that of compilation and of buffers that grow.
+            work(job, made, sizer, max(tasks, key=lambda task: float(weights[task].sum())), batch, None)
             regions, seconds, size = np.zeros(chosen.size), 0.0, 0
             for k in range(chosen.size):
                 begun = time.perf_counter()
-                worked = work(job, made, sizer, chosen[k : k + 1], 64, None)
+                worked = work(job, made, sizer, chosen[k : k + 1], batch, None)
                 seconds += time.perf_counter() - begun
                 regions[k] = sum(done.record.sizes[2] for done in worked.batches)
                 size += sum(done.digested for done in worked.batches)
@@ -138,12 +161,14 @@ def estimate_plane(
         off = regions - ratio * weights[chosen]
         left = 1.0 - n / n_all
         stderr = float(np.sqrt(left * n / (n - 1) * np.sum(off**2)) / part) if n > 1 else 0.0
-        fixed += made.local.worker.n_bytes
+        counted, kept = _bytes_needed(
+            made, n == n_all, sizer.largest, weights.sum(), bytes_to_unite(size / part, regions.sum() / part)
+        )
         return PlaneEstimate(
             Estimate(float(regions.sum() / part), stderr, n),
             float(prepared + seconds / part),
-            int(fixed + UNITING * size / part),
-            int(fixed),
+            kept,
+            counted,
             n_all,
             n,
         )

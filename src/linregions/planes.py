@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from linregions._files import read_npz, write_npz
 from linregions._paths import paths_of
+from linregions._small_integers import keep_small
 from linregions._validation import FloatArray, require
 from linregions.decision import DecisionBoundary
 from linregions.domains import PlaneWindow
@@ -26,6 +27,7 @@ _FORMAT = "linregions-plane-1"
 _CHUNK = 4096
 
 
+@keep_small("edge_breakpoint")
 @dataclass(frozen=True, eq=False, repr=False)
 class PlanePartition:
     """A window of a plane cut into activation regions: a complex of convex polygons.
@@ -42,7 +44,8 @@ class PlanePartition:
         Flat number of the neuron that switches there (`Network.locate_neuron`): of those that do, the one of the lowest
         layer. -1 on the window's border.
     edge_breakpoint : ndarray of int32, shape (E,)
-        Which breakpoint of that neuron's activation it is, from 0; -1 on the border.
+        Which breakpoint of that neuron's activation it is, from 0; -1 on the border. Kept in one byte an edge, so that
+        every access makes a new array.
     edge_faces : ndarray of int32, shape (E, 2)
         Regions left and right of the edge, seen from its first vertex to its second; -1 outside.
     face_offsets : ndarray of int64, shape (F + 1,)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import pickle
 import signal
 import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,8 @@ import pytest
 
 import linregions as lr
 import zoo
-from linregions import RegionBatch, RegionStatistics, RegionStream
+from linregions import Network, RegionBatch, RegionStatistics, RegionStream, _plane_remote
+from linregions._plane_engine import tried_bands
 from linregions.errors import MemoryLimitError
 from linregions.planes import PlanePartition, partition_plane
 from statistics_checks import same_statistics
@@ -94,6 +96,111 @@ def test_errors_of_workers_come_out(processes: Executor) -> None:
     assert lr.count_regions(case.network, case.window, executor=processes) == 7939
 
 
+class Counting:
+    """An executor that notes how many bytes are sent."""
+
+    def __init__(self, executor: Executor) -> None:
+        self.executor = executor
+        self.sent: list[int] = []
+
+    def submit(self, function: Any, *arguments: Any) -> Future[Any]:
+        self.sent.append(len(pickle.dumps((function, arguments))))
+        return self.executor.submit(function, *arguments)
+
+
+def check_that_the_network_is_sent_once(executor: Executor, workers: int) -> None:
+    """Check what is sent to workers that have not seen this network, and then to the same ones."""
+    case = zoo.golden("mnist_128x3_trained")
+    net = Network.from_layers([(layer.weight, layer.bias * (1 + 1e-9)) for layer in case.network.layers])
+    size = sum(layer.weight.nbytes for layer in net.layers)
+    assert size > 900_000
+    expected = lr.count_regions(net, case.window)
+    sent = []
+    for _ in range(2):
+        counting: Any = Counting(executor)
+        assert lr.count_regions(net, case.window, executor=counting) == expected
+        sent.append(counting.sent)
+    for sizes in sent:
+        assert sum(k > size for k in sizes) <= 2 * workers, "the second worker may miss what was meant for it"
+        assert sum(sizes) < (2 * workers + 1) * 1.5 * size
+        assert max(k for k in sizes if k < size) < 1000
+        assert len(sizes) >= 53
+    assert sum(sent[1]) < size + 2 * 53 * 1000
+
+
+def test_processes_get_the_network_once(processes: Executor) -> None:
+    check_that_the_network_is_sent_once(processes, 2)
+
+
+class Farm:
+    """Workers with memories of their own, any of which may take a task, or be replaced by one that knows nothing."""
+
+    def __init__(self, workers: int, replaced: float, patch: pytest.MonkeyPatch) -> None:
+        self.memories: list[tuple[str, dict[str, Any]]] = [(f"worker {k}", {}) for k in range(workers)]
+        self.rng, self.replaced, self.patch = np.random.default_rng(workers), replaced, patch
+        self.jobs_sent = self.sent = 0
+
+    def submit(self, function: Any, *arguments: Any) -> Future[Any]:
+        self.sent += 1
+        self.jobs_sent += arguments[1] is not None
+        k = self.rng.integers(len(self.memories))
+        if self.rng.random() < self.replaced:
+            self.memories[k] = (f"worker {k}, {self.sent}", {})
+        name, memory = self.memories[k]
+        self.patch.setattr(_plane_remote, "_own", {})
+        self.patch.setattr(_plane_remote, "_known", memory)
+        self.patch.setattr(_plane_remote, "_name", lambda _: name)
+        future: Future[Any] = Future()
+        future.set_result(function(*arguments))
+        return future
+
+
+@pytest.mark.parametrize(("workers", "replaced"), [(1, 0.0), (2, 0.0), (5, 0.0), (3, 0.2), (2, 1.0)])
+@pytest.mark.parametrize("small", [0, 1 << 30])
+def test_workers_that_know_nothing_are_told(
+    workers: int, replaced: float, small: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = CASES[0]
+    tasks = lr.partition(case.network, case.window).diagnostics["cells"]
+    monkeypatch.setattr(_plane_remote, "_SMALL", small)
+    farm: Any = Farm(workers, replaced, monkeypatch)
+    expected = lr.partition(case.network, case.window, sink=RegionStatistics())
+    assert same_statistics(lr.partition(case.network, case.window, sink=RegionStatistics(), executor=farm), expected)
+    if small:
+        assert farm.sent == farm.jobs_sent == tasks
+    else:
+        assert farm.sent > tasks
+        assert farm.jobs_sent <= (tasks if replaced else 2 * workers), "what one lacks may come to one that has it"
+        assert replaced == 1.0 or farm.jobs_sent < tasks
+
+
+def test_a_worker_remembers_two_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_plane_remote, "_known", {})
+    tolerances = lr.Tolerances()
+    one = np.arange(1)
+    for k, case in enumerate(CASES[:3]):
+        job = tried_bands(case.network, case.window, tolerances, None, False)[0]
+        packed = pickle.dumps((job, RegionStatistics()))
+        assert _plane_remote.work_remotely(str(k), None, one, 1, None).worked is None
+        assert _plane_remote.work_remotely(str(k), packed, one, 1, None).worked is not None
+        assert _plane_remote.work_remotely(str(k), None, one, 1, None).worked is not None
+    answered = [_plane_remote.work_remotely(str(k), None, one, 1, None).worked is not None for k in range(3)]
+    assert answered == [False, True, True]
+
+
+def test_a_task_that_a_worker_gets_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As Dask has it when results are lost: the cells are found as before."""
+    monkeypatch.setattr(_plane_remote, "_known", {})
+    case = zoo.golden("mnist_64x3_trained")
+    packed = pickle.dumps((tried_bands(case.network, case.window, lr.Tolerances(), None, False)[0], RegionStatistics()))
+    for cells in (np.arange(27), np.arange(5, 12)):
+        first, again = (_plane_remote.work_remotely("job", packed, cells, 27, None).worked for _ in range(2))
+        assert first is not None
+        assert again is not None
+        assert first.batches[0].record.sizes.tolist() == again.batches[0].record.sizes.tolist()
+    assert first.batches[0].record.sizes[2] > 0
+
+
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Any]:
     distributed = pytest.importorskip("distributed")
@@ -111,6 +218,7 @@ def test_two_dask_workers_give_the_same_bits(cluster: Any, tmp_path: Path) -> No
         client.wait_for_workers(2)
         for case in CASES:
             check_same_as_here(case, client.get_executor(), tmp_path)
+        check_that_the_network_is_sent_once(client.get_executor(), 2)
 
 
 class Slow(RegionStatistics):

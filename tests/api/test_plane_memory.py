@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import tracemalloc
 from collections.abc import Callable
+from dataclasses import FrozenInstanceError, dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 import linregions as lr
 import zoo
 from linregions import PlaneWindow, RegionStatistics, _plane_buffers, plane_estimate
+from linregions._small_integers import keep_small
 from linregions.errors import LinRegionsError, MemoryLimitError
 from linregions.planes import PlanePartition, partition_plane
 
@@ -54,9 +60,63 @@ def test_bytes_kept_for_a_region() -> None:
     whole, kept, peak = traced(lambda: lr.partition(MNIST.network, MNIST.window))
     packed = whole.pattern_words.shape[1] * 8
     assert whole.n_regions == 39214
-    assert kept < whole.n_regions * (106 + packed)
+    assert kept < whole.n_regions * (100 + packed)
     _, _, fixed = traced(lambda: lr.count_regions(MNIST.network, MNIST.window))
-    assert peak - fixed < 2 * kept
+    assert peak - fixed < 1.5 * kept
+    assert whole.edge_breakpoint.dtype == np.int32
+    assert vars(whole)["_edge_breakpoint"].itemsize == 1
+
+
+RESIDENT = """
+import sys
+
+import linregions as lr
+
+net = lr.random_network([2, 300, 300, 300, 1], 0, bias_variance=1.0)
+window = lr.PlaneWindow.of_inputs([-8, -8], [8, 8])
+if sys.argv[1] == "collect":
+    whole = lr.partition(net, window)
+    found, words = whole.n_regions, whole.pattern_words.shape[1]
+else:
+    found, words = lr.count_regions(net, window), 0
+status = dict(line.split(":") for line in open("/proc/self/status"))
+print(found, words, status["VmHWM"].split()[0])
+"""
+
+
+def resident(what: str) -> list[int]:
+    """Return regions, words of a pattern, and the most memory in bytes that a process of its own had."""
+    done = subprocess.run([sys.executable, "-c", RESIDENT, what], capture_output=True, text=True, check=True)
+    found, words, most = map(int, done.stdout.split())
+    return [found, words, most * 1024]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the system does not tell")
+def test_what_the_process_takes() -> None:
+    resident("count")  # compiled
+    (counted, _, fixed), (collected, words, most) = resident("count"), resident("collect")
+    assert counted == collected == 350719
+    kept = collected * (100 + 8 * words)
+    assert 0.9 * kept < most - fixed < 1.6 * kept
+
+
+@pytest.mark.parametrize(
+    ("numbers", "size"), [([], 1), ([-1, 0, 127], 1), ([-1, 128], 2), ([-40_000], 4), ([2**31 - 1], 4)]
+)
+def test_small_integers_take_few_bytes_and_change_nothing(numbers: list[int], size: int) -> None:
+    @keep_small("levels")
+    @dataclass(frozen=True)
+    class Edges:
+        count: int
+        levels: npt.NDArray[np.int32]
+
+    edges = Edges(3, np.array(numbers, dtype=np.int32))
+    assert vars(edges)["_levels"].itemsize == size
+    assert edges.levels.dtype == np.int32
+    assert edges.levels.tolist() == numbers
+    with pytest.raises(FrozenInstanceError):
+        edges.levels = np.zeros(1, np.int32)  # type: ignore[misc]
 
 
 def test_what_stays_for_the_next_call() -> None:
@@ -112,7 +172,7 @@ def test_the_error_comes_before_the_work_and_says_what_would_fit(monkeypatch: py
 def test_a_limit_that_the_estimate_missed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Should the window be richer than its sample of cells, the work stops when memory is full."""
     monkeypatch.setattr("linregions.planes._check_that_it_fits", lambda *_: None)
-    monkeypatch.setattr("linregions._plane_collect.UNITING", 25.0)
+    monkeypatch.setattr("linregions._plane_collect.UNITING", 5000)
     with pytest.raises(MemoryLimitError, match=r"`memory_limit` is 64 MB, but the first \d+,\d+ regions of this wind"):
         lr.partition(MNIST.network, MNIST.window, memory_limit=64 * MB)
 

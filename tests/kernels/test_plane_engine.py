@@ -169,7 +169,7 @@ def test_buffers_that_grow_change_nothing(name: str, monkeypatch: pytest.MonkeyP
     case = CASES[name]
     expected = [partition_plane(case.network, case.window, _cell_switches=size) for size in (1, None, 1000)]
     grown: list[str] = []
-    output, larger, grow = _plane_worker._make_output, _plane_worker._larger_output, _plane_worker.grown
+    output, larger, grow = _plane_worker._make_output, _plane_worker._larger_output, _plane_worker.grow
     make, make_root = _plane_worker.make_workspace, _plane_root.make_workspace
     in_root = [True]
 
@@ -180,7 +180,7 @@ def test_buffers_that_grow_change_nothing(name: str, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(_plane_root, "make_workspace", tiny_root)
     monkeypatch.setattr(_plane_worker, "make_workspace", lambda *sizes: make(8, 8, 8, 4, 16, sizes[-1]))
     monkeypatch.setattr(_plane_worker, "_make_output", lambda size, *others: output(min(size, 3), *others))
-    monkeypatch.setattr(_plane_worker, "grown", lambda ws: grown.append("workspace") or grow(ws))
+    monkeypatch.setattr(_plane_worker, "grow", lambda worker: grown.append("workspace") or grow(worker))
 
     def wider(old: Any, size: int) -> Any:
         grown.append("output")

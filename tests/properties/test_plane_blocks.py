@@ -16,6 +16,7 @@ import plane_strategies as ps
 import zoo
 from linregions import Network, PlaneWindow, RegionStatistics, RegionStream, _plane_blocks
 from linregions._plane_engine import run_plane
+from linregions._plane_plan import make_plan
 from linregions.plane_estimate import estimate_plane
 from linregions.planes import count_plane, partition_plane
 from linregions.region_statistics import PlaneStatistics
@@ -29,7 +30,7 @@ WIDE_NET = lr.random_network([2, 450, 6, 1], 0, bias_variance=1.0)
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_plane_blocks, "MOST_LINES", 3)
-    monkeypatch.setattr(_plane_blocks, "_LINES_IN_BLOCK", 6)
+    monkeypatch.setattr(_plane_blocks, "_LINES_IN_BLOCK", 12)
 
 
 def statistics(net: Network, window: PlaneWindow, cells_in_batch: int | None = None, **options: Any) -> PlaneStatistics:
@@ -101,6 +102,47 @@ def test_streams_of_blocks(ending: str, tmp_path: Path, monkeypatch: pytest.Monk
     assert {path: path.stat().st_mtime_ns for path in kept} == kept
     monkeypatch.setattr(RegionStream, "digest", None)
     run(tmp_path / "two")
+
+
+def blocks_of(net: Network, window: PlaneWindow) -> tuple[Any, Any]:
+    plan, _ = make_plan(net, window, DEFAULT_TOLERANCES.relative)
+    return plan, _plane_blocks.make_blocks(plan, window.polygon)
+
+
+def crossing(plan: Any, blocks: Any) -> list[int]:
+    """Count the lines of a ReLU layer that cross each block."""
+    found = []
+    for k in range(blocks.n_blocks):
+        corners = blocks.xy[blocks.side[0, blocks.f_off[k] : blocks.f_off[k + 1]]]
+        values = (plan.first[0] + corners @ plan.first[1:3]).round(9)
+        found.append(int(((values.min(axis=0) < 0) & (values.max(axis=0) > 0)).sum()))
+    return found
+
+
+@pytest.mark.parametrize("most", [10, 30, 100])
+@pytest.mark.parametrize("half", [0.3, 3.0, 30.0])
+def test_no_block_is_crossed_by_too_many_lines(most: int, half: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_plane_blocks, "_LINES_IN_BLOCK", most)
+    net = lr.random_network([2, 180, 1], 0, bias_variance=0.3)
+    window = PlaneWindow.of_inputs([-half, -half], [half, half])
+    plan, blocks = blocks_of(net, window)
+    lines = crossing(plan, blocks)
+    assert max(lines) <= most
+    assert sum(blocks.areas) == pytest.approx(1.0, rel=1e-12)
+    if most == 100:
+        assert 1 < blocks.n_blocks < 60, "few lines are enough, if each halves what is largest"
+    monkeypatch.setattr(_plane_blocks, "_VALUES", 1)  # one block at a time
+    again = blocks_of(net, window)[1]
+    assert all(np.array_equal(getattr(blocks, name), getattr(again, name)) for name in ("xy", "edge", "f_off", "side"))
+
+
+def test_equal_lines_do_not_cross_a_block_for_ever() -> None:
+    """Once one of them is chosen, the others lie on its border."""
+    rng = np.random.default_rng(0)
+    weight = np.repeat(rng.standard_normal((8, 2)), 30, axis=0) * rng.uniform(0.5, 2.0, (240, 1))
+    net = Network.from_layers([(weight, np.zeros(240)), (np.ones((1, 240)), np.zeros(1))])
+    blocks = blocks_of(net, zoo.SQUARE)[1]
+    assert blocks.n_blocks == lr.count_regions(net, zoo.SQUARE) == 16
 
 
 def test_processes_take_blocks(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -41,18 +41,19 @@ def chain_runs(chain_root: IntArray, cell_ends: IndexArray) -> tuple[IndexArray,
 
 
 @compiled(allocates=True)
-def twins(chain: IntArray, chain_off: IndexArray, n_root_edges: int) -> IndexArray:
+def twins(chain_root: IntArray, chain_sizes: IntArray, n_root_edges: int) -> IndexArray:
     """Find, for every shared root edge, its pieces as each of two cells saw them.
 
     Returns (n_root_edges, 4): start and length in the chain of the first run, then of the second; length 0 for none.
     """
     runs = np.zeros((n_root_edges, 4), dtype=np.int64)
-    for cell in range(chain_off.shape[0] - 1):
-        i = chain_off[cell]
-        while i < chain_off[cell + 1]:
-            root = chain[0, i]
+    i, end = 0, 0
+    for cell in range(chain_sizes.shape[0]):
+        end += chain_sizes[cell]
+        while i < end:
+            root = chain_root[i]
             j = i + 1
-            while j < chain_off[cell + 1] and chain[0, j] == root:
+            while j < end and chain_root[j] == root:
                 j += 1
             at = 0 if runs[root, 1] == 0 else 2
             runs[root, at], runs[root, at + 1] = i, j - i
@@ -61,41 +62,30 @@ def twins(chain: IntArray, chain_off: IndexArray, n_root_edges: int) -> IndexArr
 
 
 @compiled(allocates=True)
-def unite(
-    xy: FloatArray,
-    root_v: IntArray,
-    e_a: IntArray,
-    e_b: IntArray,
-    e_switch: IntArray,
-    f_off: IndexArray,
-    f_v: IntArray,
-    f_e: IntArray,
-    chain: IntArray,
-    chain_off: IndexArray,
-) -> tuple[FloatArray, IntArray, IntArray, IntArray, IntArray]:
-    """Give vertices and edges one number each; rewrite `f_v` in place.
+def numbers(
+    root_v: IntArray, edges: IntArray, chain_root: IntArray, chain_edge: IntArray, chain_sizes: IntArray
+) -> tuple[IntArray, IntArray]:
+    """Give vertices and edges one number each in the whole, the same to the two that are one.
 
-    Vertices are those of the root complex first, then the others in the order of the cells. Returns
-    vertices, edges, their switches, their faces (left and right of the direction a to b, -1 outside), and the
-    edges of the faces' sides.
+    Vertices are those of the root complex first, then the others in the order of the cells.
     """
     n_root, n_root_edges = 0, 0
     for v in range(root_v.shape[0]):
         n_root = max(n_root, root_v[v] + 1)
-    for i in range(chain.shape[1]):
-        n_root_edges = max(n_root_edges, chain[0, i] + 1)
-    runs = twins(chain, chain_off, n_root_edges)
-    same_v = np.full(xy.shape[0], -1, dtype=np.int32)
-    same_e = np.full(e_a.shape[0], -1, dtype=np.int32)
+    for i in range(chain_root.shape[0]):
+        n_root_edges = max(n_root_edges, chain_root[i] + 1)
+    runs = twins(chain_root, chain_sizes, n_root_edges)
+    same_v = np.full(root_v.shape[0], -1, dtype=np.int32)
+    same_e = np.full(edges.shape[0], -1, dtype=np.int32)
     for root in range(n_root_edges):
         for i in range(runs[root, 3]):
-            first = chain[1, runs[root, 0] + i]
-            second = chain[1, runs[root, 2] + i]
+            first = chain_edge[runs[root, 0] + i]
+            second = chain_edge[runs[root, 2] + i]
             same_e[second] = first
             if i + 1 < runs[root, 3]:
-                same_v[e_b[second]] = e_b[first]
+                same_v[edges[second, 1]] = edges[first, 1]
     n_v = n_root
-    for v in range(xy.shape[0]):  # from here on the number of each vertex in the whole
+    for v in range(same_v.shape[0]):
         if root_v[v] >= 0:
             same_v[v] = root_v[v]
         elif same_v[v] >= 0:
@@ -103,28 +93,50 @@ def unite(
         else:
             same_v[v] = n_v
             n_v += 1
-    vertices = np.empty((n_v, 2))
-    for v in range(xy.shape[0] - 1, -1, -1):  # backwards, so that the first of two twins has the last word
-        vertices[same_v[v], 0], vertices[same_v[v], 1] = xy[v, 0], xy[v, 1]
     n_e = 0
-    for e in range(e_a.shape[0]):
+    for e in range(same_e.shape[0]):
         if same_e[e] >= 0:
             same_e[e] = same_e[same_e[e]]
         else:
             same_e[e] = n_e
             n_e += 1
-    edges = np.empty((n_e, 2), dtype=np.int32)
-    switches = np.empty(n_e, dtype=np.int32)
-    faces = np.full((n_e, 2), -1, dtype=np.int32)
-    for e in range(e_a.shape[0] - 1, -1, -1):
-        at = same_e[e]
-        edges[at, 0], edges[at, 1] = same_v[e_a[e]], same_v[e_b[e]]
-        switches[at] = e_switch[e]
-    face_edges = np.empty(f_e.shape[0], dtype=np.int32)
+    return same_v, same_e
+
+
+@compiled(allocates=True)
+def united_vertices(xy: FloatArray, vertex_number: IntArray, n_v: int) -> FloatArray:
+    """Return the places of all vertices, of two that are one that of the first."""
+    vertices = np.empty((n_v, 2))
+    for v in range(xy.shape[0] - 1, -1, -1):  # backwards, so that the first has the last word
+        vertices[vertex_number[v], 0], vertices[vertex_number[v], 1] = xy[v, 0], xy[v, 1]
+    return vertices
+
+
+@compiled()
+def unite_edges(edges: IntArray, switches: IntArray, vertex_number: IntArray, edge_number: IntArray) -> int:
+    """Move the edges that are the first of their number to the front, and number their ends; return how many."""
+    n_e = 0
+    for e in range(edges.shape[0]):
+        if edge_number[e] == n_e:
+            edges[n_e, 0], edges[n_e, 1] = vertex_number[edges[e, 0]], vertex_number[edges[e, 1]]
+            switches[n_e] = switches[e]
+            n_e += 1
+    return n_e
+
+
+@compiled(allocates=True)
+def unite_faces(
+    edges: IntArray, vertex_number: IntArray, edge_number: IntArray, f_off: IndexArray, f_v: IntArray, f_e: IntArray
+) -> IntArray:
+    """Give corners and sides of the faces their numbers, in place; return the faces of each edge.
+
+    These are left and right of the direction from its first to its second end, -1 outside.
+    """
+    faces = np.full((edges.shape[0], 2), -1, dtype=np.int32)
     for f in range(f_off.shape[0] - 1):
         for i in range(f_off[f], f_off[f + 1]):
-            v, e = same_v[f_v[i]], same_e[f_e[i]]
+            v, e = vertex_number[f_v[i]], edge_number[f_e[i]]
             f_v[i] = v
-            face_edges[i] = e
+            f_e[i] = e
             faces[e, 0 if edges[e, 0] == v else 1] = f
-    return vertices, edges, switches, faces, face_edges
+    return faces

@@ -32,10 +32,10 @@ def join(
         or c0 + n_c > out.chain.shape[1]
     ):
         return FULL
-    ends = np.zeros(n_parts + 1, dtype=np.int64)
+    sizes = np.empty(n_parts, dtype=np.int64)
     for part in range(n_parts):
-        ends[part + 1] = ends[part] + parts.cell_size[part, 4]
-    runs = twins(parts.chain, ends, n_edges)
+        sizes[part] = parts.cell_size[part, 4]
+    runs = twins(parts.chain[0, :n_c], sizes, n_edges)
     same_v, same_e = np.full(n_v, -1, dtype=np.int64), np.full(n_e, -1, dtype=np.int64)
     for edge in range(n_edges):
         if runs[edge, 3] > 0 and runs[edge, 3] != runs[edge, 1]:
@@ -80,8 +80,8 @@ def join(
         for j in range(runs[edge, 1]):
             out.chain[0, end], out.chain[1, end] = chain[0, i], same_e[parts.chain[1, runs[edge, 0] + j]]
             end += 1
-    sizes = out.cell_size[slot]
-    sizes[0], sizes[1], sizes[2], sizes[3], sizes[4] = made_v - v0, made_e - e0, n_f, n_s, end - c0
+    size = out.cell_size[slot]
+    size[0], size[1], size[2], size[3], size[4] = made_v - v0, made_e - e0, n_f, n_s, end - c0
     for i in range(5):
-        out.filled[i] += sizes[i]
+        out.filled[i] += size[i]
     return OK

@@ -20,7 +20,7 @@ from linregions.kernels.workspace import OK, ONE, ZERO, FloatArray, IndexArray, 
 
 BoolArray = npt.NDArray[np.bool_]
 
-MOST_LINES = 16  # inserted at once
+LINES_AT_ONCE = 16
 
 
 @compiled(internal=True)
@@ -83,7 +83,7 @@ def cut_root(ws: Workspace, plan: Plan, chosen: BoolArray, base: WordArray) -> i
     # Few lines at a time while faces are large: a face cut by m chords costs about m cubed.
     done = 0
     while done < crossing:
-        size = min(crossing - done, MOST_LINES // 2 if done < MOST_LINES else MOST_LINES)
+        size = min(crossing - done, LINES_AT_ONCE // 2 if done < LINES_AT_ONCE else LINES_AT_ONCE)
         for k in range(size):
             columns[done + k] = 3 + k
         describe_batch(
