@@ -7,8 +7,9 @@ from collections import Counter
 from typing import Any
 
 import numpy as np
+import pytest
 
-from linregions import Network
+from linregions import Network, _plane_work, _plane_worker
 from linregions.planes import PlanePartition
 from reference.planes_exact import ExactPartition
 
@@ -266,3 +267,24 @@ def check_same(first: PlanePartition, second: PlanePartition, close: float = 1e-
     np.testing.assert_allclose(first.areas, second.areas[match], rtol=0, atol=close * first.window.area)
     np.testing.assert_allclose(first.perimeters, second.perimeters[match], rtol=0, atol=close * first.perimeters.max())
     np.testing.assert_allclose(first.areas.sum(), second.areas[match].sum(), rtol=max(close, 1e-12))
+
+
+def split_at(monkeypatch: pytest.MonkeyPatch, most_faces: int, part_switches: int) -> list[int]:
+    """Have cells split again once they have so many faces; return a list that the number of parts goes to."""
+    original, split = _plane_work.make_plan, _plane_worker.split_cell
+    parts: list[int] = []
+
+    def planned(*arguments: Any) -> Any:
+        made = original(*arguments)
+        if made is None:
+            return None
+        return made[0]._replace(most_faces=most_faces, part_switches=part_switches), made[1]
+
+    def noted(*arguments: Any) -> Any:
+        made = split(*arguments)
+        parts.append(made.n_parts)
+        return made
+
+    monkeypatch.setattr(_plane_work, "make_plan", planned)
+    monkeypatch.setattr(_plane_worker, "split_cell", noted)
+    return parts

@@ -46,7 +46,10 @@ class Job:
 
 @dataclass(frozen=True)
 class Cells:
-    """A job's window, cut by the first layer and grouped to cells; `bytes_cutting` is what that took at most."""
+    """A job's window, cut by the first layer and grouped to cells.
+
+    That took `bytes_cutting` at most, of which `bytes_left` are buffers that are left to the next call.
+    """
 
     plan: records.Plan
     n_switches: int
@@ -56,6 +59,7 @@ class Cells:
     merged: int
     margin: float
     bytes_cutting: int
+    bytes_left: int
     local: threading.local = field(default_factory=threading.local)
     workers: list[Any] = field(default_factory=list)  # of all threads
     stopped: threading.Event = field(default_factory=threading.Event)

@@ -40,7 +40,7 @@ def make_cells(job: Job) -> Cells | BlockCells | None:
     snapped, merged, margin = int(ws.counts[0]), int(ws.counts[1]), float(ws.margin[0])
     most = n_bytes(ws) + n_bytes(root) + roots.GROUPING * face_cell.size
     buffers.keep()
-    return Cells(plan, n_switches, root, face_cell, snapped, merged, margin, most)
+    return Cells(plan, n_switches, root, face_cell, snapped, merged, margin, most, n_bytes(ws))
 
 
 def work(

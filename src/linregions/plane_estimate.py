@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from linregions._plane_buffers import n_bytes
+from linregions._plane_buffers import MOST_BYTES, n_bytes
 from linregions._plane_collect import bytes_to_unite
 from linregions._plane_engine import tasks_of, tried_bands
 from linregions._plane_root import GROUPING, Contradiction, root_bytes
@@ -76,7 +76,7 @@ class _Sizer(Sink):
 
 
 def _bytes_needed(
-    made: Cells | BlockCells, all_worked: bool, largest_batch: int, faces: float, collected: float
+    made: Cells | BlockCells, all_worked: bool, largest_batch: int, faces: float, collected: float, limited: bool
 ) -> tuple[int, int]:
     """Return the most that a count takes, and a partition whose regions take so much.
 
@@ -90,6 +90,8 @@ def _bytes_needed(
         passing += 0.5 * n_bytes(worker.out)  # it was copied when it grew
     if isinstance(made, Cells):
         cutting, root = float(made.bytes_cutting), n_bytes(made.root) + made.face_cell.nbytes
+        if not limited and made.bytes_left <= MOST_BYTES:
+            working += made.bytes_left
         counted = plan + max(cutting, root + working + passing)
     else:  # a partition has one root
         cutting, root = root_bytes(faces, made.plan)
@@ -121,9 +123,16 @@ def _expected_faces(made: BlockCells) -> FloatArray:
 
 
 def estimate_plane(
-    network: Network, window: PlaneWindow, *, tolerances: Tolerances = DEFAULT_TOLERANCES, sample: int = 12
+    network: Network,
+    window: PlaneWindow,
+    *,
+    tolerances: Tolerances = DEFAULT_TOLERANCES,
+    sample: int = 12,
+    limited: bool = False,
 ) -> PlaneEstimate:
     """Estimate regions, time and memory of a window from some of its cells, evenly spread over it.
+
+    With `limited`, memory is that of a run with a `memory_limit`, which leaves no buffers to the next one.
 
     Raises
     ------
@@ -162,7 +171,7 @@ def estimate_plane(
         left = 1.0 - n / n_all
         stderr = float(np.sqrt(left * n / (n - 1) * np.sum(off**2)) / part) if n > 1 else 0.0
         counted, kept = _bytes_needed(
-            made, n == n_all, sizer.largest, weights.sum(), bytes_to_unite(size / part, regions.sum() / part)
+            made, n == n_all, sizer.largest, weights.sum(), bytes_to_unite(size / part, regions.sum() / part), limited
         )
         return PlaneEstimate(
             Estimate(float(regions.sum() / part), stderr, n),

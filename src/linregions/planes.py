@@ -337,7 +337,7 @@ def _check_that_it_fits(network: Network, window: PlaneWindow, tolerances: Toler
     """Raise before any work if a partition will most likely not fit."""
     from linregions.plane_estimate import estimate_plane
 
-    found = estimate_plane(network, window, tolerances=tolerances)
+    found = estimate_plane(network, window, tolerances=tolerances, limited=True)
     if found.bytes_collected > limit:
         fitting = max(0, int(found.n_regions.value * (limit - found.bytes_statistics) / found.bytes_collected))
         raise MemoryLimitError(

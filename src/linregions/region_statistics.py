@@ -166,14 +166,15 @@ class RegionStatistics(Sink):
             )
         # Notable regions come with their patterns.
         self.needs_patterns = self.linear or self.n_largest > 0 or self.n_nearest > 0
+        self._largest: list[_Candidate] = []
+        self._nearest: list[_Candidate] = []
 
     def begin(self, network: Network, window: PlaneWindow, relative_tolerance: float) -> None:
         """Forget everything."""
         self._sums: list[FloatArray] = []
         self._sides = np.zeros(_MOST_SIDES + 1, dtype=np.int64)
         self._histograms = np.zeros((2, _N_BINS), dtype=np.int64)
-        self._largest: list[_Candidate] = []
-        self._nearest: list[_Candidate] = []
+        self._largest, self._nearest = [], []
         self._network = network
         self._count = LinearCount(network) if self.linear else None
 

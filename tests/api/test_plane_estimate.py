@@ -16,6 +16,7 @@ import pytest
 
 import linregions as lr
 import zoo
+from linregions import _plane_buffers
 from linregions.cli import main
 from linregions.errors import NumericalError
 from linregions.plane_estimate import estimate_plane
@@ -101,6 +102,7 @@ MEMORY = {
 
 def most_memory(work: Callable[[], object]) -> int:
     work()  # compiled, imported, cached
+    _plane_buffers.let_go()
     tracemalloc.start()
     try:
         work()

@@ -142,7 +142,7 @@ def test_counts_keep_to_the_limit(limit: int) -> None:
     found, _, peak = traced(count)
     assert peak < 1.25 * limit * MB
     assert found in (None, lr.count_regions(DEEP, square(16.0)))
-    assert (found is None) == (limit < 24) or limit in (24, 32)
+    assert (found is None) == (limit < 12) or limit in (12, 16)
 
 
 def test_limits_do_not_change_a_partition() -> None:

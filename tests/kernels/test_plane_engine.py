@@ -169,7 +169,7 @@ def test_buffers_that_grow_change_nothing(name: str, monkeypatch: pytest.MonkeyP
     case = CASES[name]
     expected = [partition_plane(case.network, case.window, _cell_switches=size) for size in (1, None, 1000)]
     grown: list[str] = []
-    output, larger, grow = _plane_worker._make_output, _plane_worker._larger_output, _plane_worker.grow
+    output, larger, grow = _plane_worker.make_output, _plane_worker.larger_output, _plane_worker.grow
     make, make_root = _plane_worker.make_workspace, _plane_root.make_workspace
     in_root = [True]
 
@@ -179,16 +179,14 @@ def test_buffers_that_grow_change_nothing(name: str, monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(_plane_root, "make_workspace", tiny_root)
     monkeypatch.setattr(_plane_worker, "make_workspace", lambda *sizes: make(8, 8, 8, 4, 16, sizes[-1]))
-    monkeypatch.setattr(_plane_worker, "_make_output", lambda size, *others: output(min(size, 3), *others))
+    monkeypatch.setattr(_plane_worker, "make_output", lambda size, *others: output(min(size, 3), *others))
     monkeypatch.setattr(_plane_worker, "grow", lambda worker: grown.append("workspace") or grow(worker))
 
     def wider(old: Any, size: int) -> Any:
         grown.append("output")
-        with monkeypatch.context() as patch:
-            patch.setattr(_plane_worker, "_make_output", output)
-            return larger(old, size)
+        return larger(old, size)
 
-    monkeypatch.setattr(_plane_worker, "_larger_output", wider)
+    monkeypatch.setattr(_plane_worker, "larger_output", wider)
     for size, whole in zip((1, None, 1000), expected, strict=True):
         _plane_buffers.let_go()
         grown.clear()
@@ -261,7 +259,7 @@ def test_tasks_of_threads(name: str, threads: int) -> None:
     case = CASES[name]
     made = _plane_engine.make_cells(_plane_engine.Job(case.network, case.window, DEFAULT_TOLERANCES.relative, 4))
     assert isinstance(made, _plane_engine.Cells)
-    tasks, most = _plane_engine._tasks(made, Watched(), threads, False, False)
+    tasks, most = _plane_engine.tasks_of(made, Watched(), threads, False, False)
     assert np.array_equal(np.concatenate(tasks), np.arange(made.n_cells))
     assert max(task.size for task in tasks) <= most
     faces = np.diff(made.root.cell_off)

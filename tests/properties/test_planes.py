@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from fractions import Fraction
 from functools import cache
-from typing import Any
 
 import numpy as np
 import pytest
@@ -14,9 +13,9 @@ from hypothesis import strategies as st
 import linregions as lr
 import plane_strategies as ps
 import zoo
-from linregions import Network, PlaneWindow, _plane_engine, _plane_worker
+from linregions import Network, PlaneWindow
 from linregions.planes import PlanePartition, partition_plane
-from plane_checks import check_against, check_invariants, check_same
+from plane_checks import check_against, check_invariants, check_same, split_at
 from reference.planes_exact import ExactPartition, area, evaluate_exactly, partition_exactly
 from statistics_checks import check_statistics
 
@@ -62,27 +61,6 @@ def test_zoo_equals_twin(name: str) -> None:
     partition = partition_plane(case.network, case.window)
     check_against(partition, exact, case.close)
     check_invariants(partition, case.close)
-
-
-def split_at(monkeypatch: pytest.MonkeyPatch, most_faces: int, part_switches: int) -> list[int]:
-    """Have cells split again once they have so many faces; return a list that the number of parts goes to."""
-    original, split = _plane_engine.make_plan, _plane_worker.split_cell
-    parts: list[int] = []
-
-    def planned(*arguments: Any) -> Any:
-        made = original(*arguments)
-        if made is None:
-            return None
-        return made[0]._replace(most_faces=most_faces, part_switches=part_switches), made[1]
-
-    def noted(*arguments: Any) -> Any:
-        made = split(*arguments)
-        parts.append(made.n_parts)
-        return made
-
-    monkeypatch.setattr(_plane_engine, "make_plan", planned)
-    monkeypatch.setattr(_plane_worker, "split_cell", noted)
-    return parts
 
 
 @pytest.mark.parametrize(("most_faces", "part_switches"), [(0, 0), (1, 2), (6, 3)])
