@@ -31,7 +31,7 @@ _OTHER_BANDS = (1.0, 1.0 / 16.0, 16.0)
 # Batches handed to an executor: enough to share work evenly, few enough to send.
 _REMOTE_BATCHES = 64
 # Cells that one thread puts to a batch: enough to share what a batch costs, few enough for the cache.
-_MOST_CELLS = 16
+_MOST_CELLS = 32
 
 
 def tried_bands(

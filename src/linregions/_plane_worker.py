@@ -159,7 +159,7 @@ class Worker:
             self.outs = [for_patterns(out, patterns) for out in outs]
             self.outs[0] = self.outs[0]._replace(cell_size=np.zeros((n_cells, 5), dtype=np.int64))
         else:
-            columns = 3 + min(int(plan.shape[records.WIDTH, 0]), 64) + 2 * 64 + 8
+            columns = 104  # whole cache lines to a vertex; few cells need more
             self.ws = make_workspace(2048, 4096, 2048, columns, 1 << 16, words)
             self.scratch = _make_scratch(plan, root, self.ws, n_switches, self.n_words)
             # Of cells, of their parts, of the parts of these ...
