@@ -14,7 +14,7 @@ import numpy.typing as npt
 from linregions._line_plan import INPUT_NUMBERS, Plan, Source
 from linregions._validation import FloatArray
 from linregions.domains import LineDomain, Path
-from linregions.errors import InvalidValueError, NumericalError
+from linregions.errors import MemoryLimitError, NumericalError
 from linregions.kernels.dense import multiply_rows
 from linregions.kernels.line_cuts import cut_rows, gather_breakpoints
 from linregions.kernels.linearity import mark_linear_boundaries
@@ -281,7 +281,7 @@ def _shares(
     available = memory_limit - plan.n_bytes
     least = _worker_bytes(plan, _FEWEST_ROWS) + largest
     if available < least:
-        raise InvalidValueError(
+        raise MemoryLimitError(
             f"`memory_limit` is {memory_limit} bytes, but {who} needs {plan.n_bytes + least} to take one line after "
             f"the other through {plan.net.n_neurons} neurons. Raise it to that at least."
         )

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from linregions._sampling_memory import batch_numbers, limit_of_work
 from linregions._threads import one_blas_thread
 from linregions._validation import FloatArray, as_choice, as_float_array, as_generator, as_integer, as_positive
 from linregions.domains import Segment
@@ -42,6 +43,7 @@ def boundary_density(
     method: str = "auto",
     threads: int = 1,
     progress: bool = False,
+    memory_limit: int | None = None,
 ) -> Estimate:
     r"""Measure the boundary volume of a network in a box or ball, per unit of volume.
 
@@ -68,6 +70,8 @@ def boundary_density(
         Number of threads; the result does not depend on it.
     progress : bool
         Whether to show a progress bar on stderr.
+    memory_limit : int, optional
+        Bytes that the work may take; the result does not depend on it.
 
     Returns
     -------
@@ -80,6 +84,8 @@ def boundary_density(
         If K is unbounded, reversed, flat or of another dimension, or an option is out of its range.
     InvalidTypeError
         If an argument has the wrong type.
+    MemoryLimitError
+        If a single chord or section does not fit into `memory_limit`.
 
     Notes
     -----
@@ -140,9 +146,10 @@ def boundary_density(
             f"`method` is 'exact' for {net.n_in} inputs, but {_WHO} needs one or two for it. Give 'auto' or 'chords'."
         )
     workers = as_integer(threads, "threads", _WHO, 1)
+    limit = None if memory_limit is None else as_integer(memory_limit, "memory_limit", _WHO, 1)
     if how != "chords" and net.n_in <= 2:
-        return Estimate(_exact(net, solid, wanted, order, workers), 0.0, 1, None)
-    sampler = _Sampler(net, solid, wanted, order, workers, progress, *_streams(generator))
+        return Estimate(_exact(net, solid, wanted, order, workers, limit), 0.0, 1, None)
+    sampler = _Sampler(net, solid, wanted, order, workers, progress, limit, *_streams(generator))
     if target is not None:
         pilot = Estimate.from_samples(sampler.draw(count))
         if pilot.value > 0:
@@ -195,6 +202,7 @@ class _Sampler:
     codimension: int
     threads: int
     progress: bool
+    memory_limit: int | None
     points: np.random.Generator
     directions: np.random.Generator
 
@@ -203,7 +211,8 @@ class _Sampler:
         from tqdm import tqdm
 
         factor = mean_crossing_factor(self.net.n_in, self.codimension)
-        size = max(1, min(1024, _BATCH_NUMBERS // (self.codimension * self.net.n_in)))
+        numbers = batch_numbers(_BATCH_NUMBERS, self.memory_limit)
+        size = max(1, min(1024, numbers // (self.codimension * self.net.n_in)))
         parts = []
         with one_blas_thread(), tqdm(total=n, desc="sections", unit="section", disable=not self.progress) as bar:
             for start in range(0, n, size):
@@ -224,7 +233,9 @@ class _Sampler:
         crossings = np.zeros(n)
         if whole.size:
             segments = [Segment(starts[k], ends[k]) for k in whole]
-            crossings[whole] = (count_regions(self.net, segments, self.kind, threads=self.threads) - 1) / lengths[whole]
+            limit = limit_of_work(self.memory_limit)
+            counts = count_regions(self.net, segments, self.kind, threads=self.threads, memory_limit=limit)
+            crossings[whole] = (counts - 1) / lengths[whole]
         return crossings
 
     def _planes(self, n: int) -> FloatArray:
@@ -239,13 +250,14 @@ class _Sampler:
             wide, factor = solid.enlarged(_MARGIN), (1.0 + _MARGIN) ** solid.n_in
         points = wide.uniform_points(n, self.points)
         frames = random_frames(n, 2, self.net.n_in, self.directions)
+        limit = limit_of_work(self.memory_limit, self.threads)
 
         def one(k: int) -> float:
             around = wide.section(points[k], frames[k])
             section = solid.part_of(around) if around and isinstance(solid, Box) and wide is not solid else around
             if around is None or section is None:
                 return 0.0
-            part = partition(self.net, section.window)
+            part = partition(self.net, section.window, memory_limit=limit)
             return factor * count_meetings(part, self.kind, section) / around.area
 
         if self.threads == 1:
@@ -254,16 +266,16 @@ class _Sampler:
             return np.array(list(pool.map(one, range(n))))
 
 
-def _exact(net: Network, solid: Solid, kind: str, codimension: int, threads: int) -> float:
+def _exact(net: Network, solid: Solid, kind: str, codimension: int, threads: int, limit: int | None) -> float:
     """Return the density in an interval, a rectangle or a disc, from the partition of the whole of it."""
     if net.n_in == 1:
         ends = (float(t[0]) for t in solid.chord_ends(solid.center[None, :], np.ones((1, 1))))
         low, high = (solid.center + t for t in ends)
-        return float((count_regions(net, Segment(low, high), kind) - 1) / (high - low)[0])
+        return float((count_regions(net, Segment(low, high), kind, memory_limit=limit) - 1) / (high - low)[0])
     section = solid.whole()
     if section is None:  # a radius whose square underflows
         return 0.0
-    part = partition(net, section.window, threads=threads)
+    part = partition(net, section.window, threads=threads, memory_limit=limit)
     if codimension == 2:
         return count_meetings(part, kind, section) / section.area
     edges = part.edges[_boundary_edges(part, kind)]

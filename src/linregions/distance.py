@@ -15,7 +15,7 @@ from linregions._compilation import announce_compilation
 from linregions._threads import one_blas_thread
 from linregions._validation import FloatArray, as_float_array, as_integer
 from linregions.activations import PiecewiseLinear
-from linregions.errors import InvalidTypeError, InvalidValueError, NumericalError
+from linregions.errors import InvalidTypeError, InvalidValueError, MemoryLimitError, NumericalError
 from linregions.network import Network
 
 if TYPE_CHECKING:
@@ -90,8 +90,9 @@ def boundary_distance(
     Raises
     ------
     InvalidValueError
-        If there are no points, their last axis is not `n_in`, a number is NaN or infinite, `threads` < 1, or a single
-        point does not fit into `memory_limit`; the message then says what would fit.
+        If there are no points, their last axis is not `n_in`, a number is NaN or infinite, or `threads` < 1.
+    MemoryLimitError
+        If a single point does not fit into `memory_limit`; the message says what would fit.
     InvalidTypeError
         If `net` is no Network.
     NumericalError
@@ -267,7 +268,7 @@ class _Plan:
         held = sum(matrix.nbytes for matrix in matrices)
         least = held + self.worker_bytes(1)
         if limit < least:
-            raise InvalidValueError(
+            raise MemoryLimitError(
                 f"`memory_limit` is {limit} bytes, but {_WHO} needs {least} to take one point after the other through "
                 f"{self.units[-1]} units. Raise it to that at least."
             )

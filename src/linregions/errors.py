@@ -29,7 +29,7 @@ class NumericalError(LinRegionsError, ValueError):
     """Rounding made the signs of a network contradict one another, so no trustworthy count exists."""
 
 
-class MemoryLimitError(LinRegionsError, ValueError):
+class MemoryLimitError(InvalidValueError):
     """What was asked for does not fit in the memory that was allowed."""
 
 

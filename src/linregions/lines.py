@@ -302,7 +302,7 @@ def partition_lines(
 
     Raises
     ------
-    InvalidValueError
+    MemoryLimitError
         If a single line does not fit into `memory_limit`; the message says what would fit.
     NumericalError
         If values overflow.
@@ -394,7 +394,7 @@ def count_lines(
 
     Raises
     ------
-    InvalidValueError, NumericalError
+    MemoryLimitError, NumericalError
         As in `partition_lines`.
     """
     from linregions._line_engine import work_lines

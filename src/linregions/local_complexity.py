@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from linregions._sampling_memory import batch_numbers, limit_of_work
 from linregions._threads import one_blas_thread
 from linregions._validation import FloatArray, as_choice, as_float_array, as_generator, as_integer, as_positive
 from linregions.domains import Segment
@@ -87,6 +88,7 @@ def local_complexity(
     kind: str = "activation",
     threads: int = 1,
     progress: bool = False,
+    memory_limit: int | None = None,
 ) -> LocalComplexity:
     r"""Count regions and boundaries within a radius of points, exactly, along random directions and planes.
 
@@ -111,6 +113,8 @@ def local_complexity(
         Number of threads; the result does not depend on it.
     progress : bool
         Whether to show a progress bar on stderr.
+    memory_limit : int, optional
+        Bytes that the work may take, beside the result, which does not depend on it.
 
     Returns
     -------
@@ -124,6 +128,8 @@ def local_complexity(
         If an argument has the wrong type.
     NumericalError
         If the values of the network overflow.
+    MemoryLimitError
+        If a single line or plane does not fit into `memory_limit`.
 
     Notes
     -----
@@ -183,6 +189,7 @@ def local_complexity(
         frame_size=size,
         n_planes=planes,
         threads=as_integer(threads, "threads", _WHO, 1),
+        memory_limit=None if memory_limit is None else as_integer(memory_limit, "memory_limit", _WHO, 1),
     )
     return search.run(centers, as_generator(rng, "rng", _WHO), progress)
 
@@ -198,6 +205,7 @@ class _Search:
     frame_size: int
     n_planes: int
     threads: int
+    memory_limit: int | None
 
     def run(self, centers: FloatArray, rng: np.random.Generator, progress: bool) -> LocalComplexity:
         """Work through the points in batches."""
@@ -209,7 +217,7 @@ class _Search:
         on_frames = np.empty((n, self.n_frames, 3))
         in_planes = np.full((n, max(self.n_planes, 1), 2), np.nan)
         numbers = self.net.n_in * (2 * self.n_frames * self.frame_size + 2 * self.n_planes)
-        size = max(1, _BATCH_NUMBERS // numbers)
+        size = max(1, batch_numbers(_BATCH_NUMBERS, self.memory_limit) // numbers)
         with one_blas_thread(), tqdm(total=n, desc="points", unit="point", disable=not progress) as bar:
             for start in range(0, n, size):
                 batch = slice(start, min(start + size, n))
@@ -229,7 +237,8 @@ class _Search:
         starts, ends = middles - steps, middles + steps
         flat = (array.reshape(-1, self.net.n_in) for array in (starts, ends))
         segments = [Segment(a, b) for a, b in zip(*flat, strict=True)]
-        made = partition(self.net, segments, threads=self.threads)
+        limit = limit_of_work(self.memory_limit)
+        made = partition(self.net, segments, threads=self.threads, memory_limit=limit)
         parts = [part for part in made if isinstance(part, LinePartition)]
         found = np.empty((n, 3))
         for k, group in enumerate(_groups(parts, self.frame_size)):
@@ -244,13 +253,14 @@ class _Search:
     def _planes(self, centers: FloatArray, rng: np.random.Generator) -> FloatArray:
         """Return regions and boundary pieces in discs, (points, planes, 2)."""
         bases = random_frames(centers.shape[0] * self.n_planes, 2, self.net.n_in, rng)
+        limit = limit_of_work(self.memory_limit, self.threads)
 
         def one(k: int) -> tuple[int, int]:
             center = centers[k // self.n_planes]
             section = Ball(center, self.radius).section(center, bases[k])
             if section is None:  # a radius whose square underflows
                 return 1, 0
-            return count_in_disc(partition(self.net, section.window), section, self.kind)
+            return count_in_disc(partition(self.net, section.window, memory_limit=limit), section, self.kind)
 
         with ThreadPoolExecutor(self.threads) as pool:
             counts = list((pool.map if self.threads > 1 else map)(one, range(bases.shape[0])))

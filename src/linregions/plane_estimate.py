@@ -152,7 +152,7 @@ def estimate_plane(
                 n_all, weights = made.n_cells, np.diff(made.root.cell_off).astype(np.float64)
             chosen = np.unique(np.linspace(0, n_all - 1, min(sample, n_all)).round().astype(np.int64))
             sizer = _Sizer()
-            tasks, batch = tasks_of(made, sizer, 1, False, False)
+            tasks, batch = tasks_of(made, sizer, 1, limited, False)
             # What takes most memory; its time is that of compilation and of buffers that grow.
             work(job, made, sizer, max(tasks, key=lambda task: float(weights[task].sum())), batch, None)
             regions, seconds, size = np.zeros(chosen.size), 0.0, 0

@@ -13,7 +13,7 @@ import pytest
 import linregions as lr
 import zoo
 from linregions import Line, Path, Ray, Segment, _line_engine
-from linregions.errors import InvalidTypeError, InvalidValueError
+from linregions.errors import InvalidTypeError, InvalidValueError, MemoryLimitError
 from linregions.lines import count_lines, partition_lines
 
 ARRAYS = ("breakpoints", "is_linear_boundary", "first_pattern", "switch_offsets", "switch_neurons")
@@ -51,7 +51,7 @@ def cases():
 
 def least(work):
     """Return the limit that the error names."""
-    with pytest.raises(InvalidValueError, match=r"`memory_limit` is 1 bytes, but \w+ needs \d+ to take one") as caught:
+    with pytest.raises(MemoryLimitError, match=r"`memory_limit` is 1 bytes, but \w+ needs \d+ to take one") as caught:
         work(1)
     return int(re.search(r"needs (\d+) to", str(caught.value))[1])
 
@@ -182,3 +182,53 @@ def test_an_interrupt_ends_the_work(work, threads):
         process.kill()
         process.wait()
     assert errors.rstrip().endswith("KeyboardInterrupt")
+
+
+HIGH = lr.random_network([200, 24, 24, 1], 0, bias_variance=0.1)
+LOW = lr.random_network([2, 48, 48, 48, 1], 0, bias_variance=0.1)
+SAMPLED = {
+    "chords": lambda limit: lr.boundary_density(HIGH, 0.0, 1.0, rng=0, n_chords=3000, memory_limit=limit),
+    "sections": lambda limit: lr.boundary_density(
+        HIGH, 0.0, 1.0, rng=0, n_chords=40, codimension=2, memory_limit=limit
+    ),
+    "the whole": lambda limit: lr.boundary_density(LOW, -3.0, 3.0, rng=0, memory_limit=limit),
+    "complexity": lambda limit: lr.local_complexity(HIGH, np.zeros((40, 200)), 1.0, rng=0, memory_limit=limit),
+}
+
+
+def values_of(found):
+    return [value for value in vars(found).values() if isinstance(value, np.ndarray | float)]
+
+
+@pytest.mark.parametrize("name", SAMPLED)
+def test_densities_and_complexities_keep_to_a_limit(name):
+    work = SAMPLED[name]
+    limit = 24_000_000
+    expected = work(None)
+    assert values_of(expected)
+    tracemalloc.start()
+    try:
+        found = work(limit)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    for value, other in zip(values_of(found), values_of(expected), strict=True):
+        np.testing.assert_array_equal(value, other)
+    assert peak < limit
+    with pytest.raises(MemoryLimitError, match="`memory_limit`"):
+        work(10_000)
+    with pytest.raises(InvalidValueError, match="`memory_limit` is 0, but"):
+        work(0)
+
+
+def test_a_limit_takes_smaller_batches():
+    peaks = []
+    for limit in (None, 24_000_000, 6_000_000):
+        tracemalloc.start()
+        try:
+            SAMPLED["complexity"](limit) if limit != 6_000_000 else SAMPLED["chords"](limit)
+            peaks.append(tracemalloc.get_traced_memory()[1])
+        finally:
+            tracemalloc.stop()
+    assert peaks[0] > 1.5 * peaks[1]
+    assert peaks[2] < 6_000_000

@@ -77,7 +77,7 @@ def test_time_and_memory() -> None:
     assert few.bytes_statistics <= few.bytes_collected < many.bytes_collected
     whole = lr.partition(CASES["mnist_128x3_trained"].network, CASES["mnist_128x3_trained"].window)
     kept = sum(array.nbytes for array in vars(whole).values() if isinstance(array, np.ndarray))
-    assert kept < many.bytes_collected < 5 * kept
+    assert kept < many.bytes_collected < 6 * kept, "most of it are buffers, for so few regions"
 
 
 def square(half: float) -> lr.PlaneWindow:
