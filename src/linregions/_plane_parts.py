@@ -12,10 +12,10 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from linregions._plane_root import grouped, mark_shared
+from linregions._plane_root import grouped_complex
 from linregions.kernels import cells
 from linregions.kernels import plan as records
-from linregions.kernels.workspace import RADIUS, ROUNDING, SPREAD, SWITCH, Workspace
+from linregions.kernels.workspace import SPREAD, Workspace
 
 
 class Parts(NamedTuple):
@@ -49,28 +49,15 @@ def split_cell(
     ws: Workspace, scratch: records.Scratch, root: records.Root, cell: int, n_switches: int, part_switches: int
 ) -> Parts:
     """Take a cell out of the workspace, where `run_cells` left it, and group its faces."""
-    n_v, n_e, n_f, now = (int(k) for k in ws.size)
+    n_v, n_e = int(ws.size[0]), int(ws.size[1])
     done, n_basis = int(ws.need[0]), int(ws.need[1])
     chain = np.empty((2, n_e), dtype=np.int32)
     chain = chain[:, : cells.list_shared(ws, scratch, root, cell, chain)].copy()
-    words = ws.f_word[now, :n_f] | scratch.base
-    faces, offsets, face_part = grouped(words, n_switches, part_switches)
-    f_off = ws.f_off[now, : n_f + 1].copy()
-    made = records.Root(
-        xy=ws.phi[:n_v, 1:3].copy(),
-        radius=ws.place[RADIUS, :n_v].copy(),
-        rounding=ws.place[ROUNDING, :n_v].copy(),
-        edge=ws.edge[: SWITCH + 1, :n_e].copy(),
-        e_shared=np.zeros(n_e, dtype=np.bool_),
-        f_off=f_off,
-        side=ws.side[now, :, : f_off[-1]].copy(),
-        f_word=words,
-        cell_off=offsets,
-        cell_faces=faces,
+    made, _ = grouped_complex(ws, scratch.base, n_switches, part_switches)
+    made = made._replace(
         line=np.where(ws.place[SPREAD, :n_v] < 0.0, np.int32(-1), ws.parent[3, :n_v]),
         phi=ws.phi[:n_v, :n_basis].copy(),
         unit=scratch.history[:done].copy(),
     )
-    mark_shared(made, face_part)
     made.e_shared[chain[1]] = True
     return Parts(made, ws.parent[2, :n_v].copy(), chain)

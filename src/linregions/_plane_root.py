@@ -182,11 +182,21 @@ def make_root(
     ws: Workspace, base: npt.NDArray[np.uint64], plan: records.Plan, target: int
 ) -> tuple[records.Root, IndexArray]:
     """Take the cut window out of its workspace and group its faces to cells; also return each face's cell."""
-    n_v, n_e, n_f, now = (int(k) for k in ws.size)
     n_switches = int(plan.shape[records.WIDTH, 0] * plan.shape[records.N_BREAKPOINTS, 0])
+    return grouped_complex(ws, base, n_switches, target)
+
+
+def grouped_complex(
+    ws: Workspace, base: npt.NDArray[np.uint64], n_switches: int, target: int
+) -> tuple[records.Root, IndexArray]:
+    """Take a complex out of its workspace and group its faces, so that at most `target` switches cross a group.
+
+    What is known of layers after the first is left empty. Also return each face's group.
+    """
+    n_v, n_e, n_f, now = (int(k) for k in ws.size)
     f_off = ws.f_off[now, : n_f + 1].copy()
     words = ws.f_word[now, :n_f] | base
-    faces, offsets, face_cell = grouped(words, n_switches, target)
+    faces, offsets, face_cell = _grouped(words, n_switches, target)
     root = records.Root(
         xy=ws.phi[:n_v, 1:3].copy(),
         radius=ws.place[RADIUS, :n_v].copy(),
@@ -202,11 +212,11 @@ def make_root(
         phi=np.zeros((0, 0)),
         unit=np.zeros((0, 2, 0), dtype=np.int64),
     )
-    mark_shared(root, face_cell)
+    _mark_shared(root, face_cell)
     return root, face_cell
 
 
-def grouped(words: npt.NDArray[np.uint64], n_switches: int, target: int) -> tuple[IndexArray, IndexArray, IndexArray]:
+def _grouped(words: npt.NDArray[np.uint64], n_switches: int, target: int) -> tuple[IndexArray, IndexArray, IndexArray]:
     """Group faces so that few switches cross a group: faces in order, where each group begins, each face's group."""
     n_faces = words.shape[0]
     faces = np.arange(n_faces)
@@ -218,7 +228,7 @@ def grouped(words: npt.NDArray[np.uint64], n_switches: int, target: int) -> tupl
     return faces, offsets, face_cell
 
 
-def mark_shared(root: records.Root, face_cell: IndexArray) -> None:
+def _mark_shared(root: records.Root, face_cell: IndexArray) -> None:
     """Mark the root edges that lie between two cells."""
     side_cell = np.repeat(face_cell, np.diff(root.f_off))
     side_edge = root.side[E]
@@ -244,7 +254,7 @@ def regrouped(root: records.Root, face_cell: IndexArray, pairs: IndexArray) -> t
     order = np.argsort(face_cell, kind="stable")
     offsets = np.concatenate([[0], np.cumsum(np.bincount(face_cell))]).astype(np.int64)
     root = root._replace(cell_faces=order, cell_off=offsets, e_shared=np.zeros_like(root.e_shared))
-    mark_shared(root, face_cell)
+    _mark_shared(root, face_cell)
     return root, face_cell
 
 

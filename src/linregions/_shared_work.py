@@ -109,7 +109,10 @@ def shared_work(
         for _ in range(min(threads, len(tasks)) - 1):
             # `threading.Thread.start` would wait until the thread runs: milliseconds where all cores are busy. So
             # would `join`, and a thread that comes when all is done has nothing to do.
-            start_new_thread(queue.help, ())
+            try:
+                start_new_thread(queue.help, ())
+            except RuntimeError:  # the system allows no more: those that there are do the work
+                break
         for number in range(len(tasks)):
             yield queue.result(number)
     finally:

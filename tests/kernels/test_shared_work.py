@@ -130,3 +130,11 @@ def test_a_caller_that_takes_no_more() -> None:
     assert stopped.is_set()
     assert begun == ended
     assert begun[0] < 20
+
+
+def test_a_system_that_allows_no_more_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(_shared_work, "start_new_thread", refused)
+    assert list(shared_work(str, range(30), 4, threading.Event(), 3)) == [str(k) for k in range(30)]
