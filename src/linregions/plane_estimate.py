@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +12,7 @@ from linregions._plane_buffers import MOST_BYTES, n_bytes
 from linregions._plane_collect import bytes_to_unite
 from linregions._plane_engine import tasks_of, tried_bands
 from linregions._plane_root import GROUPING, Contradiction, root_bytes
-from linregions._plane_tasks import BlockCells, Cells
+from linregions._plane_tasks import BlockCells, Cells, Job
 from linregions._plane_work import make_cells, work
 from linregions._plane_worker import OUTPUT_SIZE, Worker
 from linregions._validation import FloatArray
@@ -122,6 +123,13 @@ def _expected_faces(made: BlockCells) -> FloatArray:
     return faces
 
 
+def _load_kernels() -> None:
+    """Have the kernels that cut windows compiled, or read from the cache, so that this is not taken for work."""
+    net = Network.from_layers([([[1.0, 0.0]], [0.0]), ([[1.0]], [0.0])])
+    with suppress(Contradiction):  # which comes out again
+        make_cells(Job(net, PlaneWindow.of_inputs([-1.0, -1.0], [1.0, 1.0]), DEFAULT_TOLERANCES.relative))
+
+
 def estimate_plane(
     network: Network,
     window: PlaneWindow,
@@ -139,6 +147,7 @@ def estimate_plane(
     NumericalError
         As `partition`.
     """
+    _load_kernels()
     for job in tried_bands(network, window, tolerances, None, False):
         begun = time.perf_counter()
         try:
