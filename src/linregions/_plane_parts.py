@@ -55,7 +55,7 @@ def split_cell(
     chain = chain[:, : cells.list_shared(ws, scratch, root, cell, chain)].copy()
     made, _ = grouped_complex(ws, scratch.base, n_switches, part_switches)
     made = made._replace(
-        line=np.where(ws.place[SPREAD, :n_v] < 0.0, np.int32(-1), ws.parent[3, :n_v]),
+        line=np.where(ws.place[SPREAD, :n_v] < 0.0, np.int32(records.NO_LINE), ws.parent[3, :n_v]),
         phi=ws.phi[:n_v, :n_basis].copy(),
         unit=scratch.history[:done].copy(),
     )

@@ -114,7 +114,9 @@ def _crossing(ws: Workspace, edge: int, j: int, k: int, crossing: np.uint64, n_o
     ws.parent[1, v] = q
     ws.parent[3, v] = ws.column[1, j]
     ws.place[FRACTION, v] = s
-    spread += spread_k * (abs(x_k) + abs(y_k)) / max(abs(step_x), abs(step_y))
+    length = max(abs(step_x), abs(step_y))
+    if length > 0.0:  # else both ends of the chord are at one place, as far as numbers tell
+        spread += spread_k * (abs(x_k) + abs(y_k)) / length
     ws.place[SPREAD, v] = spread
     ws.place[ROUNDING, v] = rounding
     ws.place[RADIUS, v] = spread * (abs(step_x) + abs(step_y)) + rounding

@@ -11,6 +11,7 @@ from linregions.kernels.plan import (
     FIRST_SWITCH,
     LOCAL,
     N_BREAKPOINTS,
+    NO_LINE,
     PIECE,
     SIZE,
     STAMP,
@@ -69,7 +70,7 @@ def _load_cell(ws: Workspace, sc: Scratch, root: Root, cell: int) -> bool:
                 ws.place[ROUNDING, n_v] = root.rounding[v]
                 ws.place[SPREAD, n_v] = -1.0
                 ws.parent[2, n_v] = v
-                ws.parent[3, n_v] = root.line[v] if root.line.shape[0] > 0 else -1
+                ws.parent[3, n_v] = root.line[v] if root.line.shape[0] > 0 else NO_LINE
                 n_v += 1
             if sc.edge[STAMP, e] != cell:
                 sc.edge[STAMP, e] = cell
@@ -94,10 +95,11 @@ def _load_cell(ws: Workspace, sc: Scratch, root: Root, cell: int) -> bool:
         # The parents of a vertex may not be here. A neighbour on the same line tells as well what changes along it.
         for end in range(2):
             v, w = ws.edge[end, e], ws.edge[1 - end, e]
-            if ws.place[SPREAD, v] < 0.0 and ws.parent[3, v] >= 0 and ws.parent[3, v] == ws.edge[SWITCH, e]:
+            if ws.place[SPREAD, v] < 0.0 and ws.parent[3, v] == ws.edge[SWITCH, e]:
                 length = abs(ws.phi[v, 1] - ws.phi[w, 1]) + abs(ws.phi[v, 2] - ws.phi[w, 2])
-                ws.place[SPREAD, v] = (ws.place[RADIUS, v] - ws.place[ROUNDING, v]) / length
-                ws.parent[0, v], ws.parent[1, v] = w, v
+                if length > 0.0:
+                    ws.place[SPREAD, v] = (ws.place[RADIUS, v] - ws.place[ROUNDING, v]) / length
+                    ws.parent[0, v], ws.parent[1, v] = w, v
     ws.size[0], ws.size[1], ws.size[2], ws.size[3] = n_v, n_e, n_f, 0
     return True
 

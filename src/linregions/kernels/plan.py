@@ -14,6 +14,7 @@ IndexArray = npt.NDArray[np.int64]
 
 FULL, SPLIT = 3, 4
 NEVER = 1 << 62
+NO_LINE = -2  # -1 is the border of the window
 LOCAL, STAMP = 0, 1
 
 
@@ -51,7 +52,7 @@ class Root(NamedTuple):
     f_word: WordArray  # (faces, words of layer 0), or those of all layers
     cell_off: IndexArray
     cell_faces: IndexArray
-    line: IntArray  # (V,) switch of the line along which a vertex is uncertain, -1 for none; empty for the window
+    line: IntArray  # (V,) switch of the line along which a vertex is uncertain, or NO_LINE; empty for the window
     phi: FloatArray  # (V, columns): basis functions at the vertices; empty for the window
     unit: IndexArray  # (layers, 2, width): PIECE and BASIS of the layers that are done; empty for the window
 
