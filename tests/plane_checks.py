@@ -288,3 +288,18 @@ def split_at(monkeypatch: pytest.MonkeyPatch, most_faces: int, part_switches: in
     monkeypatch.setattr(_plane_work, "make_plan", planned)
     monkeypatch.setattr(_plane_worker, "split_cell", noted)
     return parts
+
+
+def miscount(monkeypatch: pytest.MonkeyPatch, times: int = 1) -> list[int]:
+    """Have a cell count one piece too many on its first shared edge, in the first batches that have one."""
+    original, left = _plane_worker.chain_runs, [times]
+
+    def counted(chain: Any, ends: Any) -> Any:
+        edges, counts = original(chain, ends)
+        if left[0] and edges.size:
+            left[0] -= 1
+            counts[0] += 1
+        return edges, counts
+
+    monkeypatch.setattr(_plane_worker, "chain_runs", counted)
+    return left

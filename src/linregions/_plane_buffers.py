@@ -18,7 +18,7 @@ MOST_BYTES = 32 << 20
 
 
 class _Kept(NamedTuple):
-    key: Hashable
+    key: tuple[Hashable, ...]
     n_bytes: int
     records: Any
 
@@ -32,7 +32,7 @@ def n_bytes(record: Iterable[object]) -> int:
     return sum(array.nbytes for array in record if isinstance(array, np.ndarray))
 
 
-def take(key: Hashable) -> Any:
+def take(key: tuple[Hashable, ...]) -> Any:
     """Return what was kept last under a key, no longer kept; None if nothing was."""
     found = None
     for _ in range(len(_kept)):
@@ -47,7 +47,7 @@ def take(key: Hashable) -> Any:
     return found
 
 
-def keep(key: Hashable, records: Any, size: int) -> None:
+def keep(key: tuple[Hashable, ...], records: Any, size: int) -> None:
     """Keep records of buffers that nobody uses any longer, in place of the oldest if there are too many."""
     if size > MOST_BYTES:
         return

@@ -234,7 +234,7 @@ class Worker:
         self._check(0)
         patterns = self.out.f_word.shape[0] > 0
         if len(self.outs) == depth + 1:
-            self.outs.append(make_output(1 << 13, self.n_words, parts.n_parts, patterns))
+            self.outs.append(make_output(OUTPUT_SIZE, self.n_words, parts.n_parts, patterns))
         below = self.outs[depth + 1]
         below.filled[:] = 0
         if below.cell_size.shape[0] < parts.n_parts:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from _thread import start_new_thread
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import Generic, TypeVar
 
 Task = TypeVar("Task")
@@ -97,7 +97,7 @@ class _Queue(Generic[Task, Result]):
 
 def shared_work(
     work: Callable[[Task], Result], tasks: Sequence[Task], threads: int, stopped: threading.Event, ahead: int
-) -> Iterator[Result]:
+) -> Generator[Result, None, None]:
     """Yield ``work(task)`` for all tasks, in their order, worked by `threads` threads: the caller's and others.
 
     No task is begun more than `ahead` before the one whose result is yielded next. An error is raised when it is the

@@ -104,7 +104,7 @@ def test_nothing_is_kept_after_an_error() -> None:
 
     with pytest.raises(ZeroDivisionError):
         lr.partition(TOY.network, TOY.window, sink=Fails(), threads=2)
-    assert [entry.key[0] for entry in _plane_buffers._kept] == ["root"]  # type: ignore[index]
+    assert [entry.key[0] for entry in _plane_buffers._kept] == ["root"]
 
 
 def test_keep_no_more_than_the_bound() -> None:

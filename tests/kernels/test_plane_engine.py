@@ -16,7 +16,7 @@ from linregions._plane_engine import run_plane
 from linregions.errors import LinRegionsError, NumericalError
 from linregions.planes import PlanePartition, partition_plane
 from linregions.tolerances import DEFAULT_TOLERANCES
-from plane_checks import check_invariants, check_same
+from plane_checks import check_invariants, check_same, miscount
 from statistics_checks import check_statistics
 
 CASES = {
@@ -38,21 +38,6 @@ class Watched(RegionStatistics):
     def begin(self, network: lr.Network, window: lr.PlaneWindow, relative_tolerance: float) -> None:
         self.begun.append((self.attempt, relative_tolerance))
         super().begin(network, window, relative_tolerance)
-
-
-def miscount(monkeypatch: pytest.MonkeyPatch, times: int = 1) -> list[int]:
-    """Have a cell count one piece too many on its first shared edge, in the first batches that have one."""
-    original, left = _plane_worker.chain_runs, [times]
-
-    def counted(chain: Any, ends: Any) -> Any:
-        edges, counts = original(chain, ends)
-        if left[0] and edges.size:
-            left[0] -= 1
-            counts[0] += 1
-        return edges, counts
-
-    monkeypatch.setattr(_plane_worker, "chain_runs", counted)
-    return left
 
 
 @pytest.mark.parametrize("cells_in_batch", [1, 3, 1000])

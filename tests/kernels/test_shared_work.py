@@ -126,7 +126,7 @@ def test_a_caller_that_takes_no_more() -> None:
 
     results = shared_work(work, range(1000), 2, stopped, 8)
     assert next(results) == 0
-    results.close()  # type: ignore[attr-defined]
+    results.close()
     assert stopped.is_set()
     assert begun == ended
     assert begun[0] < 20

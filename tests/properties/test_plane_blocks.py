@@ -21,6 +21,7 @@ from linregions.plane_estimate import estimate_plane
 from linregions.planes import count_plane, partition_plane
 from linregions.region_statistics import PlaneStatistics
 from linregions.tolerances import DEFAULT_TOLERANCES
+from plane_checks import miscount
 from statistics_checks import check_statistics, same_statistics
 
 CASES = {case.name: case for case in [*map(zoo.golden, ("toy2d_32x3", "mnist_64x3_trained")), *zoo.small_cases()]}
@@ -158,19 +159,8 @@ def test_processes_take_blocks(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
 
 
 def test_blocks_that_disagree_are_worked_as_a_whole(monkeypatch: pytest.MonkeyPatch) -> None:
-    from linregions import _plane_worker
-
     case = CASES["toy2d_32x3"]
-    original, left = _plane_worker.chain_runs, [1]
-
-    def counted(chain: Any, ends: Any) -> Any:
-        edges, counts = original(chain, ends)
-        if left[0] and edges.size:
-            left[0] -= 1
-            counts[0] += 1
-        return edges, counts
-
-    monkeypatch.setattr(_plane_worker, "chain_runs", counted)
+    left = miscount(monkeypatch)
     found = statistics(case.network, case.window)
     assert left == [0]
     check_statistics(found, partition_plane(case.network, case.window), close=1e-8)
