@@ -10,6 +10,7 @@ from typing import Any
 
 from numba import njit
 from numba.core.caching import FunctionCache
+from numba.core.compiler import Compiler, Flags
 
 
 @cache
@@ -30,6 +31,25 @@ class _Cache(FunctionCache):  # type: ignore[misc]
 
     def _index_key(self, sig: Any, codegen: Any) -> Any:
         return (*super()._index_key(sig, codegen), _sources())
+
+
+class _Flags(Flags):  # type: ignore[misc]
+    """Numba's options of one compilation, which it compares a hundred thousand times a minute, with less ado."""
+
+    __slots__ = ()
+
+    def values(self) -> dict[str, Any]:
+        return {**_DEFAULTS, **self._values}
+
+
+_DEFAULTS = {name: option.default for name, option in Flags.options.items()}
+
+
+class _Compiler(Compiler):  # type: ignore[misc]
+    """Numba's compiler with such options."""
+
+    def __init__(self, typing: Any, target: Any, library: Any, args: Any, result: Any, flags: Any, names: Any) -> None:
+        super().__init__(typing, target, library, args, result, _Flags(flags), names)
 
 
 def compiled(
@@ -68,6 +88,7 @@ def compiled(
             no_cpython_wrapper=inlined or internal,
             no_cfunc_wrapper=True,
             _nrt=allocates,
+            pipeline_class=_Compiler,
         )(function)
         if hasattr(made, "enable_caching"):  # not where NUMBA_DISABLE_JIT is set
             made._cache = _Cache(function)
