@@ -294,12 +294,12 @@ def miscount(monkeypatch: pytest.MonkeyPatch, times: int = 1) -> list[int]:
     """Have a cell count one piece too many on its first shared edge, in the first batches that have one."""
     original, left = _plane_worker.chain_runs, [times]
 
-    def counted(chain: Any, ends: Any) -> Any:
-        edges, counts = original(chain, ends)
-        if left[0] and edges.size:
+    def counted(chain: Any, ends: Any, runs: Any) -> Any:
+        found = original(chain, ends, runs)
+        if left[0] and found:
             left[0] -= 1
-            counts[0] += 1
-        return edges, counts
+            runs[1, 0] += 1
+        return found
 
     monkeypatch.setattr(_plane_worker, "chain_runs", counted)
     return left

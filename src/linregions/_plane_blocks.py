@@ -179,7 +179,7 @@ def make_blocks(plan: records.Plan, polygon: FloatArray) -> Blocks | None:
         buffers, _ = roots.cut_root(plan, start, chosen, buffers)
         ws = buffers.ws
         n_v, n_f, now = int(ws.size[0]), int(ws.size[2]), int(ws.size[3])
-        corner = ws.side[now, V, : ws.f_off[now, n_f]]
+        corner = ws.side[now, V, : ws.f_off[now, n_f]].astype(np.int32)
         more = _lines_to_add(lines, ws.phi[:n_v, 1:3], ws.f_off[now, : n_f + 1], corner, _LINES_IN_BLOCK)
         if not more.size:
             break
@@ -187,7 +187,7 @@ def make_blocks(plan: records.Plan, polygon: FloatArray) -> Blocks | None:
         lines = lines.only(~chosen[lines.switch])
     n_v, n_e, n_f, now = (int(k) for k in ws.size)
     f_off = ws.f_off[now, : n_f + 1].copy()
-    side = ws.side[now, :, : f_off[-1]].copy()
+    side = ws.side[now, :, : f_off[-1]].astype(np.int32)
     xy = ws.phi[:n_v, 1:3].copy()
     return Blocks(
         xy,

@@ -9,8 +9,10 @@ import numpy.typing as npt
 
 from linregions import _plane_buffers
 from linregions._plane_buffers import n_bytes
+from linregions._plane_outputs import make_output
 from linregions.kernels import plan as records
 from linregions.kernels import root as root_kernels
+from linregions.kernels.cells import run_cells
 from linregions.kernels.workspace import (
     BIT,
     INCONSISTENT,
@@ -66,6 +68,10 @@ def grow(holder: _Holder) -> None:
     holder.ws.margin[:] = margin
 
 
+# What cutting a polygon has no use for.
+_NOTHING, _NOWHERE = records.no_root(), make_output(0, 0, 0, False)
+
+
 class RootBuffers:
     """A workspace to cut polygons by lines of the first layer in.
 
@@ -80,6 +86,7 @@ class RootBuffers:
     def __init__(self, guess: int, n_switches: int) -> None:
         self._guess, self._words, self._key = guess, (n_switches + 63) // 64, ("root", n_switches)
         self.ws: Workspace = _plane_buffers.take(self._key) or self._made(64)
+        self.scratch = records.make_scratch(_NOTHING, 0, 0, 0, 0, n_switches, self._words)
 
     def _made(self, corners: int) -> Workspace:
         v = self._guess + corners + 64
@@ -148,6 +155,21 @@ def _begin(ws: Workspace, start: Start, relative: float) -> None:
     ws.f_word[0, 0, :] = 0
 
 
+def _lines_across(plan: records.Plan, xy: FloatArray) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.uint64]]:
+    """Return which switches of layer 0 cross a polygon, and in words those that are passed everywhere in it."""
+    constant, slope_u, slope_v, size, steepness = plan.first[:, :, None]
+    reach = np.abs(xy).max(axis=0).sum()
+    z = constant + slope_u * xy[:, 0] + slope_v * xy[:, 1]
+    low, high = z.min(axis=1, keepdims=True), z.max(axis=1, keepdims=True)
+    xi = plan.activation[records.BREAKPOINT, 0, : plan.shape[records.N_BREAKPOINTS, 0]]
+    band = plan.relative * (size + np.abs(xi)) + steepness * plan.relative * reach
+    above = (high - xi > band).ravel()
+    crossing = above & (low - xi < -band).ravel()
+    bits = np.zeros((above.size + 63) // 64 * 64, dtype=np.bool_)
+    bits[: above.size] = above & ~crossing
+    return crossing, np.packbits(bits, bitorder="little").view("<u8").astype(np.uint64)
+
+
 def cut_root(
     plan: records.Plan,
     start: Start,
@@ -161,16 +183,14 @@ def cut_root(
     Contradiction
     """
     n = int(plan.shape[records.WIDTH, 0] * plan.shape[records.N_BREAKPOINTS, 0])
-    n_words = (n + 63) // 64
-    base = np.zeros(n_words, dtype=np.uint64)
-    if chosen is None:
-        chosen = np.ones(n, dtype=np.bool_)
     if buffers is None:
         buffers = RootBuffers(min(n * n // 2 + 4 * n, 1 << 13), n)
     buffers.hold(start.xy.shape[0])
+    crossing, base = _lines_across(plan, start.xy)
+    switches = np.flatnonzero(crossing if chosen is None else crossing & chosen)
     while True:
         _begin(buffers.ws, start, plan.relative)
-        status = root_kernels.cut_root(buffers.ws, plan, chosen, base)
+        status, _ = run_cells(buffers.ws, plan, buffers.scratch, _NOTHING, _NOWHERE, switches, records.CUT)
         if status == OK:
             return buffers, base
         if status == INCONSISTENT:
@@ -204,7 +224,7 @@ def grouped_complex(
         edge=ws.edge[: SWITCH + 1, :n_e].copy(),
         e_shared=np.zeros(n_e, dtype=np.bool_),
         f_off=f_off,
-        side=ws.side[now, :, : f_off[-1]].copy(),
+        side=ws.side[now, :, : f_off[-1]].astype(np.int32),
         f_word=words,
         cell_off=offsets,
         cell_faces=faces,
@@ -221,7 +241,17 @@ def _grouped(words: npt.NDArray[np.uint64], n_switches: int, target: int) -> tup
     n_faces = words.shape[0]
     faces = np.arange(n_faces)
     offsets = np.zeros(n_faces + 1, dtype=np.int64)
-    n_cells = root_kernels.group_faces(words, n_switches, target, faces, offsets)
+    n_cells = root_kernels.group_faces(
+        words,
+        n_switches,
+        target,
+        faces,
+        offsets,
+        np.empty((2 * n_faces + 2, 2), dtype=np.int64),
+        np.empty(n_faces, dtype=np.int64),
+        np.empty(64 * words.shape[1], dtype=np.int64),
+        np.empty((2, words.shape[1]), dtype=np.uint64),
+    )
     offsets = offsets[: n_cells + 1].copy()
     face_cell = np.empty(n_faces, dtype=np.int64)
     face_cell[faces] = np.repeat(np.arange(n_cells), np.diff(offsets))

@@ -56,30 +56,13 @@ def _stamps(root: records.Root) -> _Stamps:
 def _make_scratch(
     plan: records.Plan, root: records.Root, ws: Workspace, n_switches: int, n_words: int
 ) -> records.Scratch:
-    widest = plan.biases.shape[1]
-    columns = ws.phi.shape[1] + 8
-    stamps = _stamps(root)
-    return records.Scratch(
-        vertex=stamps.vertex,
-        edge=stamps.edge,
-        rows=np.zeros((2, columns, widest)),
-        left=np.zeros((columns, widest + 4)),
-        gather=np.zeros(widest + 4, dtype=np.int64),
-        unit=np.zeros((2, widest), dtype=np.int64),
-        history=np.zeros((plan.shape.shape[1], 2, widest), dtype=np.int64),
-        scale=np.zeros((7, widest + 4)),
-        bound=np.empty((5, widest)),
-        fit=np.empty((10, columns)),
-        box=np.empty(4),
-        packed=np.empty((columns, 64)),
-        kept=np.empty(widest + 4, dtype=np.int64),
-        source=np.empty(64, dtype=np.int64),
-        block=np.empty((ws.phi.shape[0] + 4, 64)),
-        base=np.zeros(n_words, dtype=np.uint64),
-        passed=np.zeros((2, n_words), dtype=np.uint64),
-        pending=np.zeros((2, n_switches + 64), dtype=np.int64),
-        counting=np.arange(columns, dtype=np.int64),
+    layers, width, vertices, columns = (
+        plan.shape.shape[1],
+        plan.biases.shape[1],
+        ws.phi.shape[0] + 4,
+        ws.phi.shape[1] + 8,
     )
+    return records.make_scratch(root, layers, width, vertices, columns, n_switches, n_words)
 
 
 def _stamped(scratch: records.Scratch, stamps: _Stamps) -> records.Scratch:
@@ -208,6 +191,8 @@ class Worker:
             before = done
             if status == INCONSISTENT:
                 raise Contradiction
+            if status in (GROW, records.FULL):
+                stamps.forget(int(task[before]))
             if status == GROW:
                 self._check(n_bytes(self.ws))
                 del self.scratch, scratch
@@ -287,6 +272,7 @@ class Worker:
         chain: npt.NDArray[Any] = out.chain[:, :n_c]
         if self.ids is not None:
             chain = np.stack([self.ids[chain[0]], chain[1]])
+        runs = np.empty((2, n_c), dtype=np.int64)
         return RegionBatch(
             network=self.network,
             window=self.window,
@@ -301,7 +287,7 @@ class Worker:
             chain=chain,
             record=BatchRecord(
                 np.array([count_new(out.root_v[:n_v]), n_e, n_f]),
-                np.stack(chain_runs(chain[0], np.cumsum(out.cell_size[: task.size, 4]))),
+                runs[:, : chain_runs(chain[0], np.cumsum(out.cell_size[: task.size, 4]), runs)],
                 int(self.ws.counts[0]),
                 int(self.ws.counts[1]),
                 float(self.ws.margin[0]),

@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from linregions.kernels.basis import _bound, _fit
+from linregions.kernels.basis import enclose_basis, enclose_units
 from linregions.kernels.compiled import compiled
 
 
 @compiled()
 def probe(phi, rows, n_vertices, fitted, n_basis, n, fit, box, bound):  # the kernels cannot be called from Python
-    _fit(phi, n_vertices, fitted, n_basis, fit, box)
-    _bound(rows, n, n_basis, fit, box[2], box[3], bound)
+    enclose_basis(phi, n_vertices, fitted, n_basis, fit, box)
+    enclose_units(rows, n, n_basis, fit, box, bound)
 
 
 def enclose(phi: np.ndarray, rows: np.ndarray, first: tuple[int, int] | None = None) -> tuple[np.ndarray, np.ndarray]:

@@ -86,8 +86,9 @@ import numpy as np
 from linregions.kernels.assembly import chain_runs
 from linregions.kernels.restriction import dots
 assert not hasattr(chain_runs, "py_func")
-edges, counts = chain_runs(np.array([4, 4, 2, 2, 2], dtype=np.int32), np.array([2, 4, 5]))
-assert (edges.tolist(), counts.tolist()) == ([4, 2, 2], [2, 2, 1])
+runs = np.zeros((2, 5), dtype=np.int64)
+assert chain_runs(np.array([4, 4, 2, 2, 2], dtype=np.int32), np.array([2, 4, 5]), runs) == 3
+assert runs[:, :3].tolist() == [[4, 2, 2], [2, 2, 1]]
 high, low = np.zeros((1, 1)), np.zeros((1, 1))
 dots(np.array([[0.1], [3.0]]), np.array([[10.0, 1.0]]), high, low)
 assert high[0, 0] == 4.0 and low[0, 0] != 0.0
@@ -100,5 +101,6 @@ assert high[0, 0] == 4.0 and low[0, 0] != 0.0
 def test_the_same_without_the_cache() -> None:
     from linregions.kernels.assembly import chain_runs
 
-    edges, counts = chain_runs(np.array([4, 4, 2, 2, 2], dtype=np.int32), np.array([2, 4, 5]))
-    assert (edges.tolist(), counts.tolist()) == ([4, 2, 2], [2, 2, 1])
+    runs = np.zeros((2, 5), dtype=np.int64)
+    assert chain_runs(np.array([4, 4, 2, 2, 2], dtype=np.int32), np.array([2, 4, 5]), runs) == 3
+    assert runs[:, :3].tolist() == [[4, 2, 2], [2, 2, 1]]

@@ -21,11 +21,13 @@ def count_new(root_v: IntArray) -> int:
     return new
 
 
-@compiled(allocates=True, brief=True)
-def chain_runs(chain_root: IntArray, cell_ends: IndexArray) -> tuple[IndexArray, IndexArray]:
-    """Return the shared root edges that cells list, cell by cell, and how many pieces each has there."""
-    edges = np.empty(chain_root.shape[0], dtype=np.int64)
-    counts = np.empty(chain_root.shape[0], dtype=np.int64)
+@compiled(brief=True)
+def chain_runs(chain_root: IntArray, cell_ends: IndexArray, runs: IndexArray) -> int:
+    """List the shared root edges of cells, cell by cell, to ``runs[0]``, and how many pieces each has to ``runs[1]``.
+
+    Returns how many they are; there is room for as many as in `chain_root`.
+    """
+    edges, counts = runs[0], runs[1]
     found = 0
     begin = 0
     for cell in range(cell_ends.shape[0]):
@@ -37,7 +39,7 @@ def chain_runs(chain_root: IntArray, cell_ends: IndexArray) -> tuple[IndexArray,
                 counts[found] = 1
                 found += 1
         begin = cell_ends[cell]
-    return edges[:found], counts[:found]
+    return found
 
 
 @compiled(allocates=True)
@@ -69,7 +71,7 @@ def numbers(
 
     Vertices are those of the root complex first, then the others in the order of the cells.
     """
-    n_root, n_root_edges = 0, 0
+    n_root, n_root_edges = 0, np.int64(0)  # a literal would have `twins` compiled once more
     for v in range(root_v.shape[0]):
         n_root = max(n_root, root_v[v] + 1)
     for i in range(chain_root.shape[0]):

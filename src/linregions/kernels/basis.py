@@ -27,6 +27,7 @@ from linregions.kernels.workspace import (
     FloatArray,
     IndexArray,
     IntArray,
+    UnsignedArray,
     V,
     WordArray,
 )
@@ -94,7 +95,7 @@ def next_rows(
     steepest = 0.0
     for j in range(shape[N_BREAKPOINTS, before] + 1):
         steepest = max(steepest, abs(activation[SLOPE, before, j]))
-    inner, sized = 0, 0
+    inner, sized = np.int64(0), np.int64(0)  # a literal would have the product compiled once more
     for j in range(n_prev):
         if unit[PIECE, j] < 0:
             slope = steepest
@@ -140,7 +141,9 @@ def next_rows(
 
 
 @compiled(internal=True)
-def _fit(phi: FloatArray, n_vertices: int, fitted: int, n_basis: int, fit: FloatArray, box: FloatArray) -> None:
+def enclose_basis(
+    phi: FloatArray, n_vertices: int, fitted: int, n_basis: int, fit: FloatArray, box: FloatArray
+) -> None:
     """Enclose basis functions on the cell: a plane, and how far the function strays from it.
 
     Those before `fitted` were enclosed when the cell had fewer vertices, which is as good: they are linear between
@@ -205,9 +208,7 @@ def _fit(phi: FloatArray, n_vertices: int, fitted: int, n_basis: int, fit: Float
 
 
 @compiled(internal=True)
-def _bound(
-    rows: FloatArray, n: int, n_basis: int, fit: FloatArray, half_u: float, half_v: float, bound: FloatArray
-) -> None:
+def enclose_units(rows: FloatArray, n: int, n_basis: int, fit: FloatArray, box: FloatArray, bound: FloatArray) -> None:
     """Enclose every pre-activation on the cell: ``bound[0] - bound[1] <= z <= bound[0] + bound[1]``.
 
     Most neurons are stable, and this tells so of most of them for the price of a few vertices.
@@ -228,7 +229,7 @@ def _bound(
             slope_v[k] += row[k] * by_v
     for k in range(n):
         # The last term is far above the rounding of all these sums.
-        reach[k] += abs(slope_u[k]) * half_u + abs(slope_v[k]) * half_v + _ROUNDING * size[k]
+        reach[k] += abs(slope_u[k]) * box[2] + abs(slope_v[k]) * box[3] + _ROUNDING * size[k]
 
 
 @compiled(internal=True)
@@ -238,7 +239,7 @@ def screen(
     parent: IntArray,
     place: FloatArray,
     f_off: IntArray,
-    side: IntArray,
+    side: UnsignedArray,
     f_word: WordArray,
     shape: IndexArray,
     activation: FloatArray,
@@ -246,8 +247,6 @@ def screen(
     rows: FloatArray,
     scale: FloatArray,
     bound: FloatArray,
-    fit: FloatArray,
-    box: FloatArray,
     packed: FloatArray,
     block: FloatArray,
     counting: IndexArray,
@@ -257,12 +256,11 @@ def screen(
     pending: IndexArray,
     base: WordArray,
     layer: int,
-    fitted: int,
     n_basis: int,
 ) -> tuple[int, int]:
     """Find the unstable neurons of a layer and keep their columns; return their and their switches' number.
 
-    Returns (-1, columns needed) when phi has too few columns.
+    `bound` encloses its units. Returns (-1, columns needed) when phi has too few columns.
     """
     n, t, n_vertices = shape[WIDTH, layer], shape[N_BREAKPOINTS, layer], size[0]
     n_rows = (n_vertices + TILE_ROWS - 1) // TILE_ROWS * TILE_ROWS
@@ -272,8 +270,6 @@ def screen(
     radius = 0.0
     for v in range(n_vertices):
         radius = max(radius, place[RADIUS, v])
-    _fit(phi, n_vertices, fitted, n_basis, fit, box)
-    _bound(rows, n, n_basis, fit, box[2], box[3], bound)
     n_kept = 0
     for neuron in range(n):
         piece = 0
@@ -335,9 +331,9 @@ def screen(
                     elif f_word.shape[1] > 0:  # zero somewhere: perhaps on whole faces, and there it is not above
                         for f in range(size[2]):
                             for i in range(f_off[f], f_off[f + 1]):
-                                v = side[V, i]
-                                slack = band + blur(block, k, v, parent, place, scale[1, neuron])
-                                if block[v, k] - xi > slack:
+                                corner = np.int64(side[V, i])
+                                slack = band + blur(block, k, corner, parent, place, scale[1, neuron])
+                                if block[corner, k] - xi > slack:
                                     f_word[f, switch >> np.uint64(6)] |= ONE << (switch & np.uint64(63))
                                     break
             if not crosses:

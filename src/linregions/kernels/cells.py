@@ -9,20 +9,20 @@ from __future__ import annotations
 
 import numpy as np
 
-from linregions.kernels.basis import activate, next_rows, screen
+from linregions.kernels.basis import activate, enclose_basis, enclose_units, next_rows, screen
 from linregions.kernels.compiled import compiled
 from linregions.kernels.complex import cut_faces, sign_words
-from linregions.kernels.entering import enter_cell, known_units
+from linregions.kernels.entering import begin_cell, known_units, load_cell
 from linregions.kernels.plan import (
     BASIS,
     COLUMN,
+    CUT,
     FIRST_SWITCH,
     FULL,
     LOCAL,
     N_BREAKPOINTS,
     PIECE,
     SPLIT,
-    STAMP,
     SWITCH_IN_LAYER,
     WIDTH,
     Output,
@@ -31,7 +31,7 @@ from linregions.kernels.plan import (
     Scratch,
 )
 from linregions.kernels.products import TILE_ROWS
-from linregions.kernels.root import describe_batch
+from linregions.kernels.root import LINES_AT_ONCE, describe_batch, load_lines
 from linregions.kernels.workspace import (
     GROW,
     NEXT,
@@ -121,15 +121,6 @@ def _write_cell(ws: Workspace, sc: Scratch, root: Root, out: Output, cell: int, 
 
 
 @compiled(internal=True)
-def _forget(vertex: IntArray, edge: IntArray, cell: int) -> None:
-    """Undo the stamps of a cell that will be worked again."""
-    for stamps in (vertex[STAMP], edge[STAMP]):
-        for i in range(stamps.shape[0]):
-            if stamps[i] == cell:
-                stamps[i] = -1
-
-
-@compiled(internal=True)
 def _remember(sc: Scratch, n: int, layer: int) -> None:
     """Keep what the units of a layer are, should the cell be split."""
     for k in range(n):
@@ -145,18 +136,37 @@ def run_cells(
 
     Returns OK, GROW (the workspace), FULL (the output), SPLIT or INCONSISTENT, and the position to go on from. SPLIT
     leaves a cell of too many faces in the workspace, with the number of layers done and of basis functions in `need`.
+
+    With CUT for `first_cell` it cuts the only face in the workspace instead, by the switches `cells` of layer 0.
     """
     n_layers = plan.shape.shape[1]
-    three = np.int64(3)  # basis functions to begin with; a literal would have functions compiled once more
+    zero, three = np.int64(0), np.int64(3)  # literals would have functions compiled once more
+    if first_cell == CUT:
+        crossing, done = cells.shape[0], zero
+        while done < crossing:
+            # Few lines at a time while faces are large: a face cut by m chords costs about m cubed.
+            size = min(crossing - done, LINES_AT_ONCE // 2 if done < LINES_AT_ONCE else LINES_AT_ONCE)
+            load_lines(ws, plan, sc, cells[done : done + size])
+            sign_words(ws, size)
+            status = cut_faces(ws, size, three)
+            if status != OK:
+                return status, 0
+            done += size
+        return OK, 0
     for i in range(first_cell, cells.shape[0]):
         cell = cells[i]
         snapped, merged, margin = ws.counts[0], ws.counts[1], ws.margin[0]
         status = OK
-        n_unstable = enter_cell(ws, plan, sc, root, cell)
+        n_unstable = np.int64(-1)
+        if load_cell(ws, sc, root, cell):
+            begin_cell(plan, sc, root, cell)
+            n_unstable = known_units(ws, plan, sc, root, zero, three)
         if n_unstable < 0:
             status = GROW
-        n_before, n_basis, now, fitted = three, three + n_unstable, 0, three - 3
-        _remember(sc, plan.shape[WIDTH, 0], three - 3)
+        elif root.unit.shape[0] == 0:
+            activate(ws.phi, ws.size[0], plan.activation, zero, plan.shape[N_BREAKPOINTS, 0], three, n_unstable)
+        n_before, n_basis, now, fitted = three, three + n_unstable, 0, zero
+        _remember(sc, plan.shape[WIDTH, 0], zero)
         for layer in range(1, n_layers):
             if status != OK:
                 break
@@ -187,6 +197,9 @@ def run_cells(
                 n_basis += n_unstable
                 _remember(sc, plan.shape[WIDTH, layer], layer)
                 continue
+            enclose_basis(ws.phi, ws.size[0], fitted, n_basis, sc.fit, sc.box)
+            fitted = n_basis
+            enclose_units(sc.rows[now], plan.shape[WIDTH, layer], n_basis, sc.fit, sc.box, sc.bound)
             n_unstable, n_switches = screen(
                 ws.phi,
                 ws.size,
@@ -201,8 +214,6 @@ def run_cells(
                 sc.rows[now],
                 sc.scale,
                 sc.bound,
-                sc.fit,
-                sc.box,
                 sc.packed,
                 sc.block,
                 sc.counting,
@@ -212,10 +223,8 @@ def run_cells(
                 sc.pending,
                 sc.base,
                 layer,
-                fitted,
                 n_basis,
             )
-            fitted = n_basis
             if n_unstable < 0:
                 ws.need[:] = 0
                 ws.need[3] = n_switches
@@ -260,6 +269,5 @@ def run_cells(
             status = FULL
         if status != OK:  # its diagnostics must not count twice
             ws.counts[0], ws.counts[1], ws.margin[0] = snapped, merged, margin
-            _forget(sc.vertex, sc.edge, cell)
             return status, i
     return OK, cells.shape[0]

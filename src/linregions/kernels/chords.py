@@ -264,7 +264,7 @@ def split(
 @compiled(internal=True)
 def arrange(ws: Workspace, n: int, crossing: np.uint64, stamp: int, n_old: int) -> int:
     """Cut the loop of `n` sides in the pool by two or more chords; return the number of parts in the pool, or -1."""
-    pool_v, pool_e = ws.pool[V].view(np.uint32), ws.pool[E].view(np.uint32)
+    pool_v, pool_e = ws.pool[V], ws.pool[E]
     seen = ZERO
     closed = ZERO
     pos = ZERO

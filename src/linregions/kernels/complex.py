@@ -88,7 +88,7 @@ def sign_words(ws: Workspace, n_bits: int) -> None:
             k = lowest_bit(close)
             bit = close & (ZERO - close)
             close ^= bit
-            c = columns[k]
+            c = np.int64(columns[k])
             d = row[c] - levels[k]
             band = bands[k] + steepness[k] * r
             if abs(d) <= band:
@@ -240,8 +240,8 @@ def _cut_edges(ws: Workspace) -> None:
 def _border(ws: Workspace, begin: int, stop: int) -> int:
     """Write the loop of a face with the cuts on its edges to the pool; return its length."""
     now = ws.size[3]
-    loop_v, loop_e = ws.pool[V].view(np.uint32), ws.pool[E].view(np.uint32)
-    side_v, side_e = ws.side[now, V].view(np.uint32), ws.side[now, E].view(np.uint32)
+    loop_v, loop_e = ws.pool[V], ws.pool[E]
+    side_v, side_e = ws.side[now, V], ws.side[now, E]
     n = 0
     for i in range(begin, stop):
         v, e = side_v[i], side_e[i]
@@ -297,10 +297,9 @@ def cut_faces(ws: Workspace, n_bits: int, n_columns: int) -> int:
     n_old = ws.size[0]
     n_faces = ws.size[2]
     _cut_edges(ws)
-    # Unsigned, since an index that might be negative is tested for it.
-    f_off, f_v, f_e = ws.f_off[then], ws.side[then, V].view(np.uint32), ws.side[then, E].view(np.uint32)
-    old_off, old_v, old_e = ws.f_off[now], ws.side[now, V].view(np.uint32), ws.side[now, E].view(np.uint32)
-    pool_v, pool_e = ws.pool[V].view(np.uint32), ws.pool[E].view(np.uint32)
+    f_off, f_v, f_e = ws.f_off[then], ws.side[then, V], ws.side[then, E]
+    old_off, old_v, old_e = ws.f_off[now], ws.side[now, V], ws.side[now, E]
+    pool_v, pool_e = ws.pool[V], ws.pool[E]
     f_off[0] = 0
     # Of one type with what they become: a literal would have `split` compiled once more.
     made, end, zero = np.int64(0), np.int64(0), np.int64(0)

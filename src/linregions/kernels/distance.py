@@ -205,7 +205,7 @@ def _gradient_norm(layer: int, unit: int, gap: float, limit: float, slope: Any, 
     size = _norm(row, n)
     noise = epsilon * size
     for j in range(layer - 1, 0, -1):
-        _row_times_matrix(row, n, weights, starts[j], widths[j], False, active, new)
+        _row_times_matrix(row, n, weights, starts[j], widths[j], np.bool_(False), active, new)
         # First-order rounding of this product, and what is already there, carried through it.
         noise = spectral[j] * noise + (n + 2) * epsilon * frobenius[j] * size
         n = widths[j]
@@ -220,7 +220,7 @@ def _gradient_norm(layer: int, unit: int, gap: float, limit: float, slope: Any, 
         if gap > limit * _GUARD * (size + noise) * net.tail[j - 1]:
             return -1.0
     rank = min(widths[0], n)
-    _row_times_matrix(row, n, net.factor, 0, rank, True, active, new)
+    _row_times_matrix(row, n, net.factor, np.int64(0), rank, np.bool_(True), active, new)
     noise = spectral[0] * noise + (widths[0] + n + 2) * epsilon * frobenius[0] * size
     norm = _norm(new, rank)
     if norm <= noise:
@@ -254,7 +254,7 @@ def _all_gradient_norms(slope: Any, net: Bounds, scratch: Scratch) -> None:
             for i in range(n):
                 row[i] = weights[start + i] * slope[below + i]
             out = new[k * rank : (k + 1) * rank]
-            _row_times_matrix(row, n, jacobian, 0, rank, False, active, out)
+            _row_times_matrix(row, n, jacobian, np.int64(0), rank, np.bool_(False), active, out)
             norms[units[layer] + k], noise[units[layer] + k] = _norm(out, rank), (error + here) * _norm(row, n)
         error = steepest * (spectral[layer] * error + frobenius[layer] * here)
         jacobian, new = new, jacobian

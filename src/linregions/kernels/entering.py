@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from linregions.kernels.basis import activate
 from linregions.kernels.compiled import compiled
 from linregions.kernels.plan import (
     BASIS,
@@ -40,7 +39,7 @@ from linregions.kernels.workspace import (
 
 
 @compiled(internal=True)
-def _load_cell(ws: Workspace, sc: Scratch, root: Root, cell: int) -> bool:
+def load_cell(ws: Workspace, sc: Scratch, root: Root, cell: int) -> bool:
     """Copy a cell's part of the root complex to the workspace."""
     begin, stop = root.cell_off[cell], root.cell_off[cell + 1]
     sides = 0
@@ -149,12 +148,9 @@ def known_units(ws: Workspace, plan: Plan, sc: Scratch, root: Root, layer: int, 
 
 
 @compiled(internal=True)
-def enter_cell(ws: Workspace, plan: Plan, sc: Scratch, root: Root, cell: int) -> int:
-    """Load a cell and make basis functions of the neurons of layer 0 that switch in it; return how many, -1 to grow."""
-    if not _load_cell(ws, sc, root, cell):
-        return -1
+def begin_cell(plan: Plan, sc: Scratch, root: Root, cell: int) -> None:
+    """Tell which switches of the root a loaded cell passes somewhere and everywhere; give the rows of layer 0."""
     sc.base[:] = ZERO
-    # Switches passed somewhere, and those passed everywhere.
     some, every = sc.passed[0], sc.passed[1]
     for w in range(root.f_word.shape[1]):
         some[w], every[w] = ZERO, ~ZERO
@@ -166,8 +162,3 @@ def enter_cell(ws: Workspace, plan: Plan, sc: Scratch, root: Root, cell: int) ->
         for i in range(3):
             sc.rows[0, i, k] = plan.first[i, k]
         sc.scale[0, k], sc.scale[1, k] = plan.first[SIZE, k], plan.first[STEEPNESS, k]
-    layer, three = np.int64(0), np.int64(3)
-    n_unstable = known_units(ws, plan, sc, root, layer, three)
-    if n_unstable > 0 and root.unit.shape[0] == 0:
-        activate(ws.phi, ws.size[0], plan.activation, layer, plan.shape[N_BREAKPOINTS, 0], three, n_unstable)
-    return n_unstable

@@ -13,6 +13,7 @@ WordArray = npt.NDArray[np.uint64]
 IndexArray = npt.NDArray[np.int64]
 
 FULL, SPLIT = 3, 4
+CUT = -1  # in place of a cell: cut a polygon by layer 0
 NEVER = 1 << 62
 NO_LINE = -2  # -1 is the border of the window
 LOCAL, STAMP = 0, 1
@@ -57,6 +58,15 @@ class Root(NamedTuple):
     unit: IndexArray  # (layers, 2, width): PIECE and BASIS of the layers that are done; empty for the window
 
 
+def no_root() -> Root:
+    """Return the root of no cell."""
+    ints, longs, floats = np.zeros(0, np.int32), np.zeros(0, np.int64), np.zeros(0)
+    return Root(
+        floats.reshape(0, 2), floats, floats, ints.reshape(3, 0), np.zeros(0, np.bool_), ints, ints.reshape(2, 0),
+        np.zeros((0, 0), np.uint64), longs, longs, ints, floats.reshape(0, 0), longs.reshape(0, 2, 0),
+    )  # fmt: skip
+
+
 class Scratch(NamedTuple):
     """What one thread needs to evaluate a cell, beside the complex."""
 
@@ -79,6 +89,34 @@ class Scratch(NamedTuple):
     base: WordArray  # (words,): switches passed on the whole cell
     passed: WordArray  # (2, words): switches of the root's faces passed somewhere, everywhere
     counting: IndexArray  # 0, 1, 2, ...
+
+
+def make_scratch(
+    root: Root, layers: int, width: int, vertices: int, columns: int, switches: int, words: int
+) -> Scratch:
+    """Allocate what layers up to a width need, for as many vertices and basis functions in a cell."""
+    stamps = [np.full((2, n), -1, dtype=np.int32) for n in (root.xy.shape[0], root.edge.shape[1])]
+    return Scratch(
+        vertex=stamps[0],
+        edge=stamps[1],
+        rows=np.zeros((2, columns, width)),
+        left=np.zeros((columns, width + 4)),
+        gather=np.zeros(width + 4, dtype=np.int64),
+        unit=np.zeros((2, width), dtype=np.int64),
+        history=np.zeros((layers, 2, width), dtype=np.int64),
+        scale=np.zeros((7, width + 4)),
+        bound=np.empty((5, width)),
+        fit=np.empty((10, columns)),
+        box=np.empty(4),
+        packed=np.empty((columns, 64)),
+        kept=np.empty(width + 4, dtype=np.int64),
+        source=np.empty(64, dtype=np.int64),
+        block=np.empty((vertices, 64)),
+        base=np.zeros(words, dtype=np.uint64),
+        passed=np.zeros((2, words), dtype=np.uint64),
+        pending=np.zeros((2, switches + 64), dtype=np.int64),
+        counting=np.arange(columns, dtype=np.int64),
+    )
 
 
 class Output(NamedTuple):

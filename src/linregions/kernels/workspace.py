@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int32]
+UnsignedArray = npt.NDArray[np.uint32]  # an index that might be negative is tested for it
 WordArray = npt.NDArray[np.uint64]
 IndexArray = npt.NDArray[np.int64]
 
@@ -44,9 +45,9 @@ class Workspace(NamedTuple):
     edge: IntArray  # A, B: ends; SWITCH that made it; NEXT piece of the same original edge; BIT: column of the
     # current batch that made it, else -1; CUTS on it: their number, first vertex CUT_V, first new edge CUT_E
     f_off: IntArray  # (2, faces + 1), double-buffered like the two below
-    side: IntArray  # (2, 2, sides): V, E of all faces' loops
+    side: UnsignedArray  # (2, 2, sides): V, E of all faces' loops
     f_word: WordArray  # (2, faces, words): which switches are passed; no words where patterns are not wanted
-    pool: IntArray  # (2, ...): V, E of the loop of a face with the cuts on its border, then of its parts
+    pool: UnsignedArray  # (2, ...): V, E of the loop of a face with the cuts on its border, then of its parts
     part: IndexArray  # (2, ...): start and length of each part in the pool
     part_word: WordArray  # (2, ...): POS, NEG of each part
     cross_key: IndexArray  # (3, 64 * 64): face stamp, vertex and second edge of a crossing
@@ -64,6 +65,9 @@ def make_workspace(vertices: int, edges: int, faces: int, columns: int, pool: in
     def ints(*shape: int) -> IntArray:
         return np.empty(shape, dtype=np.int32)
 
+    def unsigned(*shape: int) -> UnsignedArray:
+        return np.empty(shape, dtype=np.uint32)
+
     def longs(*shape: int) -> IndexArray:
         return np.zeros(shape, dtype=np.int64)
 
@@ -76,7 +80,7 @@ def make_workspace(vertices: int, edges: int, faces: int, columns: int, pool: in
     return Workspace(
         longs(4), longs(5), longs(3), np.full(2, np.inf),
         floats(vertices, columns), floats(4, vertices), bits(2, vertices), ints(4, vertices),
-        ints(8, edges), ints(2, faces + 1), ints(2, 2, sides), bits(2, faces, words),
-        ints(2, pool), longs(2, 2200), bits(2, 2200),
+        ints(8, edges), ints(2, faces + 1), unsigned(2, 2, sides), bits(2, faces, words),
+        unsigned(2, pool), longs(2, 2200), bits(2, 2200),
         longs(3, 64 * 64) - 1, ints(2, 64), ints(2, 64), floats(3, 64), floats(2, 64), ints(64),
     )  # fmt: skip
