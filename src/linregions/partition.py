@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import Executor
-from typing import Any, overload
+from typing import Any, Protocol, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +21,13 @@ from linregions.tolerances import DEFAULT_TOLERANCES, Tolerances
 
 Domain = LineDomain | PlaneWindow
 _DOMAINS = (Segment, Ray, Line, Path, PlaneWindow)
+
+
+class _Client(Protocol):
+    """The client of a cluster, such as Dask's."""
+
+    def get_executor(self, *, pure: bool) -> Executor:
+        """Return the cluster's workers."""
 
 
 def _checked(
@@ -44,6 +51,9 @@ def _checked(
             f"`tolerances` is {type(tolerances).__name__}, but {who} needs linregions.Tolerances. "
             "Pass e.g. `Tolerances(relative=1e-12)`."
         )
+    # A Dask client has a `submit` of its own, whose futures are not those of an executor.
+    if callable(getattr(executor, "get_executor", None)):
+        executor = executor.get_executor(pure=False)
     options = {
         "tolerances": tolerances,
         "threads": as_integer(threads, "threads", who, 1),
@@ -54,7 +64,7 @@ def _checked(
     if executor is not None and not callable(getattr(executor, "submit", None)):
         raise InvalidTypeError(
             f"`executor` is {type(executor).__name__}, but {who} needs a concurrent.futures.Executor. "
-            "Pass e.g. `ProcessPoolExecutor(4)`, or `client.get_executor()` of a Dask client."
+            "Pass e.g. `ProcessPoolExecutor(4)`, or a Dask client."
         )
     batch = isinstance(domain, Sequence) and not isinstance(domain, str)
     domains = list(domain) if batch else [domain]
@@ -114,7 +124,7 @@ def partition(
     progress: bool = ...,
     sink: Sink,
     memory_limit: int | None = ...,
-    executor: Executor | None = ...,
+    executor: Executor | _Client | None = ...,
 ) -> Any: ...
 @overload
 def partition(
@@ -125,7 +135,7 @@ def partition(
     threads: int = ...,
     progress: bool = ...,
     memory_limit: int | None = ...,
-    executor: Executor | None = ...,
+    executor: Executor | _Client | None = ...,
 ) -> PlanePartition: ...
 @overload
 def partition(
@@ -136,7 +146,7 @@ def partition(
     threads: int = ...,
     progress: bool = ...,
     memory_limit: int | None = ...,
-    executor: Executor | None = ...,
+    executor: Executor | _Client | None = ...,
 ) -> LinePartition: ...
 @overload
 def partition(
@@ -147,7 +157,7 @@ def partition(
     threads: int = ...,
     progress: bool = ...,
     memory_limit: int | None = ...,
-    executor: Executor | None = ...,
+    executor: Executor | _Client | None = ...,
 ) -> list[LinePartition | PlanePartition]: ...
 def partition(
     net: Network,
@@ -158,7 +168,7 @@ def partition(
     progress: bool = False,
     sink: Sink | None = None,
     memory_limit: int | None = None,
-    executor: Executor | None = None,
+    executor: Executor | _Client | None = None,
 ) -> Any:
     """Cut a domain into the linear regions of a network, exactly.
 
@@ -178,9 +188,9 @@ def partition(
         `RegionStream`, or one of your own. Its result is returned.
     memory_limit : int, optional
         Bytes that the work and its result may take. The result does not depend on it.
-    executor : concurrent.futures.Executor, optional
-        Workers for the cells of a window, e.g. a ``ProcessPoolExecutor`` or that of a Dask client
-        (``client.get_executor()``). No region is cut between them, and the result does not depend on them.
+    executor : concurrent.futures.Executor or dask.distributed.Client, optional
+        Workers for the cells of a window, e.g. a ``ProcessPoolExecutor`` or the client of a Dask cluster. No region
+        is cut between them, and the result does not depend on them.
 
     Returns
     -------
@@ -239,7 +249,7 @@ def count_regions(
     threads: int = ...,
     progress: bool = ...,
     memory_limit: int | None = ...,
-    executor: Executor | None = ...,
+    executor: Executor | _Client | None = ...,
 ) -> int: ...
 @overload
 def count_regions(
@@ -251,7 +261,7 @@ def count_regions(
     threads: int = ...,
     progress: bool = ...,
     memory_limit: int | None = ...,
-    executor: Executor | None = ...,
+    executor: Executor | _Client | None = ...,
 ) -> npt.NDArray[np.int64]: ...
 def count_regions(
     net: Network,
@@ -262,7 +272,7 @@ def count_regions(
     threads: int = 1,
     progress: bool = False,
     memory_limit: int | None = None,
-    executor: Executor | None = None,
+    executor: Executor | _Client | None = None,
 ) -> int | npt.NDArray[np.int64]:
     """Count the linear regions of a network in a domain, exactly, without keeping their geometry.
 

@@ -8,7 +8,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +36,7 @@ ARRAYS = ("vertices", "edges", "edge_neuron", "edge_breakpoint", "edge_faces", "
 ARRAYS += ("face_edges", "pattern_words", "areas")
 
 
-def check_same_as_here(case: zoo.Case, executor: Executor, folder: Path) -> None:
+def check_same_as_here(case: zoo.Case, executor: Executor | ClusterClient, folder: Path) -> None:
     """Check counts, statistics, partitions and streams of an executor to the last bit."""
     net, window = case.network, case.window
     for kind in ("activation", "linear"):
@@ -201,6 +201,25 @@ def test_a_task_that_a_worker_gets_twice(monkeypatch: pytest.MonkeyPatch) -> Non
     assert first.batches[0].record.sizes[2] > 0
 
 
+class ClusterClient:
+    """As of a cluster: what it submits to are its workers, which are no executor by themselves."""
+
+    def __init__(self, workers: Executor) -> None:
+        self.workers = workers
+
+    def submit(self, *arguments: Any) -> Any:
+        raise AssertionError("not an executor")
+
+    def get_executor(self, *, pure: bool) -> Executor:
+        assert not pure, "a task may be done again"
+        return self.workers
+
+
+def test_a_client_in_place_of_its_executor(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(2) as workers:
+        check_same_as_here(CASES[0], ClusterClient(workers), tmp_path)
+
+
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Any]:
     distributed = pytest.importorskip("distributed")
@@ -217,7 +236,7 @@ def test_two_dask_workers_give_the_same_bits(cluster: Any, tmp_path: Path) -> No
     with Client(cluster.scheduler_address, set_as_default=False) as client:
         client.wait_for_workers(2)
         for case in CASES:
-            check_same_as_here(case, client.get_executor(), tmp_path)
+            check_same_as_here(case, client, tmp_path)
         check_that_the_network_is_sent_once(client.get_executor(), 2)
 
 
