@@ -46,8 +46,8 @@ class _Holder(Protocol):
     ws: Workspace
 
 
-def grow(holder: _Holder) -> None:
-    """Give a workspace the room that `ws.need` asks for, and forget the complex in it."""
+def grow(holder: _Holder, sparing: bool = False) -> None:
+    """Give a workspace the room that `ws.need` asks for and more, or little more; forget the complex in it."""
     ws = holder.ws
     capacity = [
         ws.phi.shape[0],
@@ -56,10 +56,14 @@ def grow(holder: _Holder) -> None:
         ws.phi.shape[1],
         ws.pool.shape[1],
     ]
-    wanted = [
-        old if need <= old else int(need) if k == 3 else max(int(1.5 * need), 2 * old if old < _LARGE else 0)
-        for k, (old, need) in enumerate(zip(capacity, ws.need.tolist(), strict=True))
-    ]
+    wanted = []
+    for k, (old, need) in enumerate(zip(capacity, ws.need.tolist(), strict=True)):
+        if need <= old:
+            wanted.append(old)
+        elif k == 3:  # columns, of which kernels ask for twice as many
+            wanted.append((old + need) // 2 if sparing else need)
+        else:
+            wanted.append(int(1.25 * need) if sparing else max(int(1.5 * need), 2 * old if old < _LARGE else 0))
     words, counts, margin = ws.f_word.shape[2], ws.counts, ws.margin
     del ws, holder.ws  # so that there are never two of them
     vertices, edges, faces, columns, pool = wanted

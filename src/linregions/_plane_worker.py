@@ -27,8 +27,8 @@ from linregions.sinks import BatchRecord, RegionBatch
 
 IndexArray = npt.NDArray[np.int64]
 
-# Vertices that the output of a batch has room for at first.
-OUTPUT_SIZE = 1 << 13
+# Vertices that the output of a batch has room for at first; with a limit on memory, a quarter.
+_OUTPUT_SIZE = 1 << 13
 # Compiled code hears no Ctrl-C, so it is left about this often.
 _SECONDS_IN_KERNEL = 0.1
 
@@ -119,6 +119,7 @@ class Worker:
         keeps: bool = False,
     ) -> None:
         self.network, self.window, self.limit = network, window, limit
+        self._output_size = _OUTPUT_SIZE if limit is None else _OUTPUT_SIZE // 4
         self.ids, self.first_cell = ids, first_cell
         self.stopped = threading.Event()
         self.few = 1  # cells at a time
@@ -142,11 +143,12 @@ class Worker:
             self.outs = [for_patterns(out, patterns) for out in outs]
             self.outs[0] = self.outs[0]._replace(cell_size=np.zeros((n_cells, 5), dtype=np.int64))
         else:
-            columns = 104  # whole cache lines to a vertex; few cells need more
-            self.ws = make_workspace(2048, 4096, 2048, columns, 1 << 16, words)
+            # 104 columns are whole cache lines to a vertex; few cells need more.
+            size, columns, pool = (2048, 104, 1 << 16) if limit is None else (512, 64, 1 << 14)
+            self.ws = make_workspace(size, 2 * size, size, columns, pool, words)
             self.scratch = _make_scratch(plan, root, self.ws, n_switches, self.n_words)
             # Of cells, of their parts, of the parts of these ...
-            self.outs = [make_output(OUTPUT_SIZE, self.n_words, n_cells, patterns)]
+            self.outs = [make_output(self._output_size, self.n_words, n_cells, patterns)]
         self.ws.margin[1] = plan.relative
         self.begun = np.zeros(root.cell_off.shape[0] - 1, dtype=np.bool_)
         self._parts_bytes = 0
@@ -194,9 +196,9 @@ class Worker:
             if status in (GROW, records.FULL):
                 stamps.forget(int(task[before]))
             if status == GROW:
-                self._check(n_bytes(self.ws))
+                self._check(n_bytes(self.ws) // 2)
                 del self.scratch, scratch
-                grow(self)
+                grow(self, sparing=self.limit is not None)
                 self.scratch = _make_scratch(self.plan, self.root, self.ws, self.n_switches, self.n_words)
                 self._check(0)
             elif status == records.FULL:
@@ -219,7 +221,7 @@ class Worker:
         self._check(0)
         patterns = self.out.f_word.shape[0] > 0
         if len(self.outs) == depth + 1:
-            self.outs.append(make_output(OUTPUT_SIZE, self.n_words, parts.n_parts, patterns))
+            self.outs.append(make_output(self._output_size, self.n_words, parts.n_parts, patterns))
         below = self.outs[depth + 1]
         below.filled[:] = 0
         if below.cell_size.shape[0] < parts.n_parts:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from linregions._plane_engine import tasks_of, tried_bands
 from linregions._plane_root import GROUPING, Contradiction, root_bytes
 from linregions._plane_tasks import BlockCells, Cells, Job
 from linregions._plane_work import make_cells, work
-from linregions._plane_worker import OUTPUT_SIZE, Worker
+from linregions._plane_worker import Worker
 from linregions._validation import FloatArray
 from linregions.domains import PlaneWindow
 from linregions.errors import NumericalError
@@ -87,8 +88,7 @@ def _bytes_needed(
     plan = n_bytes(made.plan)
     working = (1.0 if all_worked else _UNSEEN) * worker.n_bytes
     passing = 2.0 * largest_batch + _PYTHON
-    if worker.out.xy.shape[0] > OUTPUT_SIZE:
-        passing += 0.5 * n_bytes(worker.out)  # it was copied when it grew
+    passing += 0.5 * n_bytes(worker.out)  # it was copied when it grew
     if isinstance(made, Cells):
         cutting, root = float(made.bytes_cutting), n_bytes(made.root) + made.face_cell.nbytes
         if not limited and made.bytes_left <= MOST_BYTES:
@@ -148,6 +148,7 @@ def estimate_plane(
         As `partition`.
     """
     _load_kernels()
+    most = sys.maxsize if limited else None  # with a limit, buffers are smaller
     for job in tried_bands(network, window, tolerances, None, False):
         begun = time.perf_counter()
         try:
@@ -163,11 +164,11 @@ def estimate_plane(
             sizer = _Sizer()
             tasks, batch = tasks_of(made, sizer, 1, limited, False)
             # What takes most memory; its time is that of compilation and of buffers that grow.
-            work(job, made, sizer, max(tasks, key=lambda task: float(weights[task].sum())), batch, None)
+            work(job, made, sizer, max(tasks, key=lambda task: float(weights[task].sum())), batch, most)
             regions, seconds, size = np.zeros(chosen.size), 0.0, 0
             for k in range(chosen.size):
                 begun = time.perf_counter()
-                worked = work(job, made, sizer, chosen[k : k + 1], batch, None)
+                worked = work(job, made, sizer, chosen[k : k + 1], batch, most)
                 seconds += time.perf_counter() - begun
                 regions[k] = sum(done.record.sizes[2] for done in worked.batches)
                 size += sum(done.digested for done in worked.batches)

@@ -339,7 +339,8 @@ def _check_that_it_fits(network: Network, window: PlaneWindow, tolerances: Toler
 
     found = estimate_plane(network, window, tolerances=tolerances, limited=True)
     if found.bytes_collected > limit:
-        fitting = max(0, int(found.n_regions.value * (limit - found.bytes_statistics) / found.bytes_collected))
+        spare, kept = limit - found.bytes_statistics, found.bytes_collected - found.bytes_statistics
+        fitting = int(found.n_regions.value * max(0.0, spare / kept)) if kept > 0 else 0
         raise MemoryLimitError(
             f"`memory_limit` is {limit / 2**20:,.0f} MB, but the partition of this window, about "
             f"{found.n_regions.value:,.0f} regions, needs about {found.bytes_collected / 2**20:,.0f} MB; about "

@@ -131,7 +131,7 @@ def test_what_stays_for_the_next_call() -> None:
         tracemalloc.stop()
 
 
-@pytest.mark.parametrize("limit", [5, 8, 12, 16, 24, 32, 48, 64])
+@pytest.mark.parametrize("limit", [3, 5, 8, 12, 16, 24, 32, 48, 64])
 def test_counts_keep_to_the_limit(limit: int) -> None:
     def count() -> int | None:
         try:
@@ -159,12 +159,12 @@ def test_the_error_comes_before_the_work_and_says_what_would_fit(monkeypatch: py
 
     monkeypatch.setattr(_plane_engine, "run_plane", None)  # would fail if called
     message = (
-        r"`memory_limit` is 15 MB, but the partition of this window, about [34]\d,\d{3} regions, needs about \d\d MB; "
+        r"`memory_limit` is 10 MB, but the partition of this window, about [34]\d,\d{3} regions, needs about \d\d MB; "
         r"about [12]?\d,\d{3} regions would fit. Give a larger limit or a smaller window, or keep no regions with "
         r"`sink=RegionStatistics\(\)` or `sink=RegionStream\(folder\)`: \d+ MB"
     )
     with pytest.raises(MemoryLimitError, match=message):
-        lr.partition(MNIST.network, MNIST.window, memory_limit=15 * MB)
+        lr.partition(MNIST.network, MNIST.window, memory_limit=10 * MB)
     assert issubclass(MemoryLimitError, LinRegionsError)
     assert issubclass(MemoryLimitError, ValueError)
 

@@ -165,7 +165,7 @@ def test_buffers_that_grow_change_nothing(name: str, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(_plane_root, "make_workspace", tiny_root)
     monkeypatch.setattr(_plane_worker, "make_workspace", lambda *sizes: make(8, 8, 8, 4, 16, sizes[-1]))
     monkeypatch.setattr(_plane_worker, "make_output", lambda size, *others: output(min(size, 3), *others))
-    monkeypatch.setattr(_plane_worker, "grow", lambda worker: grown.append("workspace") or grow(worker))
+    monkeypatch.setattr(_plane_worker, "grow", lambda *which, **how: grown.append("workspace") or grow(*which, **how))
 
     def wider(old: Any, size: int) -> Any:
         grown.append("output")

@@ -128,7 +128,7 @@ def test_buffers_that_grow_in_parts_change_nothing(monkeypatch: pytest.MonkeyPat
     larger, grow = _plane_worker.larger_output, _plane_worker.grow
     monkeypatch.setattr(_plane_worker, "make_workspace", lambda *sizes: make(8, 8, 8, 4, 16, sizes[-1]))
     monkeypatch.setattr(_plane_worker, "make_output", lambda size, *others: output(min(size, 3), *others))
-    monkeypatch.setattr(_plane_worker, "grow", lambda worker: grown.append("workspace") or grow(worker))
+    monkeypatch.setattr(_plane_worker, "grow", lambda *which, **how: grown.append("workspace") or grow(*which, **how))
     monkeypatch.setattr(_plane_worker, "larger_output", lambda *args: grown.append("output") or larger(*args))
     _plane_buffers.let_go()
     assert same_bits(lr.partition(net, window), expected)
