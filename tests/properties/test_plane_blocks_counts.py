@@ -56,14 +56,6 @@ def test_the_fixture_makes_blocks(small_blocks: None) -> None:
     assert statistics(NETWORKS[WIDEST]).diagnostics["cells"] > WHOLE[WIDEST].diagnostics["cells"]
 
 
-def test_threads_change_no_bit_of_blocks(small_blocks: None) -> None:
-    one, three = statistics(NETWORKS[WIDEST]), statistics(NETWORKS[WIDEST], threads=3)
-    assert (one.area, one.perimeter, one.boundary_length) == (three.area, three.perimeter, three.boundary_length)
-    assert np.array_equal(one.sides, three.sides)
-    assert one.diagnostics == three.diagnostics
-    assert [region.area for region in one.largest] == [region.area for region in three.largest]
-
-
 def test_streams_of_blocks_go_on(small_blocks: None, tmp_path: object) -> None:
     stream = lr.RegionStream(str(tmp_path))
     first = lr.partition(NETWORKS[WIDEST], WINDOW, sink=stream)
