@@ -16,7 +16,8 @@ from linregions._validation import FloatArray
 from linregions.domains import LineDomain, Path
 from linregions.errors import MemoryLimitError, NumericalError
 from linregions.kernels.dense import multiply_rows
-from linregions.kernels.line_cuts import cut_rows, gather_breakpoints
+from linregions.kernels.line_breakpoints import gather_breakpoints
+from linregions.kernels.line_cuts import cut_rows
 from linregions.kernels.linearity import mark_linear_boundaries
 from linregions.kernels.lines import (
     DECIDED,

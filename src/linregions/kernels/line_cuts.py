@@ -6,13 +6,13 @@ import numpy as np
 
 from linregions.kernels.bits import lowest_bit
 from linregions.kernels.compiled import compiled
+from linregions.kernels.line_rows import between, write_row
 from linregions.kernels.lines import (
     DECIDED,
     FILLED,
     GROUP,
     GROUPS,
     INSIDE,
-    REORDER,
     WRITTEN,
     Events,
     FloatArray,
@@ -27,26 +27,6 @@ from linregions.kernels.lines import (
 
 # Two points of a line closer than this many units in the last place of t cannot be told apart.
 RESOLUTION = 4 * 2.0**-52
-
-
-@compiled(fastmath=REORDER)
-def _scaled_norm(h: FloatArray, inverse: FloatArray, w: float) -> float:
-    """Return the Euclidean norm of a row, each unit measured in its own scale."""
-    total = w * w
-    for k in range(h.size):
-        scaled = h[k] * inverse[k]
-        total += scaled * scaled
-    return float(np.sqrt(total))
-
-
-@compiled(fastmath=REORDER)
-def _scaled_distance(a: FloatArray, b: FloatArray, inverse: FloatArray) -> float:
-    """Return the scaled norm of the difference of two rows."""
-    total = 0.0
-    for k in range(a.size):
-        scaled = (a[k] - b[k]) * inverse[k]
-        total += scaled * scaled
-    return float(np.sqrt(total))
 
 
 @compiled()
@@ -93,74 +73,6 @@ def _merge_ties(
         best[n_groups] = cut
         n_groups += 1
     return n_groups, merged, margin
-
-
-@compiled(fastmath=REORDER)
-def _activate(
-    z: FloatArray,
-    w: float,
-    rectify: bool,
-    breakpoints: FloatArray,
-    slopes: FloatArray,
-    intercepts: FloatArray,
-    out: FloatArray,
-) -> None:
-    """Apply the activation to a finite row, or its outermost slopes to an unbounded end."""
-    if rectify:
-        for j in range(z.size):
-            out[j] = z[j] if z[j] > 0.0 else 0.0
-    elif w == 0.0:
-        for j in range(z.size):
-            out[j] = z[j] * (slopes[-1] if z[j] > 0.0 else slopes[0])
-    else:
-        for j in range(z.size):
-            out[j] = slopes[0] * z[j] + intercepts[0]
-        for b in range(breakpoints.size):
-            for j in range(z.size):
-                out[j] = slopes[b + 1] * z[j] + intercepts[b + 1] if z[j] > breakpoints[b] else out[j]
-
-
-@compiled()
-def _between(near: FloatArray, far: FloatArray, step: float, unbounded: bool, out: FloatArray) -> None:
-    """Interpolate a row from the nearer end, or go out along the slope of an unbounded end."""
-    if unbounded:
-        for j in range(near.size):
-            out[j] = near[j] + step * far[j]
-    else:
-        for j in range(near.size):
-            out[j] = near[j] + step * (far[j] - near[j])
-
-
-@compiled(inlined=True)
-def _write_row(
-    line: int,
-    t: float,
-    w: float,
-    blur: float,
-    name: int,
-    z: FloatArray,
-    layer: Layer,
-    h_next: FloatArray,
-    rows_next: Rows,
-    row: int,
-) -> None:
-    """Write a row for the next layer, its activations from `z`; measure it and the change since the row before."""
-    norm, steep, inverse = rows_next.norm, rows_next.steep, layer.inverse_scale
-    rows_next.t[row], rows_next.w[row], rows_next.blur[row] = t, w, blur
-    rows_next.names[row], rows_next.line[row] = name, line
-    if h_next.shape[0] == 0:
-        return
-    _activate(z, w, layer.rectify, layer.breakpoints, layer.slopes, layer.intercepts, h_next[row])
-    norm[row] = _scaled_norm(h_next[row], inverse, w)
-    steep[row] = 0.0
-    if row > 0 and rows_next.line[row - 1] == line:
-        if w == 0.0:
-            steep[row - 1] = norm[row]
-        elif rows_next.w[row - 1] == 0.0:
-            steep[row - 1] = norm[row - 1]
-        else:
-            change = _scaled_distance(h_next[row], h_next[row - 1], inverse)
-            steep[row - 1] = change / (t - rows_next.t[row - 1])
 
 
 @compiled(inlined=True)
@@ -301,7 +213,7 @@ def cut_rows(
             if row == room or counts[0] > room_for_events:
                 code = 1 if row == room else 2
                 break
-            _write_row(line[p], rows.t[p], w[p], rows.blur[p], rows.names[p], z[p], layer, h_next, rows_next, row)
+            write_row(line[p], rows.t[p], w[p], rows.blur[p], rows.names[p], z[p], layer, h_next, rows_next, row)
             row += 1
             if not follows:
                 p += 1
@@ -328,7 +240,7 @@ def cut_rows(
                     near, far = (p, q) if w[q] == 0.0 else (q, p)
                 else:
                     near, far = (p, q) if step[cut] >= 0.0 else (q, p)
-                _between(z[near], z[far], abs(step[cut]), unbounded, stage.row)
+                between(z[near], z[far], abs(step[cut]), unbounded, stage.row)
             while group[i] == g:
                 j, b = cut_neuron[order[i]], cut_level[order[i]]
                 stage.row[j] = xi[b]
@@ -339,7 +251,7 @@ def cut_rows(
                 events.direction[e] = 1 if rises else -1
                 e += 1
                 i += 1
-            _write_row(line[p], place[cut], 1.0, blur[cut], name, stage.row, layer, h_next, rows_next, row)
+            write_row(line[p], place[cut], 1.0, blur[cut], name, stage.row, layer, h_next, rows_next, row)
             row += 1
             g += 1
             counts[0], counts[1] = e, name + 1
@@ -350,62 +262,3 @@ def cut_rows(
         p += 1
     state[WRITTEN], state_next[FILLED] = p, row
     return code
-
-
-@compiled()
-def gather_breakpoints(
-    t: FloatArray,
-    names: IntArray,
-    line: IntArray,
-    count: IntArray,
-    found: Events,
-    offsets: IntArray,
-    places: FloatArray,
-    event_offsets: IntArray,
-    events: Events,
-) -> None:
-    """Drop points where nothing switches and list what switches at the others, by neuron and breakpoint.
-
-    Parameters
-    ----------
-    t, names, line : (R,)
-        All points in order.
-    count : (n_names,)
-        How many events each point has; is overwritten.
-    found : Events
-        In any order.
-    offsets, places, event_offsets, events
-        Filled: the first breakpoint of each line (L + 1,), their places (K,), the first event of each (K + 1,), and
-        the events without names.
-    """
-    n_places, filled = 0, 0
-    offsets[0] = 0
-    reached = 0
-    for row in range(names.size):
-        while reached < line[row]:
-            reached += 1
-            offsets[reached] = n_places
-        name = names[row]
-        n = count[name]
-        if n:
-            places[n_places], event_offsets[n_places], count[name] = t[row], filled, filled
-            filled += n
-            n_places += 1
-    for k in range(reached + 1, offsets.size):
-        offsets[k] = n_places
-    event_offsets[n_places] = filled
-    neuron, level, direction = events.neuron, events.level, events.direction
-    for e in range(found.name.size):
-        at = count[found.name[e]]
-        neuron[at], level[at], direction[at] = found.neuron[e], found.level[e], found.direction[e]
-        count[found.name[e]] += 1
-    for k in range(n_places):
-        for i in range(event_offsets[k] + 1, event_offsets[k + 1]):
-            moving = (neuron[i], level[i], direction[i])
-            at = i
-            while at > event_offsets[k] and (
-                neuron[at - 1] > moving[0] or (neuron[at - 1] == moving[0] and level[at - 1] > moving[1])
-            ):
-                neuron[at], level[at], direction[at] = neuron[at - 1], level[at - 1], direction[at - 1]
-                at -= 1
-            neuron[at], level[at], direction[at] = moving

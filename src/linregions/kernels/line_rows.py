@@ -1,0 +1,96 @@
+"""Write the points of lines for the next layer: pure array code, compiled by numba (see `lines`)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from linregions.kernels.compiled import compiled
+from linregions.kernels.lines import REORDER, FloatArray, Layer, Rows
+
+
+@compiled(fastmath=REORDER)
+def _scaled_norm(h: FloatArray, inverse: FloatArray, w: float) -> float:
+    """Return the Euclidean norm of a row, each unit measured in its own scale."""
+    total = w * w
+    for k in range(h.size):
+        scaled = h[k] * inverse[k]
+        total += scaled * scaled
+    return float(np.sqrt(total))
+
+
+@compiled(fastmath=REORDER)
+def _scaled_distance(a: FloatArray, b: FloatArray, inverse: FloatArray) -> float:
+    """Return the scaled norm of the difference of two rows."""
+    total = 0.0
+    for k in range(a.size):
+        scaled = (a[k] - b[k]) * inverse[k]
+        total += scaled * scaled
+    return float(np.sqrt(total))
+
+
+@compiled(fastmath=REORDER)
+def _activate(
+    z: FloatArray,
+    w: float,
+    rectify: bool,
+    breakpoints: FloatArray,
+    slopes: FloatArray,
+    intercepts: FloatArray,
+    out: FloatArray,
+) -> None:
+    """Apply the activation to a finite row, or its outermost slopes to an unbounded end."""
+    if rectify:
+        for j in range(z.size):
+            out[j] = z[j] if z[j] > 0.0 else 0.0
+    elif w == 0.0:
+        for j in range(z.size):
+            out[j] = z[j] * (slopes[-1] if z[j] > 0.0 else slopes[0])
+    else:
+        for j in range(z.size):
+            out[j] = slopes[0] * z[j] + intercepts[0]
+        for b in range(breakpoints.size):
+            for j in range(z.size):
+                out[j] = slopes[b + 1] * z[j] + intercepts[b + 1] if z[j] > breakpoints[b] else out[j]
+
+
+@compiled()
+def between(near: FloatArray, far: FloatArray, step: float, unbounded: bool, out: FloatArray) -> None:
+    """Interpolate a row from the nearer end, or go out along the slope of an unbounded end."""
+    if unbounded:
+        for j in range(near.size):
+            out[j] = near[j] + step * far[j]
+    else:
+        for j in range(near.size):
+            out[j] = near[j] + step * (far[j] - near[j])
+
+
+@compiled(inlined=True)
+def write_row(
+    line: int,
+    t: float,
+    w: float,
+    blur: float,
+    name: int,
+    z: FloatArray,
+    layer: Layer,
+    h_next: FloatArray,
+    rows_next: Rows,
+    row: int,
+) -> None:
+    """Write a row for the next layer, its activations from `z`; measure it and the change since the row before."""
+    norm, steep, inverse = rows_next.norm, rows_next.steep, layer.inverse_scale
+    rows_next.t[row], rows_next.w[row], rows_next.blur[row] = t, w, blur
+    rows_next.names[row], rows_next.line[row] = name, line
+    if h_next.shape[0] == 0:
+        return
+    _activate(z, w, layer.rectify, layer.breakpoints, layer.slopes, layer.intercepts, h_next[row])
+    norm[row] = _scaled_norm(h_next[row], inverse, w)
+    steep[row] = 0.0
+    if row > 0 and rows_next.line[row - 1] == line:
+        if w == 0.0:
+            steep[row - 1] = norm[row]
+        elif rows_next.w[row - 1] == 0.0:
+            steep[row - 1] = norm[row - 1]
+        else:
+            change = _scaled_distance(h_next[row], h_next[row - 1], inverse)
+            steep[row - 1] = change / (t - rows_next.t[row - 1])
