@@ -15,14 +15,15 @@ from linregions._line_plan import INPUT_NUMBERS, Plan, Source
 from linregions._validation import FloatArray
 from linregions.domains import LineDomain, Path
 from linregions.errors import MemoryLimitError, NumericalError
-from linregions.kernels.dense import multiply_rows
 from linregions.kernels.line_breakpoints import gather_breakpoints
 from linregions.kernels.line_cuts import cut_rows
+from linregions.kernels.line_products import multiply_or_interpolate
 from linregions.kernels.linearity import mark_linear_boundaries
 from linregions.kernels.lines import (
     DECIDED,
     FILLED,
     MULTIPLIED,
+    RESERVED,
     WRITTEN,
     Events,
     Layer,
@@ -83,8 +84,9 @@ class _Worker:
     def __init__(self, plan: Plan, n_rows: int, stop: threading.Event) -> None:
         self._plan, self._stop = plan, stop
         self._stages = [_stage(layer, k == 0, n_rows) for k, layer in enumerate(plan.layers)]
-        self._rows = [_no_rows(n_rows) for _ in range(len(plan.layers) + 1)]
-        self._made = np.zeros(7, dtype=np.int64)  # state of the last rows, which no stage takes
+        inputs = [0, *(layer.bias.size for layer in plan.layers[:-1]), 0]
+        self._rows = [_no_rows(n_rows, n) for n in inputs]
+        self._made = np.zeros(8, dtype=np.int64)  # state of the last rows, which no stage takes
         self._events = _no_events(_event_room(plan))
         self._counts = np.zeros(2, dtype=np.int64)  # events, names
         self._found: list[Events] = []
@@ -108,11 +110,12 @@ class _Worker:
         start, stage, rows = 0, self._stages[0], self._rows[0]
         while start < source.t.size:
             filled = int(stage.state[FILLED])
-            n = min(rows.t.size - filled, source.t.size - start, source.block)
+            n = min(rows.t.size - RESERVED - filled, source.t.size - start, source.block)
             own, new = slice(start, start + n), slice(filled, filled + n)
             source.restrict(start, start + n, stage.z[new], stage.magnitudes[new])
             for name in ("t", "w", "blur", "norm", "steep", "line"):
                 getattr(rows, name)[new] = getattr(source, name)[own]
+            rows.ends[new] = -1
             rows.names[new] = np.arange(start, start + n)
             stage.state[FILLED] += n
             start += n
@@ -127,7 +130,7 @@ class _Worker:
         done, filled = int(stage.state[MULTIPLIED]), int(stage.state[FILLED])
         _check_finite(rows.norm[done:filled] * plan.largest[k])  # bounds every pre-activation
         if k:
-            multiply_rows(stage.h, 0, done, filled, layer.transposed, stage.active, stage.z, 0)
+            multiply_or_interpolate(layer, rows, stage)
         decide_rows(layer, rows, stage, plan.relative, last, self._tally)
         ends = k + 1 == len(plan.layers)
         h_next, state_next = (_NONE, self._made) if ends else (self._stages[k + 1].h, self._stages[k + 1].state)
@@ -210,6 +213,7 @@ def _stage(layer: Layer, is_first: bool, n_rows: int) -> Stage:
     """Return the stage of a layer with room for some rows."""
     n, n_inputs = layer.weight.shape
     n_breaks, n_words = layer.breakpoints.size, (n + 63) // 64
+    n_rows += RESERVED
     return Stage(
         h=_NONE if is_first else np.empty((n_rows, n_inputs)),
         z=np.empty((n_rows, n)),
@@ -220,15 +224,18 @@ def _stage(layer: Layer, is_first: bool, n_rows: int) -> Stage:
         cuts=np.empty((3, n * n_breaks + 1)),
         cut_numbers=np.empty((5, n * n_breaks + 1), dtype=np.int64),
         row=np.empty(n),
-        active=np.empty(0 if is_first else n_inputs + 4, dtype=np.int64),
-        state=np.zeros(7, dtype=np.int64),
+        active=np.empty(0 if is_first else n_inputs + 4 + n_rows, dtype=np.int64),
+        change=np.empty(0 if is_first else n_inputs + 4),
+        state=np.zeros(8, dtype=np.int64),
     )
 
 
-def _no_rows(n: int) -> Rows:
-    """Return room for n rows."""
+def _no_rows(n: int, n_inputs: int) -> Rows:
+    """Return room for n rows, some of whose inputs may bend."""
+    n += RESERVED
     t, w, blur, norm, steep = (np.empty(n) for _ in range(5))
-    return Rows(t, w, blur, norm, steep, np.empty(n, np.int64), np.empty(n, np.int64))
+    ends, kinks = np.empty((n, 2), np.int64), np.empty((n, (n_inputs + 63) // 64), np.uint64)
+    return Rows(t, w, blur, norm, steep, np.empty(n, np.int64), np.empty(n, np.int64), ends, np.empty((n, 2)), kinks)
 
 
 def _no_events(n: int) -> Events:
@@ -242,12 +249,13 @@ def _event_room(plan: Plan) -> int:
 
 def _worker_bytes(plan: Plan, n_rows: int) -> int:
     """Return what the stages of one thread take."""
-    total = 17 * _event_room(plan) + 56 * n_rows + 24 * max(3 * plan.net.n_in, INPUT_NUMBERS)
+    total = 17 * _event_room(plan) + 88 * (n_rows + RESERVED) + 24 * max(3 * plan.net.n_in, INPUT_NUMBERS)
     for k, layer in enumerate(plan.layers):
         n, n_inputs = layer.weight.shape
         n_breaks = layer.breakpoints.size
-        row = 8 * (8 + n + (n_inputs if k else n) + 2 * n_breaks * ((n + 63) // 64))
-        total += n_rows * row + 64 * (n * n_breaks + 1) + 8 * n + (8 * n_inputs if k else 0)
+        n_words = (n + 63) // 64
+        row = 8 * (13 + n + (n_inputs if k else n) + (2 * n_breaks + 1) * n_words)
+        total += (n_rows + RESERVED) * row + 64 * (n * n_breaks + 1) + 8 * n + (16 * (n_inputs + 4) if k else 0)
     return total
 
 

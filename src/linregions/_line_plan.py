@@ -22,6 +22,9 @@ from linregions.tolerances import Tolerances
 
 # How many numbers the points of the input space may hold that are met at once.
 INPUT_NUMBERS = 1 << 15
+# How many times their sum the terms of an interpolated row may be, in its norm and in each pre-activation, see
+# `kernels.line_products`. Small values make all rows products, and infinities trust any sum.
+LOSSES = (4.0, 8.0)
 # Rows of a straight domain: index into its two points, sign, place and weight. An end without bound has weight 0.
 _SEGMENT = (np.array([0, 1]), np.array([1.0, 1.0]), np.array([0.0, 1.0]), np.array([1.0, 1.0]))
 _RAY = (np.array([0, 1]), np.array([1.0, 1.0]), np.array([0.0, 1.0]), np.array([1.0, 0.0]))
@@ -51,10 +54,12 @@ class Plan:
         """
         layers, largest, scale, offset = [], [], np.ones(net.n_in), 0.0
         for k, activation in enumerate(net.activations):
+            last = k + 1 == len(net.activations)
             step, slopes, intercepts = net.layers[k], np.array(activation.slopes), activation.intercepts
             weight = np.ascontiguousarray(step.weight)
             breakpoints, absolute = np.array(activation.breakpoints), np.abs(step.weight)
-            size = np.sqrt(np.square(step.weight * scale).sum(axis=1) + np.square(step.bias))
+            squares, inverse_input = np.square(step.weight * scale).sum(axis=1), _inverse(scale)
+            size = np.sqrt(squares + np.square(step.bias))
             bound = size + offset * absolute.sum(axis=1) + np.abs(breakpoints).max(initial=0.0)
             scale = np.abs(slopes).max() * size + abs(float(activation(0.0)))
             layers.append(
@@ -70,6 +75,10 @@ class Plan:
                     rectify=activation == RELU,
                     inverse_scale=_inverse(scale),
                     first_neuron=net.neuron_offsets[k],
+                    inverse_input=inverse_input if k else np.zeros(0),
+                    size=np.sqrt(squares),
+                    spacing=0 if last else pivot_spacing(*net.widths[k + 1 : k + 3]),
+                    losses=np.array(LOSSES),
                 )
             )
             largest.append(float(bound.max()))
@@ -91,6 +100,11 @@ class Plan:
         """Bytes of what is held beside the network itself."""
         links = self.paths.links.nbytes
         return 2 * self.first[0].nbytes + links + sum(layer.transposed.nbytes for layer in self.layers)
+
+
+def pivot_spacing(width: int, next_width: int) -> int:
+    """Return how many points apart pivots are to be where `width` neurons lead to `next_width`; 0 for all pivots."""
+    return 0 if width < 32 else max(2, int(np.sqrt(width / 2)))
 
 
 def _first(net: Network) -> tuple[FloatArray, FloatArray]:

@@ -19,6 +19,11 @@ def unpacked(words, n, n_breakpoints):
     return bits.reshape(words.shape[0], n_breakpoints, -1)[:, :, :n].astype(bool)
 
 
+def joined(m):
+    """Return what tells that none of m rows lies between others."""
+    return np.full((m, 2), -1), np.zeros((m, 2)), np.zeros((m, 0), np.uint64)
+
+
 def decide(z, h, weight, bias, breakpoints, relative=2.0**-42, blur=0.0):
     """Call the kernel on one line whose last row is an unbounded end."""
     m, n = z.shape
@@ -26,12 +31,30 @@ def decide(z, h, weight, bias, breakpoints, relative=2.0**-42, blur=0.0):
     norm = np.sqrt((h**2).sum(axis=1) + w**2)
     bound = np.sqrt((weight**2).sum(axis=1) + bias**2) + np.abs(breakpoints).max()
     steep = np.append(norm[:-2] + norm[1:-1], norm[[-1, -1]])[-m:]
-    rows = lines.Rows(np.arange(m, dtype=float), w, blur * w, norm, steep, np.arange(m), np.zeros(m, np.int64))
+    rows = lines.Rows(
+        np.arange(m, dtype=float), w, blur * w, norm, steep, np.arange(m), np.zeros(m, np.int64), *joined(m)
+    )
     nothing, points = np.zeros(0), np.array(breakpoints)
-    layer = lines.Layer(bias, weight, np.zeros((0, 0)), 0.0, 1 / bound, points, nothing, nothing, False, nothing, 0)
+    layer = lines.Layer(
+        bias,
+        weight,
+        np.zeros((0, 0)),
+        0.0,
+        1 / bound,
+        points,
+        nothing,
+        nothing,
+        False,
+        nothing,
+        0,
+        nothing,
+        nothing,
+        0,
+        nothing,
+    )
     shape = (m, len(breakpoints) * ((n + 63) // 64))
     above, zero = np.empty(shape, np.uint64), np.empty(shape, np.uint64)
-    state = np.zeros(7, np.int64)
+    state = np.zeros(8, np.int64)
     state[lines.FILLED] = m
     stage = lines.Stage(
         h=h,
@@ -44,6 +67,7 @@ def decide(z, h, weight, bias, breakpoints, relative=2.0**-42, blur=0.0):
         cut_numbers=np.empty((5, 0), np.int64),
         row=nothing,
         active=np.zeros(0, np.int64),
+        change=nothing,
         state=state,
     )
     tally = lines.Tally(np.zeros(1, np.int64), np.zeros(1, np.int64), np.full(1, np.inf))

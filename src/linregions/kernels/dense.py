@@ -87,3 +87,33 @@ def multiply_rows(
             _add_four(left2, left3, right, active, first, n, out2, out3)
     for i in range(whole, stop):
         _add_one(left[i, left_first:last], right, out[i, own:end])
+
+
+@compiled()
+def multiply_listed(
+    left: FloatArray,
+    listed: npt.NDArray[np.int64],
+    right: FloatArray,
+    active: npt.NDArray[np.int64],
+    out: FloatArray,
+) -> None:
+    """Set the listed rows of `out` to those of `left` times `right`, to the same bits as `multiply_rows`."""
+    n_inner, n_columns = right.shape
+    for i in listed:
+        row = out[i]
+        for k in range(n_columns):
+            row[k] = 0.0
+    whole = listed.size // 4 * 4
+    for i in range(0, whole, 4):
+        i0, i1, i2, i3 = listed[i], listed[i + 1], listed[i + 2], listed[i + 3]
+        left0, left1, left2, left3 = left[i0], left[i1], left[i2], left[i3]
+        count = 0
+        for c in range(n_inner):
+            active[count] = c
+            count += (left0[c] != 0.0) | (left1[c] != 0.0) | (left2[c] != 0.0) | (left3[c] != 0.0)
+        for first in range(0, count, 4):
+            n = min(4, count - first)
+            _add_four(left0, left1, right, active, first, n, out[i0], out[i1])
+            _add_four(left2, left3, right, active, first, n, out[i2], out[i3])
+    for i in range(whole, listed.size):
+        _add_one(left[listed[i]], right, out[listed[i]])

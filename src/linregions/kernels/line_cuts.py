@@ -6,13 +6,16 @@ import numpy as np
 
 from linregions.kernels.bits import lowest_bit
 from linregions.kernels.compiled import compiled
-from linregions.kernels.line_rows import between, write_row
+from linregions.kernels.line_pivots import cut_row, even_spacing, join_pivots
+from linregions.kernels.line_rows import write_row
 from linregions.kernels.lines import (
     DECIDED,
     FILLED,
     GROUP,
     GROUPS,
+    HERE,
     INSIDE,
+    RESERVED,
     WRITTEN,
     Events,
     FloatArray,
@@ -22,7 +25,7 @@ from linregions.kernels.lines import (
     Rows,
     Stage,
     Tally,
-    magnitude,
+    terms_and_value,
 )
 
 # Two points of a line closer than this many units in the last place of t cannot be told apart.
@@ -111,12 +114,12 @@ def _add_first_states(layer: Layer, rows: Rows, stage: Stage, p: int, first_patt
 @compiled(inlined=True)
 def _find_cuts(layer: Layer, rows: Rows, stage: Stage, p: int, relative: float, tally: Tally) -> int:
     """Find where neurons cross a breakpoint between rows p and p + 1, sort and group them; return how many groups."""
-    t, w, h, z, magnitudes = rows.t, rows.w, stage.h, stage.z, stage.magnitudes
+    t, w = rows.t, rows.w
     place, blur, step = stage.cuts[0], stage.cuts[1], stage.cuts[2]
     cut_neuron, cut_level, order = stage.cut_numbers[0], stage.cut_numbers[1], stage.cut_numbers[2]
     group, best = stage.cut_numbers[3], stage.cut_numbers[4]
     above, zero, xi, q = stage.above, stage.zero, layer.breakpoints, p + 1
-    n_words = (z.shape[1] + 63) // 64
+    n_words = (stage.z.shape[1] + 63) // 64
     unbounded = w[p] == 0.0 or w[q] == 0.0
     count = np.int64(0)
     for k in range(above.shape[1]):
@@ -124,21 +127,19 @@ def _find_cuts(layer: Layer, rows: Rows, stage: Stage, p: int, relative: float, 
         while bits:
             j, b = 64 * (k % n_words) + lowest_bit(bits), k // n_words
             bits &= bits - np.uint64(1)
-            if magnitudes.shape[0]:
-                terms_p, terms_q = magnitudes[p, j], magnitudes[q, j]
-            else:
-                terms_p = magnitude(layer.weight[j], h[p], layer.offset * w[p])
-                terms_q = magnitude(layer.weight[j], h[q], layer.offset * w[q])
+            terms_p, z_p = terms_and_value(layer, rows, stage, p, j)
+            terms_q, z_q = terms_and_value(layer, rows, stage, q, j)
             fixed = abs(layer.bias[j]) + abs(xi[b])
             if unbounded:
-                near, far = (p, q) if w[q] == 0.0 else (q, p)
+                near = p if w[q] == 0.0 else q
                 terms_near, terms_far = (terms_p, terms_q) if near == p else (terms_q, terms_p)
-                r = (xi[b] - z[near, j]) / z[far, j]
+                z_near, z_far = (z_p, z_q) if near == p else (z_q, z_p)
+                r = (xi[b] - z_near) / z_far
                 step[count] = r
                 place[count] = t[near] + (r if near == p else -r)
-                blur[count] = relative * (terms_near + r * terms_far + fixed) / abs(z[far, j])
+                blur[count] = relative * (terms_near + r * terms_far + fixed) / abs(z_far)
             else:
-                from_p, from_q = z[p, j] - xi[b], z[q, j] - xi[b]
+                from_p, from_q = z_p - xi[b], z_q - xi[b]
                 # A step below zero counts back from q, the nearer end.
                 if abs(from_p) <= abs(from_q):
                     step[count] = from_p / (from_p - from_q)
@@ -198,11 +199,11 @@ def cut_rows(
     0 when all is written, 1 when the next stage is full, 2 when `events` is
     """
     line, w, z, state, xi = rows.line, rows.w, stage.z, stage.state, layer.breakpoints
-    place, blur, step = stage.cuts[0], stage.cuts[1], stage.cuts[2]
+    place, blur = stage.cuts[0], stage.cuts[1]
     cut_neuron, cut_level, order = stage.cut_numbers[0], stage.cut_numbers[1], stage.cut_numbers[2]
     group, best = stage.cut_numbers[3], stage.cut_numbers[4]
     n_words = (z.shape[1] + 63) // 64
-    room, room_for_events = rows_next.t.size, events.name.size - z.shape[1] * xi.size
+    room, room_for_events = rows_next.t.size - RESERVED, events.name.size - z.shape[1] * xi.size
     filled, decided, p = state[FILLED], state[DECIDED], state[WRITTEN]
     row, code = state_next[FILLED], 0
     while p < decided:
@@ -223,10 +224,12 @@ def cut_rows(
             else:
                 _add_first_states(layer, rows, stage, p, first_patterns)
             state[GROUPS], state[GROUP] = _find_cuts(layer, rows, stage, p, relative, tally), 0
-            state[INSIDE] = 1
+            state[INSIDE], state[HERE] = 1, -1
         q, i = p + 1, 0
-        unbounded = w[p] == 0.0 or w[q] == 0.0
         g = state[GROUP]
+        start, spacing = g, 1
+        if h_next.shape[0] and layer.spacing:
+            spacing = even_spacing(layer.spacing, state[GROUPS])
         if g > 0:
             while group[i] < g:
                 i += 1
@@ -236,14 +239,9 @@ def cut_rows(
                 break
             cut, name, e = best[g], counts[1], counts[0]
             if h_next.shape[0]:
-                if unbounded:
-                    near, far = (p, q) if w[q] == 0.0 else (q, p)
-                else:
-                    near, far = (p, q) if step[cut] >= 0.0 else (q, p)
-                between(z[near], z[far], abs(step[cut]), unbounded, stage.row)
+                cut_row(layer, stage, w, p, g, i)
             while group[i] == g:
                 j, b = cut_neuron[order[i]], cut_level[order[i]]
-                stage.row[j] = xi[b]
                 events.name[e] = name
                 events.neuron[e] = layer.first_neuron + j
                 events.level[e] = b
@@ -252,11 +250,16 @@ def cut_rows(
                 e += 1
                 i += 1
             write_row(line[p], place[cut], 1.0, blur[cut], name, stage.row, layer, h_next, rows_next, row)
+            if (g + 1) % spacing:
+                is_first = g == start or g % spacing == 0
+                join_pivots(layer, stage, w, p, g, spacing, h_next, rows_next, row, is_first)
             row += 1
             g += 1
             counts[0], counts[1] = e, name + 1
         state[GROUP] = g
         if code:
+            # The next stage goes through its rows now, unless it is only the events that need room.
+            state[HERE] = g if code == 1 else state[HERE]
             break
         state[INSIDE] = 0
         p += 1

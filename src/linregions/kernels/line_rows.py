@@ -9,7 +9,7 @@ from linregions.kernels.lines import REORDER, FloatArray, Layer, Rows
 
 
 @compiled(fastmath=REORDER)
-def _scaled_norm(h: FloatArray, inverse: FloatArray, w: float) -> float:
+def scaled_norm(h: FloatArray, inverse: FloatArray, w: float) -> float:
     """Return the Euclidean norm of a row, each unit measured in its own scale."""
     total = w * w
     for k in range(h.size):
@@ -29,7 +29,7 @@ def _scaled_distance(a: FloatArray, b: FloatArray, inverse: FloatArray) -> float
 
 
 @compiled(fastmath=REORDER)
-def _activate(
+def activate(
     z: FloatArray,
     w: float,
     rectify: bool,
@@ -81,10 +81,11 @@ def write_row(
     norm, steep, inverse = rows_next.norm, rows_next.steep, layer.inverse_scale
     rows_next.t[row], rows_next.w[row], rows_next.blur[row] = t, w, blur
     rows_next.names[row], rows_next.line[row] = name, line
+    rows_next.ends[row, 0] = -1
     if h_next.shape[0] == 0:
         return
-    _activate(z, w, layer.rectify, layer.breakpoints, layer.slopes, layer.intercepts, h_next[row])
-    norm[row] = _scaled_norm(h_next[row], inverse, w)
+    activate(z, w, layer.rectify, layer.breakpoints, layer.slopes, layer.intercepts, h_next[row])
+    norm[row] = scaled_norm(h_next[row], inverse, w)
     steep[row] = 0.0
     if row > 0 and rows_next.line[row - 1] == line:
         if w == 0.0:

@@ -42,6 +42,10 @@ class Layer(NamedTuple):
     rectify: bool  # is the activation ReLU?
     inverse_scale: FloatArray  # (n,) of the units after the activation
     first_neuron: int  # flat number of unit 0
+    inverse_input: FloatArray  # (k,) of the inputs; (0,) in the first layer
+    size: FloatArray  # (n,) norm of the weights in the scales of the inputs
+    spacing: int  # one in so many of the points made here at most is a pivot, see `line_products`; 0: all are
+    losses: FloatArray  # (2,) how much the terms of an interpolated row may cancel: in its norm, in a pre-activation
 
 
 class Rows(NamedTuple):
@@ -54,6 +58,9 @@ class Rows(NamedTuple):
     steep: FloatArray  # (R,) the same of the change per unit of t up to the next row
     names: IntArray  # (R,) permanent number of the point
     line: IntArray  # (R,) number of the line
+    ends: IntArray  # (R, 2) rows of the pivots on both sides of the point; -1 for a pivot
+    share: FloatArray  # (R, 2) their weights
+    kinks: WordArray  # (R, words) bit ``j % 64`` of word ``j // 64``: may input j be no affine function between them?
 
 
 class Stage(NamedTuple):
@@ -68,13 +75,18 @@ class Stage(NamedTuple):
     cuts: FloatArray  # (3, n * T) place, blur and step of the cuts of one interval
     cut_numbers: IntArray  # (5, n * T) their neuron and level; order, group and best of each group
     row: FloatArray  # (n,)
-    active: IntArray  # (k + 4,)
-    state: IntArray  # (7,) see below
+    active: IntArray  # (k + 4 + R,) inputs, then rows
+    change: FloatArray  # (k + 4,)
+    state: IntArray  # (8,) see below
 
 
 # Entries of `Stage.state`: rows that are there, multiplied, decided and written on; then, of the interval after the
-# row that is being written: whether that row is written, and its groups of cuts, all and written.
-FILLED, MULTIPLIED, DECIDED, WRITTEN, INSIDE, GROUPS, GROUP = range(7)
+# row that is being written: whether that row is written, its groups of cuts, all and written, and the first of them
+# whose row the next stage has got since it last went through its rows (-1 where it has got the row before them).
+FILLED, MULTIPLIED, DECIDED, WRITTEN, INSIDE, GROUPS, GROUP, HERE = range(8)
+
+# Rows at the end of all arrays for the pivots on both sides of an interval that the stage cannot hold as a whole.
+RESERVED = 2
 
 
 class Events(NamedTuple):
@@ -108,6 +120,28 @@ def magnitude(weights: FloatArray, h: FloatArray, offset: float) -> float:
     for k in range(h.size):
         total += abs(weights[k]) * (abs(h[k]) + offset)
     return total
+
+
+@compiled(fastmath=REORDER)
+def magnitude_and_value(weights: FloatArray, h: FloatArray, offset: float) -> tuple[float, float]:
+    """Return `magnitude`, and the pre-activation itself, bias left out as well."""
+    total, value = 0.0, 0.0
+    for k in range(h.size):
+        total += abs(weights[k]) * (abs(h[k]) + offset)
+        value += weights[k] * h[k]
+    return total, value
+
+
+@compiled(inlined=True)
+def terms_and_value(layer: Layer, rows: Rows, stage: Stage, p: int, j: int) -> tuple[float, float]:
+    """Return the magnitude of neuron j in row p, bias left out, and its pre-activation, which is never interpolated."""
+    if stage.magnitudes.shape[0]:
+        return stage.magnitudes[p, j], stage.z[p, j]
+    h, offset = stage.h[p], layer.offset * rows.w[p]
+    if rows.ends[p, 0] < 0:
+        return magnitude(layer.weight[j], h, offset), stage.z[p, j]
+    terms, value = magnitude_and_value(layer.weight[j], h, offset)
+    return terms, value + rows.w[p] * layer.bias[j]
 
 
 @compiled(fastmath=REORDER)
@@ -163,7 +197,7 @@ def decide_rows(layer: Layer, rows: Rows, stage: Stage, relative: float, last: b
     tally : Tally
     """
     t, w, blur, norm, steep, line = rows.t, rows.w, rows.blur, rows.norm, rows.steep, rows.line
-    h, z, magnitudes, low, above, zero = stage.h, stage.z, stage.magnitudes, stage.low, stage.above, stage.zero
+    z, low, above, zero = stage.z, stage.low, stage.above, stage.zero
     bias, inverse, xi, margin = layer.bias, layer.inverse, layer.breakpoints, tally.margin
     filled = stage.state[FILLED]
     n = z.shape[1]
@@ -193,10 +227,16 @@ def decide_rows(layer: Layer, rows: Rows, stage: Stage, relative: float, last: b
                 if distance * inverse[j] > screen * EXACT_MARGIN:
                     margin[line[p]] = min(margin[line[p]], distance * inverse[j] / screen)
                     continue
-                if magnitudes.shape[0]:
-                    terms = magnitudes[p, j]
-                else:
-                    terms = magnitude(layer.weight[j], h[p], layer.offset * w[p])
+                bit = np.uint64(1) << np.uint64(j % 64)
+                word = b * n_words + j // 64
+                terms, value = terms_and_value(layer, rows, stage, p, j)
+                if value != z[p, j]:
+                    # Above, an interpolated value has been good enough: its terms are not larger than
+                    # ``losses[0] * norm[p] / inverse[j]`` in all, and the screen is 2^21 roundings of one `norm[p]`.
+                    z[p, j], distance = value, abs(value - target)
+                    above[p, word] &= ~bit
+                    if value > target:
+                        above[p, word] |= bit
                 slope = 0.0
                 if blur[p] > 0.0:
                     if left >= 0:
@@ -205,8 +245,6 @@ def decide_rows(layer: Layer, rows: Rows, stage: Stage, relative: float, last: b
                         slope = max(slope, _slope(z, t, w, p, right, j))
                 band = relative * (terms + (abs(bias[j]) + abs(xi[b])) * w[p]) + blur[p] * slope
                 if distance <= band:
-                    bit = np.uint64(1) << np.uint64(j % 64)
-                    word = b * n_words + j // 64
                     above[p, word] &= ~bit
                     zero[p, word] |= bit
                     if distance > 0.0:
