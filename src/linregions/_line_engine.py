@@ -225,7 +225,7 @@ def _stage(layer: Layer, is_first: bool, n_rows: int) -> Stage:
         cut_numbers=np.empty((5, n * n_breaks + 1), dtype=np.int64),
         row=np.empty(n),
         active=np.empty(0 if is_first else n_inputs + 4 + n_rows, dtype=np.int64),
-        change=np.empty(0 if is_first else n_inputs + 4),
+        change=_NONE if is_first else np.empty((4, n_inputs + 1)),
         state=np.zeros(8, dtype=np.int64),
     )
 
@@ -255,7 +255,7 @@ def _worker_bytes(plan: Plan, n_rows: int) -> int:
         n_breaks = layer.breakpoints.size
         n_words = (n + 63) // 64
         row = 8 * (13 + n + (n_inputs if k else n) + (2 * n_breaks + 1) * n_words)
-        total += (n_rows + RESERVED) * row + 64 * (n * n_breaks + 1) + 8 * n + (16 * (n_inputs + 4) if k else 0)
+        total += (n_rows + RESERVED) * row + 64 * (n * n_breaks + 1) + 8 * n + (8 * (5 * n_inputs + 8) if k else 0)
     return total
 
 

@@ -25,6 +25,8 @@ INPUT_NUMBERS = 1 << 15
 # How many times their sum the terms of an interpolated row may be, in its norm and in each pre-activation, see
 # `kernels.line_products`. Small values make all rows products, and infinities trust any sum.
 LOSSES = (4.0, 8.0)
+# With fewer inputs, products are as fast.
+FEWEST_INPUTS = 96
 # Rows of a straight domain: index into its two points, sign, place and weight. An end without bound has weight 0.
 _SEGMENT = (np.array([0, 1]), np.array([1.0, 1.0]), np.array([0.0, 1.0]), np.array([1.0, 1.0]))
 _RAY = (np.array([0, 1]), np.array([1.0, 1.0]), np.array([0.0, 1.0]), np.array([1.0, 0.0]))
@@ -77,7 +79,8 @@ class Plan:
                     first_neuron=net.neuron_offsets[k],
                     inverse_input=inverse_input if k else np.zeros(0),
                     size=np.sqrt(squares),
-                    spacing=0 if last else pivot_spacing(*net.widths[k + 1 : k + 3]),
+                    spacing=0 if last else sharing(net.widths[k + 1])[0],
+                    most_kinks=sharing(net.widths[k])[1],
                     losses=np.array(LOSSES),
                 )
             )
@@ -102,9 +105,12 @@ class Plan:
         return 2 * self.first[0].nbytes + links + sum(layer.transposed.nbytes for layer in self.layers)
 
 
-def pivot_spacing(width: int, next_width: int) -> int:
-    """Return how many points apart pivots are to be where `width` neurons lead to `next_width`; 0 for all pivots."""
-    return 0 if width < 32 else max(2, int(np.sqrt(width / 2)))
+def sharing(width: int) -> tuple[int, int]:
+    """Return how far apart pivots may be where `width` inputs follow, 0 for all, and how many of these may bend.
+
+    A product takes about half of the inputs, and a value between pivots a column for each point that is there.
+    """
+    return (0, 0) if width < FEWEST_INPUTS else (int(np.sqrt(width)), width // 4)
 
 
 def _first(net: Network) -> tuple[FloatArray, FloatArray]:

@@ -24,6 +24,11 @@ def joined(m):
     return np.full((m, 2), -1), np.zeros((m, 2)), np.zeros((m, 0), np.uint64)
 
 
+def unused(nothing):
+    """Return what only rows between pivots need."""
+    return nothing, nothing, 0, 0, nothing
+
+
 def decide(z, h, weight, bias, breakpoints, relative=2.0**-42, blur=0.0):
     """Call the kernel on one line whose last row is an unbounded end."""
     m, n = z.shape
@@ -35,23 +40,8 @@ def decide(z, h, weight, bias, breakpoints, relative=2.0**-42, blur=0.0):
         np.arange(m, dtype=float), w, blur * w, norm, steep, np.arange(m), np.zeros(m, np.int64), *joined(m)
     )
     nothing, points = np.zeros(0), np.array(breakpoints)
-    layer = lines.Layer(
-        bias,
-        weight,
-        np.zeros((0, 0)),
-        0.0,
-        1 / bound,
-        points,
-        nothing,
-        nothing,
-        False,
-        nothing,
-        0,
-        nothing,
-        nothing,
-        0,
-        nothing,
-    )
+    known = (bias, weight, np.zeros((0, 0)), 0.0, 1 / bound, points)
+    layer = lines.Layer(*known, nothing, nothing, False, nothing, 0, *unused(nothing))
     shape = (m, len(breakpoints) * ((n + 63) // 64))
     above, zero = np.empty(shape, np.uint64), np.empty(shape, np.uint64)
     state = np.zeros(8, np.int64)
@@ -67,7 +57,7 @@ def decide(z, h, weight, bias, breakpoints, relative=2.0**-42, blur=0.0):
         cut_numbers=np.empty((5, 0), np.int64),
         row=nothing,
         active=np.zeros(0, np.int64),
-        change=nothing,
+        change=np.zeros((0, 0)),
         state=state,
     )
     tally = lines.Tally(np.zeros(1, np.int64), np.zeros(1, np.int64), np.full(1, np.inf))

@@ -14,7 +14,7 @@ FloatArray = npt.NDArray[np.float64]
 # index. So a row's result depends on that row alone, whichever rows are worked with it: batches, blocks and threads
 # change no bit. (BLAS takes another path, and other rounding, for few rows.)
 @compiled(fastmath={"contract"}, inlined=True)
-def _add_four(
+def add_four(
     left0: FloatArray,
     left1: FloatArray,
     right: FloatArray,
@@ -83,8 +83,8 @@ def multiply_rows(
         out0, out1, out2, out3 = out[i, own:end], out[i + 1, own:end], out[i + 2, own:end], out[i + 3, own:end]
         for first in range(0, count, 4):
             n = min(4, count - first)
-            _add_four(left0, left1, right, active, first, n, out0, out1)
-            _add_four(left2, left3, right, active, first, n, out2, out3)
+            add_four(left0, left1, right, active, first, n, out0, out1)
+            add_four(left2, left3, right, active, first, n, out2, out3)
     for i in range(whole, stop):
         _add_one(left[i, left_first:last], right, out[i, own:end])
 
@@ -113,7 +113,7 @@ def multiply_listed(
             count += (left0[c] != 0.0) | (left1[c] != 0.0) | (left2[c] != 0.0) | (left3[c] != 0.0)
         for first in range(0, count, 4):
             n = min(4, count - first)
-            _add_four(left0, left1, right, active, first, n, out[i0], out[i1])
-            _add_four(left2, left3, right, active, first, n, out[i2], out[i3])
+            add_four(left0, left1, right, active, first, n, out[i0], out[i1])
+            add_four(left2, left3, right, active, first, n, out[i2], out[i3])
     for i in range(whole, listed.size):
         _add_one(left[listed[i]], right, out[listed[i]])

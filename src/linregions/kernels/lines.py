@@ -45,6 +45,7 @@ class Layer(NamedTuple):
     inverse_input: FloatArray  # (k,) of the inputs; (0,) in the first layer
     size: FloatArray  # (n,) norm of the weights in the scales of the inputs
     spacing: int  # one in so many of the points made here at most is a pivot, see `line_products`; 0: all are
+    most_kinks: int  # how many inputs may bend where a row is interpolated
     losses: FloatArray  # (2,) how much the terms of an interpolated row may cancel: in its norm, in a pre-activation
 
 
@@ -76,7 +77,7 @@ class Stage(NamedTuple):
     cut_numbers: IntArray  # (5, n * T) their neuron and level; order, group and best of each group
     row: FloatArray  # (n,)
     active: IntArray  # (k + 4 + R,) inputs, then rows
-    change: FloatArray  # (k + 4,)
+    change: FloatArray  # (4, k + 1), or (0, 0) in the first layer
     state: IntArray  # (8,) see below
 
 
