@@ -12,7 +12,7 @@ import pytest
 
 import linregions as lr
 import zoo
-from linregions import Line, Path, Ray, Segment, _line_engine
+from linregions import Line, Path, Ray, Segment, _line_engine, _line_plan
 from linregions.errors import InvalidTypeError, InvalidValueError, MemoryLimitError
 from linregions.lines import count_lines, partition_lines
 
@@ -57,8 +57,12 @@ def least(work):
 
 
 @pytest.mark.parametrize("name", list(cases()))
-def test_lines_do_not_depend_on_limits_threads_or_batches(name, monkeypatch):
+@pytest.mark.parametrize("spacing", [None, 4, 100])
+def test_lines_do_not_depend_on_limits_threads_or_batches(name, spacing, monkeypatch):
+    """However far apart pivots are, at this width or at all widths."""
     net = cases()[name]
+    if spacing:
+        monkeypatch.setattr(_line_plan, "sharing", lambda width: (spacing, width))
     domains = some_domains(net.n_in, np.random.default_rng(3), 3)
     whole = partition_lines(net, domains)
     counts = [part.n_regions for part in whole]

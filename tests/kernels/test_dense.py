@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from linregions.kernels.dense import multiply_rows
+from linregions.kernels.dense import multiply_listed, multiply_rows
 
 
 @pytest.mark.parametrize(("n_inner", "n_columns"), [(1, 1), (3, 5), (7, 64), (64, 7), (65, 130)])
@@ -25,3 +25,17 @@ def test_product_of_any_block_of_rows(n_inner, n_columns, density):
         multiply_rows(left, 2, start, stop, right, active, parts, 1)
         start = stop
     np.testing.assert_array_equal(whole, parts)
+
+
+@pytest.mark.parametrize("n_listed", [0, 1, 3, 4, 11, 36])
+@pytest.mark.parametrize("density", [0.0, 0.2, 1.0])
+def test_product_of_listed_rows(n_listed, density):
+    rng = np.random.default_rng(n_listed)
+    left = rng.normal(size=(36, 65)) * (rng.random((36, 65)) < density)
+    right, active = rng.normal(size=(65, 33)), np.empty(69, dtype=np.int64)
+    whole, listed = np.empty((36, 33)), np.full((36, 33), np.nan)
+    multiply_rows(left, 0, 0, 36, right, active, whole, 0)
+    chosen = np.sort(rng.choice(36, n_listed, replace=False))
+    multiply_listed(left, chosen, right, active, listed)
+    np.testing.assert_array_equal(listed[chosen], whole[chosen])
+    assert np.isnan(np.delete(listed, chosen, axis=0)).all()

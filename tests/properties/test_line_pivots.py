@@ -13,21 +13,13 @@ from hypothesis import strategies as st
 import line_strategies as ls
 import linregions as lr
 import zoo
+from line_strategies import pivots
 from linregions import Line, Network, Path, Ray, Segment, _line_engine, _line_plan
 from linregions.kernels import lines
 from linregions.lines import count_lines, partition_lines
 from properties.test_lines_properties import examples, float_problems, integer_problems
 
 ROUNDING = 2.0**-53
-
-
-@contextmanager
-def pivots(spacing: int, losses: tuple[float, float] = _line_plan.LOSSES) -> Iterator[None]:
-    """Have one point in `spacing` as a pivot, at whatever width; 0 for all of them."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_line_plan, "sharing", lambda width: (spacing, width))
-        patch.setattr(_line_plan, "LOSSES", losses)
-        yield
 
 
 @contextmanager
@@ -75,6 +67,21 @@ def test_values_between_pivots_are_as_good_as_products(name, spacing, n_rows):
         assert seen["between"] > 0.15 * seen["rows"] > 50
         assert seen["crossing"] >= seen["between"]
     assert seen["worst"] < 100 * ROUNDING
+
+
+def test_values_beside_cuts_that_have_been_moved():
+    """Cuts that cannot be told apart are put in one place, which bends neurons at pivots, too."""
+    rng = np.random.default_rng(3)
+    weight, bias = rng.normal(size=(20, 1)), rng.normal(size=20)
+    near = bias * (1 + 2.0**-43)
+    first = (np.concatenate([weight, weight]), np.concatenate([bias, near]))
+    net = Network.from_layers([first, (rng.normal(size=(30, 40)), rng.normal(size=30)), (np.ones((1, 30)), [0.0])])
+    for spacing in (3, 5, 8):
+        with pivots(spacing), watched() as seen:
+            (part,) = partition_lines(net, [Line([0.0], [1.0])])
+        assert part.diagnostics["merged_ties"] >= 20
+        assert seen["between"] > 10
+        assert seen["worst"] < 100 * ROUNDING
 
 
 @given(integer_problems(), st.sampled_from([2, 3, 1000]))

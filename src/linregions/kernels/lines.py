@@ -9,6 +9,9 @@ A stage has room for some rows. `decide_rows` decides the signs of all but the l
 come, and `line_cuts.cut_rows` writes these rows and the cuts between them into the stage of the next layer. A
 decision sees a row and its two neighbours only, so results do not depend on the room.
 
+New points lie between others, so their pre-activations in the next layer follow from those of their neighbours and a
+few columns of its weights (`line_pivots`, `line_products`); only some, the pivots, are products.
+
 All decisions are taken in two places: `decide_rows` (the sign of a neuron at a point) and `line_cuts._merge_ties` (the
 order of two cuts). After them the state of every neuron on every interval follows from the signs alone.
 """
@@ -135,14 +138,21 @@ def magnitude_and_value(weights: FloatArray, h: FloatArray, offset: float) -> tu
 
 @compiled(inlined=True)
 def terms_and_value(layer: Layer, rows: Rows, stage: Stage, p: int, j: int) -> tuple[float, float]:
-    """Return the magnitude of neuron j in row p, bias left out, and its pre-activation, which is never interpolated."""
+    """Return the magnitude of neuron j in row p, bias left out, and its pre-activation.
+
+    This is found anew where it has been interpolated, unless it is on a breakpoint by decision.
+    """
+    value = stage.z[p, j]
     if stage.magnitudes.shape[0]:
-        return stage.magnitudes[p, j], stage.z[p, j]
+        return stage.magnitudes[p, j], value
     h, offset = stage.h[p], layer.offset * rows.w[p]
     if rows.ends[p, 0] < 0:
-        return magnitude(layer.weight[j], h, offset), stage.z[p, j]
-    terms, value = magnitude_and_value(layer.weight[j], h, offset)
-    return terms, value + rows.w[p] * layer.bias[j]
+        return magnitude(layer.weight[j], h, offset), value
+    terms, product = magnitude_and_value(layer.weight[j], h, offset)
+    n_words, on = (layer.bias.size + 63) // 64, np.uint64(0)
+    for b in range(layer.breakpoints.size):
+        on |= (stage.zero[p, b * n_words + j // 64] >> np.uint64(j % 64)) & np.uint64(1)
+    return terms, value if on else product + rows.w[p] * layer.bias[j]
 
 
 @compiled(fastmath=REORDER)
@@ -232,8 +242,9 @@ def decide_rows(layer: Layer, rows: Rows, stage: Stage, relative: float, last: b
                 word = b * n_words + j // 64
                 terms, value = terms_and_value(layer, rows, stage, p, j)
                 if value != z[p, j]:
-                    # Above, an interpolated value has been good enough: its terms are not larger than
-                    # ``losses[0] * norm[p] / inverse[j]`` in all, and the screen is 2^21 roundings of one `norm[p]`.
+                    # An interpolated value. For the test above it has been good enough: all terms that went into it are
+                    # at most ``losses[0] * norm[p] / inverse[j]``, so their rounding is some ``2^-51 * norm[p]``, while
+                    # 1024 screens are ``2^-31 * norm[p]`` at least, unless the tolerance is set very low.
                     z[p, j], distance = value, abs(value - target)
                     above[p, word] &= ~bit
                     if value > target:
