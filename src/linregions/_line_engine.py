@@ -15,6 +15,7 @@ from linregions._line_plan import INPUT_NUMBERS, Plan, Source
 from linregions._validation import FloatArray
 from linregions.domains import LineDomain, Path
 from linregions.errors import MemoryLimitError, NumericalError
+from linregions.kernels.dense import multiply_rows
 from linregions.kernels.line_breakpoints import gather_breakpoints
 from linregions.kernels.line_cuts import cut_rows
 from linregions.kernels.line_products import multiply_or_interpolate
@@ -130,7 +131,10 @@ class _Worker:
         done, filled = int(stage.state[MULTIPLIED]), int(stage.state[FILLED])
         _check_finite(rows.norm[done:filled] * plan.largest[k])  # bounds every pre-activation
         if k:
-            multiply_or_interpolate(layer, rows, stage)
+            if layer.most_kinks:
+                multiply_or_interpolate(layer, rows, stage)
+            else:
+                multiply_rows(stage.h, 0, done, filled, layer.transposed, stage.active, stage.z, 0)
         decide_rows(layer, rows, stage, plan.relative, last, self._tally)
         ends = k + 1 == len(plan.layers)
         h_next, state_next = (_NONE, self._made) if ends else (self._stages[k + 1].h, self._stages[k + 1].state)
@@ -203,7 +207,8 @@ def _shift(rows: Rows, stage: Stage) -> None:
     state = stage.state
     base, filled = max(int(state[WRITTEN]) - 1, 0), int(state[FILLED])
     if base:
-        moving = (*rows, stage.h, stage.z, stage.magnitudes, stage.low, stage.above, stage.zero)
+        # Of what tells between which pivots a row lies, all but the first has served its purpose.
+        moving = (*rows[:-2], stage.h, stage.z, stage.magnitudes, stage.low, stage.above, stage.zero)
         for array in moving:
             array[: filled - base] = array[base:filled]
         state[[FILLED, MULTIPLIED, DECIDED, WRITTEN]] -= base

@@ -250,7 +250,7 @@ def cut_rows(
                 e += 1
                 i += 1
             write_row(line[p], place[cut], 1.0, blur[cut], name, stage.row, layer, h_next, rows_next, row)
-            if (g + 1) % spacing:
+            if spacing > 1 and (g + 1) % spacing:
                 is_first = g == start or g % spacing == 0
                 join_pivots(layer, stage, w, p, g, spacing, h_next, rows_next, row, is_first)
             row += 1
