@@ -33,7 +33,7 @@ from linregions.kernels.lines import (
     Rows,
     Stage,
     WordArray,
-    magnitude_and_value,
+    linear_part,
 )
 
 # A row is better multiplied where more than one of its values in so many may be lost.
@@ -119,7 +119,7 @@ def _mend(
             for i in range(n):
                 terms += abs(layer.weight[k, active[i]] * change[active[i]])
             if not terms <= layer.losses[1] * abs(values[k]):
-                values[k] = magnitude_and_value(layer.weight[k], h, 0.0)[1]
+                values[k] = linear_part(layer.weight[k], h)
 
 
 @compiled(inlined=True)

@@ -127,32 +127,36 @@ def magnitude(weights: FloatArray, h: FloatArray, offset: float) -> float:
 
 
 @compiled(fastmath=REORDER)
-def magnitude_and_value(weights: FloatArray, h: FloatArray, offset: float) -> tuple[float, float]:
-    """Return `magnitude`, and the pre-activation itself, bias left out as well."""
-    total, value = 0.0, 0.0
+def linear_part(weights: FloatArray, h: FloatArray) -> float:
+    """Return one pre-activation, bias left out."""
+    total = 0.0
     for k in range(h.size):
-        total += abs(weights[k]) * (abs(h[k]) + offset)
-        value += weights[k] * h[k]
-    return total, value
+        total += weights[k] * h[k]
+    return total
+
+
+@compiled(internal=True)
+def value_anew(
+    weights: FloatArray, h: FloatArray, constant: float, zero: WordArray, n_breaks: int, j: int, value: float
+) -> float:
+    """Return the pre-activation of neuron j in an interpolated row by a product, unless it is on a breakpoint."""
+    n_words = zero.size // n_breaks
+    for b in range(n_breaks):
+        if (zero[b * n_words + j // 64] >> np.uint64(j % 64)) & np.uint64(1):
+            return value
+    return linear_part(weights, h) + constant
 
 
 @compiled(inlined=True)
 def terms_and_value(layer: Layer, rows: Rows, stage: Stage, p: int, j: int) -> tuple[float, float]:
-    """Return the magnitude of neuron j in row p, bias left out, and its pre-activation.
-
-    This is found anew where it has been interpolated, unless it is on a breakpoint by decision.
-    """
+    """Return the magnitude of neuron j in row p, bias left out, and its pre-activation, which is never interpolated."""
     value = stage.z[p, j]
     if stage.magnitudes.shape[0]:
         return stage.magnitudes[p, j], value
-    h, offset = stage.h[p], layer.offset * rows.w[p]
-    if rows.ends[p, 0] < 0:
-        return magnitude(layer.weight[j], h, offset), value
-    terms, product = magnitude_and_value(layer.weight[j], h, offset)
-    n_words, on = (layer.bias.size + 63) // 64, np.uint64(0)
-    for b in range(layer.breakpoints.size):
-        on |= (stage.zero[p, b * n_words + j // 64] >> np.uint64(j % 64)) & np.uint64(1)
-    return terms, value if on else product + rows.w[p] * layer.bias[j]
+    weights, h, w = layer.weight[j], stage.h[p], rows.w[p]
+    if rows.ends[p, 0] >= 0:
+        value = value_anew(weights, h, w * layer.bias[j], stage.zero[p], layer.breakpoints.size, j, value)
+    return magnitude(weights, h, layer.offset * w), value
 
 
 @compiled(fastmath=REORDER)
