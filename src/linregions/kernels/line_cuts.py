@@ -239,7 +239,7 @@ def cut_rows(
                 break
             cut, name, e = best[g], counts[1], counts[0]
             if h_next.shape[0]:
-                cut_row(layer, stage, w, p, g, i)
+                cut_row(z, w, p, g, i, stage.cuts[2], stage.cut_numbers, xi, stage.row)
             while group[i] == g:
                 j, b = cut_neuron[order[i]], cut_level[order[i]]
                 events.name[e] = name

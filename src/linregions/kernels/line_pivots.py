@@ -20,32 +20,34 @@ def even_spacing(most: int, n_groups: int) -> int:
     return (n_groups + n_parts) // n_parts
 
 
-@compiled(inlined=True)
-def cut_row(layer: Layer, stage: Stage, w: FloatArray, p: int, g: int, first: int) -> None:
-    """Put the pre-activations at group g, whose first cut in order is `first`, into ``stage.row``."""
-    z, step, cut_neuron, cut_level, order, group, best = (
-        stage.z,
-        stage.cuts[2],
-        stage.cut_numbers[0],
-        stage.cut_numbers[1],
-        stage.cut_numbers[2],
-        stage.cut_numbers[3],
-        stage.cut_numbers[4],
-    )
-    q, own = p + 1, step[best[g]]
-    if w[p] == 0.0 or w[q] == 0.0:
+@compiled(internal=True)
+def cut_row(
+    z: FloatArray,
+    w: FloatArray,
+    p: int,
+    g: int,
+    first: int,
+    steps: FloatArray,
+    cut_numbers: IntArray,
+    breakpoints: FloatArray,
+    out: FloatArray,
+) -> None:
+    """Set `out` to the pre-activations at group g, whose first cut in order is `first`."""
+    cut_neuron, cut_level, order, group = cut_numbers[0], cut_numbers[1], cut_numbers[2], cut_numbers[3]
+    q, step = p + 1, steps[cut_numbers[4, g]]
+    unbounded = w[p] == 0.0 or w[q] == 0.0
+    if unbounded:
         near, far = (p, q) if w[q] == 0.0 else (q, p)
-        between(z[near], z[far], own, True, stage.row)
     else:
-        near, far = (p, q) if own >= 0.0 else (q, p)
-        between(z[near], z[far], abs(own), False, stage.row)
+        near, far = (p, q) if step >= 0.0 else (q, p)
+    between(z[near], z[far], abs(step), unbounded, out)
     i = first
     while group[i] == g:
-        stage.row[cut_neuron[order[i]]] = layer.breakpoints[cut_level[order[i]]]
+        out[cut_neuron[order[i]]] = breakpoints[cut_level[order[i]]]
         i += 1
 
 
-@compiled(internal=True)
+@compiled(inlined=True)
 def write_pivot(
     layer: Layer, stage: Stage, w: FloatArray, p: int, g: int, h_next: FloatArray, rows_next: Rows, row: int
 ) -> None:
@@ -58,7 +60,7 @@ def write_pivot(
         first = 0
         while stage.cut_numbers[3, first] < g:
             first += 1
-        cut_row(layer, stage, w, p, g, first)
+        cut_row(stage.z, w, p, g, first, stage.cuts[2], stage.cut_numbers, layer.breakpoints, stage.row)
         weight, z = 1.0, stage.row
     activate(z, weight, layer.rectify, layer.breakpoints, layer.slopes, layer.intercepts, h_next[row])
     rows_next.norm[row] = scaled_norm(h_next[row], layer.inverse_scale, weight)
@@ -131,10 +133,10 @@ def join_pivots(
     b = min(a + spacing, n_groups)
     if is_first:
         _mark_kinks(stage, a, b, rows_next.kinks[row])
-        if a < here:
-            write_pivot(layer, stage, w, p, a, h_next, rows_next, room)
-        if row + (b - g) >= room:
-            write_pivot(layer, stage, w, p, b, h_next, rows_next, room + 1)
+        # One call for both, and inlined: else it takes seconds more to compile.
+        for k in range(RESERVED):
+            if (a < here) if k == 0 else (row + (b - g) >= room):
+                write_pivot(layer, stage, w, p, a if k == 0 else b, h_next, rows_next, room + k)
     else:
         for k in range(rows_next.kinks.shape[1]):
             rows_next.kinks[row, k] = rows_next.kinks[row - 1, k]
