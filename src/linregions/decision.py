@@ -67,3 +67,37 @@ class DecisionBoundary:
                 # A point where three classes meet lies inside one region and ends three lines.
                 nodes[side].append((on, a, b) if on < self._n_edges else (-1 - region, on, side))
         return nodes
+
+
+def boundary_in(
+    vertices: FloatArray,
+    face_offsets: npt.NDArray[np.int64],
+    face_vertices: npt.NDArray[np.int32],
+    face_edges: npt.NDArray[np.int32],
+    faces: npt.NDArray[np.int64],
+    maps: FloatArray,
+    n_edges: int,
+) -> DecisionBoundary:
+    """Find the boundary in some faces of a partition, on each of which all outputs are affine.
+
+    `maps` is (faces, n_out, 3): the outputs are ``maps @ (u, v, 1)``.
+    """
+    from linregions.kernels.decision import envelope
+
+    corners = int(np.diff(face_offsets).max(initial=0)) + maps.shape[1] + 4
+    polygons = np.empty((2, corners, 2)), np.empty((2, corners), dtype=np.int64), np.empty(corners)
+    room, found = 0, 2 * faces.size + 64
+    while found > room:
+        room = found
+        places, numbers = np.empty((room, 4)), np.empty((room, 5), dtype=np.int64)
+        found = envelope(
+            vertices, face_offsets, face_vertices, face_edges, faces, maps, n_edges, *polygons, places, numbers
+        )
+    numbers = numbers[:found]
+    return DecisionBoundary(
+        places[:found].reshape(found, 2, 2),
+        numbers[:, :2].copy(),
+        numbers[:, 2].copy(),
+        numbers[:, 3:].copy(),
+        n_edges,
+    )

@@ -14,7 +14,7 @@ from linregions._files import read_npz, write_npz
 from linregions._paths import paths_of
 from linregions._small_integers import keep_small
 from linregions._validation import FloatArray, require
-from linregions.decision import DecisionBoundary
+from linregions.decision import DecisionBoundary, boundary_in
 from linregions.domains import PlaneWindow
 from linregions.errors import FileFormatError, MemoryLimitError
 from linregions.network import Network, network_from_arrays, network_to_arrays
@@ -190,20 +190,12 @@ class PlanePartition:
         -----
         In every region the outputs are affine, so the boundary is that of their upper envelope: straight pieces.
         """
-        from linregions.kernels.decision import envelope, mixed_faces
+        from linregions.kernels.decision import mixed_faces
 
         winner = np.argmax(self._outputs(), axis=1)
         mixed = np.flatnonzero(mixed_faces(winner, self.face_offsets, self.face_vertices))
-        segments, classes, regions, ends = envelope(
-            self.vertices,
-            self.face_offsets,
-            self.face_vertices,
-            self.face_edges,
-            mixed,
-            self._maps(mixed),
-            self.edges.shape[0],
-        )
-        return DecisionBoundary(segments, classes, regions, ends, self.edges.shape[0])
+        polygons = self.vertices, self.face_offsets, self.face_vertices, self.face_edges
+        return boundary_in(*polygons, mixed, self._maps(mixed), self.edges.shape[0])
 
     def polygon(self, region: int) -> FloatArray:
         """Return the corners of one region, shape (sides, 2), counter-clockwise."""

@@ -193,6 +193,24 @@ def test_three_classes_meet_in_a_point() -> None:
     assert len(boundary.polylines) == 3
 
 
+def test_cells_of_voronoi() -> None:
+    """Outputs 2 p . x - |p|^2 are largest at the nearest site p, so the boundary is a Voronoi diagram."""
+    from scipy.spatial import Voronoi
+
+    sites = np.random.default_rng(7).uniform(-1, 1, (120, 2))
+    net = Network.from_layers([(2 * sites, -np.square(sites).sum(axis=1))])
+    boundary = lr.partition(net, PlaneWindow.of_inputs([-9, -9], [9, 9])).decision_boundary()
+    ridges = {tuple(sorted(map(int, pair))) for pair in Voronoi(sites).ridge_points}
+    found = {tuple(map(int, pair)) for pair in boundary.classes}
+    assert len(found) == len(boundary.segments) > 250, "one piece for each pair of cells"
+    assert found <= ridges
+    corners = Voronoi(sites).vertices
+    inside = int(np.sum(np.abs(corners).max(axis=1) < 9))
+    ends = np.round(boundary.segments.reshape(-1, 2), 9)
+    _, times = np.unique(ends[np.abs(ends).max(axis=1) < 8.999], axis=0, return_counts=True)
+    assert times.tolist() == [3] * inside
+
+
 def test_a_closed_curve() -> None:
     lines = [(1.0, 0.0, 0.0), (-1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, -1.0, 0.0)]
     coefficients = np.array(lines)

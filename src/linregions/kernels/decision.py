@@ -24,7 +24,21 @@ def mixed_faces(winner: IndexArray, f_off: IndexArray, f_v: npt.NDArray[np.int32
     return mixed
 
 
-@compiled(allocates=True)
+@compiled(inlined=True)
+def _copy_corner(xy: FloatArray, label: IndexArray, now: int, i: int, then: int, m: int) -> None:
+    """Take over corner i."""
+    xy[then, m, 0], xy[then, m, 1], label[then, m] = xy[now, i, 0], xy[now, i, 1], label[now, i]
+
+
+@compiled(inlined=True)
+def _cut_side(xy: FloatArray, label: IndexArray, now: int, i: int, k: int, t: float, then: int, m: int, n: int) -> None:
+    """Make a corner on the way from corner i to k; the side that begins there lies on `n`."""
+    for q in range(2):
+        xy[then, m, q] = xy[now, i, q] + t * (xy[now, k, q] - xy[now, i, q])
+    label[then, m] = n
+
+
+@compiled()
 def envelope(
     vertices: FloatArray,
     f_off: IndexArray,
@@ -33,27 +47,35 @@ def envelope(
     faces: IndexArray,
     maps: FloatArray,
     n_edges: int,
-) -> tuple[FloatArray, IndexArray, IndexArray, IndexArray]:
+    xy: FloatArray,
+    label: IndexArray,
+    value: FloatArray,
+    places: FloatArray,
+    numbers: IndexArray,
+) -> int:
     """Clip each face to where output c beats all others, for all c; collect the sides between two winners.
 
-    `maps` is (faces, n_out, 3): value = maps @ (u, v, 1). Returns segments (S, 2, 2), the two classes (S, 2),
-    the face of each (S,), and for each end what it lies on (S, 2): the number of an edge, or ``n_edges +`` a third
-    class.
+    Parameters
+    ----------
+    vertices, f_off, f_v, f_e
+        The partition.
+    faces : (F,)
+        Those to look at.
+    maps : (F, n_out, 3)
+        Their outputs: ``maps @ (u, v, 1)``.
+    n_edges : int
+    xy, label, value : (2, M, 2), (2, M), (M,)
+        Room for polygons of as many corners as a face has and `n_out` more.
+    places : (S, 4)
+        Filled: both ends of each segment.
+    numbers : (S, 5)
+        Filled: the two classes, the face, and what each end lies on: an edge, or ``n_edges +`` a third class.
+
+    Returns
+    -------
+    How many segments there are, be it more than there is room for
     """
-    n_out = maps.shape[1]
-    capacity = 64
-    segments = np.empty((capacity, 2, 2))
-    classes = np.empty((capacity, 2), dtype=np.int64)
-    owner = np.empty(capacity, dtype=np.int64)
-    ends = np.empty((capacity, 2), dtype=np.int64)
-    found = 0
-    longest = 0
-    for i in range(f_off.shape[0] - 1):
-        longest = max(longest, f_off[i + 1] - f_off[i])
-    size = longest + n_out + 4
-    xy = np.empty((2, size, 2))
-    label = np.empty((2, size), dtype=np.int64)
-    value = np.empty(size)
+    n_out, room, found = maps.shape[1], places.shape[0], 0
     for g in range(faces.shape[0]):
         f = faces[g]
         for c in range(n_out):
@@ -61,7 +83,7 @@ def envelope(
             n = f_off[f + 1] - f_off[f]
             for i in range(n):
                 j = f_off[f] + i
-                xy[0, i] = vertices[f_v[j]]
+                xy[0, i, 0], xy[0, i, 1] = vertices[f_v[j], 0], vertices[f_v[j], 1]
                 label[0, i] = f_e[j]  # of the side from corner i to the next
             for d in range(n_out):
                 if d == c or n == 0:
@@ -76,20 +98,11 @@ def envelope(
                 for i in range(n):
                     k = i + 1 if i + 1 < n else 0
                     if value[i] >= 0.0:
-                        xy[then, m] = xy[now, i]
-                        label[then, m] = label[now, i]
+                        _copy_corner(xy, label, now, i, then, m)
                         m += 1
-                        if value[k] < 0.0:
-                            t = value[i] / (value[i] - value[k])
-                            for q in range(2):
-                                xy[then, m, q] = xy[now, i, q] + t * (xy[now, k, q] - xy[now, i, q])
-                            label[then, m] = n_edges + d
-                            m += 1
-                    elif value[k] > 0.0:
+                    if (value[i] >= 0.0 and value[k] < 0.0) or (value[i] < 0.0 and value[k] > 0.0):
                         t = value[i] / (value[i] - value[k])
-                        for q in range(2):
-                            xy[then, m, q] = xy[now, i, q] + t * (xy[now, k, q] - xy[now, i, q])
-                        label[then, m] = label[now, i]
+                        _cut_side(xy, label, now, i, k, t, then, m, n_edges + d if value[k] < 0.0 else label[now, i])
                         m += 1
                 now = then
                 n = m if m > 2 else 0
@@ -100,22 +113,10 @@ def envelope(
                 k = i + 1 if i + 1 < n else 0
                 if xy[now, i, 0] == xy[now, k, 0] and xy[now, i, 1] == xy[now, k, 1]:
                     continue
-                if found == capacity:
-                    capacity *= 2
-                    more_segments = np.empty((capacity, 2, 2))
-                    more_classes = np.empty((capacity, 2), dtype=np.int64)
-                    more_owner = np.empty(capacity, dtype=np.int64)
-                    more_ends = np.empty((capacity, 2), dtype=np.int64)
-                    more_segments[:found] = segments
-                    more_classes[:found] = classes
-                    more_owner[:found] = owner
-                    more_ends[:found] = ends
-                    segments, classes, owner, ends = more_segments, more_classes, more_owner, more_ends
-                segments[found, 0] = xy[now, i]
-                segments[found, 1] = xy[now, k]
-                classes[found, 0], classes[found, 1] = c, d
-                owner[found] = f
-                ends[found, 0] = label[now, i - 1 if i > 0 else n - 1]
-                ends[found, 1] = label[now, k]
+                if found < room:
+                    places[found, 0], places[found, 1] = xy[now, i, 0], xy[now, i, 1]
+                    places[found, 2], places[found, 3] = xy[now, k, 0], xy[now, k, 1]
+                    numbers[found, 0], numbers[found, 1], numbers[found, 2] = c, d, f
+                    numbers[found, 3], numbers[found, 4] = label[now, i - 1 if i > 0 else n - 1], label[now, k]
                 found += 1
-    return segments[:found], classes[:found], owner[:found], ends[:found]
+    return found
