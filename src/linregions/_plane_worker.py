@@ -27,8 +27,10 @@ from linregions.sinks import BatchRecord, RegionBatch
 
 IndexArray = npt.NDArray[np.int64]
 
-# Vertices that the output of a batch has room for at first; with a limit on memory, a quarter.
-_OUTPUT_SIZE = 1 << 13
+# What there is room for at first: vertices, columns and pool of a workspace, vertices of an output; then the same with
+# a limit on memory. 104 columns are whole cache lines to a vertex; few cells need more.
+_ROOM = (2048, 104, 1 << 16, 1 << 13)
+_LITTLE_ROOM = (512, 64, 1 << 14, 1 << 11)
 # Compiled code hears no Ctrl-C, so it is left about this often.
 _SECONDS_IN_KERNEL = 0.1
 
@@ -48,20 +50,14 @@ class _Stamps(NamedTuple):
 
 def _stamps(root: records.Root) -> _Stamps:
     """Return stamps of no cell."""
-    return _Stamps(
-        np.full((2, root.xy.shape[0]), -1, dtype=np.int32), np.full((2, root.edge.shape[1]), -1, dtype=np.int32)
-    )
+    return _Stamps(*records.make_stamps(root))
 
 
 def _make_scratch(
     plan: records.Plan, root: records.Root, ws: Workspace, n_switches: int, n_words: int
 ) -> records.Scratch:
-    layers, width, vertices, columns = (
-        plan.shape.shape[1],
-        plan.biases.shape[1],
-        ws.phi.shape[0] + 4,
-        ws.phi.shape[1] + 8,
-    )
+    layers, width = plan.biases.shape
+    vertices, columns = ws.phi.shape[0] + 4, ws.phi.shape[1] + 8
     return records.make_scratch(root, layers, width, vertices, columns, n_switches, n_words)
 
 
@@ -119,7 +115,7 @@ class Worker:
         keeps: bool = False,
     ) -> None:
         self.network, self.window, self.limit = network, window, limit
-        self._output_size = _OUTPUT_SIZE if limit is None else _OUTPUT_SIZE // 4
+        size, columns, pool, self.output_size = _ROOM if limit is None else _LITTLE_ROOM
         self.ids, self.first_cell = ids, first_cell
         self.stopped = threading.Event()
         self.few = 1  # cells at a time
@@ -143,12 +139,10 @@ class Worker:
             self.outs = [for_patterns(out, patterns) for out in outs]
             self.outs[0] = self.outs[0]._replace(cell_size=np.zeros((n_cells, 5), dtype=np.int64))
         else:
-            # 104 columns are whole cache lines to a vertex; few cells need more.
-            size, columns, pool = (2048, 104, 1 << 16) if limit is None else (512, 64, 1 << 14)
             self.ws = make_workspace(size, 2 * size, size, columns, pool, words)
             self.scratch = _make_scratch(plan, root, self.ws, n_switches, self.n_words)
             # Of cells, of their parts, of the parts of these ...
-            self.outs = [make_output(self._output_size, self.n_words, n_cells, patterns)]
+            self.outs = [make_output(self.output_size, self.n_words, n_cells, patterns)]
         self.ws.margin[1] = plan.relative
         self.begun = np.zeros(root.cell_off.shape[0] - 1, dtype=np.bool_)
         self._parts_bytes = 0
@@ -221,7 +215,7 @@ class Worker:
         self._check(0)
         patterns = self.out.f_word.shape[0] > 0
         if len(self.outs) == depth + 1:
-            self.outs.append(make_output(self._output_size, self.n_words, parts.n_parts, patterns))
+            self.outs.append(make_output(self.output_size, self.n_words, parts.n_parts, patterns))
         below = self.outs[depth + 1]
         below.filled[:] = 0
         if below.cell_size.shape[0] < parts.n_parts:

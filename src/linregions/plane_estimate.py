@@ -88,7 +88,8 @@ def _bytes_needed(
     plan = n_bytes(made.plan)
     working = (1.0 if all_worked else _UNSEEN) * worker.n_bytes
     passing = 2.0 * largest_batch + _PYTHON
-    passing += 0.5 * n_bytes(worker.out)  # it was copied when it grew
+    if worker.out.xy.shape[0] > worker.output_size:
+        passing += 0.5 * n_bytes(worker.out)  # it was copied when it grew
     if isinstance(made, Cells):
         cutting, root = float(made.bytes_cutting), n_bytes(made.root) + made.face_cell.nbytes
         if not limited and made.bytes_left <= MOST_BYTES:

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 import linregions as lr
 import plane_strategies as ps
 import zoo
-from linregions import Network, PlaneWindow
+from linregions import Network, PlaneWindow, _plane_worker
+from linregions.errors import MemoryLimitError
 from linregions.planes import PlanePartition, partition_plane
 from plane_checks import check_against, check_invariants, check_same, split_at
 from reference.planes_exact import ExactPartition, area, evaluate_exactly, partition_exactly
@@ -119,6 +120,30 @@ def test_threads_do_not_change_a_bit(name: str, cell_switches: int | None) -> No
     one = partition_plane(case.network, case.window, threads=1, **options)
     for threads in (2, 3):
         assert same_arrays(one, partition_plane(case.network, case.window, threads=threads, **options))
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_zoo_does_not_depend_on_a_memory_limit(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor on buffers that begin small and grow often, with the smallest limits that will do."""
+    case, grown = CASES[name], []
+    whole = partition_plane(case.network, case.window)
+    monkeypatch.setattr(_plane_worker, "_LITTLE_ROOM", (8, 12, 16, 4))
+    original = _plane_worker.grow
+    monkeypatch.setattr(_plane_worker, "grow", lambda *which, **how: grown.append(name) or original(*which, **how))
+    for threads in (1, 2):
+        fitting = 0
+        for limit in 2.0 ** np.arange(19, 26, 0.5):
+            try:
+                found = lr.partition(case.network, case.window, memory_limit=int(limit), threads=threads)
+            except MemoryLimitError:
+                assert not fitting, "more would do, but less did"
+                continue
+            assert same_arrays(whole, found)
+            fitting += 1
+            if fitting == 3:
+                break
+        assert fitting == 3
+    assert grown or len(whole.vertices) < 12
 
 
 def compare(problem: tuple[Network, PlaneWindow], cell_switches: int | None) -> None:

@@ -127,7 +127,8 @@ def _remember(sc: Scratch, n: int, layer: int) -> None:
         sc.history[layer, PIECE, k], sc.history[layer, BASIS, k] = sc.unit[PIECE, k], sc.unit[BASIS, k]
 
 
-# One function for all cells and layers: every further level of calls would compile all that it calls once more.
+# One function for all cells and layers, and for cutting the window: every further function that cuts faces, and every
+# further level of calls, would compile all that it calls once more.
 @compiled()
 def run_cells(
     ws: Workspace, plan: Plan, sc: Scratch, root: Root, out: Output, cells: IndexArray, first_cell: int

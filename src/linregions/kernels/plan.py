@@ -13,7 +13,7 @@ WordArray = npt.NDArray[np.uint64]
 IndexArray = npt.NDArray[np.int64]
 
 FULL, SPLIT = 3, 4
-CUT = -1  # in place of a cell: cut a polygon by layer 0
+CUT = -1  # in place of the first cell's position: cut a polygon by layer 0
 NEVER = 1 << 62
 NO_LINE = -2  # -1 is the border of the window
 LOCAL, STAMP = 0, 1
@@ -91,14 +91,19 @@ class Scratch(NamedTuple):
     counting: IndexArray  # 0, 1, 2, ...
 
 
+def make_stamps(root: Root) -> tuple[IntArray, IntArray]:
+    """Return room for the stamps of a root's vertices and edges, which are in no cell so far."""
+    return np.full((2, root.xy.shape[0]), -1, dtype=np.int32), np.full((2, root.edge.shape[1]), -1, dtype=np.int32)
+
+
 def make_scratch(
     root: Root, layers: int, width: int, vertices: int, columns: int, switches: int, words: int
 ) -> Scratch:
     """Allocate what layers up to a width need, for as many vertices and basis functions in a cell."""
-    stamps = [np.full((2, n), -1, dtype=np.int32) for n in (root.xy.shape[0], root.edge.shape[1])]
+    vertex, edge = make_stamps(root)
     return Scratch(
-        vertex=stamps[0],
-        edge=stamps[1],
+        vertex=vertex,
+        edge=edge,
         rows=np.zeros((2, columns, width)),
         left=np.zeros((columns, width + 4)),
         gather=np.zeros(width + 4, dtype=np.int64),
