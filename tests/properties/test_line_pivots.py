@@ -84,24 +84,18 @@ def test_values_beside_cuts_that_have_been_moved():
         assert seen["worst"] < 100 * ROUNDING
 
 
-@given(integer_problems(), st.sampled_from([2, 3, 1000]))
-@examples(400)
-def test_integer_networks_equal_the_twin(problem, spacing):
-    net, domains = problem
-    with pivots(spacing):
-        parts = partition_lines(net, domains)
-    for part in parts:
-        ls.assert_is_exact(part)
+@pytest.mark.parametrize(("problems", "count"), [(integer_problems, 400), (float_problems, 200)])
+def test_networks_equal_the_twin(problems, count):
+    @given(problems(), st.sampled_from([2, 3, 1000]))
+    @examples(count)
+    def check(problem, spacing):
+        net, domains = problem
+        with pivots(spacing):
+            parts = partition_lines(net, domains)
+        for part in parts:
+            ls.assert_is_exact(part)
 
-
-@given(float_problems(), st.sampled_from([2, 3, 1000]))
-@examples(200)
-def test_float_networks_equal_the_twin(problem, spacing):
-    net, domains = problem
-    with pivots(spacing):
-        parts = partition_lines(net, domains)
-    for part in parts:
-        ls.assert_is_exact(part)
+    check()
 
 
 @given(st.integers(0, 2**32), st.sampled_from(sorted(zoo.ACTIVATIONS)), st.booleans())
