@@ -21,7 +21,7 @@ def announce_compilation() -> None:
     """
     from numba.core import event
 
-    class Announcer(event.Listener):  # type: ignore[misc]
+    class Announcer(event.Listener):
         said = False
         depth = 0
         thresholds = gc.get_threshold()

@@ -79,6 +79,21 @@ def test_the_key_tells_every_change_of_a_kernel(tmp_path: Path, monkeypatch: pyt
     assert sources() == before
 
 
+def test_options_of_the_compiler_are_those_of_numba() -> None:
+    """Ours compare without asking each property, and must tell and hash the same."""
+    from numba.core.compiler import Flags
+
+    theirs = Flags()
+    for name, value in (("nrt", True), ("error_model", "numpy"), ("fastmath", {"contract"}), ("forceinline", True)):
+        before = compiled._Flags(theirs)
+        setattr(theirs, name, value)
+        ours = compiled._Flags(theirs)
+        assert ours.values() == Flags.values(ours) == theirs.values()
+        assert ours == theirs == ours.copy() != before
+        assert hash(ours) == hash(theirs) == hash(ours.copy())
+        assert type(ours.copy()) is compiled._Flags
+
+
 def test_without_compilation() -> None:
     """NUMBA_DISABLE_JIT leaves the kernels that use no vectors callable, for debuggers and coverage."""
     code = """

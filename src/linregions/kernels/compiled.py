@@ -22,7 +22,7 @@ def _sources() -> str:
     return digest.hexdigest()
 
 
-class _Cache(FunctionCache):  # type: ignore[misc]
+class _Cache(FunctionCache):
     """Numba's cache on disk, which forgets a function when any kernel changes.
 
     Numba looks at the file of the function alone. But compiled code contains what it calls, which may stand in
@@ -33,7 +33,7 @@ class _Cache(FunctionCache):  # type: ignore[misc]
         return (*super()._index_key(sig, codegen), _sources())
 
 
-class _Flags(Flags):  # type: ignore[misc]
+class _Flags(Flags):
     """Numba's options of one compilation, which it compares a hundred thousand times a minute, with less ado."""
 
     __slots__ = ()
@@ -45,7 +45,7 @@ class _Flags(Flags):  # type: ignore[misc]
 _DEFAULTS = {name: option.default for name, option in Flags.options.items()}
 
 
-class _Compiler(Compiler):  # type: ignore[misc]
+class _Compiler(Compiler):
     """Numba's compiler with such options."""
 
     def __init__(self, typing: Any, target: Any, library: Any, args: Any, result: Any, flags: Any, names: Any) -> None:
