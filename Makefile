@@ -1,7 +1,7 @@
 # Everything runs in the current Python environment; see README.md for the command that makes one.
 PYTHON ?= python
 
-.PHONY: check lint types layers test test-slow bench docs wheel
+.PHONY: check lint types layers test test-slow fuzz bench docs wheel
 
 check: lint types layers test  ## all that a commit must pass
 
@@ -20,6 +20,9 @@ test:
 
 test-slow:
 	$(PYTHON) -m pytest -m slow
+
+fuzz:  ## counts against exact arithmetic on random networks for ten minutes; python tests/fuzz --help has more
+	$(PYTHON) tests/fuzz
 
 bench:
 	$(PYTHON) benchmarks

@@ -1,0 +1,98 @@
+"""Compare the library with exact arithmetic on one problem, and count how that went."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections import Counter
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+import linregions as lr
+from fuzz.families import FAMILIES, Problem
+from reference.lines_exact import exact_line
+from reference.planes_exact import partition_exactly
+
+#: What can come of a comparison. Only the last is a fault: a wrong result that nothing tells of.
+RIGHT, RIGHT_UNDECIDED, REFUSED, WARNED, SILENT = "right", "right, undecided", "refused", "wrong, warned", "silent"
+OUTCOMES = (RIGHT, RIGHT_UNDECIDED, REFUSED, WARNED, SILENT)
+
+
+class Found(NamedTuple):
+    """One comparison."""
+
+    family: str
+    number: int
+    domain: str
+    outcome: str
+    text: str
+
+
+def make(seed: int, family: str, number: int) -> Problem:
+    """Make a problem again from the seed, its family and its number."""
+    rng = np.random.default_rng([seed, list(FAMILIES).index(family), number])
+    return FAMILIES[family](rng)
+
+
+def compare(seed: int, family: str, number: int) -> Iterator[Found]:
+    """Yield how the window and the lines of one problem compare with exact arithmetic."""
+    problem = make(seed, family, number)
+    yield Found(family, number, "plane", *_plane(problem))
+    for domain in problem.lines:
+        yield Found(family, number, "line", *_line(problem, domain))
+
+
+def compare_some(task: tuple[int, str, int, int, float]) -> list[Found]:
+    """Compare some problems of a family, (seed, family, first number, how many, when to end)."""
+    seed, family, first, size, end = task
+    found: list[Found] = []
+    for number in range(first, first + size):
+        if time.time() > end:
+            break
+        found += compare(seed, family, number)
+    return found
+
+
+def _judge(same: bool, undecided: int, text: str) -> tuple[str, str]:
+    if same:
+        return (RIGHT_UNDECIDED if undecided else RIGHT), text
+    return (WARNED if undecided else SILENT), text
+
+
+def _plane(problem: Problem) -> tuple[str, str]:
+    try:
+        part = lr.partition(problem.network, problem.window)
+    except lr.errors.LinRegionsError as error:
+        return REFUSED, str(error)
+    exact = partition_exactly(problem.network, problem.window)
+    got = Counter(map(bytes, part.patterns))
+    want = Counter(bytes(pattern) for pattern in exact.patterns)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        counted = lr.count_regions(problem.network, problem.window)
+    same = got == want and counted == part.n_regions and part.n_linear_regions == exact.n_linear_regions
+    text = (
+        f"{part.n_regions} regions, {counted} when only counted, {part.n_linear_regions} linear; "
+        f"exactly {exact.n_regions} and {exact.n_linear_regions}; {part.diagnostics}"
+    )
+    return _judge(same, int(part.diagnostics["undecided"]), text)
+
+
+def _line(problem: Problem, domain: lr.Line | lr.Ray | lr.Segment | lr.Path) -> tuple[str, str]:
+    try:
+        part = lr.partition(problem.network, domain)
+    except lr.errors.LinRegionsError as error:
+        return REFUSED, str(error)
+    exact = exact_line(problem.network, domain)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        counted = lr.count_regions(problem.network, domain)
+    same = [tuple(pattern) for pattern in part.patterns.tolist()] == list(exact.patterns)
+    same = same and counted == part.n_regions and part.n_linear_regions == exact.n_linear_regions
+    text = (
+        f"{type(domain).__name__}: {part.n_regions} regions, {counted} when only counted, "
+        f"{part.n_linear_regions} linear; exactly {exact.n_regions} and {exact.n_linear_regions}; {part.diagnostics}"
+    )
+    return _judge(same, int(part.diagnostics["undecided"]), text)
