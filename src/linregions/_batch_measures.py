@@ -23,8 +23,8 @@ def measure(batch: RegionBatch) -> Measures:
     """Measure all edges and regions of a batch."""
     from linregions.kernels.region_measures import measure_regions
 
-    basis = batch.window.basis
-    gram = np.array([basis[0] @ basis[0], basis[0] @ basis[1], basis[1] @ basis[1], batch.window.area_factor])
+    triangle = batch.window.triangle
+    metric = np.array([triangle[0, 0], triangle[0, 1], triangle[1, 1], batch.window.area_factor])
     n_regions = batch.n_regions
     made = Measures(
         np.empty(batch.edge.shape[1]), np.empty(n_regions), np.empty(n_regions), np.empty((batch.cells.size, 3))
@@ -36,7 +36,7 @@ def measure(batch: RegionBatch) -> Measures:
         batch.face_offsets,
         batch.side,
         batch.cell_sizes,
-        gram,
+        metric,
         *made,
     )
     return made

@@ -42,6 +42,8 @@ class Blocks:
         Edges between two blocks.
     areas : ndarray of float64, shape (blocks,)
         Each block's part of the window.
+    noted : Noted
+        Of the decisions that made the blocks.
     """
 
     xy: FloatArray
@@ -52,6 +54,7 @@ class Blocks:
     side: npt.NDArray[np.int32]
     e_inner: npt.NDArray[np.bool_]
     areas: FloatArray
+    noted: roots.Noted
 
     @property
     def n_blocks(self) -> int:
@@ -68,16 +71,12 @@ class CutRecord(NamedTuple):
         Root vertices that are no corners of blocks.
     sides : ndarray of int64, shape (2, n)
         Edges between this and other blocks, and to how many pieces the first layer cuts them.
-    snapped, merged : int
-    margin : float
-        For the diagnostics.
+    noted : Noted
     """
 
     new_vertices: int
     sides: IndexArray
-    snapped: int
-    merged: int
-    margin: float
+    noted: roots.Noted
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,15 +120,13 @@ class _Lines(NamedTuple):
 
 def _lines_through(plan: records.Plan, polygon: FloatArray) -> _Lines:
     """Return the lines of the first layer that cross a polygon."""
-    t = int(plan.shape[records.N_BREAKPOINTS, 0])
-    switch = np.arange(int(plan.shape[records.WIDTH, 0]) * t)
-    neuron, levels = switch // max(t, 1), plan.activation[records.BREAKPOINT, 0, switch % max(t, 1)]
+    neuron, levels, own = roots.first_switches(plan)
     constant, u, v = plan.first[:3, neuron]
     size = plan.first[records.SIZE, neuron] + np.abs(levels)
     size += plan.first[records.STEEPNESS, neuron] * np.abs(polygon).max(axis=0).sum()
-    lines = _Lines(switch, constant - levels, u, v, plan.relative * size)
+    lines = _Lines(np.arange(neuron.size), constant - levels, u, v, plan.relative * size)
     values = lines.values(polygon)
-    return lines.only(lines.cross(values.min(axis=0), values.max(axis=0)))
+    return lines.only(own & lines.cross(values.min(axis=0), values.max(axis=0)))
 
 
 def _lines_to_add(
@@ -198,6 +195,7 @@ def make_blocks(plan: records.Plan, polygon: FloatArray) -> Blocks | None:
         side,
         np.bincount(side[E], minlength=n_e) == 2,
         roots.face_areas(xy, f_off, side),
+        roots.noted(ws),
     )
 
 
@@ -236,8 +234,6 @@ def make_block(
     record = CutRecord(
         int(root.xy.shape[0]) - corners.size,
         np.stack([edges[inner].astype(np.int64), pieces[inner]]),
-        int(ws.counts[0]),
-        int(ws.counts[1]),
-        float(ws.margin[0]),
+        roots.noted(ws),
     )
     return Block(root, ids, record), buffers

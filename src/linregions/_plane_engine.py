@@ -120,7 +120,7 @@ def _run(
     if limit is None and isinstance(made, Cells):
         for worker in made.workers:
             worker.keep()
-    return np.array(sorted(total.wrong), dtype=np.int64), total.summary(job)
+    return np.array(sorted(total.wrong), dtype=np.int64), total.summary(job, sink.attempt - 1)
 
 
 def tasks_of(
@@ -216,11 +216,12 @@ def _without_neurons(job: Job, sink: Sink) -> Any:
         side=np.stack([index, index]),
         pattern_words=np.zeros((1, 0), dtype=np.uint64),
         chain=np.zeros((2, 0), dtype=np.int32),
-        record=BatchRecord(np.array([m, m, 1]), np.zeros((2, 0), dtype=np.int64), 0, 0, np.inf),
+        record=BatchRecord(np.array([m, m, 1]), np.zeros((2, 0), dtype=np.int64), 0, 0, np.inf, 0),
     )
     sink.begin(job.network, job.window, job.relative)
     sink.collect(sink.digest(batch))
     diagnostics = {
+        "undecided": 0,
         "snapped_signs": 0,
         "merged_ties": 0,
         "smallest_margin": float("inf"),

@@ -16,12 +16,16 @@ from linregions.kernels.cells import run_cells
 from linregions.kernels.workspace import (
     BIT,
     INCONSISTENT,
+    MERGED,
     NEXT,
     OK,
     RADIUS,
     ROUNDING,
+    SNAPPED,
     SPREAD,
+    STAMPS,
     SWITCH,
+    UNDECIDED,
     E,
     V,
     Workspace,
@@ -115,6 +119,20 @@ def root_bytes(n_faces: float, plan: records.Plan) -> tuple[float, int]:
     return n_faces * (1.4 * workspace + kept + GROUPING), int(n_faces * kept)
 
 
+class Noted(NamedTuple):
+    """What was noted of decisions, for the diagnostics; see `linregions.sinks.BatchRecord`."""
+
+    snapped: int
+    merged: int
+    margin: float
+    undecided: int
+
+
+def noted(ws: Workspace) -> Noted:
+    """Return what a workspace has noted since its counts were cleared."""
+    return Noted(int(ws.counts[SNAPPED]), int(ws.counts[MERGED]), float(ws.margin[0]), int(ws.counts[UNDECIDED]))
+
+
 class Start(NamedTuple):
     """One convex polygon to be cut: the window, or a face of some lines of the first layer.
 
@@ -147,7 +165,7 @@ def _begin(ws: Workspace, start: Start, relative: float) -> None:
     """Put a polygon to the workspace as its only face."""
     m = start.xy.shape[0]
     ws.size[:] = (m, m, 1, 0)
-    ws.counts[:2] = 0
+    ws.counts[:STAMPS] = 0
     ws.margin[:] = (np.inf, relative)
     ws.phi[:m, 0] = 1.0
     ws.phi[:m, 1:3] = start.xy
@@ -159,19 +177,45 @@ def _begin(ws: Workspace, start: Start, relative: float) -> None:
     ws.f_word[0, 0, :] = 0
 
 
-def _lines_across(plan: records.Plan, xy: FloatArray) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.uint64]]:
-    """Return which switches of layer 0 cross a polygon, and in words those that are passed everywhere in it."""
-    constant, slope_u, slope_v, size, steepness = plan.first[:, :, None]
+def first_switches(plan: records.Plan) -> tuple[IndexArray, FloatArray, npt.NDArray[np.bool_]]:
+    """Return neuron and breakpoint of each switch of layer 0, and whether it has a line of its own.
+
+    Neurons that are multiples of others have not: they switch on the lines of those.
+    """
+    t = int(plan.shape[records.N_BREAKPOINTS, 0])
+    switch = np.arange(int(plan.shape[records.WIDTH, 0]) * t)
+    neuron = switch // max(t, 1)
+    return neuron, plan.activation[records.BREAKPOINT, 0, switch % max(t, 1)], plan.twin[0, neuron] == 0
+
+
+def _lines_across(plan: records.Plan, start: Start) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.uint64], int]:
+    """Return which switches of layer 0 cross a polygon, and in words those that are passed everywhere in it.
+
+    Switches that are multiples of others cross with these, but are not told. The third is how many values at corners,
+    of lines that do not cross, lie within their band, other than those of the polygon's own sides.
+    """
+    xy = start.xy
+    neuron, xi, own = first_switches(plan)
+    constant, slope_u, slope_v, size, steepness = plan.first[:, neuron, None]
+    t = int(plan.shape[records.N_BREAKPOINTS, 0])
     reach = np.abs(xy).max(axis=0).sum()
-    z = constant + slope_u * xy[:, 0] + slope_v * xy[:, 1]
-    low, high = z.min(axis=1, keepdims=True), z.max(axis=1, keepdims=True)
-    xi = plan.activation[records.BREAKPOINT, 0, : plan.shape[records.N_BREAKPOINTS, 0]]
-    band = plan.relative * (size + np.abs(xi)) + steepness * plan.relative * reach
-    above = (high - xi > band).ravel()
-    crossing = above & (low - xi < -band).ravel()
+    d = constant + slope_u * xy[:, 0] + slope_v * xy[:, 1] - xi[:, None]
+    band = plan.relative * (size + np.abs(xi[:, None])) + steepness * plan.relative * reach
+    twin = plan.twin[0, neuron]
+    # A multiple is above where the first one is, or where that is below.
+    first = np.where(own, np.arange(neuron.size), (np.abs(twin) - 1) * t + np.arange(neuron.size) % max(t, 1))
+    above, below = (d > band).any(axis=1)[first], (d < -band).any(axis=1)[first]
+    above, below = np.where(twin < 0, below, above), np.where(twin < 0, above, below)
+    crossing = above & below
     bits = np.zeros((above.size + 63) // 64 * 64, dtype=np.bool_)
     bits[: above.size] = above & ~crossing
-    return crossing, np.packbits(bits, bitorder="little").view("<u8").astype(np.uint64)
+    slack = np.maximum(band, plan.relative * (size + np.abs(xi[:, None])) + steepness * start.radius)
+    open_ones = (np.abs(d) <= slack) & (slack > 0) & (own & ~crossing)[:, None]
+    for a, b, switch in start.edge.T:
+        if switch >= 0:
+            open_ones[switch - plan.shape[records.FIRST_SWITCH, 0], [a, b]] = False
+    words = np.packbits(bits, bitorder="little").view("<u8").astype(np.uint64)
+    return crossing & own, words, int(np.count_nonzero(open_ones))
 
 
 def cut_root(
@@ -190,16 +234,34 @@ def cut_root(
     if buffers is None:
         buffers = RootBuffers(min(n * n // 2 + 4 * n, 1 << 13), n)
     buffers.hold(start.xy.shape[0])
-    crossing, base = _lines_across(plan, start.xy)
+    crossing, base, undecided = _lines_across(plan, start)
     switches = np.flatnonzero(crossing if chosen is None else crossing & chosen)
     while True:
         _begin(buffers.ws, start, plan.relative)
         status, _ = run_cells(buffers.ws, plan, buffers.scratch, _NOTHING, _NOWHERE, switches, records.CUT)
         if status == OK:
+            if chosen is None:
+                buffers.ws.counts[UNDECIDED] += undecided
             return buffers, base
         if status == INCONSISTENT:
             raise Contradiction
         grow(buffers)
+
+
+def _set_twins(plan: records.Plan, words: npt.NDArray[np.uint64]) -> None:
+    """Set in the words of faces the bits of neurons of layer 0 that are multiples of others, which are set.
+
+    Those that do not cross the polygon are no bits of faces.
+    """
+    neuron, _, own = first_switches(plan)
+    t = int(plan.shape[records.N_BREAKPOINTS, 0])
+
+    for switch in np.flatnonzero(~own).tolist():
+        twin = int(plan.twin[0, neuron[switch]])
+        other = (abs(twin) - 1) * t + switch % t
+        found = words[:, other >> 6] >> np.uint64(other & 63) & np.uint64(1)
+        if found.any():
+            words[:, switch >> 6] |= (found ^ np.uint64(twin < 0)) << np.uint64(switch & 63)
 
 
 def make_root(
@@ -207,6 +269,7 @@ def make_root(
 ) -> tuple[records.Root, IndexArray]:
     """Take the cut window out of its workspace and group its faces to cells; also return each face's cell."""
     n_switches = int(plan.shape[records.WIDTH, 0] * plan.shape[records.N_BREAKPOINTS, 0])
+    _set_twins(plan, ws.f_word[ws.size[3], : ws.size[2]])
     return grouped_complex(ws, base, n_switches, target)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from linregions._plane_blocks import Blocks, CutRecord
+from linregions._plane_root import Noted
 from linregions.domains import PlaneWindow
 from linregions.kernels import plan as records
 from linregions.network import Network
@@ -55,9 +56,7 @@ class Cells:
     n_switches: int
     root: records.Root
     face_cell: IndexArray
-    snapped: int
-    merged: int
-    margin: float
+    noted: Noted
     bytes_cutting: int
     bytes_left: int
     local: threading.local = field(default_factory=threading.local)
@@ -106,11 +105,11 @@ class Total:
         self.cells = 0
         if isinstance(made, BlockCells):
             self.root_vertices, self.side_vertices = int(made.blocks.xy.shape[0]), 0
-            self.snapped, self.merged, self.margin = 0, 0, np.inf
+            self.noted = made.blocks.noted
             self._seen: dict[int, int] | None = {}
         else:
             self.root_vertices, self.side_vertices = int(made.root.xy.shape[0]), 0
-            self.snapped, self.merged, self.margin = made.snapped, made.merged, made.margin
+            self.noted = made.noted
             self._seen = None
             self._pieces = np.zeros(made.root.edge.shape[1], dtype=np.int32)  # on each edge, as seen first
 
@@ -119,18 +118,24 @@ class Total:
         for cut in worked.cut:
             self.root_vertices += cut.new_vertices
             self.side_vertices += int((cut.sides[1] - 1).sum())
-            self._note(cut.snapped, cut.merged, cut.margin)
+            self._note(cut.noted)
         for done in worked.batches:
             record = done.record
             self.cells += done.cells.size
             self.sizes += record.sizes
             self.entries += int(record.runs[1].sum())
             self.runs += record.runs.shape[1]
-            self._note(record.snapped, record.merged, record.margin)
+            self._note(Noted(record.snapped, record.merged, record.margin, record.undecided))
             self._compare(*record.runs)
 
-    def _note(self, snapped: int, merged: int, margin: float) -> None:
-        self.snapped, self.merged, self.margin = self.snapped + snapped, self.merged + merged, min(self.margin, margin)
+    def _note(self, more: Noted) -> None:
+        now = self.noted
+        self.noted = Noted(
+            now.snapped + more.snapped,
+            now.merged + more.merged,
+            min(now.margin, more.margin),
+            now.undecided + more.undecided,
+        )
 
     def _compare(self, edges: IndexArray, counts: IndexArray) -> None:
         """Note edges that their two cells cut to different numbers of pieces."""
@@ -147,17 +152,21 @@ class Total:
             elif met != count:
                 self.wrong.add(edge)
 
-    def summary(self, job: Job) -> PlaneSummary:
-        """Return what all cells are together. What lies on a border between two of them was met twice."""
+    def summary(self, job: Job, retries: int) -> PlaneSummary:
+        """Return what all cells are together. What lies on a border between two of them was met twice.
+
+        Each of the retries was for a decision that contradicted another one.
+        """
         root_vertices = self.root_vertices - self.side_vertices // 2
         return PlaneSummary(
             n_regions=int(self.sizes[2]),
             n_vertices=int(root_vertices + self.sizes[0] - (self.entries - self.runs) // 2),
             n_edges=int(self.sizes[1] - self.entries // 2),
             diagnostics={
-                "snapped_signs": self.snapped,
-                "merged_ties": self.merged,
-                "smallest_margin": self.margin,
+                "undecided": self.noted.undecided + retries,
+                "snapped_signs": self.noted.snapped,
+                "merged_ties": self.noted.merged,
+                "smallest_margin": self.noted.margin,
                 "relative_tolerance": job.relative,
                 "cells": self.cells,
             },

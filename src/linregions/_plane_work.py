@@ -8,6 +8,7 @@ import numpy.typing as npt
 from linregions import _plane_root as roots
 from linregions._plane_blocks import CutRecord, make_block, make_blocks
 from linregions._plane_buffers import n_bytes
+from linregions._plane_frame import frame_of
 from linregions._plane_plan import default_target, make_plan
 from linregions._plane_tasks import BlockCells, Cells, Done, Job, Worked
 from linregions._plane_worker import Worker
@@ -23,24 +24,25 @@ def make_cells(job: Job) -> Cells | BlockCells | None:
     ------
     Contradiction
     """
-    made = make_plan(job.network, job.window, job.relative)
+    frame = frame_of(job.window)
+    made = make_plan(job.network, job.window, job.relative, frame)
     if made is None:
         return None
     plan, n_switches = made
     target = default_target(plan) if job.cell_switches is None else job.cell_switches
     if not job.whole:
-        blocks = make_blocks(plan, job.window.polygon)
+        blocks = make_blocks(plan, frame.polygon)
         if blocks is not None:
             return BlockCells(plan, n_switches, blocks, target)
-    buffers, base = roots.cut_root(plan, roots.window_start(job.window.polygon, plan.relative))
+    buffers, base = roots.cut_root(plan, roots.window_start(frame.polygon, plan.relative))
     ws = buffers.ws
     root, face_cell = roots.make_root(ws, base, plan, target)
     for pairs in job.joined:
         root, face_cell = roots.regrouped(root, face_cell, np.array(pairs))
-    snapped, merged, margin = int(ws.counts[0]), int(ws.counts[1]), float(ws.margin[0])
+    noted = roots.noted(ws)
     most = n_bytes(ws) + n_bytes(root) + roots.GROUPING * face_cell.size
     buffers.keep()
-    return Cells(plan, n_switches, root, face_cell, snapped, merged, margin, most, n_bytes(ws))
+    return Cells(plan, n_switches, root, face_cell, noted, most, n_bytes(ws))
 
 
 def work(

@@ -12,16 +12,25 @@ import numpy.typing as npt
 
 from linregions import _plane_buffers
 from linregions._plane_buffers import n_bytes
+from linregions._plane_frame import frame_of
 from linregions._plane_outputs import for_patterns, larger_output, make_output
 from linregions._plane_parts import Parts, split_cell
-from linregions._plane_root import Contradiction, grow
+from linregions._plane_root import Contradiction, grow, noted
 from linregions.domains import PlaneWindow
-from linregions.errors import MemoryLimitError
+from linregions.errors import MemoryLimitError, NumericalError
 from linregions.kernels import cells
 from linregions.kernels import plan as records
 from linregions.kernels.assembly import chain_runs, count_new
 from linregions.kernels.joining import join
-from linregions.kernels.workspace import GROW, INCONSISTENT, OK, Workspace, make_workspace
+from linregions.kernels.workspace import (
+    GROW,
+    INCONSISTENT,
+    OK,
+    STAMPS,
+    UNDECIDED,
+    Workspace,
+    make_workspace,
+)
 from linregions.network import Network
 from linregions.sinks import BatchRecord, RegionBatch
 
@@ -33,6 +42,11 @@ _ROOM = (2048, 104, 1 << 16, 1 << 13)
 _LITTLE_ROOM = (512, 64, 1 << 14, 1 << 11)
 # Compiled code hears no Ctrl-C, so it is left about this often.
 _SECONDS_IN_KERNEL = 0.1
+_OUT_OF_RANGE = (
+    "`net` has pre-activations whose terms, somewhere in this window, are larger or smaller than those of other neurons "
+    "or of the rest of the window by a factor of more than 1e140, but squares of such numbers are none in float64. "
+    "Divide the weights and biases of such neurons by a number, and multiply what goes out of them by it."
+)
 
 
 class _Stamps(NamedTuple):
@@ -115,6 +129,7 @@ class Worker:
         keeps: bool = False,
     ) -> None:
         self.network, self.window, self.limit = network, window, limit
+        self._frame = frame_of(window)
         size, columns, pool, self.output_size = _ROOM if limit is None else _LITTLE_ROOM
         self.ids, self.first_cell = ids, first_cell
         self.stopped = threading.Event()
@@ -164,7 +179,7 @@ class Worker:
             self.begun[:] = False
         self.begun[task] = True
         self.out.filled[:] = 0
-        self.ws.counts[:2] = 0
+        self.ws.counts[:STAMPS] = 0
         self.ws.margin[0] = np.inf
         self._work(self.root, 0, task)
         return self._batch(task)
@@ -187,6 +202,8 @@ class Worker:
             before = done
             if status == INCONSISTENT:
                 raise Contradiction
+            if status == records.OUT_OF_RANGE:
+                raise NumericalError(_OUT_OF_RANGE)
             if status in (GROW, records.FULL):
                 stamps.forget(int(task[before]))
             if status == GROW:
@@ -198,14 +215,15 @@ class Worker:
             elif status == records.FULL:
                 self._enlarge(depth)
             elif status == records.SPLIT:
-                counts, margin = self.ws.counts[:2].copy(), float(self.ws.margin[0])
+                counts, margin = self.ws.counts[:STAMPS].copy(), float(self.ws.margin[0])
                 parts = split_cell(self.ws, scratch, root, int(task[before]), self.n_switches, plan.part_switches)
                 del scratch
                 if self._work_parts(parts, depth, before):
                     before += 1
                     continue
                 # Two parts saw their border differently: a decision at the edge of the band. Work the cell whole.
-                self.ws.counts[:2], self.ws.margin[0] = counts, margin
+                self.ws.counts[:STAMPS], self.ws.margin[0] = counts, margin
+                self.ws.counts[UNDECIDED] += 1
                 plan = self.plan._replace(most_faces=records.NEVER)
                 stamps.forget(int(task[before]))
 
@@ -264,6 +282,7 @@ class Worker:
 
     def _batch(self, task: IndexArray) -> RegionBatch:
         out = self.out
+        self._frame.to_plane(out.xy[: out.filled[0]])
         n_v, n_e, n_f, n_s, n_c = (int(k) for k in out.filled)
         chain: npt.NDArray[Any] = out.chain[:, :n_c]
         if self.ids is not None:
@@ -284,8 +303,6 @@ class Worker:
             record=BatchRecord(
                 np.array([count_new(out.root_v[:n_v]), n_e, n_f]),
                 runs[:, : chain_runs(chain[0], np.cumsum(out.cell_size[: task.size, 4]), runs)],
-                int(self.ws.counts[0]),
-                int(self.ws.counts[1]),
-                float(self.ws.margin[0]),
+                *noted(self.ws),
             ),
         )

@@ -173,6 +173,18 @@ class Path:
         return np.asarray(start + (s - leg)[..., None] * (end - start))
 
 
+def power_of_two(size: float) -> float:
+    """Return the least power of two above a size, as far as there is one; infinity above the largest."""
+    return float(np.ldexp(1.0, max(int(np.frexp(size)[1]), -1021)))
+
+
+def _in_its_box(polygon: FloatArray) -> tuple[FloatArray, tuple[float, float]]:
+    """Return corners in units of powers of two, about the polygon's width and height, and these units."""
+    low, high = polygon.min(axis=0), polygon.max(axis=0)
+    scale = power_of_two(high[0] / 2 - low[0] / 2), power_of_two(high[1] / 2 - low[1] / 2)
+    return polygon / np.array(scale), scale
+
+
 @dataclass(frozen=True, eq=False)
 class PlaneWindow:
     """A convex polygon in a plane of the input space; ``point(u, v) = origin + u basis[0] + v basis[1]``.
@@ -212,11 +224,13 @@ class PlaneWindow:
                 f"{self.origin.size} coordinates. Give shape (2, {self.origin.size})."
             )
         object.__setattr__(self, "basis", basis)
-        lengths = np.linalg.norm(basis, axis=1)
+        largest = np.abs(basis).max(axis=1)
+        with np.errstate(over="ignore"):
+            lengths = np.linalg.norm(basis / np.where(largest > 0, largest, 1.0)[:, None], axis=1) * largest
         if (
             basis.shape[1] < 2
             or np.any(lengths == 0)
-            or np.linalg.svd(basis / lengths[:, None], compute_uv=False)[1] < 1e-10
+            or np.linalg.svd(basis / largest[:, None] / (lengths / largest)[:, None], compute_uv=False)[1] < 1e-10
         ):
             raise InvalidValueError(
                 f"`basis` holds two dependent vectors (lengths {lengths[0]:g} and {lengths[1]:g}), but {who} needs "
@@ -228,7 +242,13 @@ class PlaneWindow:
                 f"`polygon` has shape {polygon.shape}, but {who} needs at least three corners (u, v). "
                 "Give shape (m, 2) with m >= 3."
             )
-        sides = np.roll(polygon, -1, axis=0) - polygon
+        corners, scale = _in_its_box(polygon)
+        if not np.all(np.isfinite(scale)):
+            raise InvalidValueError(
+                f"`polygon` reaches from {polygon.min():g} to {polygon.max():g}, but {who} needs the difference of two "
+                "corners to be a finite number. Give smaller coordinates, and a longer basis for them."
+            )
+        sides = np.roll(corners, -1, axis=0) - corners
         after = np.roll(sides, -1, axis=0)
         turns = sides[:, 0] * after[:, 1] - sides[:, 1] * after[:, 0]
         scale = np.linalg.norm(sides, axis=1) * np.linalg.norm(after, axis=1)
@@ -338,16 +358,27 @@ class PlaneWindow:
         return int(self.origin.size)
 
     @cached_property
+    def triangle(self) -> FloatArray:
+        """Upper triangle that turns plane coordinates to orthonormal ones, shape (2, 2); see `orthonormal`."""
+        # The Gram matrix would cancel for a skew basis.
+        found = np.linalg.qr(self.basis.T)[1]
+        return frozen(found * np.where(np.diagonal(found) < 0, -1.0, 1.0)[:, None])
+
+    def orthonormal(self, steps: FloatArray) -> FloatArray:
+        """Turn plane coordinates to orthonormal ones of the plane, shape (..., 2), in units of the input space."""
+        return np.asarray(steps @ self.triangle.T)
+
+    @cached_property
     def area_factor(self) -> float:
         """Euclidean area of the unit square of plane coordinates."""
-        triangle = np.linalg.qr(self.basis.T)[1]  # the Gram determinant would cancel for a skew basis
-        return float(abs(triangle[0, 0] * triangle[1, 1]))
+        return abs(float(self.triangle[0, 0]) * float(self.triangle[1, 1]))
 
     @cached_property
     def area(self) -> float:
         """Euclidean area of the window, in squared units of the input space."""
-        u, v = (self.polygon - self.polygon[0]).T
-        return float(0.5 * np.sum(u * np.roll(v, -1) - np.roll(u, -1) * v)) * self.area_factor
+        corners, scale = _in_its_box(self.polygon)
+        u, v = (corners - corners[0]).T
+        return 0.5 * float(np.sum(u * np.roll(v, -1) - np.roll(u, -1) * v)) * scale[0] * scale[1] * self.area_factor
 
     def point(self, u: npt.ArrayLike, v: npt.ArrayLike | None = None) -> FloatArray:
         """Return points of the input space, shape (..., n_in).

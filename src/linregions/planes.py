@@ -93,8 +93,7 @@ class PlanePartition:
     def edge_lengths(self) -> FloatArray:
         """Euclidean length of every edge, shape (E,)."""
         steps = self.vertices[self.edges[:, 1]] - self.vertices[self.edges[:, 0]]
-        gram = self.window.basis @ self.window.basis.T
-        return np.asarray(np.sqrt(np.einsum("ei,ij,ej->e", steps, gram, steps)))
+        return np.asarray(np.hypot(*self.window.orthonormal(steps).T))
 
     @cached_property
     def areas(self) -> FloatArray:

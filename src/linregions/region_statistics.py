@@ -335,12 +335,9 @@ def _distances(batch: RegionBatch, point: FloatArray) -> FloatArray:
     after = np.arange(1, side_v.size + 1)
     after[offsets[1:] - 1] = starts
     begin, end = batch.vertices[side_v], batch.vertices[side_v[after]]
-    gram = batch.window.basis @ batch.window.basis.T
-    step, off = end - begin, point - begin
-    length = np.einsum("si,ij,sj->s", step, gram, step)
-    along = np.clip(np.einsum("si,ij,sj->s", off, gram, step) / length, 0.0, 1.0)
-    gap = off - along[:, None] * step
-    nearest = np.sqrt(np.minimum.reduceat(np.einsum("si,ij,sj->s", gap, gram, gap), starts))
+    step, off = batch.window.orthonormal(end - begin), batch.window.orthonormal(point - begin)
+    along = np.clip(np.einsum("si,si->s", off, step) / np.einsum("si,si->s", step, step), 0.0, 1.0)
+    nearest = np.minimum.reduceat(np.hypot(*(off - along[:, None] * step).T), starts)
     left = step[:, 0] * off[:, 1] - step[:, 1] * off[:, 0] >= 0
     inside = np.add.reduceat(left.astype(np.int64), starts) == sides
     return np.where(inside, 0.0, nearest)

@@ -30,6 +30,7 @@ class BatchRecord(NamedTuple):
         Pieces of the first layer's lines that lie between two cells, and how many edges they are cut to.
     snapped, merged : int
     margin : float
+    undecided : int
         For the diagnostics.
     """
 
@@ -38,6 +39,7 @@ class BatchRecord(NamedTuple):
     snapped: int
     merged: int
     margin: float
+    undecided: int
 
 
 @dataclass(frozen=True, eq=False)

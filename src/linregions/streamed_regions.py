@@ -273,6 +273,7 @@ def read_record(path: Path) -> BatchRecord | None:
             int(arrays["record_snapped"]),
             int(arrays["record_merged"]),
             float(arrays["record_margin"]),
+            int(arrays["record_undecided"]),
         )
     except MissingDependencyError:
         raise

@@ -16,6 +16,7 @@ import plane_strategies as ps
 import zoo
 from linregions import Network, PlaneWindow, RegionStatistics, RegionStream, _plane_blocks
 from linregions._plane_engine import run_plane
+from linregions._plane_frame import frame_of
 from linregions._plane_plan import make_plan
 from linregions.plane_estimate import estimate_plane
 from linregions.planes import count_plane, partition_plane
@@ -107,7 +108,7 @@ def test_streams_of_blocks(ending: str, tmp_path: Path, monkeypatch: pytest.Monk
 
 def blocks_of(net: Network, window: PlaneWindow) -> tuple[Any, Any]:
     plan, _ = make_plan(net, window, DEFAULT_TOLERANCES.relative)
-    return plan, _plane_blocks.make_blocks(plan, window.polygon)
+    return plan, _plane_blocks.make_blocks(plan, frame_of(window).polygon)
 
 
 def crossing(plan: Any, blocks: Any) -> list[int]:

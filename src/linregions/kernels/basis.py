@@ -24,6 +24,8 @@ from linregions.kernels.products import TILE_COLUMNS, TILE_ROWS, add_product
 from linregions.kernels.workspace import (
     ONE,
     RADIUS,
+    SNAPPED,
+    UNDECIDED,
     FloatArray,
     IndexArray,
     IntArray,
@@ -34,6 +36,9 @@ from linregions.kernels.workspace import (
 
 # Of the bounds on a cell, relative to the sizes summed: thousands of terms stay below.
 _ROUNDING = 1e-12
+# Squares between these are right to the last bits, and so are sums of them. A size whose square is below the smallest
+# is far below the band of such a breakpoint.
+_SMALLEST, _LARGEST, _NEGLIGIBLE = 1e-280, 1e300, 1e-120
 
 
 @compiled(internal=True)
@@ -76,8 +81,11 @@ def next_rows(
     layer: int,
     n_basis: int,
     n_unstable: int,
-) -> None:
-    """Find the rows `out` of the pre-activations of `layer` (>= 1) from the rows of the layer before."""
+) -> bool:
+    """Find the rows `out` of the pre-activations of `layer` (>= 1) from the rows of the layer before.
+
+    False if squares of their sizes are no numbers, or so small that bands made of them would be wrong.
+    """
     before = layer - 1
     n_prev, n = shape[WIDTH, before], shape[WIDTH, layer]
     padded = (n + TILE_COLUMNS - 1) // TILE_COLUMNS * TILE_COLUMNS
@@ -135,9 +143,34 @@ def next_rows(
         for c in range(inner):
             left[i, c] = 0.0
     add_product(left, n_rows, inner, matrix, gather, 0, n, out, np.bool_(False))
+    fits = True
     for k in range(n):
         scale[0, k] = np.sqrt(magnitude[k])
         scale[1, k] = np.sqrt(lipschitz[k])
+        fits &= _SMALLEST < magnitude[k] < _LARGEST and lipschitz[k] < _LARGEST
+    return fits or _squares_tell(shape, activation, scale, out, layer, max(n_rows, n_basis + n_unstable))
+
+
+@compiled(internal=True)
+def _squares_tell(
+    shape: IndexArray, activation: FloatArray, scale: FloatArray, out: FloatArray, layer: int, n_rows: int
+) -> bool:
+    """Whether squares that are very small or large are those of zeros, or do not matter beside the breakpoints."""
+    for k in range(shape[WIDTH, layer]):
+        magnitude, lipschitz = scale[2, k], scale[3, k]
+        if not (magnitude < _LARGEST and lipschitz < _LARGEST):
+            return False
+        if magnitude > _SMALLEST:
+            continue
+        level = np.inf  # where nothing switches, nothing depends on it
+        for j in range(shape[N_BREAKPOINTS, layer]):
+            level = min(level, abs(activation[BREAKPOINT, layer, j]))
+        if level > _NEGLIGIBLE:
+            continue
+        for i in range(n_rows):
+            if out[i, k] != 0.0:
+                return False
+    return True
 
 
 @compiled(internal=True)
@@ -255,12 +288,16 @@ def screen(
     unit: IndexArray,
     pending: IndexArray,
     base: WordArray,
+    twin: IndexArray,
+    counts: IndexArray,
     layer: int,
     n_basis: int,
-) -> tuple[int, int]:
+) -> tuple[int, int, int]:
     """Find the unstable neurons of a layer and keep their columns; return their and their switches' number.
 
-    `bound` encloses its units. Returns (-1, columns needed) when phi has too few columns.
+    `bound` encloses its units. Switches of a neuron that is a multiple of an unstable one cut nothing: they stand at
+    the end of `pending`, with those that they switch with, counted from 1 and with the sign of the factor; the third
+    number is how many they are. Returns (-1, columns needed, 0) when phi has too few columns.
     """
     n, t, n_vertices = shape[WIDTH, layer], shape[N_BREAKPOINTS, layer], size[0]
     n_rows = (n_vertices + TILE_ROWS - 1) // TILE_ROWS * TILE_ROWS
@@ -274,6 +311,12 @@ def screen(
     for neuron in range(n):
         piece = 0
         known = True
+        other = abs(twin[layer, neuron]) - 1
+        if other >= 0 and unit[PIECE, other] < 0:
+            unit[PIECE, neuron] = -1
+            kept[n_kept] = neuron
+            n_kept += 1
+            continue
         for j in range(t):
             xi = activation[BREAKPOINT, layer, j]
             gap = bound[0, neuron] - xi
@@ -288,10 +331,12 @@ def screen(
                 switch = np.uint64(shape[FIRST_SWITCH, layer] + neuron * t + j)
                 base[switch >> np.uint64(6)] |= ONE << (switch & np.uint64(63))
         else:
+            unit[PIECE, neuron] = -1
             kept[n_kept] = neuron
             n_kept += 1
     unstable = 0
     switches = 0
+    followers = 0
     low, high = bound[0], bound[1]  # of the kept ones, from here on
     for first in range(0, n_kept, 64):
         width = min(64, n_kept - first)
@@ -315,10 +360,20 @@ def screen(
             neuron = kept[first + k]
             piece = 0
             crosses = False
+            other = abs(twin[layer, neuron]) - 1
+            follows = other >= 0 and unit[PIECE, other] < 0
             for j in range(t):
                 xi = activation[BREAKPOINT, layer, j]
                 band = relative * (scale[0, neuron] + abs(xi))
-                if low[k] - xi < -band and high[k] - xi > band:
+                if follows and (t == 1 or (low[k] - xi < -band and high[k] - xi > band)):
+                    followers += 1
+                    at = pending.shape[1] - followers
+                    pending[SWITCH_IN_LAYER, at] = neuron * t + j
+                    pending[COLUMN, at] = other * t + j + 1
+                    if twin[layer, neuron] < 0:
+                        pending[COLUMN, at] = -pending[COLUMN, at]
+                    crosses = True
+                elif low[k] - xi < -band and high[k] - xi > band:
                     pending[SWITCH_IN_LAYER, switches] = neuron * t + j
                     pending[COLUMN, switches] = n_basis + unstable
                     switches += 1
@@ -328,7 +383,9 @@ def screen(
                     switch = np.uint64(shape[FIRST_SWITCH, layer] + neuron * t + j)
                     if low[k] - xi > band + scale[1, neuron] * radius:
                         base[switch >> np.uint64(6)] |= ONE << (switch & np.uint64(63))
-                    elif f_word.shape[1] > 0:  # zero somewhere: perhaps on whole faces, and there it is not above
+                        continue
+                    _count_undecided(block, k, n_vertices, xi, band, scale[1, neuron], parent, place, counts)
+                    if f_word.shape[1] > 0:  # zero somewhere: perhaps on whole faces, and there it is not above
                         for f in range(size[2]):
                             for i in range(f_off[f], f_off[f + 1]):
                                 corner = np.int64(side[V, i])
@@ -336,16 +393,40 @@ def screen(
                                 if block[corner, k] - xi > slack:
                                     f_word[f, switch >> np.uint64(6)] |= ONE << (switch & np.uint64(63))
                                     break
+                elif high[k] - xi > -band - scale[1, neuron] * radius:
+                    _count_undecided(block, k, n_vertices, xi, band, scale[1, neuron], parent, place, counts)
             if not crosses:
                 unit[PIECE, neuron] = piece
                 continue
             unit[PIECE, neuron] = -1
             unit[BASIS, neuron] = n_basis + unstable
             if n_basis + unstable >= phi.shape[1]:
-                return -1, 2 * phi.shape[1]
+                return -1, 2 * phi.shape[1], 0
             source[unstable - unstable_before] = k
             unstable += 1
         for v in range(n_vertices):  # row by row, as phi lies in memory
             for i in range(unstable - unstable_before):
                 phi[v, n_basis + unstable_before + i] = block[v, source[i]]
-    return unstable, switches
+    return unstable, switches, followers
+
+
+@compiled(internal=True)
+def _count_undecided(
+    block: FloatArray,
+    column: int,
+    n_vertices: int,
+    xi: float,
+    band: float,
+    steepness: float,
+    parent: IntArray,
+    place: FloatArray,
+    counts: IndexArray,
+) -> None:
+    """Count the vertices at which a neuron that does not cross the cell lies within its band."""
+    for v in range(n_vertices):
+        d = block[v, column] - xi
+        slack = band + blur(block, column, v, parent, place, steepness)
+        if abs(d) <= slack and slack > 0.0:  # else every term is zero
+            counts[SNAPPED] += d != 0.0
+            counts[UNDECIDED] += 1
+

@@ -21,6 +21,7 @@ from linregions.kernels.plan import (
     FULL,
     LOCAL,
     N_BREAKPOINTS,
+    OUT_OF_RANGE,
     PIECE,
     SPLIT,
     SWITCH_IN_LAYER,
@@ -34,9 +35,15 @@ from linregions.kernels.products import TILE_ROWS
 from linregions.kernels.root import LINES_AT_ONCE, describe_batch, load_lines
 from linregions.kernels.workspace import (
     GROW,
+    MERGED,
+    NEG,
     NEXT,
     OK,
+    ONE,
+    POS,
+    SNAPPED,
     SWITCH,
+    UNDECIDED,
     A,
     B,
     E,
@@ -127,6 +134,27 @@ def _remember(sc: Scratch, n: int, layer: int) -> None:
         sc.history[layer, PIECE, k], sc.history[layer, BASIS, k] = sc.unit[PIECE, k], sc.unit[BASIS, k]
 
 
+@compiled(internal=True)
+def _set_followers(
+    ws: Workspace, pending: IndexArray, followers: int, first: int, n_bits: int, first_switch: int
+) -> None:
+    """Set in the words of faces the bits of switches that are multiples of those of the batch from `first` on."""
+    now = ws.size[3]
+    f_off, f_v, f_word = ws.f_off[now], ws.side[now, V], ws.f_word[now]
+    for i in range(pending.shape[1] - followers, pending.shape[1]):
+        switch = np.uint64(first_switch + pending[SWITCH_IN_LAYER, i])
+        for k in range(n_bits):
+            if pending[SWITCH_IN_LAYER, first + k] != abs(pending[COLUMN, i]) - 1:
+                continue
+            words = ws.word[POS if pending[COLUMN, i] > 0 else NEG]
+            for f in range(ws.size[2]):
+                for j in range(f_off[f], f_off[f + 1]):
+                    if words[f_v[j]] >> np.uint64(k) & ONE == ONE:
+                        f_word[f, switch >> np.uint64(6)] |= ONE << (switch & np.uint64(63))
+                        break
+            break
+
+
 # One function for all cells and layers, and for cutting the window: every further function that cuts faces, and every
 # further level of calls, would compile all that it calls once more.
 @compiled()
@@ -135,8 +163,8 @@ def run_cells(
 ) -> tuple[int, int]:
     """Take ``cells[first_cell:]`` through all layers after layer 0.
 
-    Returns OK, GROW (the workspace), FULL (the output), SPLIT or INCONSISTENT, and the position to go on from. SPLIT
-    leaves a cell of too many faces in the workspace, with the number of layers done and of basis functions in `need`.
+    Returns OK, GROW (the workspace), FULL (the output), SPLIT, INCONSISTENT or OUT_OF_RANGE, and the position to go on
+    from. SPLIT leaves a cell of too many faces in the workspace, with the number of layers done and of basis functions in `need`.
 
     With CUT for `first_cell` it cuts the only face in the workspace instead, by the switches `cells` of layer 0.
     """
@@ -156,7 +184,8 @@ def run_cells(
         return OK, 0
     for i in range(first_cell, cells.shape[0]):
         cell = cells[i]
-        snapped, merged, margin = ws.counts[0], ws.counts[1], ws.margin[0]
+        snapped, merged, undecided = ws.counts[SNAPPED], ws.counts[MERGED], ws.counts[UNDECIDED]
+        margin = ws.margin[0]
         status = OK
         n_unstable = np.int64(-1)
         if load_cell(ws, sc, root, cell):
@@ -172,7 +201,7 @@ def run_cells(
             if status != OK:
                 break
             t, last_layer = plan.shape[N_BREAKPOINTS, layer], layer == n_layers - 1
-            next_rows(
+            fits = next_rows(
                 plan.shape,
                 plan.weights,
                 plan.biases,
@@ -188,6 +217,9 @@ def run_cells(
                 n_before,
                 n_unstable,
             )
+            if not fits:
+                status = OUT_OF_RANGE
+                break
             now = 1 - now
             if layer < root.unit.shape[0]:
                 n_before = n_basis
@@ -201,7 +233,7 @@ def run_cells(
             enclose_basis(ws.phi, ws.size[0], fitted, n_basis, sc.fit, sc.box)
             fitted = n_basis
             enclose_units(sc.rows[now], plan.shape[WIDTH, layer], n_basis, sc.fit, sc.box, sc.bound)
-            n_unstable, n_switches = screen(
+            n_unstable, n_switches, followers = screen(
                 ws.phi,
                 ws.size,
                 ws.parent,
@@ -223,6 +255,8 @@ def run_cells(
                 sc.unit,
                 sc.pending,
                 sc.base,
+                plan.twin,
+                ws.counts,
                 layer,
                 n_basis,
             )
@@ -253,6 +287,8 @@ def run_cells(
                     break
                 for v in range(known, ws.size[0]):
                     ws.parent[2, v] = -1
+                if followers > 0 and ws.f_word.shape[2] > 0:
+                    _set_followers(ws, sc.pending, followers, first, size, plan.shape[FIRST_SWITCH, layer])
                 if not last_batch and ws.size[0] + TILE_ROWS > min(ws.phi.shape[0], sc.block.shape[0]):
                     ws.need[:] = 0
                     ws.need[0] = ws.size[0] + TILE_ROWS
@@ -269,6 +305,7 @@ def run_cells(
         if status == OK and not _write_cell(ws, sc, root, out, cell, i):
             status = FULL
         if status != OK:  # its diagnostics must not count twice
-            ws.counts[0], ws.counts[1], ws.margin[0] = snapped, merged, margin
+            ws.counts[SNAPPED], ws.counts[MERGED], ws.counts[UNDECIDED] = snapped, merged, undecided
+            ws.margin[0] = margin
             return status, i
     return OK, cells.shape[0]

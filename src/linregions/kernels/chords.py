@@ -20,9 +20,11 @@ from linregions.kernels.workspace import (
     POS,
     RADIUS,
     ROUNDING,
+    SNAPPED,
     SPREAD,
     SWITCH,
     UNCERTAINTY_CAP,
+    UNDECIDED,
     ZERO,
     A,
     B,
@@ -98,7 +100,8 @@ def _crossing(ws: Workspace, edge: int, j: int, k: int, crossing: np.uint64, n_o
         d_m += s * change - ws.level[0, m]
         band = ws.level[1, m] + ws.level[2, m] * rounding + spread * abs(change) + spread_k * abs(change_k)
         if abs(d_m) <= band:
-            ws.counts[0] += d_m != 0.0
+            ws.counts[SNAPPED] += d_m != 0.0
+            ws.counts[UNDECIDED] += 1
             continue
         if abs(d_m) < ws.margin[0] * band:
             ws.margin[0] = abs(d_m) / band

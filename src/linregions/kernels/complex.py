@@ -25,6 +25,7 @@ from linregions.kernels.workspace import (
     FRACTION,
     GROW,
     INCONSISTENT,
+    MERGED,
     NEG,
     NEXT,
     OK,
@@ -33,9 +34,12 @@ from linregions.kernels.workspace import (
     POS,
     RADIUS,
     ROUNDING,
+    SNAPPED,
     SPREAD,
+    STAMPS,
     SWITCH,
     UNCERTAINTY_CAP,
+    UNDECIDED,
     ZERO,
     A,
     B,
@@ -66,7 +70,7 @@ def blur(values: FloatArray, column: int, v: int, parent: IntArray, place: Float
 def sign_words(ws: Workspace, n_bits: int) -> None:
     """Decide the sign of every column at every vertex."""
     n_vertices = ws.size[0]
-    snapped = 0
+    snapped, undecided = 0, 0
     margin = ws.margin[0]
     columns, levels, bands, steepness = ws.column[0], ws.level[0], ws.level[1], ws.level[2]
     for v in range(n_vertices):
@@ -99,11 +103,13 @@ def sign_words(ws: Workspace, n_bits: int) -> None:
             elif d < -band:
                 neg |= bit
                 margin = min(margin, -d / band)
-            elif d != 0.0:
-                snapped += 1
+            else:
+                snapped += d != 0.0
+                undecided += band > 0.0  # else every term is zero
         ws.word[POS, v] = pos
         ws.word[NEG, v] = neg
-    ws.counts[0] += snapped
+    ws.counts[SNAPPED] += snapped
+    ws.counts[UNDECIDED] += undecided
     ws.margin[0] = margin
 
 
@@ -192,11 +198,12 @@ def _cut_edges(ws: Workspace) -> None:
                     if gap < ws.margin[0] * band:
                         ws.margin[0] = gap / band
                     break
+                ws.counts[MERGED] += gap != 0.0
+                ws.counts[UNDECIDED] += 1
                 group |= ONE << np.uint64(bits[last])
                 if spread[last] < spread[best]:
                     best = last
                 last += 1
-            ws.counts[1] += last - first - 1
             passed |= group
             ahead = cutting & ~passed
             behind = passed & ~group
@@ -338,8 +345,8 @@ def cut_faces(ws: Workspace, n_bits: int, n_columns: int) -> int:
             made += 2
             end = down
             continue
-        ws.counts[2] += 1  # a stamp that never repeats, so that `cross_key` needs no clearing
-        parts = arrange(ws, n, crossing, ws.counts[2], n_old)
+        ws.counts[STAMPS] += 1  # a stamp that never repeats, so that `cross_key` needs no clearing
+        parts = arrange(ws, n, crossing, ws.counts[STAMPS], n_old)
         if parts < 0:
             return INCONSISTENT
         for part in range(parts):

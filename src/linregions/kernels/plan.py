@@ -12,7 +12,7 @@ IntArray = npt.NDArray[np.int32]
 WordArray = npt.NDArray[np.uint64]
 IndexArray = npt.NDArray[np.int64]
 
-FULL, SPLIT = 3, 4
+FULL, SPLIT, OUT_OF_RANGE = 3, 4, 5
 CUT = -1  # in place of the first cell's position: cut a polygon by layer 0
 NEVER = 1 << 62
 NO_LINE = -2  # -1 is the border of the window
@@ -28,13 +28,14 @@ SWITCH_IN_LAYER, COLUMN = 0, 1
 
 
 class Plan(NamedTuple):
-    """A network restricted to a plane, flat. Layer 0 is the first with breakpoints, given by its rows."""
+    """A network restricted to a plane, flat, in the coordinates of a window's frame. Layer 0 is the first with breakpoints, given by its rows."""
 
     first: FloatArray  # (5, n_0): layer 0 as constant, slope in u, slope in v; SIZE of its terms; its STEEPNESS
     shape: IndexArray  # (4, layers): WIDTH, FIRST_WEIGHT, N_BREAKPOINTS, FIRST_SWITCH
     weights: FloatArray  # transposed weights of layers 1.., one after the other, rows padded to whole tiles
     biases: FloatArray  # (layers, max width)
     activation: FloatArray  # (4, layers, max T + 1): BREAKPOINT; SLOPE and a point KNOT, HEIGHT of each piece
+    twin: IndexArray  # (layers, max width): 1 + a neuron before it of which one is a multiple, with its sign; or 0
     relative: float  # tolerance
     most_faces: int = NEVER  # of a cell after a layer; one with more is split to parts
     part_switches: int = 0  # that may cross such a part

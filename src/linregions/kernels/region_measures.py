@@ -20,7 +20,7 @@ def measure_regions(
     f_off: IntArray,
     side: IntArray,
     cell_sizes: IndexArray,
-    gram: FloatArray,
+    metric: FloatArray,
     lengths: FloatArray,
     areas: FloatArray,
     perimeters: FloatArray,
@@ -28,9 +28,10 @@ def measure_regions(
 ) -> None:
     """Measure every edge and region; set in `sums`, shape (cells, 3), area, perimeters and boundary length of a cell.
 
-    An edge that two cells share counts half in each. `gram` is (g_uu, g_uv, g_vv, area factor) of the plane's basis.
+    An edge that two cells share counts half in each. `metric` is the upper triangle (r_uu, r_uv, r_vv) that
+    turns plane coordinates to orthonormal ones, and the area factor.
     """
-    g_uu, g_uv, g_vv, factor = gram[0], gram[1], gram[2], gram[3]
+    r_uu, r_uv, r_vv, factor = metric[0], metric[1], metric[2], metric[3]
     edge_a, edge_b, switch = edge[0], edge[1], edge[2]
     side_v, side_e = side[0], side[1]
     e, f = 0, 0
@@ -40,7 +41,7 @@ def measure_regions(
         while e < stop:
             a, b = edge_a[e], edge_b[e]
             u, v = xy[b, 0] - xy[a, 0], xy[b, 1] - xy[a, 1]
-            length = np.sqrt(g_uu * u * u + 2.0 * g_uv * u * v + g_vv * v * v)
+            length = np.hypot(r_uu * u + r_uv * v, r_vv * v)
             lengths[e] = length
             if switch[e] >= 0:
                 boundary += 0.5 * length if shared[e] else length

@@ -20,7 +20,8 @@ OK, INCONSISTENT, GROW = 0, 1, 2
 UNCERTAINTY_CAP = 1e-3
 
 
-# Rows of the arrays below.
+# Entries and rows of the arrays below.
+SNAPPED, MERGED, UNDECIDED, STAMPS = range(4)
 POS, NEG = 0, 1
 RADIUS, FRACTION, SPREAD, ROUNDING = range(4)
 # Interpolation rounds by the size of its operands, though less often than a sum of many terms.
@@ -34,7 +35,8 @@ class Workspace(NamedTuple):
 
     size: IndexArray  # of the complex: vertices, edges, faces, and which of two buffers holds the faces
     need: IndexArray  # capacities asked for: vertices, edges, faces, columns, pool
-    counts: IndexArray  # snapped signs, merged ties, faces cut by several chords so far
+    counts: IndexArray  # SNAPPED signs, MERGED ties, decisions UNDECIDED within their bands; STAMPS: faces cut by
+    # several chords so far
     margin: FloatArray  # closest decision not taken as zero, in multiples of its band; relative tolerance
     phi: FloatArray  # (vertices, columns): basis functions, then pre-activations
     place: FloatArray  # RADIUS: uncertainty of a vertex's place in plane units; FRACTION: where between its parents,
@@ -78,7 +80,7 @@ def make_workspace(vertices: int, edges: int, faces: int, columns: int, pool: in
         return np.empty(shape, dtype=np.uint64)
 
     return Workspace(
-        longs(4), longs(5), longs(3), np.full(2, np.inf),
+        longs(4), longs(5), longs(4), np.full(2, np.inf),
         floats(vertices, columns), floats(4, vertices), bits(2, vertices), ints(4, vertices),
         ints(8, edges), ints(2, faces + 1), unsigned(2, 2, sides), bits(2, faces, words),
         unsigned(2, pool), longs(2, 2200), bits(2, 2200),

@@ -1,0 +1,89 @@
+"""Coordinates in which a window is about as wide as high, about 1, and near the origin: those that kernels work in.
+
+A window may be parametrised with any units, skew, or far from its origin. Bands and uncertainties speak of both
+coordinates at once, so they would suffer. Nothing that the kernels find depends on which coordinates these are, and
+powers of two and short centres change no bit of a number, so that what is exact stays so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+import numpy.typing as npt
+
+from linregions.domains import PlaneWindow, power_of_two
+
+FloatArray = npt.NDArray[np.float64]
+
+# A window as near to the origin as this, in scales, stays where it is: lines through the origin stay exact.
+_NEAR = 4.0
+# A polygon that fills less of its box than this is sheared.
+_FAT = 1.0 / 16.0
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """Coordinates (s, t) of a window: ``u = centre[0] + scale[0] s``, ``v = centre[1] + shear scale[0] s + scale[1] t``.
+
+    Parameters
+    ----------
+    centre : tuple of float
+        Multiples of the scales, or 0.
+    scale : tuple of float
+        Powers of two.
+    shear : float
+        0 unless the polygon is thin along a diagonal.
+    polygon : ndarray of float64, shape (m, 2)
+        Corners of the window.
+    """
+
+    centre: tuple[float, float]
+    scale: tuple[float, float]
+    shear: float
+    polygon: FloatArray
+
+    def to_plane(self, xy: FloatArray) -> None:
+        """Turn points, shape (n, 2), into the plane coordinates of the window, in place."""
+        s, t = xy.T
+        s *= self.scale[0]
+        t *= self.scale[1]
+        if self.shear:
+            t += self.shear * s
+        for column, centre in zip((s, t), self.centre, strict=True):
+            if centre:
+                column += centre
+
+
+def _centre_and_scale(values: FloatArray) -> tuple[float, float]:
+    """Return a short number near the middle of some values, and a power of two that is about their half range."""
+    low, high = float(values.min()), float(values.max())
+    scale = power_of_two(high / 2 - low / 2)
+    middle = low / 2 + high / 2
+    if abs(middle) <= _NEAR * scale:
+        return 0.0, scale
+    return float(np.round(middle / scale)) * scale, scale
+
+
+def frame_of(window: PlaneWindow) -> Frame:
+    """Return coordinates in which the window's polygon is fat, of size about 1 and near the origin."""
+    u, v = window.polygon.T
+    (centre_u, scale_u), (centre_v, scale_v) = _centre_and_scale(u), _centre_and_scale(v)
+    s, t = (u - centre_u) / scale_u, (v - centre_v) / scale_v
+    around = np.roll(np.arange(s.size), -1)
+    area = 0.5 * float(np.sum((s - s[0]) * (t - t[0])[around] - (s - s[0])[around] * (t - t[0])))
+    if area >= _FAT * float(np.ptp(s) * np.ptp(t)):
+        return Frame((centre_u, centre_v), (scale_u, scale_v), 0.0, np.stack([s, t], axis=1))
+    # Thin along a diagonal. Between its leftmost and its rightmost corner it becomes level, and then as high as wide.
+    left, right = int(np.argmin(s)), int(np.argmax(s))
+    shear = float((t[right] - t[left]) / (s[right] - s[left])) * (scale_v / scale_u)
+    # A window may be much thinner than long, so these differences need all digits.
+    heights = [
+        Fraction(float(b)) - Fraction(shear) * (Fraction(float(a)) - Fraction(centre_u))
+        for a, b in zip(u, v, strict=True)
+    ]
+    centre_t = float(heights[left])
+    rest = np.array([float(height - Fraction(centre_t)) for height in heights])
+    scale_t = _centre_and_scale(rest)[1]
+    return Frame((centre_u, centre_t), (scale_u, scale_t), shear, np.stack([s, rest / scale_t], axis=1))
