@@ -138,9 +138,7 @@ def _of_window(weight: FloatArray, bias: FloatArray, window: PlaneWindow, frame:
     high, low = np.zeros((2, 3, n))
     dots(np.ascontiguousarray(scaled.T), points, high, low)
     terms = np.abs(points) @ np.abs(scaled).T
-    origin, along_u, along_v = (
-        (high[i], low[i], row + powers[i], terms[i]) for i in range(3)
-    )
+    origin, along_u, along_v = ((high[i], low[i], row + powers[i], terms[i]) for i in range(3))
     zero = np.zeros(n)
     constant, slope_s, slope_t = (_Sum(n) for _ in range(3))
     mantissa, power = np.frexp(bias)

@@ -33,5 +33,9 @@ class MemoryLimitError(InvalidValueError):
     """What was asked for does not fit in the memory that was allowed."""
 
 
+class UndecidedWarning(UserWarning):
+    """Some decisions that a count rests on are so close that float64 cannot tell them from ties."""
+
+
 class FewPointsWarning(UserWarning):
     """So few random points carry an estimate that its standard error cannot be trusted."""

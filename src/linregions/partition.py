@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from typing import Any, Protocol, overload
@@ -12,7 +13,7 @@ import numpy.typing as npt
 from linregions._compilation import announce_compilation
 from linregions._validation import as_choice, as_integer
 from linregions.domains import Line, LineDomain, Path, PlaneWindow, Ray, Segment
-from linregions.errors import InvalidTypeError, InvalidValueError
+from linregions.errors import InvalidTypeError, InvalidValueError, UndecidedWarning
 from linregions.lines import LinePartition, count_lines, partition_lines
 from linregions.network import Network
 from linregions.planes import PlanePartition, count_plane, partition_plane, run_sink
@@ -239,6 +240,18 @@ def partition(
     return result if batch else result[0]
 
 
+def _warn_of_undecided(undecided: int) -> None:
+    """Tell that counts rest on decisions that float64 cannot make, since they carry no diagnostics."""
+    if undecided:
+        warnings.warn(
+            f"{undecided:,} decisions lay within the rounding of float64 and were taken as ties (lines that meet in a "
+            "point, touch a corner or coincide). Where they are none, the count is off by about as many regions at "
+            "most. See `partition(...).diagnostics`, and move the window slightly to see whether the count stays.",
+            UndecidedWarning,
+            stacklevel=3,
+        )
+
+
 @overload
 def count_regions(
     net: Network,
@@ -251,6 +264,18 @@ def count_regions(
     memory_limit: int | None = ...,
     executor: Executor | _Client | None = ...,
 ) -> int: ...
+def _warn_of_undecided(undecided: int) -> None:
+    """Tell that counts rest on decisions that float64 cannot make, since they carry no diagnostics."""
+    if undecided:
+        warnings.warn(
+            f"{undecided:,} decisions lay within the rounding of float64 and were taken as ties (lines that meet in a "
+            "point, touch a corner or coincide). Where they are none, the count is off by about as many regions at "
+            "most. See `partition(...).diagnostics`, and move the window slightly to see whether the count stays.",
+            UndecidedWarning,
+            stacklevel=3,
+        )
+
+
 @overload
 def count_regions(
     net: Network,
@@ -294,6 +319,12 @@ def count_regions(
     InvalidTypeError, InvalidValueError, NumericalError, MemoryLimitError
         As in `partition`.
 
+    Warns
+    -----
+    UndecidedWarning
+        If some decisions lay within the rounding of float64, once for all domains: ``diagnostics["undecided"]`` of
+        their partitions.
+
     Examples
     --------
     >>> import linregions as lr
@@ -305,12 +336,14 @@ def count_regions(
         net, domain, tolerances, threads, progress, memory_limit, executor, "count_regions"
     )
     wanted = as_choice(kind, "kind", "count_regions", ("activation", "linear"))
-    counts = np.zeros(len(domains), dtype=np.int64)
+    counts, undecided = np.zeros(len(domains), dtype=np.int64), 0
     lines = [k for k, entry in enumerate(domains) if not isinstance(entry, PlaneWindow)]
     if lines:
         chosen: list[Any] = [domains[k] for k in lines]
         counts[lines] = count_lines(net, chosen, wanted, **_for_lines(options))
     for k, entry in enumerate(domains):
         if isinstance(entry, PlaneWindow):
-            counts[k] = count_plane(net, entry, wanted, **options)
+            counts[k], found = count_plane(net, entry, wanted, **options)
+            undecided += found
+    _warn_of_undecided(undecided)
     return counts if batch else int(counts[0])

@@ -57,7 +57,8 @@ class PlanePartition:
     pattern_words : ndarray of uint64, shape (F, words)
         Packed patterns; see `patterns`.
     diagnostics : dict
-        ``snapped_signs`` and ``merged_ties``: decisions taken as zero or equal though not so to the last bit;
+        ``undecided``: signs and orders within their band, which float64 cannot tell; with 0 it decided everything;
+        ``snapped_signs`` and ``merged_ties``: those of them taken as zero or equal though not so to the last bit;
         ``smallest_margin``: the closest decision not taken as zero, in multiples of its band;
         ``relative_tolerance``; ``cells``: how many cells the window was worked in.
 
@@ -348,15 +349,14 @@ def count_plane(
     tolerances: Tolerances = DEFAULT_TOLERANCES,
     _cell_switches: int | None = None,
     **options: Any,
-) -> int:
-    """Count the regions of one window without keeping them."""
+) -> tuple[int, int]:
+    """Count the regions of one window without keeping them; also return how many decisions float64 could not tell."""
     from linregions._plane_engine import run_plane
     from linregions.region_statistics import RegionCounter
 
-    count: int = run_plane(
-        network, window, RegionCounter(kind == "linear"), tolerances, cell_switches=_cell_switches, **options
-    )
-    return count
+    counter = RegionCounter(kind == "linear")
+    count: int = run_plane(network, window, counter, tolerances, cell_switches=_cell_switches, **options)
+    return count, counter.undecided
 
 
 def run_sink(network: Network, window: PlaneWindow, sink: Sink, **options: Any) -> Any:

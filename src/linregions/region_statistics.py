@@ -242,10 +242,11 @@ class RegionStatistics(Sink):
 
 
 class RegionCounter(Sink):
-    """Count the regions of one kind, and nothing else."""
+    """Count the regions of one kind, and the decisions that float64 could not tell (`undecided`)."""
 
     def __init__(self, linear: bool = False) -> None:
         self.linear = self.needs_patterns = linear
+        self.undecided = 0
 
     def begin(self, network: Network, window: PlaneWindow, relative_tolerance: float) -> None:
         """Forget everything."""
@@ -262,6 +263,7 @@ class RegionCounter(Sink):
 
     def finish(self, summary: PlaneSummary) -> int:
         """Return the count."""
+        self.undecided = int(summary.diagnostics["undecided"])
         return self._count.count if self.linear else summary.n_regions
 
 

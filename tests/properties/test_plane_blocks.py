@@ -50,8 +50,8 @@ def test_statistics_of_blocks(name: str) -> None:
     for switches in (1, 4, None):
         found = statistics(case.network, case.window, cell_switches=switches)
         check_statistics(found, whole, close=case.close)
-        assert count_plane(case.network, case.window, _cell_switches=switches) == whole.n_regions
-        assert count_plane(case.network, case.window, "linear", _cell_switches=switches) == whole.n_linear_regions
+        assert count_plane(case.network, case.window, _cell_switches=switches)[0] == whole.n_regions
+        assert count_plane(case.network, case.window, "linear", _cell_switches=switches)[0] == whole.n_linear_regions
 
 
 @pytest.mark.parametrize("name", ["toy2d_32x3", "mnist_64x3_trained", "three breaks", "whole numbers, rotated"])

@@ -266,6 +266,35 @@ def enclose_units(rows: FloatArray, n: int, n_basis: int, fit: FloatArray, box: 
 
 
 @compiled(internal=True)
+def _vanishes(
+    shape: IndexArray,
+    weights: FloatArray,
+    biases: FloatArray,
+    activation: FloatArray,
+    history: IndexArray,
+    phi: FloatArray,
+    layer: int,
+    neuron: int,
+    v: int,
+) -> bool:
+    """Whether a pre-activation is zero at a vertex since each of its terms is."""
+    if biases[layer, neuron] != 0.0:
+        return False
+    before = layer - 1
+    first, padded = shape[FIRST_WEIGHT, layer], (shape[WIDTH, layer] + TILE_COLUMNS - 1) // TILE_COLUMNS * TILE_COLUMNS
+    for j in range(shape[WIDTH, before]):
+        if weights[first + j * padded + neuron] == 0.0:
+            continue
+        piece = history[before, PIECE, j]
+        if piece < 0:
+            if phi[v, history[before, BASIS, j]] != 0.0:
+                return False
+        elif activation[SLOPE, before, piece] != 0.0 or activation[HEIGHT, before, piece] != 0.0:
+            return False
+    return True
+
+
+@compiled(internal=True)
 def screen(
     phi: FloatArray,
     size: IndexArray,
@@ -276,6 +305,9 @@ def screen(
     f_word: WordArray,
     shape: IndexArray,
     activation: FloatArray,
+    weights: FloatArray,
+    biases: FloatArray,
+    history: IndexArray,
     relative: float,
     rows: FloatArray,
     scale: FloatArray,
@@ -365,6 +397,7 @@ def screen(
             for j in range(t):
                 xi = activation[BREAKPOINT, layer, j]
                 band = relative * (scale[0, neuron] + abs(xi))
+                unclear = False
                 if follows and (t == 1 or (low[k] - xi < -band and high[k] - xi > band)):
                     followers += 1
                     at = pending.shape[1] - followers
@@ -384,7 +417,7 @@ def screen(
                     if low[k] - xi > band + scale[1, neuron] * radius:
                         base[switch >> np.uint64(6)] |= ONE << (switch & np.uint64(63))
                         continue
-                    _count_undecided(block, k, n_vertices, xi, band, scale[1, neuron], parent, place, counts)
+                    unclear = True
                     if f_word.shape[1] > 0:  # zero somewhere: perhaps on whole faces, and there it is not above
                         for f in range(size[2]):
                             for i in range(f_off[f], f_off[f + 1]):
@@ -394,7 +427,18 @@ def screen(
                                     f_word[f, switch >> np.uint64(6)] |= ONE << (switch & np.uint64(63))
                                     break
                 elif high[k] - xi > -band - scale[1, neuron] * radius:
-                    _count_undecided(block, k, n_vertices, xi, band, scale[1, neuron], parent, place, counts)
+                    unclear = True
+                if not unclear:
+                    continue
+                for v in range(n_vertices):
+                    d = block[v, k] - xi
+                    slack = band + blur(block, k, v, parent, place, scale[1, neuron])
+                    if abs(d) <= slack and slack > 0.0:  # else every term is zero everywhere
+                        if d == 0.0 and xi == 0.0:
+                            if _vanishes(shape, weights, biases, activation, history, phi, layer, neuron, v):
+                                continue
+                        counts[SNAPPED] += d != 0.0
+                        counts[UNDECIDED] += 1
             if not crosses:
                 unit[PIECE, neuron] = piece
                 continue
@@ -406,27 +450,10 @@ def screen(
             unstable += 1
         for v in range(n_vertices):  # row by row, as phi lies in memory
             for i in range(unstable - unstable_before):
-                phi[v, n_basis + unstable_before + i] = block[v, source[i]]
+                z = block[v, source[i]]
+                if z == 0.0:
+                    neuron = kept[first + source[i]]
+                    if _vanishes(shape, weights, biases, activation, history, phi, layer, neuron, v):
+                        z = -0.0  # which no sum is: see `sign_words`
+                phi[v, n_basis + unstable_before + i] = z
     return unstable, switches, followers
-
-
-@compiled(internal=True)
-def _count_undecided(
-    block: FloatArray,
-    column: int,
-    n_vertices: int,
-    xi: float,
-    band: float,
-    steepness: float,
-    parent: IntArray,
-    place: FloatArray,
-    counts: IndexArray,
-) -> None:
-    """Count the vertices at which a neuron that does not cross the cell lies within its band."""
-    for v in range(n_vertices):
-        d = block[v, column] - xi
-        slack = band + blur(block, column, v, parent, place, steepness)
-        if abs(d) <= slack and slack > 0.0:  # else every term is zero
-            counts[SNAPPED] += d != 0.0
-            counts[UNDECIDED] += 1
-

@@ -164,7 +164,8 @@ def run_cells(
     """Take ``cells[first_cell:]`` through all layers after layer 0.
 
     Returns OK, GROW (the workspace), FULL (the output), SPLIT, INCONSISTENT or OUT_OF_RANGE, and the position to go on
-    from. SPLIT leaves a cell of too many faces in the workspace, with the number of layers done and of basis functions in `need`.
+    from. SPLIT leaves a cell of too many faces in the workspace, with the number of layers done and of basis functions
+    in `need`.
 
     With CUT for `first_cell` it cuts the only face in the workspace instead, by the switches `cells` of layer 0.
     """
@@ -243,6 +244,9 @@ def run_cells(
                 ws.f_word[ws.size[3]],
                 plan.shape,
                 plan.activation,
+                plan.weights,
+                plan.biases,
+                sc.history,
                 plan.relative,
                 sc.rows[now],
                 sc.scale,

@@ -105,7 +105,8 @@ def sign_words(ws: Workspace, n_bits: int) -> None:
                 margin = min(margin, -d / band)
             else:
                 snapped += d != 0.0
-                undecided += band > 0.0  # else every term is zero
+                # Every term is zero where the band is, or in the value -0.0, which no sum is.
+                undecided += band > 0.0 and not (d == 0.0 and levels[k] == 0.0 and np.signbit(row[c]))
         ws.word[POS, v] = pos
         ws.word[NEG, v] = neg
     ws.counts[SNAPPED] += snapped

@@ -28,7 +28,10 @@ SWITCH_IN_LAYER, COLUMN = 0, 1
 
 
 class Plan(NamedTuple):
-    """A network restricted to a plane, flat, in the coordinates of a window's frame. Layer 0 is the first with breakpoints, given by its rows."""
+    """A network restricted to a plane, flat, in the coordinates of a window's frame.
+
+    Layer 0 is the first with breakpoints, given by its rows.
+    """
 
     first: FloatArray  # (5, n_0): layer 0 as constant, slope in u, slope in v; SIZE of its terms; its STEEPNESS
     shape: IndexArray  # (4, layers): WIDTH, FIRST_WEIGHT, N_BREAKPOINTS, FIRST_SWITCH
