@@ -25,7 +25,7 @@ _FAT = 1.0 / 16.0
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """Coordinates (s, t) of a window: ``u = centre[0] + scale[0] s``, ``v = centre[1] + shear scale[0] s + scale[1] t``.
+    """Coordinates of a window: ``u = centre[0] + scale[0] s`` and ``v = centre[1] + shear scale[0] s + scale[1] t``.
 
     Parameters
     ----------

@@ -43,8 +43,8 @@ _LITTLE_ROOM = (512, 64, 1 << 14, 1 << 11)
 # Compiled code hears no Ctrl-C, so it is left about this often.
 _SECONDS_IN_KERNEL = 0.1
 _OUT_OF_RANGE = (
-    "`net` has pre-activations whose terms, somewhere in this window, are larger or smaller than those of other neurons "
-    "or of the rest of the window by a factor of more than 1e140, but squares of such numbers are none in float64. "
+    "`net` has pre-activations whose terms are, somewhere in this window, more than 1e140 times larger or smaller than "
+    "those of other neurons or elsewhere, but float64 has no squares of such numbers, which bounds on rounding need. "
     "Divide the weights and biases of such neurons by a number, and multiply what goes out of them by it."
 )
 

@@ -264,18 +264,6 @@ def count_regions(
     memory_limit: int | None = ...,
     executor: Executor | _Client | None = ...,
 ) -> int: ...
-def _warn_of_undecided(undecided: int) -> None:
-    """Tell that counts rest on decisions that float64 cannot make, since they carry no diagnostics."""
-    if undecided:
-        warnings.warn(
-            f"{undecided:,} decisions lay within the rounding of float64 and were taken as ties (lines that meet in a "
-            "point, touch a corner or coincide). Where they are none, the count is off by about as many regions at "
-            "most. See `partition(...).diagnostics`, and move the window slightly to see whether the count stays.",
-            UndecidedWarning,
-            stacklevel=3,
-        )
-
-
 @overload
 def count_regions(
     net: Network,

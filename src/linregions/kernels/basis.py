@@ -434,9 +434,12 @@ def screen(
                     d = block[v, k] - xi
                     slack = band + blur(block, k, v, parent, place, scale[1, neuron])
                     if abs(d) <= slack and slack > 0.0:  # else every term is zero everywhere
-                        if d == 0.0 and xi == 0.0:
-                            if _vanishes(shape, weights, biases, activation, history, phi, layer, neuron, v):
-                                continue
+                        if (
+                            d == 0.0
+                            and xi == 0.0
+                            and _vanishes(shape, weights, biases, activation, history, phi, layer, neuron, v)
+                        ):
+                            continue
                         counts[SNAPPED] += d != 0.0
                         counts[UNDECIDED] += 1
             if not crosses:
