@@ -20,10 +20,11 @@ from linregions.distance import boundary_distance
 from linregions.domains import Line, Path, PlaneWindow, Ray, Segment
 from linregions.errors import LinRegionsError
 from linregions.estimate import Estimate
-from linregions.importers import from_torch
+from linregions.importers import from_sklearn, from_torch
 from linregions.initialization import random_network
 from linregions.lines import LinePartition
 from linregions.local_complexity import LocalComplexity, local_complexity
+from linregions.local_maps import ActivationRegion
 from linregions.network import AffineLayer, Network
 from linregions.partition import count_regions, partition
 from linregions.planes import PlanePartition
@@ -37,6 +38,14 @@ from linregions.tolerances import Tolerances
 if TYPE_CHECKING:
     from linregions.tracking import DistanceProbe, LineProbe, PlaneProbe, Tracker, default_probes
 
+if TYPE_CHECKING:  # as they load on first use
+    from linregions import experiments as experiments
+    from linregions import integrations as integrations
+    from linregions import plotting as plotting
+    from linregions import theory as theory
+    from linregions import tracking as tracking
+    from linregions import training as training
+
 __version__ = "0.1.0.dev0"
 
 __all__ = [
@@ -46,6 +55,7 @@ __all__ = [
     "IDENTITY",
     "RELU",
     "RELU6",
+    "ActivationRegion",
     "AffineLayer",
     "Ball",
     "Box",
@@ -77,6 +87,7 @@ __all__ = [
     "count_regions",
     "default_probes",
     "folding_network",
+    "from_sklearn",
     "from_torch",
     "leaky_relu",
     "load_dataset",
@@ -88,13 +99,17 @@ __all__ = [
 
 # Most programs do not track a training, so this is loaded when first asked for.
 _LATER = dict.fromkeys(("DistanceProbe", "LineProbe", "PlaneProbe", "Tracker", "default_probes"), "linregions.tracking")
+# Nor do most need these, as `lr.theory` and the like.
+_MODULES = ("experiments", "integrations", "plotting", "theory", "tracking", "training")
 
 
 def __getattr__(name: str) -> Any:
     if name in _LATER:
         return getattr(importlib.import_module(_LATER[name]), name)
+    if name in _MODULES:
+        return importlib.import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_LATER})
+    return sorted({*globals(), *_LATER, *_MODULES})

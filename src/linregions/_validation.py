@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -16,9 +17,7 @@ FloatArray = npt.NDArray[np.float64]
 
 def as_float_array(value: Any, name: str, who: str, ndim: int | None = None) -> FloatArray:
     """Return `value` as a finite, C-contiguous float64 array with `ndim` axes, or raise."""
-    if hasattr(value, "detach"):  # a torch tensor, possibly one that requires grad
-        value = value.detach().cpu()
-        value = (value.double() if value.is_floating_point() else value).numpy()  # numpy has no bfloat16
+    value = _without_torch(value)
     try:
         raw = np.asarray(value)
     except ValueError as error:
@@ -50,6 +49,76 @@ def as_float_array(value: Any, name: str, who: str, ndim: int | None = None) -> 
     return array
 
 
+def _without_torch(value: Any) -> Any:
+    """Return torch tensors, and those in lists, as arrays: of any device and format, also where they require grad."""
+    if hasattr(value, "detach"):
+        value = value.detach().cpu()
+        return (value.double() if value.is_floating_point() else value).numpy()  # numpy has no bfloat16
+    if isinstance(value, list | tuple) and any(hasattr(entry, "detach") for entry in value):
+        return [_without_torch(entry) for entry in value]
+    return value
+
+
+def as_points(value: Any, name: str, who: str, n_in: int) -> FloatArray:
+    """Return points of an input space as a finite float64 array of shape (..., n_in), or raise.
+
+    Images and other arrays are flattened where the sizes fit: the last axes, so many that they hold `n_in` numbers,
+    and axes of size one before them, as of a colour channel, as long as an axis for the points is left.
+    """
+    points = as_float_array(value, name, who)
+    shape = shape_of_points(points.shape, n_in)
+    if shape is None:
+        raise InvalidValueError(
+            f"`{name}` has shape {points.shape}, but {who} needs a last axis of {n_in} inputs, or images of {n_in} "
+            f"numbers. Reshape it to (..., {n_in})."
+        )
+    return points.reshape(*shape, n_in)
+
+
+def shape_of_points(shape: tuple[int, ...], n_in: int) -> tuple[int, ...] | None:
+    """Return the shape of the points, without that of a single one, in an array of this shape; None if none fits."""
+    if shape and shape[-1] == n_in:
+        return shape[:-1]
+    size, before = 1, len(shape)
+    while before and size != n_in:
+        before -= 1
+        size *= shape[before]
+    if size != n_in or before > len(shape) - 2:
+        return None
+    while before > 1 and shape[before - 1] == 1:
+        before -= 1
+    return shape[:before]
+
+
+def as_point_rows(value: Any, name: str, who: str, n_in: int) -> FloatArray:
+    """Return points of an input space as an array (N, n_in), one point as (1, n_in), images flattened, or raise."""
+    points = as_points(value, name, who, n_in)
+    if points.ndim > 2 or not points.size:
+        raise InvalidValueError(
+            f"`{name}` has shape {points.shape}, but {who} needs (N, {n_in}) with N at least 1. "
+            "Give one row for each point."
+        )
+    return points.reshape(-1, n_in)
+
+
+def as_vector(value: Any, name: str, who: str) -> FloatArray:
+    """Return one point of an input space as a read-only vector; images are flattened."""
+    vector = as_float_array(value, name, who)
+    if vector.ndim == 0:
+        raise InvalidValueError(
+            f"`{name}` has shape (), but {who} needs 1 axis. Give a point as a list, e.g. `[{float(vector):g}]`."
+        )
+    if vector.size == 0:
+        raise InvalidValueError(f"`{name}` is empty, but {who} needs at least one coordinate. Give a point.")
+    return frozen(vector.ravel())
+
+
+def as_rows(value: Any, name: str, who: str) -> FloatArray:
+    """Return points of a space of unknown dimension as an array (N, n_in), images flattened, or raise."""
+    rows = as_float_array(value, name, who)
+    return rows.reshape(rows.shape[0], -1) if rows.ndim > 2 and rows.size else as_float_array(rows, name, who, ndim=2)
+
+
 def frozen(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Return a read-only copy of `array`, C-contiguous, that no caller can change."""
     copy = np.array(array, order="C", copy=True)
@@ -72,6 +141,28 @@ def as_integer(value: Any, name: str, who: str, low: int) -> int:
         )
     if number < low:
         raise InvalidValueError(f"`{name}` is {number}, but {who} needs at least {low}. Give a larger number.")
+    return number
+
+
+def available_cores() -> int:
+    """Return how many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def as_threads(value: Any, name: str, who: str) -> int:
+    """Return a number of threads, all cores for -1, or raise."""
+    try:
+        number = as_integer(value, name, who, -1)
+    except InvalidValueError:
+        number = 0
+    if number == -1:
+        return available_cores()
+    if number == 0:
+        raise InvalidValueError(
+            f"`{name}` is {value}, but {who} needs at least 1, or -1 for all cores. Give one of these."
+        )
     return number
 
 
@@ -106,8 +197,13 @@ def as_choice(value: Any, name: str, who: str, choices: tuple[str, ...]) -> str:
     return str(value)
 
 
-def as_generator(value: Any, name: str, who: str) -> np.random.Generator:
-    """Return `value` if it is a ``numpy.random.Generator`` (or make one from an integer seed), or raise."""
+def as_generator(value: Any, name: str, who: str, *, fresh: bool = False) -> np.random.Generator:
+    """Return `value` if it is a ``numpy.random.Generator`` (or make one from an integer seed), or raise.
+
+    With `fresh`, None stands for randomness that is new each time.
+    """
+    if value is None and fresh:
+        return np.random.default_rng()
     if isinstance(value, np.random.Generator):
         return value
     if isinstance(value, int | np.integer) and not isinstance(value, bool):

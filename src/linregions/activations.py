@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from linregions._validation import FloatArray, as_float_array
-from linregions.errors import InvalidValueError
+from linregions.errors import InvalidTypeError, InvalidValueError
 
 
 @dataclass(frozen=True)
@@ -184,6 +186,30 @@ def leaky_relu(slope: float) -> PiecewiseLinear:
             "`slope` is 1, but leaky_relu needs another slope than that right of zero. Use `linregions.IDENTITY`."
         )
     return PiecewiseLinear((0.0,), (number, 1.0), (0.0, 0.0), name=f"leaky_relu({number:g})")
+
+
+def as_activation(value: Any, name: str, who: str) -> PiecewiseLinear:
+    """Return an activation given as itself or by its name, or raise."""
+    if isinstance(value, PiecewiseLinear):
+        return value
+    if not isinstance(value, str):
+        raise InvalidTypeError(
+            f"`{name}` holds {value!r} ({type(value).__name__}), but {who} needs PiecewiseLinear or its name. "
+            "Use e.g. `linregions.RELU` or build a `linregions.PiecewiseLinear`."
+        )
+    head, bracket, slope = value.partition("(")
+    word = re.sub(r"[\s_-]", "", head).lower()  # as HardTanh, hard-tanh or hardtanh
+    if word == "leakyrelu":
+        with contextlib.suppress(ValueError):
+            return leaky_relu(float(slope.removesuffix(")")) if bracket else 0.01)
+    for known in (RELU, ABS, HARD_TANH, RELU6, HARD_SIGMOID, IDENTITY):
+        if not bracket and word == known.name.replace("_", ""):
+            return known
+    raise InvalidValueError(
+        f"`{name}` is {value!r}, but {who} needs 'relu', 'abs', 'hard_tanh', 'relu6', 'hard_sigmoid', 'identity', "
+        "'leaky_relu' (slope 0.01) or, with another slope, e.g. 'leaky_relu(0.2)'. Choose one of these, or build a "
+        "`linregions.PiecewiseLinear`."
+    )
 
 
 RELU = PiecewiseLinear((0.0,), (0.0, 1.0), (0.0, 0.0), name="relu")

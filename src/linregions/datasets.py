@@ -74,6 +74,51 @@ class Dataset:
     image_shape: tuple[int, ...] = field(default=())
     license: str = "unknown"
 
+    @classmethod
+    def from_arrays(
+        cls,
+        x_train: npt.ArrayLike,
+        y_train: npt.ArrayLike,
+        x_test: npt.ArrayLike | None = None,
+        y_test: npt.ArrayLike | None = None,
+        *,
+        name: str = "arrays",
+    ) -> Dataset:
+        """Make a data set of arrays, e.g. for `linregions.training.train`.
+
+        Parameters
+        ----------
+        x_train, x_test : array_like, shape (N, ...)
+            Examples, flattened: bytes (uint8) stand for value / 255, floats for themselves. Also torch tensors. Without
+            examples for testing those for training are taken.
+        y_train, y_test : array_like of int, shape (N,)
+            Labels from 0 on.
+        name : str
+            What to call it.
+
+        Raises
+        ------
+        InvalidValueError
+            If counts do not match, a label is out of range, or a number is NaN or infinite.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from linregions.datasets import Dataset
+        >>> Dataset.from_arrays(np.eye(4).reshape(4, 2, 2), [0, 1, 0, 1], name="corners")
+        Dataset(corners: 4 training and 4 test examples of 2 x 2, 2 classes)
+        """
+        if (x_test is None) != (y_test is None):
+            missing = "x_test" if x_test is None else "y_test"
+            raise InvalidValueError(
+                f"`{missing}` is missing, but Dataset.from_arrays needs examples and labels for testing, or neither. "
+                "Give it."
+            )
+        given = {"x_train": x_train, "y_train": y_train, "x_test": x_test, "y_test": y_test}
+        if x_test is None:
+            given.update(x_test=x_train, y_test=y_train)
+        return _dataset(name, {key: _as_array(value) for key, value in given.items()})
+
     @property
     def n_in(self) -> int:
         """Number d of coordinates of an example."""
@@ -195,10 +240,10 @@ def load_dataset(
     Parameters
     ----------
     source : str or path-like
-        ``"mnist"``; or a folder with the four IDX files under their usual names (``train-images-idx3-ubyte``,
-        ``train-labels-idx1-ubyte``, ``t10k-images-idx3-ubyte``, ``t10k-labels-idx1-ubyte``, also with a dot
-        before ``idx``, also gzipped), such as Fashion-MNIST; or an NPZ file with the arrays ``x_train``,
-        ``y_train``, ``x_test``, ``y_test``.
+        ``"mnist"``, in any case; or a folder with the four IDX files under their usual names
+        (``train-images-idx3-ubyte``, ``train-labels-idx1-ubyte``, ``t10k-images-idx3-ubyte``,
+        ``t10k-labels-idx1-ubyte``, also with a dot before ``idx``, also gzipped), such as Fashion-MNIST; or an NPZ file
+        with the arrays ``x_train``, ``y_train``, ``x_test``, ``y_test``.
     cache_dir : str or path-like, optional
         Where MNIST is kept unpacked (55 MB). By default ``LINREGIONS_CACHE_DIR`` from the environment, or else
         the user's cache directory.
@@ -229,18 +274,31 @@ def load_dataset(
     >>> mnist.examples([0, 1, 2]).shape
     (3, 784)
     """
-    if source == "mnist":
+    named = str(source).lower() == "mnist"
+    if source == "mnist" or (named and not os.path.exists(source)):
         arrays = _load_mnist(_cache_folder(cache_dir))
         return _dataset("mnist", arrays, _MNIST_LICENSE)
     path = as_path(source, "source", _WHO)
     if path.is_dir():
         return _dataset(path.name, {key: read_idx(_find_idx(path, name)) for key, name in _IDX_FILES.items()})
+    if path.suffix in {".pt", ".pth"}:
+        raise FileFormatError(
+            f"`source` is {os.fspath(path)!r}, a file of PyTorch, but {_WHO} needs 'mnist', IDX files or an NPZ file. "
+            "Load it with `torch.load` and give its tensors to `linregions.datasets.Dataset.from_arrays`."
+        )
     if path.is_file():
         return _dataset(path.stem, _read_arrays(path))
     raise InvalidValueError(
         f"`source` is {os.fspath(source)!r}, which is neither a folder nor a file, but {_WHO} needs 'mnist', a folder "
         "with four IDX files, or an NPZ file. Check the spelling and the current folder."
     )
+
+
+def _as_array(value: Any) -> npt.NDArray[Any]:
+    """Return an array of the format it is given in; tensors of torch, too."""
+    if hasattr(value, "detach"):
+        value = value.detach().cpu().numpy()
+    return np.asarray(value)
 
 
 def _scaled(pixels: Pixels) -> FloatArray:

@@ -12,10 +12,19 @@ import numpy.typing as npt
 
 from linregions._sampling_memory import batch_numbers, limit_of_work
 from linregions._threads import one_blas_thread
-from linregions._validation import FloatArray, as_choice, as_float_array, as_generator, as_integer, as_positive
+from linregions._validation import (
+    FloatArray,
+    as_choice,
+    as_float_array,
+    as_generator,
+    as_integer,
+    as_positive,
+    as_threads,
+)
 from linregions.domains import Segment
 from linregions.errors import InvalidTypeError, InvalidValueError
 from linregions.estimate import Estimate, seed_of
+from linregions.importers import as_network
 from linregions.network import Network
 from linregions.partition import count_regions, partition
 from linregions.planes import PlanePartition
@@ -50,6 +59,7 @@ def boundary_density(
     Parameters
     ----------
     net : Network
+        Or a PyTorch module or an MLP of scikit-learn, which is converted.
     low, high : array_like, shape (n_in,), or float
         Opposite corners of the box K; a number stands for all coordinates. Or, as `low` alone, a `Box` or a `Ball`.
     rng : numpy.random.Generator or int
@@ -67,7 +77,7 @@ def boundary_density(
     method : {"auto", "exact", "chords"}
         "exact" partitions the whole of K, for one or two inputs; "auto" does so where it can be done.
     threads : int
-        Number of threads; the result does not depend on it.
+        Number of threads, -1 for all cores; the result does not depend on it.
     progress : bool
         Whether to show a progress bar on stderr.
     memory_limit : int, optional
@@ -124,11 +134,7 @@ def boundary_density(
     >>> print(lr.boundary_density(net, 0.0, 1.0, rng=1, n_chords=500))
     22.168 ± 0.974 (n = 500)
     """
-    if not isinstance(net, Network):
-        raise InvalidTypeError(
-            f"`net` is {type(net).__name__}, but {_WHO} needs a Network. "
-            "Convert it with `Network.from_layers` or `from_torch`."
-        )
+    net = as_network(net, "net", _WHO)
     solid = _solid(net, low, high)
     generator = as_generator(rng, "rng", _WHO)
     count = as_integer(n_chords, "n_chords", _WHO, 2)
@@ -145,7 +151,7 @@ def boundary_density(
         raise InvalidValueError(
             f"`method` is 'exact' for {net.n_in} inputs, but {_WHO} needs one or two for it. Give 'auto' or 'chords'."
         )
-    workers = as_integer(threads, "threads", _WHO, 1)
+    workers = as_threads(threads, "threads", _WHO)
     limit = None if memory_limit is None else as_integer(memory_limit, "memory_limit", _WHO, 1)
     if how != "chords" and net.n_in <= 2:
         return Estimate(_exact(net, solid, wanted, order, workers, limit), 0.0, 1, None)

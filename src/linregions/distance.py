@@ -13,9 +13,10 @@ import numpy.typing as npt
 
 from linregions._compilation import announce_compilation
 from linregions._threads import one_blas_thread
-from linregions._validation import FloatArray, as_float_array, as_integer
+from linregions._validation import FloatArray, as_float_array, as_integer, as_points, as_threads, shape_of_points
 from linregions.activations import PiecewiseLinear
-from linregions.errors import InvalidTypeError, InvalidValueError, MemoryLimitError, NumericalError
+from linregions.errors import InvalidValueError, MemoryLimitError, NumericalError
+from linregions.importers import as_network
 from linregions.network import Network
 
 if TYPE_CHECKING:
@@ -66,13 +67,14 @@ def boundary_distance(
     Parameters
     ----------
     net : Network
+        Or a PyTorch module or an MLP of scikit-learn, which is converted.
     points : array_like, shape (..., n_in)
-        One point or many, in the units of the input space. An array of any number type that is contiguous, or mapped
-        from a file, is read block by block and not copied.
+        One point or many, in the units of the input space; images are flattened. An array of any number type that is
+        contiguous, or mapped from a file, is read block by block and not copied.
     return_neurons : bool
         Whether to return also which neuron switches there.
     threads : int
-        Number of threads; the result does not depend on it.
+        Number of threads, -1 for all cores; the result does not depend on it.
     progress : bool
         Whether to show a progress bar on stderr.
     memory_limit : int or None
@@ -125,23 +127,14 @@ def boundary_distance(
     >>> distances.tolist(), neurons.tolist()
     ([1.0, 1.0], [0, 1])
     """
-    if not isinstance(net, Network):
-        raise InvalidTypeError(
-            f"`net` is {type(net).__name__}, but {_WHO} needs a Network. "
-            "Convert it with `Network.from_layers` or `from_torch`."
-        )
-    inputs = _checked(points)
-    if inputs.ndim == 0 or inputs.shape[-1] != net.n_in:
-        raise InvalidValueError(
-            f"`points` has shape {inputs.shape}, but {_WHO} needs a last axis of {net.n_in} inputs. "
-            f"Reshape it to (..., {net.n_in})."
-        )
+    net = as_network(net, "net", _WHO)
+    inputs = _checked(points, net.n_in)
     if inputs.size == 0:
         raise InvalidValueError(
             f"`points` has shape {inputs.shape} and holds no point, but {_WHO} needs at least one. "
             "Give at least one point."
         )
-    workers = as_integer(threads, "threads", _WHO, 1)
+    workers = as_threads(threads, "threads", _WHO)
     limit = None if memory_limit is None else as_integer(memory_limit, "memory_limit", _WHO, 1)
     announce_compilation()
     shape, flat = inputs.shape[:-1], inputs.reshape(-1, net.n_in)
@@ -156,18 +149,22 @@ def boundary_distance(
     return distances.reshape(shape)
 
 
-def _checked(points: Any) -> npt.NDArray[Any]:
+def _checked(points: Any, n_in: int) -> npt.NDArray[Any]:
     """Return finite numbers; arrays that are contiguous already are checked block by block, and neither copied."""
     if not (isinstance(points, np.ndarray) and points.ndim > 1 and points.size and points.flags.c_contiguous):
-        return as_float_array(points, "points", _WHO)
-    flat = points.reshape(-1, points.shape[-1])
+        return as_points(points, "points", _WHO, n_in)
+    shape = shape_of_points(points.shape, n_in)
+    if shape is None:
+        return as_points(points, "points", _WHO, n_in)  # says what is wrong
+    whole: npt.NDArray[Any] = points.reshape(*shape, n_in)  # a view
+    flat = whole.reshape(-1, n_in)
     step = max(1, _BLOCK_NUMBERS // flat.shape[1])
     try:
         for start in range(0, flat.shape[0], step):
             as_float_array(flat[start : start + step], "points", _WHO)
     except InvalidValueError:
         return as_float_array(points, "points", _WHO)  # says where
-    return points
+    return whole
 
 
 @dataclass(frozen=True, eq=False)

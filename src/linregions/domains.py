@@ -4,35 +4,42 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 
-from linregions._validation import FloatArray, as_float_array, as_positive, frozen
+from linregions._validation import (
+    FloatArray,
+    as_float_array,
+    as_points,
+    as_positive,
+    as_rows,
+    as_vector,
+    frozen,
+)
 from linregions.errors import InvalidValueError
-
-
-def _vector(value: npt.ArrayLike, name: str, who: str) -> FloatArray:
-    vector = as_float_array(value, name, who, ndim=1)
-    if vector.size == 0:
-        raise InvalidValueError(f"`{name}` is empty, but {who} needs at least one coordinate. Give a point.")
-    return frozen(vector)
 
 
 def _same_size(first: FloatArray, second: FloatArray, names: str, who: str) -> None:
     if first.shape != second.shape:
         raise InvalidValueError(
             f"`{names}` have {first.size} and {second.size} coordinates, but {who} needs the same number. "
-            "Give both in the input space of the network."
+            f"Give both in the input space of the network{_two_points(who)}."
         )
 
 
+def _two_points(who: str) -> str:
+    """Return a hint for those who meant the line through two points; nothing where no direction is taken."""
+    return f"; for two points there is `{who}.through(a, b)`" if who in {"Ray", "Line"} else ""
+
+
 def _direction(value: npt.ArrayLike, who: str) -> FloatArray:
-    direction = _vector(value, "direction", who)
+    direction = as_vector(value, "direction", who)
     if not np.any(direction):
         raise InvalidValueError(
             f"`direction` is zero in all {direction.size} coordinates, but {who} needs a direction. "
-            "Give a non-zero vector."
+            f"Give a non-zero vector{_two_points(who)}."
         )
     return direction
 
@@ -44,7 +51,7 @@ class Segment:
     Parameters
     ----------
     a, b : array_like, shape (n_in,)
-        Two different points of the input space.
+        Two different points of the input space, `b` no direction; images are flattened.
 
     Raises
     ------
@@ -56,8 +63,8 @@ class Segment:
     b: FloatArray
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "a", _vector(self.a, "a", "Segment"))
-        object.__setattr__(self, "b", _vector(self.b, "b", "Segment"))
+        object.__setattr__(self, "a", as_vector(self.a, "a", "Segment"))
+        object.__setattr__(self, "b", as_vector(self.b, "b", "Segment"))
         _same_size(self.a, self.b, "a, b", "Segment")
         if np.array_equal(self.a, self.b):
             raise InvalidValueError(
@@ -82,9 +89,9 @@ class Ray:
     Parameters
     ----------
     point : array_like, shape (n_in,)
-        Where the ray starts; kept as `origin`.
+        Where the ray starts; kept as `origin`. Images are flattened.
     direction : array_like, shape (n_in,)
-        Any non-zero vector; t counts multiples of it.
+        Any non-zero vector; t counts multiples of it. No second point: for that there is `through`.
 
     Raises
     ------
@@ -97,9 +104,38 @@ class Ray:
 
     def __init__(self, point: npt.ArrayLike, direction: npt.ArrayLike) -> None:
         who = type(self).__name__
-        object.__setattr__(self, "origin", _vector(point, "point", who))
+        object.__setattr__(self, "origin", as_vector(point, "point", who))
         object.__setattr__(self, "direction", _direction(direction, who))
         _same_size(self.origin, self.direction, "point, direction", who)
+
+    @classmethod
+    def through(cls, a: npt.ArrayLike, b: npt.ArrayLike) -> Self:
+        """Return the ray that starts at a point, or the whole line, through a second one.
+
+        Parameters
+        ----------
+        a, b : array_like, shape (n_in,)
+            Two different points of the input space: `a` at t = 0 and, but for rounding, `b` at t = 1.
+
+        Raises
+        ------
+        InvalidValueError
+            If the points coincide, differ in size, or hold NaN or infinity.
+
+        Examples
+        --------
+        >>> import linregions as lr
+        >>> lr.Line.through([1.0, 2.0], [4.0, 2.0]).direction.tolist()
+        [3.0, 0.0]
+        """
+        who = f"{cls.__name__}.through"
+        first, second = as_vector(a, "a", who), as_vector(b, "b", who)
+        _same_size(first, second, "a, b", who)
+        if np.array_equal(first, second):
+            raise InvalidValueError(
+                f"`a` and `b` are the same point, but {who} needs two different ones. Move one of them."
+            )
+        return cls(first, second - first)
 
     @property
     def n_in(self) -> int:
@@ -118,9 +154,9 @@ class Line(Ray):
     Parameters
     ----------
     point : array_like, shape (n_in,)
-        Any point of the line; kept as `origin`.
+        Any point of the line; kept as `origin`. Images are flattened.
     direction : array_like, shape (n_in,)
-        Any non-zero vector; t counts multiples of it.
+        Any non-zero vector; t counts multiples of it. No second point: for that there is `through`.
 
     Raises
     ------
@@ -136,7 +172,7 @@ class Path:
     Parameters
     ----------
     points : array_like, shape (m, n_in)
-        At least two points; neighbours differ. Repeat the first at the end for a closed curve.
+        At least two points; neighbours differ. Repeat the first at the end for a closed curve. Images are flattened.
 
     Raises
     ------
@@ -147,7 +183,7 @@ class Path:
     points: FloatArray
 
     def __post_init__(self) -> None:
-        points = frozen(as_float_array(self.points, "points", "Path", ndim=2))
+        points = frozen(as_rows(self.points, "points", "Path"))
         object.__setattr__(self, "points", points)
         if points.shape[0] < 2 or points.shape[1] == 0:
             raise InvalidValueError(
@@ -216,8 +252,8 @@ class PlaneWindow:
 
     def __post_init__(self) -> None:
         who = "PlaneWindow"
-        object.__setattr__(self, "origin", _vector(self.origin, "origin", who))
-        basis = frozen(as_float_array(self.basis, "basis", who, ndim=2))
+        object.__setattr__(self, "origin", as_vector(self.origin, "origin", who))
+        basis = frozen(as_rows(self.basis, "basis", who))
         if basis.shape != (2, self.origin.size):
             raise InvalidValueError(
                 f"`basis` has shape {basis.shape}, but {who} needs two vectors of the origin's "
@@ -283,7 +319,7 @@ class PlaneWindow:
         """
         h = as_positive(half, "half", "PlaneWindow.square")
         corners = np.array([[-h, -h], [h, -h], [h, h], [-h, h]])
-        return cls(np.asarray(origin), np.asarray(basis), corners)
+        return cls(origin, basis, corners)  # type: ignore[arg-type]  # converted and checked there
 
     @classmethod
     def through(cls, x0: npt.ArrayLike, x1: npt.ArrayLike, x2: npt.ArrayLike, scale: float = 1.5) -> PlaneWindow:
@@ -306,7 +342,7 @@ class PlaneWindow:
         Hanin & Rolnick (2019), section 3.3.
         """
         who = "PlaneWindow.through"
-        points = [_vector(value, name, who) for value, name in ((x0, "x0"), (x1, "x1"), (x2, "x2"))]
+        points = [as_vector(value, name, who) for value, name in ((x0, "x0"), (x1, "x1"), (x2, "x2"))]
         for name, point in zip(("x0, x1", "x0, x2"), points[1:], strict=True):
             _same_size(points[0], point, name, who)
         factor = as_positive(scale, "scale", who)
@@ -334,11 +370,11 @@ class PlaneWindow:
 
         Parameters
         ----------
-        low, high : array_like, shape (2,)
-            Opposite corners, ``low < high`` in both coordinates.
+        low, high : array_like, shape (2,), or float
+            Opposite corners, ``low < high`` in both coordinates; a number stands for both.
         """
         who = "PlaneWindow.of_inputs"
-        lower, upper = _vector(low, "low", who), _vector(high, "high", who)
+        lower, upper = _pair(low, "low", who), _pair(high, "high", who)
         if lower.shape != (2,) or upper.shape != (2,):
             raise InvalidValueError(
                 f"`low, high` have {lower.size} and {upper.size} coordinates, but {who} needs two each. "
@@ -407,15 +443,16 @@ class PlaneWindow:
         x : array_like, shape (..., n_in)
         """
         who = "PlaneWindow.coordinates"
-        points = as_float_array(x, "x", who)
-        if points.ndim == 0 or points.shape[-1] != self.n_in:
-            raise InvalidValueError(
-                f"`x` has shape {points.shape}, but {who} needs a last axis of {self.n_in} coordinates. "
-                f"Reshape it to (..., {self.n_in})."
-            )
+        points = as_points(x, "x", who, self.n_in)
         orthonormal, triangle = np.linalg.qr(self.basis.T)
         projected = (points - self.origin) @ orthonormal
         return np.asarray(np.linalg.solve(triangle, projected[..., None])[..., 0])
+
+
+def _pair(value: npt.ArrayLike, name: str, who: str) -> FloatArray:
+    """Return a corner of a rectangle, given as one number for both coordinates or as two."""
+    corner = as_float_array(value, name, who)
+    return np.full(2, corner) if corner.ndim == 0 else as_vector(corner, name, who)
 
 
 LineDomain = Segment | Ray | Line | Path

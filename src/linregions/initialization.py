@@ -19,9 +19,9 @@ Sampler = Callable[[np.random.Generator, tuple[int, ...]], npt.ArrayLike]
 
 def random_network(
     widths: Sequence[int],
-    rng: np.random.Generator | int,
+    rng: np.random.Generator | int | None = None,
     *,
-    activation: PiecewiseLinear | Sequence[PiecewiseLinear] = RELU,
+    activation: PiecewiseLinear | str | Sequence[PiecewiseLinear | str] = RELU,
     weights: Literal["normal", "uniform"] | Sampler = "normal",
     weight_gain: float = 2.0,
     biases: Literal["normal", "uniform", "zero"] | Sampler = "normal",
@@ -36,10 +36,10 @@ def random_network(
     ----------
     widths : sequence of int
         Units in the input, each hidden layer and the output, e.g. ``[784, 64, 64, 64, 10]``.
-    rng : numpy.random.Generator or int
-        Source of randomness, or a seed.
-    activation : PiecewiseLinear or sequence of them
-        One for all hidden layers, or one for each.
+    rng : numpy.random.Generator or int, optional
+        Source of randomness, or a seed. Without it every call draws another network.
+    activation : PiecewiseLinear, str, or sequence of them
+        One for all hidden layers, or one for each; by name as in `Network.from_layers`.
     weights : {"normal", "uniform"} or callable
         Distribution of the weights, scaled to variance `weight_gain` / fan-in. A callable gets
         ``(rng, (n_out, n_in))`` and returns weights of unit variance, which are then scaled likewise.
@@ -71,7 +71,7 @@ def random_network(
     Network(784 -> 64 -> 64 -> 64 -> 10, 192 neurons, activation relu)
     """
     who = "random_network"
-    generator = as_generator(rng, "rng", who)
+    generator = as_generator(rng, "rng", who, fresh=True)
     sizes = as_widths(widths, "widths", who)
     gain = as_positive(weight_gain, "weight_gain", who)
     deviation = float(as_float_array(bias_variance, "bias_variance", who, ndim=0))

@@ -11,9 +11,18 @@ import numpy.typing as npt
 
 from linregions._sampling_memory import batch_numbers, limit_of_work
 from linregions._threads import one_blas_thread
-from linregions._validation import FloatArray, as_choice, as_float_array, as_generator, as_integer, as_positive
+from linregions._validation import (
+    FloatArray,
+    as_choice,
+    as_generator,
+    as_integer,
+    as_point_rows,
+    as_positive,
+    as_threads,
+)
 from linregions.domains import Segment
-from linregions.errors import InvalidTypeError, InvalidValueError
+from linregions.errors import InvalidValueError
+from linregions.importers import as_network
 from linregions.lines import LinePartition
 from linregions.network import Network
 from linregions.partition import partition
@@ -95,8 +104,9 @@ def local_complexity(
     Parameters
     ----------
     net : Network
+        Or a PyTorch module or an MLP of scikit-learn, which is converted.
     points : array_like, shape (N, n_in)
-        In units of the input space; one point may be given as shape (n_in,).
+        In units of the input space; one point may be given as shape (n_in,). Images are flattened.
     radius : float
         Of the ball round each point.
     rng : numpy.random.Generator or int
@@ -110,7 +120,7 @@ def local_complexity(
     kind : {"activation", "linear"}
         Regions of constant pattern, or the paper's linear regions (see `partition`).
     threads : int
-        Number of threads; the result does not depend on it.
+        Number of threads, -1 for all cores; the result does not depend on it.
     progress : bool
         Whether to show a progress bar on stderr.
     memory_limit : int, optional
@@ -160,17 +170,8 @@ def local_complexity(
     >>> bool(np.all(found.sign_changes <= found.frame_switches))
     True
     """
-    if not isinstance(net, Network):
-        raise InvalidTypeError(
-            f"`net` is {type(net).__name__}, but {_WHO} needs a Network. "
-            "Convert it with `Network.from_layers` or `from_torch`."
-        )
-    centers = np.atleast_2d(as_float_array(points, "points", _WHO))
-    if centers.ndim != 2 or centers.shape[1] != net.n_in or not centers.size:
-        raise InvalidValueError(
-            f"`points` has shape {np.shape(points)}, but {_WHO} needs (N, {net.n_in}) with N at least 1. "
-            "Give one row for each point."
-        )
+    net = as_network(net, "net", _WHO)
+    centers = as_point_rows(points, "points", _WHO, net.n_in)
     size = min(_FRAME_SIZE, net.n_in) if frame_size is None else as_integer(frame_size, "frame_size", _WHO, 1)
     if size > net.n_in:
         raise InvalidValueError(
@@ -188,7 +189,7 @@ def local_complexity(
         n_frames=as_integer(n_frames, "n_frames", _WHO, 1),
         frame_size=size,
         n_planes=planes,
-        threads=as_integer(threads, "threads", _WHO, 1),
+        threads=as_threads(threads, "threads", _WHO),
         memory_limit=None if memory_limit is None else as_integer(memory_limit, "memory_limit", _WHO, 1),
     )
     return search.run(centers, as_generator(rng, "rng", _WHO), progress)

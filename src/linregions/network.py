@@ -13,33 +13,15 @@ import numpy as np
 import numpy.typing as npt
 
 from linregions._files import read_npz, write_npz
-from linregions._validation import FloatArray, as_float_array, as_integer, frozen
+from linregions._validation import FloatArray, as_integer, as_points
 from linregions.activations import RELU, PiecewiseLinear
-from linregions.errors import FileFormatError, InvalidTypeError, InvalidValueError
+from linregions.affine import AffineLayer, affine_layers, hidden_activations
+from linregions.errors import FileFormatError, InvalidValueError
+from linregions.local_maps import ActivationRegion, affine_maps_at, region_at
+
+__all__ = ["AffineLayer", "Network", "network_from_arrays", "network_to_arrays"]
 
 _FORMAT = "linregions-network-1"
-
-
-@dataclass(frozen=True, eq=False)
-class AffineLayer:
-    """One dense affine step ``x -> weight @ x + bias``.
-
-    Parameters
-    ----------
-    weight : ndarray of float64, shape (n_out, n_in)
-    bias : ndarray of float64, shape (n_out,)
-    """
-
-    weight: FloatArray
-    bias: FloatArray
-
-    def linear(self, stack: FloatArray, out: FloatArray | None = None) -> FloatArray:
-        """Apply the linear part to a stack of tensors, shape (..., n_in) -> (..., n_out); into `out` if given."""
-        return np.asarray(np.matmul(stack, self.weight.T, out=out))
-
-    def __call__(self, stack: FloatArray) -> FloatArray:
-        """Apply the whole step to a stack of tensors, shape (..., n_in) -> (..., n_out)."""
-        return np.asarray(self.linear(stack) + self.bias)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -72,17 +54,20 @@ class Network:
     @classmethod
     def from_layers(
         cls,
-        layers: Iterable[tuple[npt.ArrayLike, npt.ArrayLike]],
-        activation: PiecewiseLinear | Sequence[PiecewiseLinear] = RELU,
+        layers: Iterable[Any],
+        activation: PiecewiseLinear | str | Sequence[PiecewiseLinear | str] = RELU,
     ) -> Network:
         """Build a network from weights and biases.
 
         Parameters
         ----------
         layers : iterable of (weight, bias)
-            Weight of shape (n_out, n_in) and bias of shape (n_out,) of each affine step ``W @ x + b``.
-        activation : PiecewiseLinear or sequence of them
-            Applied between the steps: one for all, or one for each step but the last.
+            Weight of shape (n_out, n_in) and bias of shape (n_out,) of each affine step ``W @ x + b``; or a flat list
+            ``[W0, b0, W1, b1, ...]``.
+        activation : PiecewiseLinear, str, or sequence of them
+            Applied between the steps: one for all, or one for each step but the last. By name: ``"relu"``, ``"abs"``,
+            ``"hard_tanh"``, ``"relu6"``, ``"hard_sigmoid"``, ``"identity"``, ``"leaky_relu"`` (slope 0.01) or
+            ``"leaky_relu(0.2)"``.
 
         Returns
         -------
@@ -104,61 +89,8 @@ class Network:
                [2.]])
         """
         who = "Network.from_layers"
-        steps: list[AffineLayer] = []
-        try:
-            pairs = [tuple(pair) for pair in layers]
-        except TypeError:
-            raise InvalidTypeError(
-                f"`layers` is no list of pairs, but {who} needs (weight, bias) pairs. Give e.g. `[(W0, b0), (W1, b1)]`."
-            ) from None
-        if not pairs:
-            raise InvalidValueError(
-                f"`layers` is empty, but {who} needs at least one (weight, bias). Give the output layer at least."
-            )
-        for k, pair in enumerate(pairs):
-            if len(pair) != 2:
-                raise InvalidTypeError(
-                    f"`layers[{k}]` has {len(pair)} entries, but {who} needs (weight, bias). "
-                    "Give zeros for a layer without bias."
-                )
-            weight = as_float_array(pair[0], f"layers[{k}] weight", who, ndim=2)
-            bias = as_float_array(pair[1], f"layers[{k}] bias", who, ndim=1)
-            if weight.size == 0:
-                raise InvalidValueError(
-                    f"`layers[{k}]` weight has shape {weight.shape}, but {who} needs at least one unit and one "
-                    "input. Leave the layer out."
-                )
-            if bias.shape[0] != weight.shape[0]:
-                raise InvalidValueError(
-                    f"`layers[{k}]` has a weight of shape {weight.shape} and a bias of shape {bias.shape}, but "
-                    f"{who} needs one bias for each row. Transpose the weight if it is stored as (n_in, n_out)."
-                )
-            if steps and weight.shape[1] != steps[-1].weight.shape[0]:
-                raise InvalidValueError(
-                    f"`layers[{k}]` weight takes {weight.shape[1]} inputs, but {who} needs the "
-                    f"{steps[-1].weight.shape[0]} outputs of layer {k - 1}. Check the order of the layers."
-                )
-            steps.append(AffineLayer(frozen(weight), frozen(bias)))
-        n_hidden = len(steps) - 1
-        given: Any = activation  # a caller without type checks may hand in anything
-        if isinstance(given, PiecewiseLinear):
-            chosen: tuple[Any, ...] = (given,) * n_hidden
-        elif isinstance(given, Sequence) and not isinstance(given, str):
-            chosen = tuple(given)
-            if len(chosen) != n_hidden:
-                raise InvalidValueError(
-                    f"`activation` has {len(chosen)} entries, but {who} needs {n_hidden}, one after each layer but "
-                    "the last. Give one for all, or one for each hidden layer."
-                )
-        else:
-            chosen = (given,)
-        for entry in chosen:
-            if not isinstance(entry, PiecewiseLinear):
-                raise InvalidTypeError(
-                    f"`activation` holds {entry!r} ({type(entry).__name__}), but {who} needs PiecewiseLinear. "
-                    "Use e.g. `linregions.RELU` or build a `linregions.PiecewiseLinear`."
-                )
-        return cls(tuple(steps), chosen)
+        steps = affine_layers(layers, who)
+        return cls(steps, hidden_activations(activation, len(steps) - 1, who))
 
     @property
     def n_in(self) -> int:
@@ -206,13 +138,7 @@ class Network:
         return layer, number - self.neuron_offsets[layer]
 
     def _inputs(self, x: npt.ArrayLike, who: str) -> FloatArray:
-        points = as_float_array(x, "x", who)
-        if points.ndim == 0 or points.shape[-1] != self.n_in:
-            raise InvalidValueError(
-                f"`x` has shape {points.shape}, but this network needs a last axis of {self.n_in} inputs. "
-                f"Reshape it to (..., {self.n_in})."
-            )
-        return points
+        return as_points(x, "x", who, self.n_in)
 
     def __call__(self, x: npt.ArrayLike) -> FloatArray:
         """Evaluate the network.
@@ -220,6 +146,7 @@ class Network:
         Parameters
         ----------
         x : array_like, shape (..., n_in)
+            Images and torch tensors are flattened where the sizes fit: (N, 1, 28, 28) is N points of 784 inputs.
 
         Returns
         -------
@@ -253,14 +180,110 @@ class Network:
         ndarray of uint8, shape (..., n_neurons)
             Number of breakpoints strictly below the pre-activation: 0 or 1 for ReLU, 0..T in general.
         """
+        points = self._inputs(x, "patterns")
         pieces = [
             activation.pieces(values)
-            for values, activation in zip(self.pre_activations(x), self.activations, strict=True)
+            for values, activation in zip(self.pre_activations(points), self.activations, strict=True)
             if activation.n_breakpoints
         ]
         if not pieces:
-            return np.zeros((*np.shape(x)[:-1], 0), dtype=np.uint8)
+            return np.zeros((*points.shape[:-1], 0), dtype=np.uint8)
         return np.concatenate(pieces, axis=-1)
+
+    def affine_map(self, x: npt.ArrayLike) -> tuple[FloatArray, FloatArray]:
+        """Return the affine map that the network is on the linear piece of each point.
+
+        Parameters
+        ----------
+        x : array_like, shape (..., n_in)
+            One point or many; images are flattened.
+
+        Returns
+        -------
+        matrix : ndarray of float64, shape (..., n_out, n_in)
+        vector : ndarray of float64, shape (..., n_out)
+            ``net(y) == matrix @ y + vector`` for every y of the region of x, but for rounding.
+
+        Raises
+        ------
+        InvalidValueError
+            If `x` does not fit the network, or holds NaN or infinity.
+
+        Notes
+        -----
+        Where a pre-activation is exactly at a breakpoint, the piece below it counts, as in `patterns`: the derivative
+        of ReLU at 0 is 0, as in PyTorch.
+
+        Examples
+        --------
+        >>> import linregions as lr
+        >>> net = lr.Network.from_layers([([[1.0], [-1.0]], [0.0, 0.0]), ([[1.0, 1.0]], [3.0])])  # |x| + 3
+        >>> matrix, vector = net.affine_map([-2.0])
+        >>> matrix.tolist(), vector.tolist()
+        ([[-1.0]], [3.0])
+        """
+        points = self._inputs(x, "affine_map")
+        flat = points.reshape(-1, self.n_in)
+        values = [z.reshape(len(flat), -1) for z in self.pre_activations(flat)]
+        matrices, vectors = affine_maps_at(self.layers, self.activations, values, len(flat))
+        shape = points.shape[:-1]
+        return matrices.reshape(*shape, *matrices.shape[1:]), vectors.reshape(*shape, self.n_out)
+
+    def jacobian(self, x: npt.ArrayLike) -> FloatArray:
+        """Return the derivatives of all outputs by all inputs at each point.
+
+        Parameters
+        ----------
+        x : array_like, shape (..., n_in)
+            One point or many; images are flattened.
+
+        Returns
+        -------
+        ndarray of float64, shape (..., n_out, n_in)
+            At a breakpoint that of the piece below it; see `affine_map`.
+        """
+        return self.affine_map(x)[0]
+
+    def region(self, x: npt.ArrayLike) -> ActivationRegion:
+        """Return the activation region of a point, as half-spaces in all inputs.
+
+        Parameters
+        ----------
+        x : array_like, shape (n_in,)
+            One point; an image is flattened.
+
+        Returns
+        -------
+        ActivationRegion
+            ``normals @ y <= bounds``, with the neuron and the breakpoint of each half-space; for each neuron that
+            varies in the region one or two, the breakpoints beside its pre-activation. They may be redundant.
+
+        Raises
+        ------
+        InvalidValueError
+            If `x` is not one point of the network's inputs, or holds NaN or infinity.
+
+        Notes
+        -----
+        Neurons whose gradient is zero in the region, or so small that rounding alone explains it, cannot switch there
+        and have no half-space. A point exactly at a breakpoint lies in the border of the region that `patterns` names.
+
+        Examples
+        --------
+        >>> import linregions as lr
+        >>> net = lr.Network.from_layers([([[1.0, 0.0], [0.0, 2.0]], [0.0, -1.0]), ([[1.0, 1.0]], [0.0])])
+        >>> region = net.region([1.0, 0.0])
+        >>> region.normals.tolist(), region.bounds.tolist(), region.neurons.tolist()
+        ([[-1.0, -0.0], [0.0, 2.0]], [0.0, 1.0], [0, 1])
+        """
+        points = self._inputs(x, "region")
+        if points.size != self.n_in:
+            raise InvalidValueError(
+                f"`x` has shape {points.shape}, but region needs one point, shape ({self.n_in},). "
+                "Call it for each point."
+            )
+        point = points.ravel()
+        return region_at(self.layers, self.activations, point, self.pre_activations(point))
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the network as an NPZ file (no pickle), whole or not at all.

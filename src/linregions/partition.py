@@ -11,9 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from linregions._compilation import announce_compilation
-from linregions._validation import as_choice, as_integer
+from linregions._validation import as_choice, as_integer, as_threads
 from linregions.domains import Line, LineDomain, Path, PlaneWindow, Ray, Segment
 from linregions.errors import InvalidTypeError, InvalidValueError, UndecidedWarning
+from linregions.importers import as_network
 from linregions.lines import LinePartition, count_lines, partition_lines
 from linregions.network import Network
 from linregions.planes import PlanePartition, count_plane, partition_plane, run_sink
@@ -40,13 +41,9 @@ def _checked(
     memory_limit: Any,
     executor: Any,
     who: str,
-) -> tuple[list[Domain], bool, dict[str, Any]]:
-    """Check the arguments that both verbs share; return the domains, whether it is a batch, and options."""
-    if not isinstance(net, Network):
-        raise InvalidTypeError(
-            f"`net` is {type(net).__name__}, but {who} needs a linregions.Network. "
-            "Convert a PyTorch module with `linregions.from_torch`, or load a file with `Network.load`."
-        )
+) -> tuple[Network, list[Domain], bool, dict[str, Any]]:
+    """Check the arguments that both verbs share; return network, domains, whether these are a batch, and options."""
+    network = as_network(net, "net", who)
     if not isinstance(tolerances, Tolerances):
         raise InvalidTypeError(
             f"`tolerances` is {type(tolerances).__name__}, but {who} needs linregions.Tolerances. "
@@ -57,7 +54,7 @@ def _checked(
         executor = executor.get_executor(pure=False)
     options = {
         "tolerances": tolerances,
-        "threads": as_integer(threads, "threads", who, 1),
+        "threads": as_threads(threads, "threads", who),
         "progress": progress,
         "memory_limit": None if memory_limit is None else as_integer(memory_limit, "memory_limit", who, 1),
         "executor": executor,
@@ -80,13 +77,13 @@ def _checked(
                 f"`{name}` is {type(entry).__name__}, but {who} needs a Segment, Ray, Line, Path or PlaneWindow. "
                 "Build one from points of the input space."
             )
-        if entry.n_in != net.n_in:
+        if entry.n_in != network.n_in:
             raise InvalidValueError(
-                f"`{name}` lives in {entry.n_in} dimensions, but {who} needs the network's {net.n_in} inputs. "
+                f"`{name}` lives in {entry.n_in} dimensions, but {who} needs the network's {network.n_in} inputs. "
                 "Give points of the network's input space."
             )
     announce_compilation()
-    return domains, batch, options
+    return network, domains, batch, options
 
 
 def _for_lines(options: dict[str, Any]) -> dict[str, Any]:
@@ -176,12 +173,13 @@ def partition(
     Parameters
     ----------
     net : Network
+        Or a PyTorch module or an MLP of scikit-learn, which is converted at each call (`from_torch`, `from_sklearn`).
     domain : Segment, Ray, Line, Path, PlaneWindow or a list of them
         Lines and curves of a list are worked together, which is much faster than one by one.
     tolerances : Tolerances
         How close to zero counts as zero, relative to the magnitudes at hand.
     threads : int
-        Number of threads to work with. The result does not depend on it.
+        Number of threads to work with, -1 for all cores. The result does not depend on it.
     progress : bool
         Show a bar on a terminal.
     sink : linregions.Sink, optional
@@ -224,7 +222,9 @@ def partition(
     >>> p.n_regions == len(p.areas)
     True
     """
-    domains, batch, options = _checked(net, domain, tolerances, threads, progress, memory_limit, executor, "partition")
+    net, domains, batch, options = _checked(
+        net, domain, tolerances, threads, progress, memory_limit, executor, "partition"
+    )
     if sink is not None:
         return run_sink(net, _one_window(domains, batch), _checked_sink(sink), **options)
     result: list[Any] = [None] * len(domains)
@@ -320,7 +320,7 @@ def count_regions(
     >>> lr.count_regions(net, lr.Segment([-1.0], [2.0]))
     3
     """
-    domains, batch, options = _checked(
+    net, domains, batch, options = _checked(
         net, domain, tolerances, threads, progress, memory_limit, executor, "count_regions"
     )
     wanted = as_choice(kind, "kind", "count_regions", ("activation", "linear"))

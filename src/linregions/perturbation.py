@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from linregions._validation import as_generator, as_integer
 from linregions.constructions import perturbed
+from linregions.importers import as_network
 from linregions.network import Network
 from linregions.partition import Domain, count_regions
 
@@ -57,6 +58,7 @@ def perturbed_counts(
     (20, True)
     """
     generator = as_generator(rng, "rng", "perturbed_counts")
+    network = as_network(network, "network", "perturbed_counts")
     counts = np.empty(as_integer(draws, "draws", "perturbed_counts", 1), dtype=np.int64)
     for k in range(len(counts)):
         counts[k] = count_regions(perturbed(network, sd, generator), domain, kind)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from linregions._validation import FloatArray, as_float_array, as_positive, frozen
+from linregions._validation import FloatArray, as_positive, as_vector
 from linregions.domains import PlaneWindow
 from linregions.errors import InvalidValueError
 
@@ -83,7 +83,7 @@ class Box:
 
     def __post_init__(self) -> None:
         for name in ("low", "high"):
-            object.__setattr__(self, name, frozen(as_float_array(getattr(self, name), name, "Box", ndim=1)))
+            object.__setattr__(self, name, as_vector(getattr(self, name), name, "Box"))
         if self.low.shape != self.high.shape or self.low.size == 0:
             raise InvalidValueError(
                 f"`low, high` have {self.low.size} and {self.high.size} coordinates, but Box needs the same number, "
@@ -180,9 +180,7 @@ class Ball:
     radius: float
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "center", frozen(as_float_array(self.center, "center", "Ball", ndim=1)))
-        if self.center.size == 0:
-            raise InvalidValueError("`center` is empty, but Ball needs at least one coordinate. Give a point.")
+        object.__setattr__(self, "center", as_vector(self.center, "center", "Ball"))
         object.__setattr__(self, "radius", as_positive(self.radius, "radius", "Ball"))
 
     @property

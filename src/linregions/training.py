@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 
 from linregions._files import as_path, read_npz, write_npz
-from linregions._validation import as_float_array, as_generator, as_integer, as_positive, require
-from linregions.activations import RELU, PiecewiseLinear
+from linregions._validation import as_float_array, as_generator, as_integer, as_positive, as_widths, require
+from linregions.activations import RELU, PiecewiseLinear, as_activation
 from linregions.datasets import Dataset, Pixels
 from linregions.errors import InvalidTypeError, InvalidValueError, LinRegionsError, NumericalError
 from linregions.initialization import random_network
@@ -60,7 +60,7 @@ def train(
     epochs: float,
     snapshot_epochs: Sequence[float] | None = None,
     rng: np.random.Generator | int,
-    activation: PiecewiseLinear = RELU,
+    activation: PiecewiseLinear | str = RELU,
     batch_size: int = 128,
     learning_rate: float = 1e-3,
     run_dir: str | os.PathLike[str] | None = None,
@@ -81,8 +81,8 @@ def train(
         Training stops at the last of them.
     rng : numpy.random.Generator or int
         Source of the initialisation (`random_network`) and of the order of the examples, or a seed.
-    activation : PiecewiseLinear
-        Applied after every hidden layer.
+    activation : PiecewiseLinear or str
+        Applied after every hidden layer; by name as in `Network.from_layers`.
     batch_size : int
         Examples in one update; the last batch of an epoch may be smaller.
     learning_rate : float
@@ -130,7 +130,8 @@ def train(
     >>> end.step, end.test_accuracy > 0.95
     (100, True)
     """
-    sizes = _checked_widths(widths, dataset)
+    sizes = _checked_widths(widths, _checked_dataset(dataset))
+    activation = as_activation(activation, "activation", _WHO)
     batch = as_integer(batch_size, "batch_size", _WHO, 1)
     rate = as_positive(learning_rate, "learning_rate", _WHO)
     moments = _checked_moments(epochs, snapshot_epochs)
@@ -359,9 +360,18 @@ def _one_thread(torch: Any) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
+def _checked_dataset(dataset: Any) -> Dataset:
+    if not isinstance(dataset, Dataset):
+        raise InvalidTypeError(
+            f"`dataset` is {type(dataset).__name__}, but {_WHO} needs a linregions.datasets.Dataset. Make one of "
+            "arrays with `Dataset.from_arrays(x, y)`, or of files with `load_dataset`."
+        )
+    return dataset
+
+
 def _checked_widths(widths: Sequence[int], dataset: Dataset) -> list[int]:
-    sizes = [as_integer(width, f"widths[{k}]", _WHO, 1) for k, width in enumerate(widths)]
-    if len(sizes) < 2 or sizes[0] != dataset.n_in or sizes[-1] < dataset.n_classes:
+    sizes = list(as_widths(widths, "widths", _WHO))
+    if sizes[0] != dataset.n_in or sizes[-1] < dataset.n_classes:
         raise InvalidValueError(
             f"`widths` is {list(widths)}, but {_WHO} needs {dataset.n_in} inputs first and at least "
             f"{dataset.n_classes} outputs last for {dataset.name}. Give e.g. "

@@ -164,7 +164,7 @@ def test_bad_points(points, message):
 
 
 def test_bad_network_and_threads():
-    with pytest.raises(InvalidTypeError, match="`net` is str, but boundary_distance needs a Network"):
+    with pytest.raises(InvalidTypeError, match=r"`net` is str, but boundary_distance needs a linregions.Network"):
         boundary_distance("net", [[0.0]])
     with pytest.raises(InvalidValueError, match="`threads` is 0, but boundary_distance needs at least 1"):
         boundary_distance(NET, np.zeros((1, 3)), threads=0)

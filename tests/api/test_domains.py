@@ -169,7 +169,10 @@ def test_clockwise_and_other_orders_of_the_three_points_are_fine():
         ),
         (lambda: Segment([1.0], [1.0, 2.0]), "`a, b` have 1 and 2 coordinates, but Segment needs the same number"),
         (lambda: Segment([], []), "`a` is empty, but Segment needs at least one coordinate"),
-        (lambda: Segment([[1.0]], [[2.0]]), r"`a` has shape \(1, 1\), but Segment needs 1 axis"),
+        (
+            lambda: Segment(1.0, 2.0),
+            r"`a` has shape \(\), but Segment needs 1 axis. Give a point as a list",
+        ),
         (lambda: Segment([np.nan], [2.0]), r"`a` holds 1 NaN or infinite value\(s\), the first at index \(0,\)"),
         (lambda: Ray([0.0, 0.0], [0.0, 0.0]), "`direction` is zero in all 2 coordinates, but Ray needs a direction"),
         (lambda: Line([0.0, 0.0], [0.0, 0.0]), "`direction` is zero in all 2 coordinates, but Line needs a direction"),
@@ -275,3 +278,37 @@ def test_tolerances_are_relative_and_frozen():
     assert lr.Tolerances(relative=1e-9) == lr.Tolerances(1e-9)
     with pytest.raises(dataclasses.FrozenInstanceError):
         lr.Tolerances().relative = 0.1
+
+
+# ---- through two points ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", [Ray, Line])
+def test_through_two_points(kind):
+    line = kind.through([1.0, 2.0], [4.0, 0.0])
+    assert type(line) is kind
+    assert line.point([0.0, 1.0]).tolist() == [[1.0, 2.0], [4.0, 0.0]]
+    name = kind.__name__
+    for call, message in (
+        (lambda: kind.through([1.0], [1.0]), f"`a` and `b` are the same point, but {name}.through needs two different"),
+        (lambda: kind.through([1.0], [1.0, 2.0]), f"`a, b` have 1 and 2 coordinates, but {name}.through needs"),
+        (lambda: kind([1.0], [0.0]), rf"non-zero vector; for two points there is `{name}.through\(a, b\)`"),
+        (lambda: kind([1.0], [0.0, 1.0]), rf"input space of the network; for two points there is `{name}.through\(a"),
+    ):
+        with pytest.raises(InvalidValueError, match=message):
+            call()
+
+
+def test_regions_on_the_line_through_two_points():
+    net = lr.random_network([3, 8, 8, 1], 0, bias_variance=0.3)
+    a, b = np.array([1.0, 0.0, 2.0]), np.array([0.5, -1.0, 1.0])
+    through, plain = lr.partition(net, [Line.through(a, b), Line(a, b - a)])
+    assert through.breakpoints.tolist() == plain.breakpoints.tolist()
+    on_segment = np.count_nonzero((plain.breakpoints > 0) & (plain.breakpoints < 1))
+    assert lr.count_regions(net, Segment(a, b)) == on_segment + 1
+
+
+def test_one_number_for_both_inputs():
+    window, same = PlaneWindow.of_inputs(-1, 1), PlaneWindow.of_inputs([-1, -1], [1, 1])
+    assert window.point(window.polygon).tolist() == same.point(same.polygon).tolist()
+    assert PlaneWindow.of_inputs(0, [1, 2]).area == 2.0

@@ -166,7 +166,7 @@ NET = lr.random_network([3, 4, 1], 0)
             ([[0.0, 1.0]], 1.0),
             {},
             InvalidValueError,
-            r"`points` has shape \(1, 2\), but .* needs \(N, 3\)",
+            r"`points` has shape \(1, 2\), but .* needs a last axis of 3 inputs",
         ),
         ((np.zeros((0, 3)), 1.0), {}, InvalidValueError, r"`points` has shape \(0, 3\)"),
         (([[0.0, np.nan, 1.0]], 1.0), {}, InvalidValueError, "`points` holds 1 NaN"),
@@ -189,7 +189,7 @@ def test_messages(arguments, options, error, message):
 
 
 def test_messages_of_other_networks():
-    with pytest.raises(InvalidTypeError, match="`net` is int, but local_complexity needs a Network"):
+    with pytest.raises(InvalidTypeError, match=r"`net` is int, but local_complexity needs a linregions.Network"):
         measure(3, np.zeros(3), 1.0, rng=0)
     with pytest.raises(InvalidValueError, match="`n_planes` is 1 for one input, but local_complexity needs two"):
         measure(lr.random_network([1, 2, 1], 0), [0.0], 1.0, rng=0, n_planes=1)

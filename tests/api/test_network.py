@@ -152,8 +152,9 @@ def test_messages_of_from_layers(error, layers, message):
             "`activation` has 2 entries, but Network.from_layers needs 1, one after",
         ),
         (InvalidValueError, [], "`activation` has 0 entries, but Network.from_layers needs 1"),
-        (InvalidTypeError, "relu", r"`activation` holds 'relu' \(str\), but .* needs PiecewiseLinear"),
-        (InvalidTypeError, ["relu"], r"`activation` holds 'relu' \(str\), but .* needs PiecewiseLinear"),
+        (InvalidValueError, "tanh", r"`activation` is 'tanh', but Network.from_layers needs 'relu', 'abs'"),
+        (InvalidValueError, ["leaky_relu(x)"], r"`activation` is 'leaky_relu\(x\)', but .* e.g. 'leaky_relu\(0.2\)'"),
+        (InvalidTypeError, [None], r"`activation` holds None \(NoneType\), but .* needs PiecewiseLinear or its name"),
         (InvalidTypeError, np.tanh, r"`activation` holds <ufunc 'tanh'> \(ufunc\), but .* needs PiecewiseLinear"),
     ],
 )
@@ -164,9 +165,9 @@ def test_messages_of_activations(error, activation, message):
 
 def test_messages_of_inputs_and_neurons():
     for call, who in (
-        (MIXED, "this network"),
-        (MIXED.patterns, "this network"),
-        (MIXED.pre_activations, "this network"),
+        (MIXED, "Network"),
+        (MIXED.patterns, "patterns"),
+        (MIXED.pre_activations, "pre_activations"),
     ):
         with pytest.raises(InvalidValueError, match=rf"`x` has shape \(3,\), but {who} needs a last axis of 2 inputs"):
             call([1.0, 2.0, 3.0])
@@ -241,7 +242,6 @@ def test_the_same_seed_gives_the_same_network_and_a_generator_goes_on():
         (InvalidTypeError, {"widths": 5}, "`widths` is 5, but random_network needs a sequence of integers"),
         (InvalidValueError, {"widths": [5, 0, 1]}, r"`widths\[1\]` is 0, but random_network needs at least 1"),
         (InvalidTypeError, {"widths": [5, 2.5]}, r"`widths\[1\]` is 2.5 \(float\), but .* needs an integer"),
-        (InvalidTypeError, {"rng": None}, "`rng` is NoneType, but random_network needs a numpy.random.Generator"),
         (InvalidTypeError, {"rng": np.random}, "`rng` is module, but random_network needs a numpy.random.Generator"),
         (InvalidTypeError, {"rng": True}, "`rng` is bool, but random_network needs a numpy.random.Generator"),
         (InvalidValueError, {"rng": -1}, "`rng` is -1, but random_network needs a seed of at least 0"),
@@ -253,7 +253,7 @@ def test_the_same_seed_gives_the_same_network_and_a_generator_goes_on():
         (InvalidValueError, {"bias_variance": np.nan}, "`bias_variance` holds 1 NaN or infinite"),
         (InvalidValueError, {"weights": lambda rng, shape: [1.0]}, r"`weights` returned shape \(1,\), .* \(4, 2\)"),
         (InvalidValueError, {"biases": lambda rng, shape: [np.nan] * 4}, "`biases` holds 4 NaN or infinite"),
-        (InvalidTypeError, {"activation": "relu"}, r"`activation` holds 'relu' \(str\), but"),
+        (InvalidTypeError, {"activation": 1}, r"`activation` holds 1 \(int\), but"),
     ],
 )  # fmt: skip
 def test_messages_of_random_network(error, arguments, message):

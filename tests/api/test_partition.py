@@ -74,7 +74,7 @@ BAD = {
     "net of another type": (
         {"net": [(np.eye(2), np.zeros(2))]},
         InvalidTypeError,
-        r"`net` is list, but {who} needs a linregions.Network. Convert a PyTorch module",
+        r"`net` is list, but {who} needs a linregions.Network. Give one, a PyTorch module",
     ),
     "no net": ({"net": None}, InvalidTypeError, "`net` is NoneType, but {who} needs a linregions.Network"),
     "domain of another type": (

@@ -170,7 +170,7 @@ def test_bad_settings(toy, changes, message):
         toy_run(toy, **changes)
 
 
-@pytest.mark.parametrize("widths", [[5, 8, 3], [4, 8, 2], [4]])
+@pytest.mark.parametrize("widths", [[5, 8, 3], [4, 8, 2]])
 def test_widths_that_do_not_fit_the_data(toy, widths):
     with pytest.raises(InvalidValueError, match=r"needs 4 inputs first and at least 3 outputs last for toy"):
         train(widths, toy, epochs=1, rng=0)

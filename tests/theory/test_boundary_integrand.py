@@ -178,7 +178,7 @@ def test_own_bias_does_not_matter_and_restriction_to_directions():
     ("change", "match"),
     [
         ({"network": "net"}, r"`network` is str, but boundary_integrand needs a linregions.Network"),
-        ({"points": [[0.0, 0.0, 0.0]]}, r"`points` has shape \(1, 3\), but boundary_integrand needs 2 coordinates"),
+        ({"points": [[0.0, 0.0, 0.0]]}, r"`points` has shape \(1, 3\), but boundary_integrand needs a last axis of 2"),
         ({"k": 3}, r"`k` is 3, but boundary_integrand needs at most as many as there are directions, 2"),
         ({"k": 0}, r"`k` is 0, but boundary_integrand needs at least 1"),
         (

@@ -248,7 +248,7 @@ def _window(arguments: Namespace, net: Network) -> tuple[PlaneWindow, FloatArray
         points = data.examples(arguments.through)
         labels = [str(label) for label in data.y_train[arguments.through]]
     elif arguments.points is not None:
-        points, labels = read_points(arguments.points, "linregions plane"), ["1", "2", "3"]
+        points, labels = read_points(arguments.points, "linregions plane", n_in=net.n_in), ["1", "2", "3"]
         if points.shape != (3, net.n_in):
             raise InvalidValueError(
                 f"`--points` has shape {points.shape}, but linregions plane needs three points of the model's "
@@ -287,7 +287,7 @@ def _line(arguments: Namespace, net: Network) -> LineDomain:
         example = _data(arguments, net).examples(arguments.through_origin_and)
         return Line(np.zeros(net.n_in), example)
     if arguments.path is not None:
-        return PolygonalPath(read_points(arguments.path, who, "--path"))
+        return PolygonalPath(read_points(arguments.path, who, "--path", net.n_in))
     if arguments.end is None:
         raise _missing("--to", "--from needs another point")
     start, end = _vector(arguments.start, "--from", net), _vector(arguments.end, "--to", net)
@@ -316,7 +316,7 @@ def _vector(words: list[str], name: str, net: Network) -> FloatArray:
 
 def _points(arguments: Namespace, net: Network) -> FloatArray:
     if arguments.points is not None:
-        points = read_points(arguments.points, "linregions distance")
+        points = read_points(arguments.points, "linregions distance", n_in=net.n_in)
         if points.shape[1] != net.n_in:
             raise InvalidValueError(
                 f"`--points` has {points.shape[1]} coordinates in a row, but the model has {net.n_in} inputs. "

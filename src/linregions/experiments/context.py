@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from linregions._files import as_path, write_npz
-from linregions._validation import as_choice, as_integer
+from linregions._validation import as_choice, as_integer, as_threads
 from linregions.datasets import Dataset, load_dataset
 from linregions.errors import MissingDependencyError
 from linregions.experiments.cells import Place
@@ -86,7 +86,7 @@ class Context:
         who = "Context"
         object.__setattr__(self, "out", as_path(self.out, "out", who))
         as_integer(self.seed, "seed", who, 0)
-        as_integer(self.threads, "threads", who, 1)
+        object.__setattr__(self, "threads", as_threads(self.threads, "threads", who))
         as_integer(self.workers, "workers", who, 1)
         object.__setattr__(self, "formats", tuple(as_choice(f, "formats", who, FORMATS) for f in self.formats))
 

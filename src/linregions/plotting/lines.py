@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -42,7 +43,7 @@ def plot_line(
     ax: Axes | None = None,
     *,
     interval: tuple[float, float] | None = None,
-    outputs: tuple[int, ...] | None = None,
+    outputs: int | Sequence[int] | None = None,
     breakpoints: bool = True,
 ) -> LineArtists:
     """Draw the exact graph of a network along a line, with its breakpoints marked by layer.
@@ -55,8 +56,8 @@ def plot_line(
     interval : (float, float), optional
         Range of the parameter t. By default the whole of a bounded domain, and of an unbounded one all
         breakpoints with a margin of a tenth on both sides.
-    outputs : tuple of int, optional
-        Outputs to draw, at most ten; by default the first ten.
+    outputs : int or sequence of int, optional
+        Outputs to draw, one or up to ten; by default the first ten.
     breakpoints : bool
         Whether to mark breakpoints: on the graph, in the colour of their layer; with several outputs below the
         graphs.
@@ -92,13 +93,7 @@ def plot_line(
     who = "plot_line"
     pyplot = require("matplotlib", "plot", who, lambda: importlib.import_module("matplotlib.pyplot"))
     low, high = _interval(partition, interval)
-    chosen = tuple(range(min(partition.network.n_out, len(OUTPUT_COLORS)))) if outputs is None else outputs
-    for number in chosen:
-        if as_integer(number, "outputs", who, 0) >= partition.network.n_out or len(chosen) > len(OUTPUT_COLORS):
-            raise InvalidValueError(
-                f"`outputs` are {list(chosen)}, but {who} needs at most {len(OUTPUT_COLORS)} numbers below the number "
-                f"of outputs, {partition.network.n_out}. Count outputs from 0."
-            )
+    chosen = _chosen(outputs, partition.network.n_out, who)
     if ax is None:
         ax = pyplot.subplots(figsize=(7, 3.5), layout="constrained")[1]
     inside = (partition.breakpoints > low) & (partition.breakpoints < high)
@@ -134,6 +129,20 @@ def plot_line(
     elif marks:
         ax.legend(fontsize="small", frameon=False, title="breakpoints", title_fontsize="small")
     return LineArtists(ax, graphs, marks)
+
+
+def _chosen(outputs: Any, n_out: int, who: str) -> tuple[int, ...]:
+    """Return the numbers of the outputs to draw."""
+    if outputs is None:
+        return tuple(range(min(n_out, len(OUTPUT_COLORS))))
+    given = list(outputs) if np.ndim(outputs) else [outputs]
+    chosen = tuple(as_integer(number, "outputs", who, 0) for number in given)
+    if not 0 < len(chosen) <= len(OUTPUT_COLORS) or max(chosen) >= n_out:
+        raise InvalidValueError(
+            f"`outputs` are {list(chosen)}, but {who} needs one to {len(OUTPUT_COLORS)} numbers below the number "
+            f"of outputs, {n_out}. Count outputs from 0."
+        )
+    return chosen
 
 
 def _mark(partition: LinePartition, ax: Axes, t: FloatArray, heights: FloatArray, inside: Any) -> list[Any]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from linregions._validation import FloatArray, as_float_array
+from linregions._validation import FloatArray, as_point_rows
 from linregions.errors import InvalidValueError
 from linregions.plotting.colors import LAYER_COLORS, gradient_colors
 
@@ -48,7 +48,7 @@ def layer_handles(n_layers: int) -> list[Any]:
 
 
 def plot_points(
-    window: PlaneWindow, points: npt.ArrayLike, ax: Axes, *, labels: Sequence[str] | None = None
+    window: PlaneWindow, points: npt.ArrayLike, ax: Axes, *, labels: Sequence[Any] | npt.NDArray[Any] | None = None
 ) -> list[Any]:
     """Mark points of the input space by black dots with a white rim, and label them.
 
@@ -56,8 +56,9 @@ def plot_points(
     ----------
     window : PlaneWindow
     points : array_like, shape (k, n_in)
+        Images are flattened.
     ax : matplotlib.axes.Axes
-    labels : sequence of str, optional
+    labels : sequence or array of str or numbers, optional
         One for each point.
 
     Returns
@@ -71,20 +72,16 @@ def plot_points(
     """
     from matplotlib.patheffects import withStroke
 
-    array = as_float_array(points, "points", "plot_points", ndim=2)
-    if labels is not None and len(labels) != len(array):
-        raise InvalidValueError(
-            f"`labels` has {len(labels)} entries for {len(array)} points, but plot_points needs one for each. "
-            "Give as many labels as points."
-        )
+    array = as_point_rows(points, "points", "plot_points", window.n_in)
+    texts = _labels(labels, len(array))
     places = euclidean(window, window.coordinates(array))
     artists: list[Any] = list(
         ax.plot(*places.T, "o", color="black", markersize=6, markeredgecolor="white", markeredgewidth=1.0, zorder=6)
     )
-    for place, label in zip(places, labels or [], strict=False):
+    for place, text in zip(places, texts, strict=False):
         artists.append(
             ax.annotate(
-                label,
+                text,
                 place,
                 xytext=(6, 5),
                 textcoords="offset points",
@@ -95,6 +92,20 @@ def plot_points(
             )
         )
     return artists
+
+
+def _labels(labels: Any, n: int) -> list[str]:
+    """Return a text for each point, of a list or array of any kind; none at all where none are given."""
+    if labels is None:
+        return []
+    given = labels.detach().cpu().numpy() if hasattr(labels, "detach") else labels
+    entries = [given] if isinstance(given, str) else list(np.ravel(np.asarray(given, dtype=object)))
+    if len(entries) != n:
+        raise InvalidValueError(
+            f"`labels` has {len(entries)} entries for {n} points, but plot_points needs one for each. "
+            "Give as many labels as points."
+        )
+    return [str(entry) for entry in entries]
 
 
 def plot_scale_bar(ax: Axes, *, unit: str = "") -> list[Any]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Literal
 
-from linregions.activations import RELU, PiecewiseLinear
+from linregions.activations import RELU, PiecewiseLinear, as_activation
 from linregions.errors import InvalidTypeError, InvalidValueError
 from linregions.theory import count_bounds as bounds
 from linregions.theory.count_growth import hanin_rolnick_average, raghu_growth
@@ -170,7 +170,9 @@ def _pieces(
         breakpoints = [pieces for _, pieces in layers]
         relu = all(pieces == 1 for pieces in breakpoints)
         return breakpoints, [1] * len(layers) if relu else None, relu
-    if isinstance(activation, str) or not isinstance(activation, PiecewiseLinear | Sequence):
+    if isinstance(activation, str):
+        activation = as_activation(activation, "activation", who)
+    if not isinstance(activation, PiecewiseLinear | Sequence):
         raise InvalidTypeError(
             f"`activation` is {activation!r}, but {who} needs PiecewiseLinear. Use e.g. `linregions.RELU`."
         )

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from linregions._validation import FloatArray, as_float_array, as_integer
-from linregions.errors import InvalidTypeError, InvalidValueError
+from linregions._validation import FloatArray, as_float_array, as_integer, as_point_rows
+from linregions.errors import InvalidValueError
+from linregions.importers import as_network
 from linregions.network import Network
 from linregions.theory._pinning import Hidden, pinned_terms
 from linregions.theory.bias_laws import BiasLaw, JointNormalBiases, tables_of
@@ -85,17 +86,8 @@ def boundary_integrand(
     array([1.994711])
     """
     who = "boundary_integrand"
-    if not isinstance(network, Network):
-        raise InvalidTypeError(
-            f"`network` is {type(network).__name__}, but {who} needs a linregions.Network. "
-            "Convert a PyTorch module with `linregions.from_torch`."
-        )
-    x = as_float_array(points, "points", who, ndim=2)
-    if x.shape[1] != network.n_in:
-        raise InvalidValueError(
-            f"`points` has shape {x.shape}, but {who} needs {network.n_in} coordinates for each point. "
-            f"Reshape it to (n_points, {network.n_in})."
-        )
+    network = as_network(network, "network", who)
+    x = as_point_rows(points, "points", who, network.n_in)
     frame = np.eye(network.n_in) if directions is None else as_float_array(directions, "directions", who, ndim=2)
     if frame.shape[1] != network.n_in or not np.allclose(frame @ frame.T, np.eye(len(frame)), atol=1e-9):
         raise InvalidValueError(

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from linregions._validation import FloatArray, as_choice, as_generator, as_integer, as_positive
-from linregions.activations import RELU, PiecewiseLinear
+from linregions.activations import RELU, PiecewiseLinear, as_activation
 from linregions.errors import InvalidTypeError, InvalidValueError
 from linregions.network import Network
 from linregions.theory.bias_laws import BiasLaw, DensityTable, JointNormalBiases, NormalBias, tables_of
@@ -83,7 +83,13 @@ class RandomNetworks:
                 "Give e.g. `[784, 64, 64, 64, 1]`."
             )
         object.__setattr__(self, "widths", widths)
-        activation: Any = self.activation
+        given_activation: Any = self.activation
+        activation = (
+            as_activation(given_activation, "activation", who)
+            if isinstance(given_activation, str)
+            else given_activation
+        )
+        object.__setattr__(self, "activation", activation)
         if not isinstance(activation, PiecewiseLinear):
             raise InvalidTypeError(
                 f"`activation` is {type(activation).__name__}, but {who} needs one PiecewiseLinear for all hidden "

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
-from linregions._validation import FloatArray, as_choice, as_float_array, as_generator, as_integer, frozen
+from linregions._validation import FloatArray, as_choice, as_float_array, as_generator, as_integer, as_rows, frozen
 from linregions.distance import boundary_distance
 from linregions.domains import Line, LineDomain, Path, PlaneWindow, Ray, Segment
 from linregions.errors import InvalidTypeError, InvalidValueError
@@ -137,7 +137,7 @@ class DistanceProbe:
     Parameters
     ----------
     points : array_like, shape (N, n_in)
-        In the units of the input space.
+        In the units of the input space; images are flattened.
     name : str
         By default ``"distance"``.
 
@@ -170,7 +170,7 @@ class DistanceProbe:
 
     def __post_init__(self) -> None:
         who = "DistanceProbe"
-        points = as_float_array(self.points, "points", who, ndim=2)
+        points = as_rows(self.points, "points", who)
         if points.size == 0:
             raise InvalidValueError(
                 f"`points` has shape {points.shape} and holds no point, but {who} needs at least one. "

@@ -1,0 +1,249 @@
+"""A network at a point: its affine map there, and the half-spaces of the activation region of the point."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from linregions._validation import FloatArray, as_points, require
+from linregions.activations import PiecewiseLinear
+from linregions.affine import AffineLayer
+
+IntArray = npt.NDArray[np.int32]
+# A gradient this small beside the terms that it adds up is none: rounding alone explains it, as when two equal
+# neurons cancel. The same number as for distances.
+_ROUNDING = 2.0**-42
+# How many numbers the gradients of a block of points may hold.
+_BLOCK_NUMBERS = 1 << 20
+# How far a linear program must get beyond a half-space that bounds the region, relative to its distance. Its own
+# tolerance is a tenth of that.
+_BEYOND = 1e-6
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ActivationRegion:
+    """The activation region of a point: the half-spaces ``normals @ y <= bounds`` of the input space.
+
+    Made by `Network.region`. Every array is read-only.
+
+    Parameters
+    ----------
+    point : ndarray of float64, shape (n_in,)
+        A point of the region.
+    normals : ndarray of float64, shape (m, n_in)
+        The matrix A of ``A y <= b``: gradients of neurons, with the sign that makes them point outwards.
+    bounds : ndarray of float64, shape (m,)
+        The vector b.
+    neurons : ndarray of int32, shape (m,)
+        Flat number of the neuron that switches where ``normals[k] @ y == bounds[k]`` (`Network.locate_neuron`).
+    breakpoints : ndarray of int32, shape (m,)
+        Which breakpoint of that neuron's activation it is, from 0.
+    pattern : ndarray of uint8, shape (n_neurons,)
+        Linear piece of every neuron in the region.
+    matrix : ndarray of float64, shape (n_out, n_in)
+    vector : ndarray of float64, shape (n_out,)
+        The network in the region: ``matrix @ y + vector``.
+
+    Notes
+    -----
+    Half-spaces of different neurons may coincide, and many may be redundant; `reduced` keeps those that bound the
+    region. In directions in which no half-space holds it, the region is unbounded.
+    """
+
+    point: FloatArray
+    normals: FloatArray
+    bounds: FloatArray
+    neurons: IntArray
+    breakpoints: IntArray
+    pattern: npt.NDArray[np.uint8]
+    matrix: FloatArray
+    vector: FloatArray
+
+    def contains(self, x: npt.ArrayLike) -> npt.NDArray[np.bool_]:
+        """Tell which points are in the region or on its border.
+
+        Parameters
+        ----------
+        x : array_like, shape (..., n_in)
+
+        Returns
+        -------
+        ndarray of bool, shape (...)
+        """
+        points = as_points(x, "x", "ActivationRegion.contains", self.point.size)
+        return np.asarray(np.all(points @ self.normals.T <= self.bounds, axis=-1))
+
+    @property
+    def distances(self) -> FloatArray:
+        """Euclidean distance of `point` to the hyperplane of each half-space, shape (m,)."""
+        return np.asarray((self.bounds - self.normals @ self.point) / np.linalg.norm(self.normals, axis=1))
+
+    def reduced(self) -> ActivationRegion:
+        """Return the same region with only the half-spaces that bound it.
+
+        Returns
+        -------
+        ActivationRegion
+            Of half-spaces that coincide, the one of the lowest neuron.
+
+        Raises
+        ------
+        MissingDependencyError
+            If scipy is not installed (``pip install 'linregions[lp]'``).
+
+        Notes
+        -----
+        A linear program in float64 for each half-space that is not the first to be met along its own normal from
+        `point`. A facet is kept where the region would reach beyond it without it, by at least a millionth of its
+        distance from `point`: smaller ones are lost.
+        """
+        optimize = require("scipy", "lp", "ActivationRegion.reduced", lambda: __import__("scipy.optimize").optimize)
+        keep = _facets(optimize, self.normals, self.bounds, self.point)
+        return ActivationRegion(
+            self.point,
+            _read_only(self.normals[keep]),
+            _read_only(self.bounds[keep]),
+            _read_only(self.neurons[keep]),
+            _read_only(self.breakpoints[keep]),
+            self.pattern,
+            self.matrix,
+            self.vector,
+        )
+
+    def __repr__(self) -> str:
+        return f"ActivationRegion({self.bounds.size} half-spaces in {self.point.size} inputs)"
+
+
+def affine_maps_at(
+    layers: Sequence[AffineLayer],
+    activations: Sequence[PiecewiseLinear],
+    pre_activations: Sequence[FloatArray],
+    n: int,
+) -> tuple[FloatArray, FloatArray]:
+    """Return the affine map of a network on the linear piece of each of n points.
+
+    `pre_activations` has a (n, width) for each hidden layer. Returns matrices (n, n_out, n_in) and vectors (n, n_out).
+    The outputs go backwards through the layers, since there are mostly fewer outputs than inputs. Each point has a
+    product of its own, so that its bits do not depend on the others.
+    """
+    n_out, n_in = layers[-1].weight.shape[0], layers[0].weight.shape[1]
+    matrices, vectors = np.empty((n, n_out, n_in)), np.empty((n, n_out))
+    widest = max(layer.weight.shape[1] for layer in layers)
+    step = max(1, _BLOCK_NUMBERS // (widest * n_out))
+    for start in range(0, n, step):
+        block = slice(start, min(start + step, n))
+        rows = np.broadcast_to(layers[-1].weight, (block.stop - start, *layers[-1].weight.shape))
+        constant = np.broadcast_to(layers[-1].bias, rows.shape[:2])
+        for layer, activation, z in zip(
+            reversed(layers[:-1]), reversed(activations), reversed(pre_activations), strict=True
+        ):
+            slopes, intercepts = _on_pieces(activation, z[block])
+            constant = constant + np.einsum("nou,nu->no", rows, intercepts)
+            rows = rows * slopes[:, None, :]
+            constant = constant + rows @ layer.bias
+            rows = rows @ layer.weight
+        matrices[block], vectors[block] = rows, constant
+    return matrices, vectors
+
+
+def region_at(
+    layers: Sequence[AffineLayer],
+    activations: Sequence[PiecewiseLinear],
+    point: FloatArray,
+    pre_activations: Sequence[FloatArray],
+) -> ActivationRegion:
+    """Return the activation region of one point, with its pre-activations (width,) of each hidden layer."""
+    normals, slacks = [np.zeros((0, point.size))], [np.zeros(0)]
+    neurons, breakpoints = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.int32)]
+    pattern = [np.zeros(0, dtype=np.uint8)]
+    first_neuron = 0
+    slopes = np.ones(point.size)
+    # Gradients of the units of a layer, and the absolute terms that they add up.
+    gradients, terms = np.eye(point.size), np.eye(point.size)
+    for layer, activation, z in zip(layers[:-1], activations, pre_activations, strict=True):
+        gradients = layer.weight @ (slopes[:, None] * gradients)
+        terms = np.abs(layer.weight) @ (np.abs(slopes)[:, None] * terms)
+        slopes = _on_pieces(activation, z[None])[0][0]
+        if activation.n_breakpoints:
+            pieces = activation.pieces(z)
+            pattern.append(pieces)
+            varies = np.linalg.norm(gradients, axis=1) > _ROUNDING * np.linalg.norm(terms, axis=1)
+            points = np.asarray(activation.breakpoints)
+            # The breakpoint below the piece, which the unit must stay above, and the one above.
+            for shift, sign in ((-1, -1.0), (0, 1.0)):
+                which = pieces.astype(np.int32) + shift
+                units = np.flatnonzero(varies & (which >= 0) & (which < points.size))
+                normals.append(sign * gradients[units])
+                slacks.append(np.abs(points[which[units]] - z[units]))
+                neurons.append(first_neuron + units)
+                breakpoints.append(which[units])
+            first_neuron += z.size
+    numbers, levels = np.concatenate(neurons).astype(np.int32), np.concatenate(breakpoints)
+    order = np.lexsort([levels, numbers])
+    rows = np.concatenate(normals)[order]
+    matrices, vectors = affine_maps_at(layers, activations, [z[None] for z in pre_activations], 1)
+    return ActivationRegion(
+        _read_only(np.array(point)),
+        _read_only(rows),
+        # The gaps of the point itself, so that it satisfies what it defines whatever was rounded.
+        _read_only(rows @ point + np.concatenate(slacks)[order]),
+        _read_only(numbers[order]),
+        _read_only(levels[order]),
+        _read_only(np.concatenate(pattern)),
+        _read_only(matrices[0]),
+        _read_only(vectors[0]),
+    )
+
+
+def _on_pieces(activation: PiecewiseLinear, z: FloatArray) -> tuple[FloatArray, FloatArray]:
+    pieces = activation.pieces(z)
+    return np.asarray(activation.slopes)[pieces], activation.intercepts[pieces]
+
+
+def _read_only(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    array.flags.writeable = False
+    return array
+
+
+def _facets(optimize: Any, normals: FloatArray, bounds: FloatArray, point: FloatArray) -> npt.NDArray[np.intp]:
+    """Return which half-spaces are needed, in order."""
+    m = bounds.size
+    if m < 2:
+        return np.arange(m)
+    lengths = np.linalg.norm(normals, axis=1)
+    units, gaps = normals / lengths[:, None], (bounds - normals @ point) / lengths
+    if units.shape[1] > m:  # only what the normals span matters
+        units = np.asarray(np.linalg.qr(units.T, mode="r")).T
+    needed = _first_met(units, gaps)
+    kept = np.ones(m, dtype=bool)
+    # From the last on, so that of equal ones the first stays.
+    for k in np.flatnonzero(~needed)[::-1]:
+        others = kept.copy()
+        others[k] = False
+        # The point is the origin and the distance of half-space k the unit; it is moved outwards by one, so that the
+        # program is bounded.
+        unit = gaps[k] if gaps[k] > 0 else float(gaps.max()) or 1.0
+        own = gaps[k] / unit
+        found = optimize.linprog(
+            -units[k],
+            A_ub=np.vstack([units[others], units[k]]),
+            b_ub=np.append(gaps[others] / unit, own + 1.0),
+            bounds=(None, None),
+            method="highs",
+        )
+        if found.status == 0 and -found.fun <= own + _BEYOND:
+            kept[k] = False
+    return np.flatnonzero(kept)
+
+
+def _first_met(units: FloatArray, gaps: FloatArray) -> npt.NDArray[np.bool_]:
+    """Tell which half-spaces are clearly the first whose border is met from the origin along their own normal."""
+    approach = units @ units.T
+    with np.errstate(divide="ignore", invalid="ignore"):
+        far = np.where(approach > 0, gaps[None, :] / approach, np.inf)
+    np.fill_diagonal(far, np.inf)
+    return np.asarray((gaps > 0) & (far.min(axis=1) > gaps * (1.0 + 1e-6)))
