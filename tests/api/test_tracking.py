@@ -4,6 +4,7 @@ import copy
 import json
 import subprocess
 import sys
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -141,12 +142,57 @@ def test_automatic_records_stay_within_the_budget_and_thin_out(monkeypatch):
     assert tracker.setup_seconds == 1 / 32
     assert tracker.measuring_seconds == len(seen) / 32
     assert tracker.training_seconds == seen[-1] / 512
-    gaps = np.diff(seen)
+    # Of the first second, records come early, at steps that grow by half; until the budget has paid for them.
+    early = [0, 1, 2, 3, 5, 8, 12, 18, 27, 41, 62, 93, 140, 210, 315, 473, 710, 1065, 1598, 2397, 3596, 5394]
+    assert seen[: len(early)] == early
+    assert seen[len(early)] == pytest.approx(512 * 16 * (len(early) + 1.25) / 32, abs=2)
+    gaps = np.diff(seen)[len(early) :]
     # Half a second and a quarter of training pay for a record, that is 320 steps; later on, a hundredth of all steps
-    # is more. The first gap pays for the record before training, too.
-    assert gaps[:80].tolist() == [576, *[320] * 79]
+    # is more.
+    assert gaps[:60].tolist() == [320] * 60
     assert gaps[-1] == pytest.approx(0.01 * seen[-2], abs=1)
     assert gaps[-1] > 380
+
+
+@pytest.mark.parametrize(("steps", "seconds"), [(157, 0.012), (157, 0.1), (50, 0.05), (50, 1e-4)])
+def test_a_short_training_has_ten_records(monkeypatch, steps, seconds):
+    """The budget alone would pay for two of 157 steps of 1.5 ms, where a record takes 12."""
+    clock = Clock()
+    monkeypatch.setattr(schedule, "perf_counter", clock)
+    tracker, net = lr.Tracker([Slow(clock, seconds)]), network()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for step in range(steps):
+            tracker(net, step=step)
+            clock.now += 0.0015
+        tracker(net, step=steps, force=True)
+    assert len(tracker.rows) >= 10
+    if seconds < 0.1:
+        assert tracker.rows[-2]["step"] > steps / 2  # spread over the whole of it
+    assert tracker.measuring_seconds <= 1.0 + 2 * seconds
+
+
+def test_too_few_records_are_told(monkeypatch, tmp_path):
+    clock = Clock()
+    monkeypatch.setattr(schedule, "perf_counter", clock)
+    tracker, net = lr.Tracker([Slow(clock, 0.3)]), network()
+    for step in range(157):
+        tracker(net, step=step)
+        clock.now += 0.0015
+    message = r"3 records of 157 steps, since one takes 0.3 s and .* below 5 % of .* Give `every=15`, or a larger"
+    with pytest.warns(RuntimeWarning, match=message) as told:
+        tracker.to_csv(tmp_path / "table.csv")
+    assert told[0].filename == __file__
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # once is enough
+        tracker.to_csv(tmp_path / "table.csv")
+        tracker(net, step=157, force=True)
+    other = lr.Tracker([Slow(clock, 0.6)], every=100)
+    for step in range(157):
+        other(net, step=step)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # as it was asked for
+        other.to_csv(tmp_path / "table.csv")
 
 
 def test_cheap_automatic_records_grow_with_the_steps(monkeypatch):

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 Log = Callable[[dict[str, float], int], object]
 _WHO = "Tracker"
 _FIXED = ("step", "epoch", "status")
+_FEW = 10  # records of a training that are too few for a curve
 
 
 class Tracker:
@@ -40,7 +41,8 @@ class Tracker:
         these are depends on the machine.
     budget : float
         Between 0 and 1: in automatic mode, how much time measuring and drawing may take for each second of training.
-        What is forced comes on top.
+        The first second of it may be spent earlier, so that a short training has records, too; what is forced comes on
+        top.
     steps_per_epoch : int, optional
         With it, epochs are counted from steps and need not be given.
     example_input : torch.Tensor or array_like, optional
@@ -56,6 +58,9 @@ class Tracker:
 
     Notes
     -----
+    Automatic mode makes at least ten records of 50 steps or more, if these take no more than a second. Where
+    it made fewer, there is a warning when the table is written or drawn, or a record is forced.
+
     A call that does not measure takes about a microsecond. One that does reads the parameters into a `Network`
     (`from_torch`, of a copy in evaluation mode) and leaves the module as it is: its mode, gradients, and random
     states. A module that cannot be imported is refused by the first call, before any training.
@@ -112,7 +117,7 @@ class Tracker:
         self._rows: list[dict[str, Any]] = []
         self._columns = dict.fromkeys(_FIXED)
         self._next_step = 0
-        self._warned = False
+        self._warned = self._warned_of_few = False
         self._live: LiveFigure | None = None
 
     def __call__(
@@ -190,6 +195,8 @@ class Tracker:
                 row = self._measured(module, step, epoch)
         clock.cost = clock.lap("measuring")
         self._rows.append(row)
+        if force:
+            self._warn_of_few(4)
         self._columns.update(dict.fromkeys(row))
         whole = self._filled(row)
         if self.log is not None:
@@ -234,6 +241,19 @@ class Tracker:
             )
         return row
 
+    def _warn_of_few(self, stacklevel: int = 3) -> None:
+        """Say so, once, where automatic mode could not make a curve."""
+        if self.every != "auto" or self._warned_of_few or len(self._rows) >= _FEW or self._next_step < 5 * _FEW:
+            return
+        self._warned_of_few = True
+        warnings.warn(
+            f"{len(self._rows)} record{'s' * (len(self._rows) > 1)} of {self._next_step:,} steps, since one takes "
+            f"{self._schedule.cost:.2g} s and automatic mode keeps measuring below {100 * self._schedule.budget:g} % "
+            f"of the training's time. Give `every={self._next_step // _FEW}`, or a larger `budget`, or cheaper probes.",
+            RuntimeWarning,
+            stacklevel=stacklevel,
+        )
+
     @property
     def columns(self) -> list[str]:
         """Names of the table's columns: step, epoch, status, then ``probe/number`` as they first came up."""
@@ -257,6 +277,7 @@ class Tracker:
         InvalidValueError
             If nothing was recorded yet, or the place cannot be written.
         """
+        self._warn_of_few()
         write_table(path, self.rows)
 
     @property
@@ -313,6 +334,7 @@ class Tracker:
         """
         from linregions.plotting.tracking import plot_panel, time_column, tracking_figure
 
+        self._warn_of_few()
         panels = {panel.name: panel for panel in self._panels()}
         chosen = [panels[name] for name in (names if names is not None else panels) if name in panels]
         if names is not None and len(chosen) < len(names):
