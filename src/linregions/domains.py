@@ -1,10 +1,10 @@
-"""Domains: segments, rays, lines, polygonal paths and windows in a plane."""
+"""Domains: segments, rays, lines, polygonal paths (from `linregions.curves`) and windows in a plane."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -12,201 +12,17 @@ import numpy.typing as npt
 from linregions._validation import (
     FloatArray,
     as_float_array,
+    as_integer,
     as_points,
     as_positive,
     as_rows,
     as_vector,
     frozen,
 )
-from linregions.errors import InvalidValueError
+from linregions.curves import Line, LineDomain, Path, Ray, Segment, same_size
+from linregions.errors import InvalidTypeError, InvalidValueError
 
-
-def _same_size(first: FloatArray, second: FloatArray, names: str, who: str) -> None:
-    if first.shape != second.shape:
-        raise InvalidValueError(
-            f"`{names}` have {first.size} and {second.size} coordinates, but {who} needs the same number. "
-            f"Give both in the input space of the network{_two_points(who)}."
-        )
-
-
-def _two_points(who: str) -> str:
-    """Return a hint for those who meant the line through two points; nothing where no direction is taken."""
-    return f"; for two points there is `{who}.through(a, b)`" if who in {"Ray", "Line"} else ""
-
-
-def _direction(value: npt.ArrayLike, who: str) -> FloatArray:
-    direction = as_vector(value, "direction", who)
-    if not np.any(direction):
-        raise InvalidValueError(
-            f"`direction` is zero in all {direction.size} coordinates, but {who} needs a direction. "
-            f"Give a non-zero vector{_two_points(who)}."
-        )
-    return direction
-
-
-@dataclass(frozen=True, eq=False)
-class Segment:
-    """The segment from `a` to `b`; ``point(t) = a + t (b - a)`` with t in [0, 1].
-
-    Parameters
-    ----------
-    a, b : array_like, shape (n_in,)
-        Two different points of the input space, `b` no direction; images are flattened.
-
-    Raises
-    ------
-    InvalidValueError
-        If the points coincide, differ in size, or hold NaN or infinity.
-    """
-
-    a: FloatArray
-    b: FloatArray
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "a", as_vector(self.a, "a", "Segment"))
-        object.__setattr__(self, "b", as_vector(self.b, "b", "Segment"))
-        _same_size(self.a, self.b, "a, b", "Segment")
-        if np.array_equal(self.a, self.b):
-            raise InvalidValueError(
-                "`a` and `b` are the same point, but Segment needs two different ones. Move one of them."
-            )
-
-    @property
-    def n_in(self) -> int:
-        """Number of coordinates."""
-        return int(self.a.size)
-
-    def point(self, t: npt.ArrayLike) -> FloatArray:
-        """Return the points at parameters `t`, shape (..., n_in)."""
-        s = np.asarray(t, dtype=np.float64)[..., None]
-        return np.asarray(self.a + s * (self.b - self.a))
-
-
-@dataclass(frozen=True, eq=False)
-class Ray:
-    """The half-line from a point; ``point(t) = point + t direction`` with t >= 0.
-
-    Parameters
-    ----------
-    point : array_like, shape (n_in,)
-        Where the ray starts; kept as `origin`. Images are flattened.
-    direction : array_like, shape (n_in,)
-        Any non-zero vector; t counts multiples of it. No second point: for that there is `through`.
-
-    Raises
-    ------
-    InvalidValueError
-        If the direction is zero, sizes differ, or a number is NaN or infinite.
-    """
-
-    origin: FloatArray
-    direction: FloatArray
-
-    def __init__(self, point: npt.ArrayLike, direction: npt.ArrayLike) -> None:
-        who = type(self).__name__
-        object.__setattr__(self, "origin", as_vector(point, "point", who))
-        object.__setattr__(self, "direction", _direction(direction, who))
-        _same_size(self.origin, self.direction, "point, direction", who)
-
-    @classmethod
-    def through(cls, a: npt.ArrayLike, b: npt.ArrayLike) -> Self:
-        """Return the ray that starts at a point, or the whole line, through a second one.
-
-        Parameters
-        ----------
-        a, b : array_like, shape (n_in,)
-            Two different points of the input space: `a` at t = 0 and, but for rounding, `b` at t = 1.
-
-        Raises
-        ------
-        InvalidValueError
-            If the points coincide, differ in size, or hold NaN or infinity.
-
-        Examples
-        --------
-        >>> import linregions as lr
-        >>> lr.Line.through([1.0, 2.0], [4.0, 2.0]).direction.tolist()
-        [3.0, 0.0]
-        """
-        who = f"{cls.__name__}.through"
-        first, second = as_vector(a, "a", who), as_vector(b, "b", who)
-        _same_size(first, second, "a, b", who)
-        if np.array_equal(first, second):
-            raise InvalidValueError(
-                f"`a` and `b` are the same point, but {who} needs two different ones. Move one of them."
-            )
-        return cls(first, second - first)
-
-    @property
-    def n_in(self) -> int:
-        """Number of coordinates."""
-        return int(self.origin.size)
-
-    def point(self, t: npt.ArrayLike) -> FloatArray:
-        """Return the points at parameters `t`, shape (..., n_in)."""
-        s = np.asarray(t, dtype=np.float64)[..., None]
-        return np.asarray(self.origin + s * self.direction)
-
-
-class Line(Ray):
-    """The whole line through a point, unbounded both ways; ``point(t) = point + t direction``, any t.
-
-    Parameters
-    ----------
-    point : array_like, shape (n_in,)
-        Any point of the line; kept as `origin`. Images are flattened.
-    direction : array_like, shape (n_in,)
-        Any non-zero vector; t counts multiples of it. No second point: for that there is `through`.
-
-    Raises
-    ------
-    InvalidValueError
-        If the direction is zero, sizes differ, or a number is NaN or infinite.
-    """
-
-
-@dataclass(frozen=True, eq=False)
-class Path:
-    """A polygonal curve through m points; the integer part of t is the leg, its fraction the place on it.
-
-    Parameters
-    ----------
-    points : array_like, shape (m, n_in)
-        At least two points; neighbours differ. Repeat the first at the end for a closed curve. Images are flattened.
-
-    Raises
-    ------
-    InvalidValueError
-        If there are fewer than two points, two neighbours coincide, or a number is NaN or infinite.
-    """
-
-    points: FloatArray
-
-    def __post_init__(self) -> None:
-        points = frozen(as_rows(self.points, "points", "Path"))
-        object.__setattr__(self, "points", points)
-        if points.shape[0] < 2 or points.shape[1] == 0:
-            raise InvalidValueError(
-                f"`points` has shape {points.shape}, but Path needs at least two points. Give shape (m, n_in)."
-            )
-        same = np.flatnonzero(np.all(points[1:] == points[:-1], axis=1))
-        if same.size:
-            raise InvalidValueError(
-                f"`points` {int(same[0])} and {int(same[0]) + 1} are the same, but Path needs legs of positive "
-                "length. Drop repeated points."
-            )
-
-    @property
-    def n_in(self) -> int:
-        """Number of coordinates."""
-        return int(self.points.shape[1])
-
-    def point(self, t: npt.ArrayLike) -> FloatArray:
-        """Return the points at parameters `t` in [0, m - 1], shape (..., n_in)."""
-        s = np.asarray(t, dtype=np.float64)
-        leg = np.clip(np.floor(s).astype(np.intp), 0, self.points.shape[0] - 2)
-        start, end = self.points[leg], self.points[leg + 1]
-        return np.asarray(start + (s - leg)[..., None] * (end - start))
+__all__ = ["Line", "LineDomain", "Path", "PlaneWindow", "Ray", "Segment"]
 
 
 def power_of_two(size: float) -> float:
@@ -233,6 +49,8 @@ class PlaneWindow:
         Two independent vectors; they need not be orthonormal.
     polygon : array_like, shape (m, 2)
         Corners in plane coordinates: convex, counter-clockwise, m >= 3.
+    names : (str, str), optional
+        What pictures call the two coordinates; by default the inputs that they are, if they are some.
 
     Raises
     ------
@@ -249,9 +67,12 @@ class PlaneWindow:
     origin: FloatArray
     basis: FloatArray
     polygon: FloatArray
+    names: tuple[str, str] | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
         who = "PlaneWindow"
+        if self.names is not None:
+            object.__setattr__(self, "names", _two_names(self.names, who))
         object.__setattr__(self, "origin", as_vector(self.origin, "origin", who))
         basis = frozen(as_rows(self.basis, "basis", who))
         if basis.shape != (2, self.origin.size):
@@ -344,7 +165,7 @@ class PlaneWindow:
         who = "PlaneWindow.through"
         points = [as_vector(value, name, who) for value, name in ((x0, "x0"), (x1, "x1"), (x2, "x2"))]
         for name, point in zip(("x0, x1", "x0, x2"), points[1:], strict=True):
-            _same_size(points[0], point, name, who)
+            same_size(points[0], point, name, who)
         factor = as_positive(scale, "scale", who)
         a, b = points[1] - points[0], points[2] - points[0]
         length_a, length_b = float(np.linalg.norm(a)), float(np.linalg.norm(b))
@@ -373,20 +194,64 @@ class PlaneWindow:
         low, high : array_like, shape (2,), or float
             Opposite corners, ``low < high`` in both coordinates; a number stands for both.
         """
-        who = "PlaneWindow.of_inputs"
-        lower, upper = _pair(low, "low", who), _pair(high, "high", who)
-        if lower.shape != (2,) or upper.shape != (2,):
-            raise InvalidValueError(
-                f"`low, high` have {lower.size} and {upper.size} coordinates, but {who} needs two each. "
-                "For more inputs, choose a plane with `PlaneWindow(origin, basis, polygon)`."
-            )
-        if not np.all(lower < upper):
-            raise InvalidValueError(
-                f"`low` is {lower.tolist()} and `high` {upper.tolist()}, but {who} needs low < high in both "
-                "coordinates. Swap them."
-            )
-        corners = np.array([lower, [upper[0], lower[1]], upper, [lower[0], upper[1]]])
-        return cls(np.zeros(2), np.eye(2), corners)
+        return cls(np.zeros(2), np.eye(2), _rectangle(low, high, "PlaneWindow.of_inputs"))
+
+    @classmethod
+    def of_features(
+        cls,
+        i: int,
+        j: int,
+        *,
+        at: npt.ArrayLike,
+        low: npt.ArrayLike,
+        high: npt.ArrayLike,
+        names: tuple[str, str] | None = None,
+    ) -> PlaneWindow:
+        """Return the window of two inputs of many, with the others fixed.
+
+        Parameters
+        ----------
+        i, j : int
+            Numbers of the two inputs, from 0; the first goes to the right in pictures.
+        at : array_like, shape (n_in,)
+            Where the other inputs are fixed; its own coordinates i and j do not matter. Images are flattened.
+        low, high : array_like, shape (2,), or float
+            Opposite corners, ``low < high`` in both inputs; a number stands for both.
+        names : (str, str), optional
+            What pictures call the two; by default ``"feature i"`` and ``"feature j"`` with their numbers.
+
+        Returns
+        -------
+        PlaneWindow
+            Its plane coordinates are the values of the two inputs.
+
+        Raises
+        ------
+        InvalidValueError
+            If there are no such inputs, they are the same one, or low < high does not hold.
+
+        Examples
+        --------
+        >>> import linregions as lr
+        >>> window = lr.PlaneWindow.of_features(0, 2, at=[5.0, 6.0, 7.0], low=-1, high=[1, 2])
+        >>> window.point(0.5, 2.0).tolist()
+        [0.5, 6.0, 2.0]
+        """
+        who = "PlaneWindow.of_features"
+        origin = as_vector(at, "at", who).copy()
+        chosen = [as_integer(value, name, who, 0) for value, name in ((i, "i"), (j, "j"))]
+        for number, name in zip(chosen, "ij", strict=True):
+            if number >= origin.size:
+                raise InvalidValueError(
+                    f"`{name}` is {number}, but {who} needs one below the number of inputs, {origin.size}. "
+                    "Count inputs from 0."
+                )
+        if chosen[0] == chosen[1]:
+            raise InvalidValueError(f"`i` and `j` are both {chosen[0]}, but {who} needs two inputs. Change one.")
+        origin[chosen] = 0.0
+        basis = np.zeros((2, origin.size))
+        basis[[0, 1], chosen] = 1.0
+        return cls(origin, basis, _rectangle(low, high, who), names=names)
 
     @property
     def n_in(self) -> int:
@@ -403,6 +268,62 @@ class PlaneWindow:
     def orthonormal(self, steps: FloatArray) -> FloatArray:
         """Turn plane coordinates to orthonormal ones of the plane, shape (..., 2), in units of the input space."""
         return np.asarray(steps @ self.triangle.T)
+
+    @cached_property
+    def features(self) -> tuple[int, int] | None:
+        """Which two inputs the plane coordinates go along, in their positive directions; None if there are none."""
+        found = [np.flatnonzero(vector) for vector in self.basis]
+        if all(len(places) == 1 for places in found) and self.basis.sum() > 0 and np.all(self.basis >= 0):
+            return int(found[0][0]), int(found[1][0])
+        return None
+
+    @property
+    def axis_names(self) -> tuple[str, str] | None:
+        """What pictures call the two coordinates: `names`, or the inputs that they are; None if there are none."""
+        if self.names is not None or self.features is None:
+            return self.names
+        if self.n_in == 2:
+            first, second = (f"$x_{number + 1}$" for number in self.features)
+        else:
+            first, second = (f"feature {number}" for number in self.features)
+        return first, second
+
+    def axes_coordinates(self, pairs: npt.ArrayLike) -> FloatArray:
+        """Turn plane coordinates to those of pictures, shape (..., 2), in units of the input space.
+
+        Lengths and angles are true in them: orthonormal coordinates about the origin, or the values of two inputs where
+        the plane goes along these.
+
+        Parameters
+        ----------
+        pairs : array_like, shape (..., 2)
+        """
+        values = np.asarray(pairs, dtype=np.float64)
+        if self.features is not None:
+            along = list(self.features)
+            return np.asarray(self.origin[along] + values * self.basis[[0, 1], along])
+        if np.allclose(self.triangle, np.eye(2), rtol=0, atol=1e-12):
+            return values
+        return self.orthonormal(values)
+
+    def to_axes(self, points: npt.ArrayLike) -> FloatArray:
+        """Return where points of the input space lie in pictures of this window, shape (..., 2).
+
+        Those outside the plane are projected onto it.
+
+        Parameters
+        ----------
+        points : array_like, shape (..., n_in)
+            Images are flattened.
+
+        Examples
+        --------
+        >>> import linregions as lr
+        >>> window = lr.PlaneWindow([1.0, 1.0], [[2.0, 0.0], [2.0, 2.0]], [[0, 0], [1, 0], [0, 1]])
+        >>> window.to_axes([[1.0, 1.0], [3.0, 2.0]]).round(12).tolist()
+        [[0.0, 0.0], [2.0, 1.0]]
+        """
+        return self.axes_coordinates(self.coordinates(as_points(points, "points", "to_axes", self.n_in)))
 
     @cached_property
     def area_factor(self) -> float:
@@ -449,10 +370,32 @@ class PlaneWindow:
         return np.asarray(np.linalg.solve(triangle, projected[..., None])[..., 0])
 
 
+def _two_names(value: object, who: str) -> tuple[str, str]:
+    given = tuple(value) if isinstance(value, Sequence) and not isinstance(value, str) else (value,)
+    if len(given) != 2 or not all(isinstance(name, str) for name in given):
+        raise InvalidTypeError(
+            f"`names` is {value!r}, but {who} needs two strings. Give e.g. `('petal length', 'petal width')`."
+        )
+    return str(given[0]), str(given[1])
+
+
+def _rectangle(low: npt.ArrayLike, high: npt.ArrayLike, who: str) -> FloatArray:
+    """Return the corners of a rectangle, counter-clockwise."""
+    lower, upper = _pair(low, "low", who), _pair(high, "high", who)
+    if lower.shape != (2,) or upper.shape != (2,):
+        raise InvalidValueError(
+            f"`low, high` have {lower.size} and {upper.size} coordinates, but {who} needs two each. "
+            "For more inputs, choose two with `PlaneWindow.of_features`, or a plane with `PlaneWindow.through`."
+        )
+    if not np.all(lower < upper):
+        raise InvalidValueError(
+            f"`low` is {lower.tolist()} and `high` {upper.tolist()}, but {who} needs low < high in both "
+            "coordinates. Swap them."
+        )
+    return np.array([lower, [upper[0], lower[1]], upper, [lower[0], upper[1]]])
+
+
 def _pair(value: npt.ArrayLike, name: str, who: str) -> FloatArray:
     """Return a corner of a rectangle, given as one number for both coordinates or as two."""
     corner = as_float_array(value, name, who)
     return np.full(2, corner) if corner.ndim == 0 else as_vector(corner, name, who)
-
-
-LineDomain = Segment | Ray | Line | Path

@@ -218,6 +218,19 @@ class PlanePartition:
         rings = shapely.linearrings(self.vertices[after[order]], indices=ring[order])
         return np.asarray(shapely.polygons(rings))
 
+    def to_axes(self, points: npt.ArrayLike) -> FloatArray:
+        """Return where points of the input space lie in pictures of this partition, shape (..., 2).
+
+        The axes of pictures are orthonormal coordinates of the plane, or the values of two inputs where the window goes
+        along these; neither are plane coordinates where the basis is skew. Points outside the plane are projected.
+
+        Parameters
+        ----------
+        points : array_like, shape (..., n_in)
+            Images are flattened.
+        """
+        return self.window.to_axes(points)
+
     def plot(self, ax: Any = None, **options: Any) -> Any:
         """Draw the regions; see `linregions.plotting.plot_plane` for the options.
 
@@ -245,6 +258,7 @@ class PlanePartition:
             "window_origin": self.window.origin,
             "window_basis": self.window.basis,
             "window_polygon": self.window.polygon,
+            **({} if self.window.names is None else {"window_names": np.array(self.window.names)}),
             "diagnostics": np.array(json.dumps(self.diagnostics)),
             **{name: getattr(self, name) for name in _ARRAYS},
             **{f"network_{key}": array for key, array in network_to_arrays(self.network).items()},
@@ -279,7 +293,7 @@ class PlanePartition:
         network = {key[8:]: array for key, array in arrays.items() if key.startswith("network_")}
         return cls(
             network=network_from_arrays(network, path, "PlanePartition.load"),
-            window=PlaneWindow(arrays["window_origin"], arrays["window_basis"], arrays["window_polygon"]),
+            window=PlaneWindow(*(arrays[name] for name in _WINDOW), names=_names(arrays)),
             diagnostics=json.loads(str(arrays["diagnostics"])),
             **{name: arrays[name] for name in _ARRAYS},
         )
@@ -287,6 +301,11 @@ class PlanePartition:
     def __repr__(self) -> str:
         v, e = self.vertices.shape[0], self.edges.shape[0]
         return f"PlanePartition({self.n_regions} regions, {v} vertices, {e} edges)"
+
+
+def _names(arrays: dict[str, npt.NDArray[Any]]) -> tuple[str, str] | None:
+    """Return the names of a window's coordinates, where the file has some."""
+    return tuple(arrays["window_names"].tolist()) if "window_names" in arrays else None
 
 
 _WINDOW = ("window_origin", "window_basis", "window_polygon")

@@ -100,6 +100,18 @@ class PlaneStatistics:
     nearest: tuple[NotableRegion, ...]
     diagnostics: dict[str, Any]
 
+    def plot(self, axes: Any = None, **options: Any) -> Any:
+        """Draw histograms of areas, perimeters and sides; see `linregions.plotting.plot_statistics`.
+
+        Raises
+        ------
+        MissingDependencyError
+            If matplotlib is not installed (``pip install 'linregions[plot]'``).
+        """
+        from linregions.plotting import plot_statistics
+
+        return plot_statistics(self, axes, **options)
+
 
 class _Candidate(NamedTuple):
     key: float  # the smallest are kept

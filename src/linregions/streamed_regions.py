@@ -183,6 +183,22 @@ class StreamedRegions:
             )
         return np.asarray(unpack_patterns(self.network, part["pattern_words"][k : k + 1])[0])
 
+    def plot(self, ax: Any = None, **options: Any) -> Any:
+        """Draw the regions into one image, part by part; see `linregions.plotting.plot_stream` for the options.
+
+        Raises
+        ------
+        MissingDependencyError
+            If matplotlib is not installed (``pip install 'linregions[plot]'``).
+        """
+        from linregions.plotting import plot_stream
+
+        return plot_stream(self, ax, **options)
+
+    def to_axes(self, points: npt.ArrayLike) -> FloatArray:
+        """Return where points of the input space lie in pictures of these regions; see `PlanePartition.to_axes`."""
+        return self.window.to_axes(points)
+
     def __iter__(self) -> Iterator[FloatArray]:
         """Yield the corners of every region in order."""
         for k in range(self.n_parts):

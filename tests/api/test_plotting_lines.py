@@ -105,7 +105,7 @@ def test_a_network_without_breakpoints(ax):
         ),
         (
             {"outputs": (1,)},
-            r"`outputs` are \[1\], but plot_line needs at most 10 numbers below the number of outputs, 1",
+            r"`outputs` are \[1\], but plot_line needs one to 10 numbers below the number of outputs, 1",
         ),
     ],
 )

@@ -177,7 +177,7 @@ def test_labels_must_fit_points(skew, ax):
     [
         ({"color_by": "rainbow"}, r"`color_by` is 'rainbow', but plot_plane needs one of 'gradient'"),
         ({"output": 3}, r"`output` is 3, but plot_plane needs one below the number of outputs, 3"),
-        ({"points": [0.0, 1.0]}, r"`points` has shape \(2,\), but plot_points needs 2 axes"),
+        ({"points": [0.0, 1.0, 2.0]}, r"`points` has shape \(3,\), but plot_points needs a last axis of 2 inputs"),
     ],
 )
 def test_bad_options(part, ax, options, message):

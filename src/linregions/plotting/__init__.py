@@ -2,11 +2,15 @@
 
 from linregions.plotting.colors import gradient_colors, pattern_colors
 from linregions.plotting.curves import Look, looks, plot_curve, plot_histogram
-from linregions.plotting.figures import distance_figure, explain_colors, line_figure, plane_figure
+from linregions.plotting.figures import distance_figure, line_figure, plane_figure
+from linregions.plotting.keys import class_handles, explain_colors, newest_layer_handles
 from linregions.plotting.lines import LineArtists, plot_line
 from linregions.plotting.marks import layer_handles, plot_gradient_key, plot_points, plot_scale_bar
-from linregions.plotting.planes import COLOR_BY, PlaneArtists, plot_layers, plot_plane
+from linregions.plotting.planes import PlaneArtists, plot_layers, plot_plane
+from linregions.plotting.region_colors import COLOR_BY
 from linregions.plotting.saving import FORMATS, save_figure
+from linregions.plotting.statistics import plot_statistics
+from linregions.plotting.streams import plot_stream
 
 __all__ = [
     "COLOR_BY",
@@ -14,12 +18,14 @@ __all__ = [
     "LineArtists",
     "Look",
     "PlaneArtists",
+    "class_handles",
     "distance_figure",
     "explain_colors",
     "gradient_colors",
     "layer_handles",
     "line_figure",
     "looks",
+    "newest_layer_handles",
     "pattern_colors",
     "plane_figure",
     "plot_curve",
@@ -30,5 +36,7 @@ __all__ = [
     "plot_plane",
     "plot_points",
     "plot_scale_bar",
+    "plot_statistics",
+    "plot_stream",
     "save_figure",
 ]

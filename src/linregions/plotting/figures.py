@@ -10,9 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from linregions._validation import require
+from linregions.plotting.keys import explain_colors
 from linregions.plotting.lines import plot_line
-from linregions.plotting.marks import plot_gradient_key
-from linregions.plotting.planes import plot_plane
+from linregions.plotting.planes import axes_and_strip, plot_plane
+from linregions.plotting.style import figure_size
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -28,8 +29,10 @@ def plane_figure(
     color_by: str = "gradient",
     decision_boundary: bool = False,
     points: npt.ArrayLike | None = None,
-    labels: Sequence[str] | None = None,
+    labels: Sequence[Any] | npt.NDArray[Any] | None = None,
     note: str = "",
+    colormap: str | None = None,
+    size: tuple[float, float] | None = None,
 ) -> Figure:
     """Draw one plane partition with the key to its colours below.
 
@@ -38,65 +41,40 @@ def plane_figure(
     partition : PlanePartition
     title, note : str
         What to write above, and below after the meaning of the colours.
-    color_by, decision_boundary, points, labels
+    color_by, decision_boundary, points, labels, colormap
         As in `plot_plane`.
+    size : (float, float), optional
+        Width and height in inches; by default your setting ``figure.figsize``, or else 8 x 9.6.
 
     Returns
     -------
     matplotlib.figure.Figure
         Not known to pyplot.
     """
-    figure = _figure((8.0, 9.6))  # a square, its title, and the strip below
-    grid = figure.add_gridspec(2, 1, height_ratios=[8.4, 0.9])
-    ax = figure.add_subplot(grid[0])
+    figure = _figure(size, (8.0, 9.6), "plane_figure")  # a square, its title, and the strip below
+    ax, strip = axes_and_strip(figure)
     drawn = plot_plane(
-        partition, ax, color_by=color_by, decision_boundary=decision_boundary, points=points, labels=labels
+        partition,
+        ax,
+        color_by=color_by,
+        decision_boundary=decision_boundary,
+        points=points,
+        labels=labels,
+        title=title,
+        colormap=colormap,
     )
-    ax.set_title(title)
-    below = figure.add_subplot(grid[1])
-    if color_by in {"output", "area"}:
-        what = "largest output, in the middle of the region" if color_by == "output" else "area of the region"
-        figure.colorbar(
-            drawn.faces,
-            cax=below.inset_axes((0.2, 0.55, 0.6, 0.2)),
-            orientation="horizontal",
-            label=what,
-            extend="min" if color_by == "area" else "neither",
-        )
-        below.set_axis_off()
-    else:
-        explain_colors(below, color_by, note, decision_boundary)
+    bounded = drawn.decision_boundary is not None and len(drawn.decision_boundary.get_segments()) > 0
+    explain_colors(strip, color_by, note, bounded, handles=drawn.handles, faces=drawn.faces)
     return figure
 
 
-def explain_colors(ax: Any, color_by: str, note: str = "", decision_boundary: bool = False) -> None:
-    """Say in a strip below a picture what colours and lines mean.
-
-    Parameters
-    ----------
-    ax : matplotlib.axes.Axes
-        A strip of its own, below the picture.
-    color_by : {"gradient", "pattern"}
-    note : str
-        What to add.
-    decision_boundary : bool
-        Whether it was drawn.
-    """
-    ax.set_axis_off()
-    lines = ["Colour: the activation pattern; the same pattern has the same colour in every picture."]
-    if color_by == "gradient":
-        plot_gradient_key(ax.inset_axes((0.0, 0.0, 0.12, 1.0)), title="")
-        lines = [
-            "Colour: direction in the plane in which the largest output grows (grey where it is flat),",
-            "with a slight tint by activation pattern.",
-        ]
-    if decision_boundary:
-        lines[-1] += " Black lines: decision boundary."
-    text = "\n".join([*lines, *([note] if note else [])])
-    ax.text(0.13 if color_by == "gradient" else 0.0, 0.5, text, transform=ax.transAxes, va="center", fontsize="small")
-
-
-def line_figure(partition: LinePartition, *, title: str, interval: tuple[float, float] | None = None) -> Figure:
+def line_figure(
+    partition: LinePartition,
+    *,
+    title: str,
+    interval: tuple[float, float] | None = None,
+    size: tuple[float, float] | None = None,
+) -> Figure:
     """Draw the graph of a network along a line.
 
     Parameters
@@ -105,20 +83,24 @@ def line_figure(partition: LinePartition, *, title: str, interval: tuple[float, 
     title : str
     interval : (float, float), optional
         As in `plot_line`.
+    size : (float, float), optional
+        Width and height in inches; by default your setting ``figure.figsize``, or else 8 x 4.
 
     Returns
     -------
     matplotlib.figure.Figure
         Not known to pyplot.
     """
-    figure = _figure((8.0, 4.0))
+    figure = _figure(size, (8.0, 4.0), "line_figure")
     ax = figure.subplots()
     plot_line(partition, ax, interval=interval)
     ax.set_title(title, fontsize="medium")
     return figure
 
 
-def distance_figure(distances: npt.NDArray[np.float64], *, title: str) -> Figure:
+def distance_figure(
+    distances: npt.NDArray[np.float64], *, title: str, size: tuple[float, float] | None = None
+) -> Figure:
     """Draw the histogram of distances to the nearest boundary, on a logarithmic axis.
 
     Parameters
@@ -126,6 +108,8 @@ def distance_figure(distances: npt.NDArray[np.float64], *, title: str) -> Figure
     distances : ndarray of float64, shape (N,)
         Zero and infinite ones are left out and counted in the axis' label.
     title : str
+    size : (float, float), optional
+        Width and height in inches; by default your setting ``figure.figsize``, or else 6 x 4.
 
     Returns
     -------
@@ -136,7 +120,7 @@ def distance_figure(distances: npt.NDArray[np.float64], *, title: str) -> Figure
     ----------
     Hanin & Rolnick (2019), figure 7.
     """
-    figure = _figure((6.0, 4.0))
+    figure = _figure(size, (6.0, 4.0), "distance_figure")
     ax = figure.subplots()
     shown = distances[(distances > 0) & np.isfinite(distances)]
     label = "distance to the nearest boundary"
@@ -158,7 +142,7 @@ def distance_figure(distances: npt.NDArray[np.float64], *, title: str) -> Figure
     return figure
 
 
-def _figure(size: tuple[float, float]) -> Figure:
+def _figure(size: tuple[float, float] | None, own: tuple[float, float], who: str) -> Figure:
     module = require("matplotlib", "plot", "plotting", lambda: importlib.import_module("matplotlib.figure"))
-    made: Figure = module.Figure(figsize=size, layout="constrained")
+    made: Figure = module.Figure(figsize=figure_size(size, own, who), layout="constrained")
     return made

@@ -13,6 +13,7 @@ from linregions._validation import FloatArray, as_float_array, as_integer, requi
 from linregions.domains import Path
 from linregions.errors import InvalidValueError
 from linregions.plotting.colors import LAYER_COLORS, LAYER_MARKERS, OUTPUT_COLORS
+from linregions.plotting.style import figure_size
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -45,6 +46,7 @@ def plot_line(
     interval: tuple[float, float] | None = None,
     outputs: int | Sequence[int] | None = None,
     breakpoints: bool = True,
+    title: str | None = None,
 ) -> LineArtists:
     """Draw the exact graph of a network along a line, with its breakpoints marked by layer.
 
@@ -61,6 +63,8 @@ def plot_line(
     breakpoints : bool
         Whether to mark breakpoints: on the graph, in the colour of their layer; with several outputs below the
         graphs.
+    title : str, optional
+        What to write above.
 
     Returns
     -------
@@ -95,7 +99,7 @@ def plot_line(
     low, high = _interval(partition, interval)
     chosen = _chosen(outputs, partition.network.n_out, who)
     if ax is None:
-        ax = pyplot.subplots(figsize=(7, 3.5), layout="constrained")[1]
+        ax = pyplot.subplots(figsize=figure_size(None, (7.0, 3.5), who), layout="constrained")[1]
     inside = (partition.breakpoints > low) & (partition.breakpoints < high)
     corners = partition.breakpoints[inside]
     # The graph also bends where a path turns, whether a neuron switches there or not.
@@ -122,6 +126,8 @@ def plot_line(
         else:
             marks = _mark(partition, ax, corners, values[np.searchsorted(t, corners), chosen[0]], inside)
     ax.set_xlim(low, high)
+    if title is not None:
+        ax.set_title(title)
     ax.set_xlabel("$t$")
     ax.set_ylabel("output" if many else f"output {chosen[0]}" if partition.network.n_out > 1 else "output")
     if many:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from linregions._validation import FloatArray, as_point_rows
+from linregions._validation import as_point_rows
 from linregions.errors import InvalidValueError
 from linregions.plotting.colors import LAYER_COLORS, gradient_colors
 
@@ -18,14 +18,6 @@ if TYPE_CHECKING:
     from linregions.domains import PlaneWindow
 
 _INK = "#222222"
-
-
-def euclidean(window: PlaneWindow, plane_coordinates: npt.NDArray[Any]) -> FloatArray:
-    """Return orthonormal coordinates of the plane; the same numbers where the basis is orthonormal."""
-    gram = window.basis @ window.basis.T
-    if np.allclose(gram, np.eye(2), rtol=0, atol=1e-12):
-        return np.asarray(plane_coordinates, dtype=np.float64)
-    return np.asarray(plane_coordinates @ np.linalg.cholesky(gram))
 
 
 def layer_handles(n_layers: int) -> list[Any]:
@@ -74,7 +66,7 @@ def plot_points(
 
     array = as_point_rows(points, "points", "plot_points", window.n_in)
     texts = _labels(labels, len(array))
-    places = euclidean(window, window.coordinates(array))
+    places = window.to_axes(array)
     artists: list[Any] = list(
         ax.plot(*places.T, "o", color="black", markersize=6, markeredgecolor="white", markeredgewidth=1.0, zorder=6)
     )

@@ -4,16 +4,29 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from linregions._validation import FloatArray, as_choice, as_integer, require
-from linregions.errors import InvalidValueError
-from linregions.plotting.colors import LAYER_COLORS, gradient_colors, pattern_colors
-from linregions.plotting.marks import euclidean, layer_handles, plot_points, plot_scale_bar
+from linregions.plotting.colors import LAYER_COLORS, pattern_colors
+from linregions.plotting.keys import class_handles, explain_colors, newest_layer_handles, plot_key_beside
+from linregions.plotting.marks import layer_handles, plot_points, plot_scale_bar
+from linregions.plotting.region_colors import (
+    BY_NUMBER,
+    COLOR_BY,
+    by_gradient,
+    by_linear_region,
+    chosen_outputs,
+    class_color,
+    class_pieces,
+    classes_in_the_middle,
+    layer_color,
+    newest_layers,
+)
+from linregions.plotting.style import color_map, figure_size
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,7 +34,6 @@ if TYPE_CHECKING:
     from linregions.domains import PlaneWindow
     from linregions.planes import PlanePartition
 
-COLOR_BY = ("gradient", "pattern", "output", "area")
 _RASTERIZE_ABOVE = 5000
 
 
@@ -39,6 +51,8 @@ class PlaneArtists:
     decision_boundary : matplotlib.collections.LineCollection or None
     points : list of artists
         Dots and labels.
+    handles : list of artists
+        Entries of a legend for the colours of regions, where these stand for classes or layers.
     """
 
     axes: Any
@@ -46,6 +60,7 @@ class PlaneArtists:
     edges: Any
     decision_boundary: Any
     points: list[Any]
+    handles: list[Any] = field(default_factory=list)
 
 
 def plot_plane(
@@ -58,8 +73,12 @@ def plot_plane(
     edges: bool = True,
     decision_boundary: bool = False,
     points: npt.ArrayLike | None = None,
-    labels: Sequence[str] | None = None,
+    labels: Sequence[Any] | npt.NDArray[Any] | None = None,
     scale_bar: bool = True,
+    title: str | None = None,
+    key: bool | None = None,
+    note: str = "",
+    colormap: str | None = None,
 ) -> PlaneArtists:
     """Draw the regions of a plane partition.
 
@@ -68,11 +87,13 @@ def plot_plane(
     partition : PlanePartition
     ax : matplotlib.axes.Axes, optional
         Where to draw; by default on a new figure.
-    color_by : {"gradient", "pattern", "output", "area"}
+    color_by : {"gradient", "pattern", "linear", "class", "layer", "output", "area"}
         ``"gradient"``: direction and size of the gradient of an output in the plane (`gradient_colors`), with a
         small tint by pattern; ``"pattern"``: a colour of its own for each activation pattern, the same in every
-        picture; ``"output"``: the output in the middle of the region; ``"area"``: the area. The last two can be
-        given to a colour bar as `faces`.
+        picture; ``"linear"``: a colour for each linear region; ``"class"``: the largest output, also within the regions
+        in which it changes, or the sign of a single output; ``"layer"``: the last layer that has a boundary around the
+        region; ``"output"``: the output in the middle of the region; ``"area"``: the area. The last two can be given to
+        a colour bar as `faces`.
     output : int, optional
         Which output colours refer to; by default the one that is largest in the middle of the region.
     scale : float, optional
@@ -84,11 +105,21 @@ def plot_plane(
         Whether to draw where the largest output changes.
     points : array_like, shape (k, n_in), optional
         Points of the input space to mark; those outside the plane are projected onto it.
-    labels : sequence of str, optional
+    labels : sequence or array of str or numbers, optional
         One for each point.
     scale_bar : bool
-        Whether to draw a bar with its length in the input space. A window over the inputs of a 2-input network
-        gets axes with ticks instead.
+        Whether to draw a bar with its length in the input space. A window along two inputs gets axes with ticks
+        instead.
+    title : str, optional
+        What to write above.
+    key : bool, optional
+        Whether to say what the colours mean: below a new figure (by default), or in and beside given axes (only if
+        asked for, since it may take room from them).
+    note : str
+        What to add to the key below a new figure.
+    colormap : str, optional
+        Colours for numbers, by a name of matplotlib's; by default its setting ``image.cmap`` if you changed it, or else
+        ``"cividis"``.
 
     Returns
     -------
@@ -104,7 +135,8 @@ def plot_plane(
     Notes
     -----
     The picture is drawn in orthonormal coordinates of the plane, so that lengths and angles are true also when the
-    window's basis is not orthonormal. More than 5,000 polygons are rasterised in SVG and PDF files.
+    window's basis is not orthonormal; `PlanePartition.to_axes` tells where points of the input space lie in it. More
+    than 5,000 polygons are rasterised in SVG and PDF files.
 
     Examples
     --------
@@ -119,23 +151,26 @@ def plot_plane(
     who = "plot_plane"
     as_choice(color_by, "color_by", who, COLOR_BY)
     collections = require("matplotlib", "plot", who, lambda: importlib.import_module("matplotlib.collections"))
-    ax = _axes(ax)
+    strip, beside = None, bool(key) and ax is not None
+    if ax is None:
+        ax, strip = _axes_and_strip(key is not False)
     corners = _polygons(partition)
     many = len(corners) > _RASTERIZE_ABOVE
     # Each polygon also gets a hairline of its own colour: it closes the seams that antialiasing leaves.
     faces = collections.PolyCollection(corners, edgecolors="face", linewidths=0.3, rasterized=many, zorder=1)
-    if color_by == "gradient":
-        faces.set_facecolor(_gradient_colors(partition, output, scale))
-    elif color_by == "pattern":
-        faces.set_facecolor(pattern_colors(partition.patterns))
+    if color_by in BY_NUMBER:
+        _color_by_values(partition, faces, color_by, output, colormap)
+        handles = []
+    elif color_by == "class":
+        handles = _fill_classes(partition, ax, collections, faces)
     else:
-        _color_by_values(partition, faces, color_by, output)
+        handles = _fill(partition, faces, color_by, output, scale)
     ax.add_collection(faces, autolim=False)
     inner = partition.edge_neuron >= 0
     # A fortieth of the mean size of a region in the picture, so that lines never cover what they bound.
     width = _points_across(ax) / np.sqrt(len(corners)) / 40
     lines = collections.LineCollection(
-        euclidean(partition.window, partition.vertices)[partition.edges[inner]],
+        partition.window.axes_coordinates(partition.vertices)[partition.edges[inner]],
         colors=[(0.0, 0.0, 0.0, 0.55)],
         linewidths=float(np.clip(width, 0.05, 0.8)),
         rasterized=many,
@@ -145,8 +180,15 @@ def plot_plane(
         ax.add_collection(lines, autolim=False)
     boundary = _draw_decision_boundary(partition, ax, collections) if decision_boundary else None
     marks = [] if points is None else plot_points(partition.window, points, ax, labels=labels)
-    _frame(partition.window, ax, scale_bar)
-    return PlaneArtists(ax, faces, lines, boundary, marks)
+    frame(partition.window, ax, scale_bar)
+    if title is not None:
+        ax.set_title(title)
+    if strip is not None:
+        drawn = boundary is not None and len(boundary.get_segments()) > 0
+        explain_colors(strip, color_by, note, drawn, handles=handles, faces=faces, output=output)
+    elif beside:
+        plot_key_beside(ax, color_by, handles=handles, faces=faces, output=output)
+    return PlaneArtists(ax, faces, lines, boundary, marks, handles)
 
 
 def plot_layers(
@@ -181,12 +223,13 @@ def plot_layers(
     """
     who = "plot_layers"
     collections = require("matplotlib", "plot", who, lambda: importlib.import_module("matplotlib.collections"))
-    ax = _axes(ax)
+    if ax is None:
+        ax, _ = _axes_and_strip(False)
     offsets = partition.network.neuron_offsets
     last = len(offsets) - 2
     emphasised = last if newest is None else as_integer(newest, "newest", who, 0)
     corners = _polygons(partition)
-    pale = 0.45 * _gradient_colors(partition, 0, None) + 0.55 if fill else "none"
+    pale = 0.45 * by_gradient(partition, 0, None) + 0.55 if fill else "none"
     many = len(corners) > _RASTERIZE_ABOVE
     faces = collections.PolyCollection(
         corners,
@@ -202,7 +245,7 @@ def plot_layers(
     order = np.argsort(layer, kind="stable")  # later layers on top
     layer = layer[order]
     lines = collections.LineCollection(
-        euclidean(partition.window, partition.vertices)[partition.edges[inner]][order],
+        partition.window.axes_coordinates(partition.vertices)[partition.edges[inner]][order],
         colors=[LAYER_COLORS[k % len(LAYER_COLORS)] for k in layer],
         linewidths=np.where(layer == emphasised, 1.5, 0.7),
         capstyle="round",
@@ -211,16 +254,24 @@ def plot_layers(
     ax.add_collection(lines, autolim=False)
     if legend:
         ax.legend(handles=layer_handles(last + 1), loc="upper right", fontsize="small", framealpha=0.9).set_zorder(9)
-    _frame(partition.window, ax, True)
+    frame(partition.window, ax, True)
     return PlaneArtists(ax, faces, lines, None, [])
 
 
-def _axes(ax: Axes | None) -> Axes:
-    if ax is not None:
-        return ax
+def _axes_and_strip(strip: bool) -> tuple[Axes, Any]:
+    """Make a figure with axes for a picture and, below, for its key."""
     pyplot = require("matplotlib", "plot", "plot", lambda: importlib.import_module("matplotlib.pyplot"))
-    made: Axes = pyplot.subplots(figsize=(6, 6), layout="constrained")[1]
-    return made
+    size = figure_size(None, (6.4, 7.4) if strip else (6.0, 6.0), "plot")
+    figure = pyplot.figure(figsize=size, layout="constrained")
+    return axes_and_strip(figure, strip)
+
+
+def axes_and_strip(figure: Any, strip: bool = True) -> tuple[Any, Any]:
+    """Return axes for a picture and, below, for its key; None for the key if there is none."""
+    if not strip:
+        return figure.subplots(), None
+    grid = figure.add_gridspec(2, 1, height_ratios=[8.4, 0.9])
+    return figure.add_subplot(grid[0]), figure.add_subplot(grid[1])
 
 
 def _points_across(ax: Axes) -> float:
@@ -233,45 +284,54 @@ def _polygons(partition: PlanePartition) -> FloatArray:
     """Return all faces as one array (F, m, 2), short ones with their last corner repeated."""
     sizes = np.diff(partition.face_offsets)
     slot = np.minimum(np.arange(sizes.max())[None, :], sizes[:, None] - 1)
-    vertices = euclidean(partition.window, partition.vertices)
+    vertices = partition.window.axes_coordinates(partition.vertices)
     return np.asarray(vertices[partition.face_vertices[partition.face_offsets[:-1, None] + slot]])
 
 
-def _chosen_outputs(partition: PlanePartition, output: int | None) -> tuple[npt.NDArray[np.intp], FloatArray]:
-    """Return which output each region is coloured by, and its value in the mean of the region's corners."""
-    maps = partition.affine_maps
-    starts, sizes = partition.face_offsets[:-1], np.diff(partition.face_offsets)
-    middle = np.add.reduceat(partition.vertices[partition.face_vertices], starts, axis=0) / sizes[:, None]
-    values = np.einsum("fok,fk->fo", maps[:, :, :2], middle) + maps[:, :, 2]
-    if output is None:
-        chosen = np.argmax(values, axis=1)
-    else:
-        number = as_integer(output, "output", "plot_plane", 0)
-        if number >= maps.shape[1]:
-            raise InvalidValueError(
-                f"`output` is {number}, but plot_plane needs one below the number of outputs, {maps.shape[1]}. "
-                "Count outputs from 0."
-            )
-        chosen = np.full(len(maps), number)
-    return chosen, values[np.arange(len(maps)), chosen]
+def _fill(partition: PlanePartition, faces: Any, color_by: str, output: int | None, scale: float | None) -> list[Any]:
+    """Give the regions their colours; return the entries of a legend, where colours stand for few things."""
+    if color_by == "gradient":
+        faces.set_facecolor(by_gradient(partition, output, scale))
+    elif color_by == "pattern":
+        faces.set_facecolor(pattern_colors(partition.patterns))
+    elif color_by == "linear":
+        faces.set_facecolor(by_linear_region(partition))
+    elif color_by == "layer":
+        layers, which = np.unique(newest_layers(partition), return_inverse=True)
+        faces.set_facecolor(np.array([layer_color(layer) for layer in layers.tolist()])[which])
+        return newest_layer_handles(layers)
+    return []
 
 
-def _gradient_colors(partition: PlanePartition, output: int | None, scale: float | None) -> FloatArray:
-    chosen, _ = _chosen_outputs(partition, output)
-    basis = partition.window.basis
-    maps = partition.affine_maps[np.arange(len(chosen)), chosen, :2]
-    gradients = np.linalg.solve(np.linalg.cholesky(basis @ basis.T), maps.T).T
-    if scale is None:
-        share = partition.areas / partition.areas.sum()
-        scale = float(np.sqrt(share @ np.sum(gradients**2, axis=1)))
-    return gradient_colors(gradients, scale, partition.patterns)
+def _fill_classes(partition: PlanePartition, ax: Axes, collections: Any, faces: Any) -> list[Any]:
+    """Colour regions by class, and those with several by pieces over them."""
+    pieces, classes = class_pieces(partition)
+    middle = classes_in_the_middle(partition)
+    numbers, which = np.unique(np.concatenate([middle, np.asarray(classes, dtype=np.intp)]), return_inverse=True)
+    colors = np.array([class_color(number) for number in numbers.tolist()])[which]
+    faces.set_facecolor(colors[: len(middle)])
+    if pieces:
+        ax.add_collection(
+            collections.PolyCollection(
+                [partition.window.axes_coordinates(piece) for piece in pieces],
+                facecolors=colors[len(middle) :],
+                edgecolors="face",
+                linewidths=0.3,
+                rasterized=faces.get_rasterized(),
+                zorder=1.5,
+            ),
+            autolim=False,
+        )
+    return class_handles(numbers, partition.network.n_out)
 
 
-def _color_by_values(partition: PlanePartition, faces: Any, color_by: str, output: int | None) -> None:
+def _color_by_values(
+    partition: PlanePartition, faces: Any, color_by: str, output: int | None, colormap: str | None
+) -> None:
     """Give the polygons numbers with a colour map, so that a colour bar can be made of them."""
     from matplotlib.colors import LogNorm
 
-    faces.set_cmap("cividis")
+    faces.set_cmap(color_map(colormap, "plot_plane"))
     if color_by == "area":
         areas = np.maximum(partition.areas, np.finfo(np.float64).tiny)
         # Most regions are tiny and cover next to nothing; the lower half of them shares the darkest colour.
@@ -279,14 +339,14 @@ def _color_by_values(partition: PlanePartition, faces: Any, color_by: str, outpu
         faces.set_norm(LogNorm(low if low < high else low / 2, high))
         faces.set_array(areas)
     else:
-        faces.set_array(_chosen_outputs(partition, output)[1])
+        faces.set_array(chosen_outputs(partition, output)[1])
 
 
 def _draw_decision_boundary(partition: PlanePartition, ax: Axes, collections: Any) -> Any:
     from matplotlib.patheffects import withStroke
 
     width = float(np.clip(_points_across(ax) / 320, 0.8, 1.4))
-    lines = [euclidean(partition.window, line) for line in partition.decision_boundary().polylines]
+    lines = [partition.window.axes_coordinates(line) for line in partition.decision_boundary().polylines]
     artist = collections.LineCollection(
         lines,
         colors="black",
@@ -300,15 +360,17 @@ def _draw_decision_boundary(partition: PlanePartition, ax: Axes, collections: An
     return artist
 
 
-def _frame(window: PlaneWindow, ax: Axes, scale_bar: bool) -> None:
-    corners = euclidean(window, window.polygon)
+def frame(window: PlaneWindow, ax: Axes, scale_bar: bool) -> None:
+    """Set the limits of a picture of a window, and its ticks and labels or a scale bar."""
+    corners = window.axes_coordinates(window.polygon)
     ax.set_xlim(float(corners[:, 0].min()), float(corners[:, 0].max()))
     ax.set_ylim(float(corners[:, 1].min()), float(corners[:, 1].max()))
     ax.set_aspect("equal")
-    if window.n_in == 2 and np.array_equal(window.basis, np.eye(2)) and not np.any(window.origin):
-        ax.set_xlabel("$x_1$")
-        ax.set_ylabel("$x_2$")
-        return
+    if window.axis_names is not None:
+        ax.set_xlabel(window.axis_names[0])
+        ax.set_ylabel(window.axis_names[1])
+        if window.features is not None:  # then ticks are values of these
+            return
     ax.set_xticks([])
     ax.set_yticks([])
     if scale_bar:

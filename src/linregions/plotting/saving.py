@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from linregions._files import as_path, replacing
-from linregions._validation import as_choice
+from linregions._validation import as_choice, as_positive, require
+from linregions.plotting.style import setting
 
+# What files get where the user's settings leave matplotlib's defaults.
+_SETTINGS = {"svg.hashsalt": "linregions", "pdf.fonttype": 42, "ps.fonttype": 42}
 FORMATS = ("png", "svg", "pdf")
 # Without dates and random names the same picture is the same file.
 _METADATA: dict[str, dict[str, Any]] = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
 
 
 def save_figure(
-    figure: Any, stem: str | os.PathLike[str], formats: Sequence[str] = ("png",), *, dpi: float = 200
+    figure: Any, stem: str | os.PathLike[str], formats: Sequence[str] = ("png",), *, dpi: float | None = None
 ) -> list[Path]:
     """Write a figure in one or more formats, each file whole or not at all.
 
@@ -26,8 +30,9 @@ def save_figure(
     stem : str or path-like
         File name without ending.
     formats : sequence of {"png", "svg", "pdf"}
-    dpi : float
-        Resolution of PNG files and of rasterised polygons in the others, in dots per inch.
+    dpi : float, optional
+        Resolution of PNG files and of rasterised polygons in the others, in dots per inch; by default your setting
+        ``savefig.dpi``, or else 200.
 
     Returns
     -------
@@ -38,18 +43,26 @@ def save_figure(
     ------
     InvalidValueError
         If a format is unknown or the place cannot be written.
-    """
-    import matplotlib
 
+    Notes
+    -----
+    Fonts are embedded in PDF files as type 42, which publishers ask for and programs can edit, where your settings of
+    matplotlib do not say otherwise.
+    """
+    require("matplotlib", "plot", "save_figure", lambda: importlib.import_module("matplotlib"))
+    from matplotlib import rc_context
+
+    resolution = setting("savefig.dpi", 200) if dpi is None else as_positive(dpi, "dpi", "save_figure")
+    own = {name: setting(name, value) for name, value in _SETTINGS.items()}
     chosen = [as_choice(entry, "formats", "save_figure", FORMATS) for entry in formats]
     base = as_path(stem, "stem", "save_figure")
     files = []
     for ending in chosen:
         file = base.with_name(f"{base.name}.{ending}")
         with (
-            matplotlib.rc_context({"svg.hashsalt": "linregions"}),
+            rc_context(own),
             replacing(file, "save_figure", "stem") as temporary,
         ):
-            figure.savefig(temporary, format=ending, dpi=dpi, metadata=_METADATA[ending])
+            figure.savefig(temporary, format=ending, dpi=resolution, metadata=_METADATA[ending])
         files.append(file)
     return files

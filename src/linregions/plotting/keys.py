@@ -1,0 +1,181 @@
+"""The key to a picture of a plane: what its colours and lines mean."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from linregions.plotting.marks import plot_gradient_key
+from linregions.plotting.region_colors import BY_NUMBER, class_color, layer_color
+
+# Entries of a legend that has a place for each; more are not told apart by colour anyway.
+_MOST_ENTRIES = 12
+
+_TEXTS = {
+    "gradient": [
+        "Colour: direction in the plane in which the largest output grows (grey where it is flat),",
+        "with a slight tint by activation pattern.",
+    ],
+    "pattern": ["Colour: the activation pattern; the same pattern has the same colour in every picture."],
+    "linear": ["Colour: the linear region; activation regions of one colour without a boundary are parts of one."],
+    "class": ["Colour: the largest output."],
+    "layer": ["Colour: the last layer that has a boundary around the region."],
+}
+
+
+def class_handles(numbers: npt.ArrayLike, n_out: int) -> list[Any]:
+    """Return the legend's entries for the colours of classes.
+
+    Parameters
+    ----------
+    numbers : array_like of int
+        Classes that occur, in any order and number.
+    n_out : int
+        Outputs of the network; of one output the classes are its signs.
+
+    Returns
+    -------
+    list of matplotlib.patches.Patch
+    """
+    from matplotlib.patches import Patch
+
+    names = {0: "output < 0", 1: "output > 0"} if n_out == 1 else {}
+    return [
+        Patch(facecolor=class_color(number), edgecolor="0.3", linewidth=0.5, label=names.get(number, f"{number}"))
+        for number in np.unique(np.asarray(numbers, dtype=np.int64)).tolist()
+    ]
+
+
+def newest_layer_handles(layers: npt.ArrayLike) -> list[Any]:
+    """Return the legend's entries for the colours of regions by the layer of their newest boundary.
+
+    Parameters
+    ----------
+    layers : array_like of int
+        Layers that occur, from 0; -1 for none.
+
+    Returns
+    -------
+    list of matplotlib.patches.Patch
+    """
+    from matplotlib.patches import Patch
+
+    return [
+        Patch(
+            facecolor=layer_color(layer),
+            edgecolor="0.3",
+            linewidth=0.5,
+            label=f"layer {layer + 1}" if layer >= 0 else "no boundary",
+        )
+        for layer in np.unique(np.asarray(layers, dtype=np.int64)).tolist()
+    ]
+
+
+def explain_colors(
+    ax: Any,
+    color_by: str,
+    note: str = "",
+    decision_boundary: bool = False,
+    *,
+    handles: Sequence[Any] = (),
+    faces: Any = None,
+    output: int | None = None,
+) -> None:
+    """Say in a strip below a picture what colours and lines mean.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+        A strip of its own, below the picture.
+    color_by : str
+        As in `plot_plane`.
+    note : str
+        What to add.
+    decision_boundary : bool
+        Whether it was drawn.
+    handles : sequence of artists
+        Entries of a legend, where colours stand for few things.
+    faces : matplotlib.collections.PolyCollection, optional
+        Where colours stand for numbers, what a colour bar is made of.
+    output : int, optional
+        Which output colours refer to; by default the largest.
+    """
+    ax.set_axis_off()
+    if color_by in BY_NUMBER:
+        _color_bar(ax, color_by, faces, output)
+        lines = []
+    else:
+        lines = list(_TEXTS[color_by])
+    which = "largest output" if output is None else f"output {output}"
+    if color_by == "class" and handles and handles[0].get_label().startswith("output"):
+        lines = ["Colour: the sign of the output."]
+    lines = [line.replace("largest output", which) if color_by == "gradient" else line for line in lines]
+    if decision_boundary:
+        lines = [*lines[:-1], " ".join([*lines[-1:], "Black lines: decision boundary."])]
+    left, middle = 0.0, 0.5
+    if color_by == "gradient":
+        plot_gradient_key(ax.inset_axes((0.0, 0.0, 0.12, 1.0)), title="")
+        left = 0.13
+    elif color_by in BY_NUMBER:
+        middle = -0.35
+    elif handles:
+        middle = 0.8
+        if len(handles) > _MOST_ENTRIES:
+            lines[0] += f" There are {len(handles)}."
+        else:
+            ax.legend(
+                handles=handles,
+                loc="center left",
+                bbox_to_anchor=(0.0, 0.3),
+                ncols=6,
+                fontsize="small",
+                frameon=False,
+                borderaxespad=0.0,
+                handlelength=1.4,
+                columnspacing=1.2,
+            )
+    text = "\n".join([*lines, *([note] if note else [])])
+    if text:
+        ax.text(left, middle, text, transform=ax.transAxes, va="center", fontsize="small")
+
+
+def plot_key_beside(
+    ax: Any, color_by: str, *, handles: Sequence[Any] = (), faces: Any = None, output: int | None = None
+) -> None:
+    """Say in or beside a picture, in few words, what its colours mean.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+        Of the picture.
+    color_by, handles, faces, output
+        As in `explain_colors`.
+    """
+    which = "largest output" if output is None else f"output {output}"
+    if color_by in BY_NUMBER:
+        label = f"{which}, in the middle of the region" if color_by == "output" else "area of the region"
+        ax.figure.colorbar(faces, ax=ax, label=label, extend="min" if color_by == "area" else "neither")
+    elif color_by == "gradient":
+        title = f"uphill direction\nof {'the ' if output is None else ''}{which}"
+        plot_gradient_key(ax.inset_axes((1.06, 0.74, 0.26, 0.26)), title=title)
+    elif handles and len(handles) <= _MOST_ENTRIES:
+        titles = {"class": None if handles[0].get_label().startswith("output") else "largest output"}
+        legend = ax.legend(
+            handles=handles, title=titles.get(color_by, "newest boundary"), fontsize="small", framealpha=0.9
+        )
+        legend.get_title().set_fontsize("small")
+        legend.set_zorder(9)
+
+
+def _color_bar(ax: Any, color_by: str, faces: Any, output: int | None) -> None:
+    which = "largest output" if output is None else f"output {output}"
+    ax.figure.colorbar(
+        faces,
+        cax=ax.inset_axes((0.2, 0.55, 0.6, 0.2)),
+        orientation="horizontal",
+        label=f"{which}, in the middle of the region" if color_by == "output" else "area of the region",
+        extend="min" if color_by == "area" else "neither",
+    )
