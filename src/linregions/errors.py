@@ -39,3 +39,7 @@ class UndecidedWarning(UserWarning):
 
 class FewPointsWarning(UserWarning):
     """So few random points carry an estimate that its standard error cannot be trusted."""
+
+
+class UncachedKernelsWarning(UserWarning):
+    """No folder takes compiled kernels, so that every process compiles them anew."""

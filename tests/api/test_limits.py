@@ -163,7 +163,7 @@ def test_points_of_any_number_type_say_where_they_are_bad():
         "lr.boundary_distance(net, rng.normal(size=(3_000_000, 9)), threads={})",
     ],
 )
-def test_an_interrupt_ends_the_work(work, threads):
+def test_an_interrupt_ends_the_work(work, threads, interruptible):
     """The whole would take minutes."""
     script = (
         "import numpy as np, linregions as lr\n"

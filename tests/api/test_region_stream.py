@@ -190,6 +190,7 @@ lr.partition(case.network, case.window, sink=sink, threads={threads})
 @pytest.mark.parametrize(
     ("stop", "threads"), [(signal.SIGKILL, 1), (signal.SIGKILL, 2), (signal.SIGINT, 1), (signal.SIGINT, 2)]
 )
+@pytest.mark.usefixtures("interruptible")
 def test_a_stopped_run_goes_on(stop: int, threads: int, ending: str, tmp_path: Path) -> None:
     undisturbed, folder = tmp_path / "undisturbed", tmp_path / "stopped"
     lr.partition(MNIST.network, MNIST.window, sink=stream(undisturbed, format=ending))

@@ -12,16 +12,11 @@ import pytest
 
 import sweep_cases
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="signals, and processes looked up in /proc")
+pytestmark = [
+    pytest.mark.skipif(sys.platform != "linux", reason="signals, and processes looked up in /proc"),
+    pytest.mark.usefixtures("interruptible"),
+]
 _PROGRAM = [sys.executable, sweep_cases.__file__]
-
-
-@pytest.fixture(autouse=True)
-def _interrupts_reach_children():
-    """Undo what a shell does to programs in the background: they, and all they start, ignore Ctrl-C."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
 
 
 def start(words, folder):

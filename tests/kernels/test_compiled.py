@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from linregions.errors import UncachedKernelsWarning
 from linregions.kernels import compiled
 
 SOURCE = """
@@ -119,3 +120,55 @@ def test_the_same_without_the_cache() -> None:
     runs = np.zeros((2, 5), dtype=np.int64)
     assert chain_runs(np.array([4, 4, 2, 2, 2], dtype=np.int32), np.array([2, 4, 5]), runs) == 3
     assert runs[:, :3].tolist() == [[4, 2, 2], [2, 2, 1]]
+
+
+UNWRITABLE = """
+import os, sys, warnings
+package = os.path.dirname(importlib.util.find_spec("linregions").origin)
+ensure = numba.core.caching._CacheLocator.ensure_cache_path
+
+def refuse_the_package(self):  # as a file system mounted read-only does; the tests may run as root
+    if self.get_cache_path().startswith(package):
+        raise OSError(30, "Read-only file system")
+    ensure(self)
+
+numba.core.caching._CacheLocator.ensure_cache_path = refuse_the_package
+with warnings.catch_warnings(record=True) as told:
+    warnings.simplefilter("always")
+    import linregions as lr
+    from linregions.kernels import dense, products, bits  # many kernels
+    net = lr.Network.from_layers([([[1.0], [1.0]], [0.0, -1.0]), ([[1.0, 1.0]], [0.0])])
+    print(lr.boundary_distance(net, [[0.25]])[0])
+for warning in told:
+    print(f"{warning.category.__name__}: {warning.message}")
+"""
+
+
+@pytest.mark.parametrize("home", ["/dev/null/x", None])
+def test_no_writable_folder_for_the_cache(home: str | None, tmp_path: Path) -> None:
+    code = "import importlib.util, numba.core.caching\n" + UNWRITABLE
+    env = {key: value for key, value in os.environ.items() if key not in {"NUMBA_CACHE_DIR", "XDG_CACHE_HOME"}}
+    env["HOME"] = home or str(tmp_path)
+    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, timeout=500)
+    assert done.returncode == 0, done.stderr
+    distance, *warnings = done.stdout.splitlines()
+    assert distance == "0.25"
+    if home is None:  # the user's own folder takes it
+        assert not warnings
+        assert list(tmp_path.rglob("*.nbi"))
+    else:
+        assert warnings == [
+            "UncachedKernelsWarning: linregions compiles its kernels (half a minute or so) in every process anew, "
+            "since no cache folder is writable. Set the environment variable NUMBA_CACHE_DIR to a folder that is."
+        ]
+
+
+@pytest.mark.parametrize("method", ["_save_index", "_load_index"])
+def test_a_folder_that_no_longer_works(fresh: Any, method: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(f"numba.core.caching.IndexDataCacheFile.{method}", refuse)
+    compiled._warn_that_nothing_is_kept.cache_clear()
+    with pytest.warns(UncachedKernelsWarning, match=r"in every process anew, .* Set the environment variable NUMBA_C"):
+        assert fresh() == (0, 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -11,6 +12,8 @@ from typing import Any
 from numba import njit
 from numba.core.caching import FunctionCache
 from numba.core.compiler import Compiler, Flags
+
+from linregions.errors import UncachedKernelsWarning
 
 
 @cache
@@ -31,6 +34,32 @@ class _Cache(FunctionCache):
 
     def _index_key(self, sig: Any, codegen: Any) -> Any:
         return (*super()._index_key(sig, codegen), _sources())
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        """Return what an earlier process kept, None if there is nothing to be read."""
+        try:
+            return super().load_overload(sig, target_context)
+        except OSError:
+            _warn_that_nothing_is_kept()
+            return None
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        """Keep what was compiled, if the folder still takes it."""
+        try:
+            super().save_overload(sig, data)
+        except OSError:  # full, or no longer writable
+            _warn_that_nothing_is_kept()
+
+
+@cache
+def _warn_that_nothing_is_kept() -> None:
+    """Tell once in a process that the next one will compile all over again."""
+    warnings.warn(
+        "linregions compiles its kernels (half a minute or so) in every process anew, since no cache folder is "
+        "writable. Set the environment variable NUMBA_CACHE_DIR to a folder that is.",
+        UncachedKernelsWarning,
+        stacklevel=3,
+    )
 
 
 class _Flags(Flags):
@@ -91,7 +120,10 @@ def compiled(
             pipeline_class=_Compiler,
         )(function)
         if hasattr(made, "enable_caching"):  # not where NUMBA_DISABLE_JIT is set
-            made._cache = _Cache(function)
+            try:
+                made._cache = _Cache(function)
+            except RuntimeError:  # numba has no folder for it
+                _warn_that_nothing_is_kept()
         return made
 
     return decorate
