@@ -5,30 +5,40 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import secrets
-from collections.abc import Iterator
+import stat
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from linregions._leftovers import sweep, temporary_beside
 from linregions.errors import FileFormatError, InvalidTypeError, InvalidValueError
 
 
 @contextlib.contextmanager
-def replacing(path: str | os.PathLike[str], who: str, name: str = "path") -> Iterator[Path]:
-    """Yield a temporary name beside `path`; move it to `path` on success, remove it on failure."""
+def replacing(
+    path: str | os.PathLike[str], who: str, name: str = "path", named: Callable[[Path], str] | None = None
+) -> Iterator[Path]:
+    """Yield a temporary name beside `path`; move it to `path` on success, remove it on failure.
+
+    With `named`, the last part of `path` is replaced by what that says of the finished file. What dead processes left
+    in the folder is removed.
+    """
     target = as_path(path, name, who)
-    # The suffix stays at the end, since some writers choose the format by it.
-    temporary = target.parent / f".{secrets.token_hex(4)}.{target.name}"
+    temporary = temporary_beside(target)
     try:
         with _writing(target, who, name):
-            if target.is_dir():
-                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+            with contextlib.suppress(FileNotFoundError):
+                if stat.S_ISDIR(os.stat(target).st_mode):
+                    raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
             target.parent.mkdir(parents=True, exist_ok=True)
+            sweep(target.parent)
             temporary.touch()
         yield temporary
+        if named is not None:
+            target = target.with_name(named(temporary))
         with _writing(target, who, name):
             temporary.replace(target)
     finally:

@@ -75,6 +75,7 @@ def test_killed_and_gone_on_with(expected, tmp_path, workers):
         assert not sweep_cases.tables(tmp_path)
     assert start(words, tmp_path).wait() == 0
     assert sweep_cases.tables(tmp_path) == expected
+    assert not sweep_cases.leftovers(tmp_path), "what was half-written is swept"
 
 
 @pytest.mark.parametrize("workers", [1, 2])

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib
 import logging
+import signal
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -27,12 +29,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0 when all went well, 2 after an error (told in one sentence on stderr), 130 when interrupted.
+        0 when all went well, 2 after an error (told in one sentence on stderr), 130 when interrupted, 143 when
+        terminated.
     """
     arguments = build_parser().parse_args(argv)
     try:
-        with _messages(arguments.quiet):
+        with _termination(), _messages(arguments.quiet):
             _run(arguments)
+    except _Terminated:
+        print("linregions: terminated", file=sys.stderr)
+        return 128 + signal.SIGTERM
     except KeyboardInterrupt:
         print("linregions: interrupted", file=sys.stderr)
         return 130
@@ -48,6 +54,27 @@ def _run(arguments: object) -> None:
     command = getattr(arguments, "command")  # noqa: B009  argparse gives a bare namespace
     module = importlib.import_module(f"linregions.cli.{command if command in _OWN_MODULES else 'commands'}")
     getattr(module, f"run_{command}")(arguments)
+
+
+class _Terminated(KeyboardInterrupt):
+    """What SIGTERM becomes, so that it ends the same way as Ctrl-C: workers stop, no half-written file stays."""
+
+
+def _terminate(*_: object) -> None:
+    raise _Terminated
+
+
+@contextmanager
+def _termination() -> Iterator[None]:
+    """Let SIGTERM, as batch systems and `kill` send it, end a command as Ctrl-C does."""
+    ours = threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    if ours:
+        signal.signal(signal.SIGTERM, _terminate)
+    try:
+        yield
+    finally:
+        if ours:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 @contextmanager

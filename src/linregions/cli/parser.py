@@ -25,7 +25,7 @@ _EPILOG = """examples:
 
 A model is an NPZ file written by Network.save, or one with arrays W0, b0, W1, b1, ... (ReLU between layers).
 Results are written to the folder given by --out: picture, CSV, NPZ, and JSON with settings, seed and versions.
-Exit status: 0 done, 2 error (one sentence on stderr), 130 interrupted."""
+Exit status: 0 done, 2 error (one sentence on stderr), 130 interrupted, 143 terminated."""
 
 _PLANE_EPILOG = """examples:
   linregions plane model.npz --through 1 3 5 --decision-boundary
