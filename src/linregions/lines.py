@@ -13,10 +13,12 @@ import numpy as np
 import numpy.typing as npt
 
 from linregions._files import read_npz, write_npz
+from linregions._saved_arrays import SavedArrays, switches_of
 from linregions._validation import FloatArray
 from linregions.domains import Line, LineDomain, Path, Ray, Segment
-from linregions.errors import FileFormatError, InvalidValueError
+from linregions.errors import InvalidTypeError, InvalidValueError
 from linregions.network import Network, network_from_arrays, network_to_arrays
+from linregions.pattern_words import breakpoints_of_neurons
 from linregions.tolerances import DEFAULT_TOLERANCES, Tolerances
 
 if TYPE_CHECKING:
@@ -232,26 +234,21 @@ class LinePartition:
         """
         who = "LinePartition.load"
         arrays = read_npz(path, who)
+        saved = SavedArrays(arrays, f"`path` is {os.fspath(path)!r}", who, "Write it again with `LinePartition.save`.")
         if "format" not in arrays or str(arrays["format"]) != _FORMAT:
-            raise FileFormatError(
-                f"`path` is {os.fspath(path)!r}, which is no saved partition of a line, but {who} needs one. "
-                "Write it with `LinePartition.save`."
-            )
+            raise saved.wrong("which is no saved partition of a line", "one")
         try:
-            kind, names = _PARAMETERS[str(arrays["domain"])]
+            kind, names = _PARAMETERS[saved.text("domain")]
             domain: Any = kind(*(arrays[f"domain_{name}"] for name in names))
-            network = {key[8:]: array for key, array in arrays.items() if key.startswith("network_")}
-            return cls(
-                domain=domain,
-                network=network_from_arrays(network, path, who),
-                diagnostics=json.loads(str(arrays["diagnostics"])),
-                **{name: _read_only(arrays[name]) for name in _ARRAYS},
-            )
-        except (KeyError, InvalidValueError) as error:
-            raise FileFormatError(
-                f"`path` is {os.fspath(path)!r}, which lacks or garbles an entry ({error}), but {who} needs all of "
-                "them. Write it again with `LinePartition.save`."
-            ) from None
+            inner = {key[8:]: array for key, array in arrays.items() if key.startswith("network_")}
+            network = network_from_arrays(inner, path, who)
+        except (KeyError, InvalidValueError, InvalidTypeError) as error:
+            raise saved.wrong(f"which lacks or garbles an entry ({error})", "all of them") from None
+        if domain.n_in != network.n_in:
+            raise saved.wrong(f"whose line lies in {domain.n_in} dimensions", f"the network's {network.n_in}")
+        found = switches_of(saved, breakpoints_of_neurons(network))
+        arrays = {name: _read_only(array) for name, array in found.items()}
+        return cls(domain, network, diagnostics=saved.mapping("diagnostics"), **arrays)
 
     def __repr__(self) -> str:
         return (

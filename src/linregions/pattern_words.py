@@ -28,6 +28,12 @@ def unpack_patterns(network: Network, words: npt.NDArray[np.uint64]) -> npt.NDAr
     return np.concatenate(pieces, axis=1)
 
 
+def breakpoints_of_neurons(network: Network) -> IntArray:
+    """Return how many breakpoints each neuron has, shape (n_neurons,); their sum is the number of switches."""
+    counts = [np.full(n, t, dtype=np.int32) for n, t in _hidden(network) if t]
+    return np.concatenate([*counts, np.zeros(0, dtype=np.int32)])
+
+
 def _hidden(network: Network) -> list[tuple[int, int]]:
     """Return units and breakpoints of every hidden layer."""
     pairs = zip(network.layers[:-1], network.activations, strict=True)

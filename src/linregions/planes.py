@@ -12,13 +12,14 @@ import numpy.typing as npt
 
 from linregions._files import read_npz, write_npz
 from linregions._paths import paths_of
+from linregions._saved_arrays import SavedArrays, complex_of
 from linregions._small_integers import keep_small
 from linregions._validation import FloatArray, require
 from linregions.decision import DecisionBoundary, boundary_in
 from linregions.domains import PlaneWindow
-from linregions.errors import FileFormatError, MemoryLimitError
+from linregions.errors import InvalidTypeError, InvalidValueError, MemoryLimitError
 from linregions.network import Network, network_from_arrays, network_to_arrays
-from linregions.pattern_words import switch_tables, unpack_patterns
+from linregions.pattern_words import breakpoints_of_neurons, switch_tables, unpack_patterns
 from linregions.sinks import Sink
 from linregions.tolerances import DEFAULT_TOLERANCES, Tolerances
 
@@ -276,39 +277,37 @@ class PlanePartition:
         FileFormatError
             If the file is truncated or holds something else.
         """
-        import json
-
-        arrays = read_npz(path, "PlanePartition.load")
+        who = "PlanePartition.load"
+        arrays = read_npz(path, who)
+        saved = SavedArrays(arrays, f"`path` is {os.fspath(path)!r}", who, "Write it again with `PlanePartition.save`.")
         if "format" not in arrays or str(arrays["format"]) != _FORMAT:
-            raise FileFormatError(
-                f"`path` is {os.fspath(path)!r}, which is no saved plane partition, but PlanePartition.load needs "
-                "one. Write it with `PlanePartition.save`."
+            raise saved.wrong("which is no saved plane partition", "one")
+        try:
+            inner = {key[8:]: array for key, array in arrays.items() if key.startswith("network_")}
+            network = network_from_arrays(inner, path, who)
+            names = tuple(saved.texts("window_names", 2)) if "window_names" in arrays else None
+            window = PlaneWindow(*(saved.floats(name, *shape) for name, shape in _WINDOW.items()), names=names)
+        except (InvalidValueError, InvalidTypeError) as error:
+            raise saved.wrong(f"which lacks or garbles an entry ({error})", "a whole partition") from None
+        if window.basis.shape[1] != network.n_in:
+            raise saved.wrong(
+                f"whose window lies in {window.basis.shape[1]} dimensions", f"the network's {network.n_in}"
             )
-        missing = [name for name in (*_ARRAYS, *_WINDOW, "diagnostics") if name not in arrays]
-        if missing:
-            raise FileFormatError(
-                f"`path` is {os.fspath(path)!r}, which lacks {', '.join(missing)}, but PlanePartition.load needs a "
-                "whole partition. Write it again with `PlanePartition.save`."
-            )
-        network = {key[8:]: array for key, array in arrays.items() if key.startswith("network_")}
-        return cls(
-            network=network_from_arrays(network, path, "PlanePartition.load"),
-            window=PlaneWindow(*(arrays[name] for name in _WINDOW), names=_names(arrays)),
-            diagnostics=json.loads(str(arrays["diagnostics"])),
-            **{name: arrays[name] for name in _ARRAYS},
-        )
+        polygons = complex_of(saved, breakpoints_of_neurons(network))
+        n_edges, n_regions = len(polygons["edges"]), len(polygons["face_offsets"]) - 1
+        faces = saved.integers("edge_faces", np.int32, -1, n_regions, n_edges, 2)
+        return cls(network, window, edge_faces=faces, diagnostics=saved.mapping("diagnostics"), **polygons)
 
     def __repr__(self) -> str:
         v, e = self.vertices.shape[0], self.edges.shape[0]
         return f"PlanePartition({self.n_regions} regions, {v} vertices, {e} edges)"
 
 
-def _names(arrays: dict[str, npt.NDArray[Any]]) -> tuple[str, str] | None:
-    """Return the names of a window's coordinates, where the file has some."""
-    return tuple(arrays["window_names"].tolist()) if "window_names" in arrays else None
-
-
-_WINDOW = ("window_origin", "window_basis", "window_polygon")
+_WINDOW: dict[str, tuple[int | None, ...]] = {
+    "window_origin": (None,),
+    "window_basis": (2, None),
+    "window_polygon": (None, 2),
+}
 _ARRAYS = (
     "vertices",
     "edges",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from pathlib import Path
@@ -12,12 +11,13 @@ import numpy as np
 import numpy.typing as npt
 
 from linregions._batch_measures import measure
-from linregions._files import as_path, replacing
+from linregions._files import as_path, read_npz, replacing
+from linregions._region_parts import checksum, checksum_in, read_part
 from linregions._validation import as_choice, require
 from linregions.domains import PlaneWindow
-from linregions.errors import InvalidValueError
+from linregions.errors import InvalidValueError, LinRegionsError
 from linregions.network import Network, network_to_arrays
-from linregions.pattern_words import switch_tables
+from linregions.pattern_words import breakpoints_of_neurons, switch_tables
 from linregions.sinks import BatchRecord, IndexArray, PlaneSummary, RegionBatch, Sink
 from linregions.streamed_regions import (
     MANIFEST,
@@ -26,10 +26,12 @@ from linregions.streamed_regions import (
     StreamedRegions,
     read_manifest,
     read_record,
+    source_digest,
     write_manifest,
 )
 
-FORMAT = "linregions-regions-1"
+FORMAT = "linregions-regions-2"
+_FORMATS = ("linregions-regions-1", FORMAT)  # the first without checksums
 _CELLS_IN_PART = 64
 
 
@@ -88,41 +90,58 @@ class RegionStream(Sink):
             "window_polygon": window.polygon,
             **{f"network_{key}": array for key, array in network_to_arrays(network).items()},
         }
-        digest = hashlib.sha256()
-        for name in sorted(source):
-            array = np.ascontiguousarray(source[name])
-            digest.update(f"{name} {array.dtype} {array.shape} ".encode() + array.tobytes())
-        about = {
+        about: dict[str, Any] = {
             "format": FORMAT,
             "parts": self.format,
             "patterns": self.needs_patterns,
             "cells_in_part": self.cells_in_batch,
-            "source": digest.hexdigest(),
+            "source": source_digest(source),
         }
         self._parts: list[dict[str, Any]] = []
+        self._n_breakpoints = breakpoints_of_neurons(network)
         if self.attempt == 1:
             about["relative_tolerance"] = relative_tolerance
             self._about = about
-            if (self.folder / MANIFEST).is_file():
-                there = read_manifest(self.folder, "RegionStream")
-                other = [key for key, value in about.items() if there.get(key) != value]
-                if other:
-                    raise InvalidValueError(
-                        f"`folder` is {os.fspath(self.folder)!r}, which holds regions of another run (another "
-                        f"{', '.join(other)}), but RegionStream needs an empty folder or one of its own. "
-                        "Choose another folder, or remove this one."
-                    )
-                return
-            foreign = sorted(path.name for path in (self.folder / PARTS).glob("part-*"))
-            if foreign:  # the manifest comes before any part
+            self._find_earlier(about)
+            if self._is_damaged(SOURCE, about["source"]):
+                path = self.folder / SOURCE
+                with replacing(path, "RegionStream", "folder") as temporary, open(temporary, "wb") as handle:
+                    np.savez(handle, **source)  # type: ignore[arg-type]
+            if not (self.folder / MANIFEST).is_file():
+                write_manifest(self.folder, about)
+        self._there: dict[str, list[str]] = {}
+        for path in (self.folder / PARTS).glob(f"part-{self.attempt}-*.{self.format}"):
+            self._there.setdefault("-".join(path.stem.split("-")[:3]), []).append(path.name)
+
+    def _find_earlier(self, about: dict[str, Any]) -> None:
+        """Make sure that what the folder has, if anything, is of the same regions; take its checksums."""
+        self._checksums: dict[str, str | None] = {}
+        if (self.folder / MANIFEST).is_file():
+            there = read_manifest(self.folder, "RegionStream")
+            other = [key for key, value in about.items() if key != "format" and there.get(key) != value]
+            if there["format"] not in _FORMATS:
+                other.append("format")
+            if other:
                 raise InvalidValueError(
-                    f"`folder` is {os.fspath(self.folder)!r}, which has {PARTS}/{foreign[0]} without {MANIFEST}, but "
-                    "RegionStream needs an empty folder or one of its own. Choose another folder, or remove this one."
+                    f"`folder` is {os.fspath(self.folder)!r}, which holds regions of another run (another "
+                    f"{', '.join(other)}), but RegionStream needs an empty folder or one of its own. "
+                    "Choose another folder, or remove this one."
                 )
-            path = self.folder / SOURCE
-            with replacing(path, "RegionStream", "folder") as temporary, open(temporary, "wb") as handle:
-                np.savez(handle, **source)  # type: ignore[arg-type]
-            write_manifest(self.folder, about)
+            self._checksums = {entry["name"]: entry.get("checksum") for entry in there.get("parts_written", [])}
+            return
+        foreign = sorted(path.name for path in (self.folder / PARTS).glob("part-*"))
+        if foreign:  # the manifest comes before any part
+            raise InvalidValueError(
+                f"`folder` is {os.fspath(self.folder)!r}, which has {PARTS}/{foreign[0]} without {MANIFEST}, but "
+                "RegionStream needs an empty folder or one of its own. Choose another folder, or remove this one."
+            )
+
+    def _is_damaged(self, name: str, digest: str) -> bool:
+        """Return whether a file of network and window is not there, or not what this digest is of."""
+        try:
+            return source_digest(read_npz(self.folder / name, "RegionStream")) != digest
+        except LinRegionsError:
+            return True
 
     def _path(self, cells: IndexArray) -> Path:
         # Should all work be done once more with other cells, parts of the first attempt must not be taken for its own.
@@ -130,24 +149,42 @@ class RegionStream(Sink):
 
     def earlier(self, cells: IndexArray) -> tuple[BatchRecord, Any] | None:
         """Return what an earlier run noted of these cells, if their part is there and whole."""
-        path = self._path(cells)
-        record = read_record(path)
-        return None if record is None else (record, (path.name, int(record.sizes[2])))
+        for name in self._there.get(self._path(cells).stem, ()):
+            path = self.folder / PARTS / name
+            expected = checksum_in(name) or self._checksums.get(name)
+            record = read_record(path)
+            if record is None:
+                continue
+            try:
+                if expected is None:  # of an earlier version: all of it has to be looked at
+                    read_part(path, None, self._n_breakpoints, self.needs_patterns)
+                found = checksum(path)
+            except (LinRegionsError, OSError):
+                continue
+            if expected in {None, found}:
+                return record, (name, int(record.sizes[2]), found)
+        return None
 
     def digest(self, batch: RegionBatch) -> Any:
         """Write a part."""
-        path = self._path(batch.cells)
-        with replacing(path, "RegionStream", "folder") as temporary:
+        path, found = self._path(batch.cells), ""
+
+        def named(made: Path) -> str:
+            nonlocal found
+            found = checksum(made)
+            return f"{path.stem}-{found}{path.suffix}"
+
+        with replacing(path, "RegionStream", "folder", named) as temporary:
             if self.format == "npz":
                 _write_npz(temporary, batch)
             else:
                 _write_parquet(temporary, batch)
-        return path.name, batch.n_regions
+        return f"{path.stem}-{found}{path.suffix}", batch.n_regions, found
 
     def collect(self, digested: Any) -> None:
         """Note the part."""
-        name, n_regions = digested
-        self._parts.append({"name": name, "regions": n_regions})
+        name, n_regions, found = digested
+        self._parts.append({"name": name, "regions": n_regions, "checksum": found})
 
     def finish(self, summary: PlaneSummary) -> StreamedRegions:
         """Write what the parts are together; return them."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Iterator
@@ -13,11 +14,12 @@ import numpy as np
 import numpy.typing as npt
 
 from linregions._files import as_path, read_npz, replacing
-from linregions._validation import FloatArray, as_integer, require
+from linregions._region_parts import PART_NAME, REMEDY, parquet_module, read_part
+from linregions._validation import FloatArray, as_integer
 from linregions.domains import PlaneWindow
 from linregions.errors import FileFormatError, InvalidValueError, MissingDependencyError
 from linregions.network import Network, network_from_arrays
-from linregions.pattern_words import unpack_patterns
+from linregions.pattern_words import breakpoints_of_neurons, unpack_patterns
 from linregions.sinks import BatchRecord
 
 MANIFEST, SOURCE, PARTS = "regions.json", "network-and-window.npz", "parts"
@@ -62,6 +64,7 @@ class StreamedRegions:
         self.n_edges: int = manifest["n_edges"]
         self.diagnostics: dict[str, Any] = manifest["diagnostics"]
         self._names = [entry["name"] for entry in manifest["parts_written"]]
+        self._checksums = [entry.get("checksum") for entry in manifest["parts_written"]]
         self._starts = np.cumsum([0, *(entry["regions"] for entry in manifest["parts_written"])])
         self._open: tuple[int, dict[str, npt.NDArray[Any]]] | None = None
 
@@ -88,7 +91,13 @@ class StreamedRegions:
 
     @cached_property
     def _source(self) -> dict[str, npt.NDArray[Any]]:
-        return read_npz(self.folder / SOURCE, "StreamedRegions")
+        arrays = read_npz(self.folder / SOURCE, "StreamedRegions")
+        if source_digest(arrays) != self.manifest["source"]:
+            raise FileFormatError(
+                f"`folder` is {os.fspath(self.folder)!r}, whose {SOURCE} is not what was written (its digest differs), "
+                "but StreamedRegions needs it whole. Make the same call of `partition` again: it writes it anew."
+            )
+        return arrays
 
     @cached_property
     def network(self) -> Network:
@@ -136,7 +145,15 @@ class StreamedRegions:
                     f"`folder` is {os.fspath(self.folder)!r}, where {path.name} is missing, but StreamedRegions needs "
                     "all parts. Make the same call of `partition` again: it writes what is missing."
                 )
-            self._open = number, _read_npz(path) if path.suffix == ".npz" else _read_parquet(path)
+            breakpoints = breakpoints_of_neurons(self.network)
+            part = read_part(path, self._checksums[number], breakpoints, self.manifest["patterns"])
+            n_regions = int(self._starts[number + 1] - self._starts[number])
+            if part["areas"].size != n_regions:
+                raise FileFormatError(
+                    f"`folder` has the part {os.fspath(path)!r} with {part['areas'].size} regions, but StreamedRegions "
+                    f"needs the {n_regions} that {MANIFEST} tells. {REMEDY}"
+                )
+            self._open = number, part
         return self._open[1]
 
     def _gather(self, name: str) -> npt.NDArray[Any]:
@@ -221,55 +238,64 @@ def read_manifest(folder: Path, who: str) -> dict[str, Any]:
             "wrote. Check the spelling and the current folder."
         )
     try:
-        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        if not str(found["format"]).startswith("linregions-regions-"):
-            raise ValueError("another format")
-    except (ValueError, KeyError, TypeError) as error:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        trouble = _trouble_with(found)
+    except (OSError, ValueError, RecursionError) as error:
+        trouble = str(error)
+    if trouble:
         raise FileFormatError(
-            f"`folder` is {os.fspath(folder)!r}, whose {MANIFEST} is damaged ({error}), but {who} needs it whole. "
+            f"`folder` is {os.fspath(folder)!r}, whose {MANIFEST} is damaged ({trouble}), but {who} needs it whole. "
             "Remove the folder and write it again."
-        ) from None
-    return found
+        )
+    return dict(found)
+
+
+def _trouble_with(manifest: Any) -> str:
+    """Return what is wrong with what a folder says of itself, nothing if it can be relied on."""
+    if not isinstance(manifest, dict) or not str(manifest.get("format")).startswith("linregions-regions-"):
+        return "another format"
+    if "checksum" in manifest:  # not in folders of earlier versions
+        if manifest["checksum"] != _manifest_checksum(manifest):
+            return "its checksum differs"
+    elif manifest["format"] != "linregions-regions-1":
+        return "it lacks its checksum"
+    kinds: dict[str, type] = {"source": str, "parts": str, "patterns": bool, "cells_in_part": int}
+    if "n_regions" in manifest:  # of a run that was finished
+        kinds |= {"n_regions": int, "n_vertices": int, "n_edges": int, "diagnostics": dict, "parts_written": list}
+    for key, kind in kinds.items():
+        if type(manifest.get(key)) is not kind or (kind is int and manifest[key] < 0):
+            return f"{key} is {str(manifest.get(key, 'missing'))[:40]}"
+    parts = manifest.get("parts_written", [])
+    for entry in parts:
+        if not isinstance(entry, dict) or not PART_NAME.fullmatch(str(entry.get("name"))):
+            return f"a part is {str(entry)[:40]}"
+        if type(entry.get("regions")) is not int or entry["regions"] < 0:
+            return f"{entry['name']} has {str(entry.get('regions'))[:40]} regions"
+    total = sum(entry["regions"] for entry in parts)
+    if "n_regions" in manifest and (total != manifest["n_regions"] or not total):
+        return f"its parts have {total} regions, not {manifest['n_regions']}"
+    return ""
+
+
+def _manifest_checksum(manifest: dict[str, Any]) -> str:
+    content = {key: value for key, value in manifest.items() if key != "checksum"}
+    return hashlib.blake2b(json.dumps(content, sort_keys=True).encode(), digest_size=8).hexdigest()
 
 
 def write_manifest(folder: Path, about: dict[str, Any]) -> None:
     """Write what a folder says of itself."""
+    about = {**about, "checksum": _manifest_checksum(about)}
     with replacing(folder / MANIFEST, "RegionStream", "folder") as temporary:
         temporary.write_text(json.dumps(about, indent=1), encoding="utf-8")
 
 
-def _read_npz(path: Path) -> dict[str, npt.NDArray[Any]]:
-    arrays = read_npz(path, "StreamedRegions")
-    arrays["corners"] = arrays["vertices"][arrays["face_vertices"]]
-    return arrays
-
-
-def _read_parquet(path: Path) -> dict[str, npt.NDArray[Any]]:
-    parquet = _parquet()
-    try:
-        table = parquet.read_table(path, partitioning=None).combine_chunks()
-        corners = [table.column(f"corner_{axis}").chunk(0).flatten().to_numpy() for axis in "uv"]
-        sides = table.column("sides").to_numpy()
-        arrays = {
-            "areas": table.column("area").to_numpy(),
-            "perimeters": table.column("perimeter").to_numpy(),
-            "face_offsets": np.concatenate([[0], np.cumsum(sides)]),
-            "corners": np.stack(corners, axis=1),
-        }
-        words = np.zeros((len(sides), 0), dtype=np.uint64)
-        if "pattern" in table.column_names:
-            joined = b"".join(table.column("pattern").to_pylist())
-            words = np.frombuffer(joined, dtype="<u8").astype(np.uint64).reshape(len(sides), -1)
-    except Exception as error:  # pyarrow raises OSError, ArrowInvalid, KeyError
-        raise FileFormatError(
-            f"`folder` has the part {os.fspath(path)!r}, which is damaged ({error}), but StreamedRegions needs it "
-            "whole. Remove that file and make the same call of `partition` again."
-        ) from None
-    return {**arrays, "pattern_words": words}
-
-
-def _parquet() -> Any:
-    return require("pyarrow", "io", "StreamedRegions", lambda: __import__("pyarrow.parquet").parquet)
+def source_digest(source: dict[str, npt.NDArray[Any]]) -> str:
+    """Return what a network and a window are known by."""
+    digest = hashlib.sha256()
+    for name in sorted(source):
+        array = np.ascontiguousarray(source[name])
+        digest.update(f"{name} {array.dtype} {array.shape} ".encode() + array.tobytes())
+    return digest.hexdigest()
 
 
 def read_record(path: Path) -> BatchRecord | None:
@@ -281,7 +307,7 @@ def read_record(path: Path) -> BatchRecord | None:
             with np.load(path, allow_pickle=False) as archive:  # only what is asked for is read
                 arrays = {name: archive[name] for name in archive.files if name.startswith("record_")}
         else:
-            text = _parquet().read_schema(path).metadata[b"linregions"]
+            text = parquet_module().read_schema(path).metadata[b"linregions"]
             arrays = {name: np.asarray(value) for name, value in json.loads(text).items()}
         return BatchRecord(
             arrays["record_sizes"],

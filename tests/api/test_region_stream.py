@@ -114,17 +114,17 @@ def test_parquet_is_one_table(tmp_path: Path) -> None:
 def test_only_one_part_is_read_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lr.partition(MNIST.network, MNIST.window, sink=stream(tmp_path))
     read: list[str] = []
-    from linregions import streamed_regions
+    from linregions import _region_parts
 
-    original = streamed_regions.read_npz
-    monkeypatch.setattr(streamed_regions, "read_npz", lambda path, who: read.append(path.name) or original(path, who))
+    original = _region_parts.read_npz
+    monkeypatch.setattr(_region_parts, "read_npz", lambda path, who: read.append(path.name[:16]) or original(path, who))
     regions = StreamedRegions.open(tmp_path)
     assert (len(regions), read) == (7939, [])
     regions.polygon(7938)
     regions.polygon(7938)
-    assert read == ["part-1-000000026.npz"]
+    assert read == ["part-1-000000026"]
     regions.polygon(0)
-    assert read[1:] == ["part-1-000000000.npz"]
+    assert read[1:] == ["part-1-000000000"]
     for iterated, _ in zip(regions, range(3), strict=False):
         assert iterated.shape[1] == 2
     assert len(read) == 2
@@ -139,25 +139,110 @@ def test_without_patterns(ending: str, tmp_path: Path) -> None:
         regions.pattern(0)
 
 
-@pytest.mark.parametrize("damage", ["removed", "cut short", "empty"])
+def part(folder: Path, number: int) -> Path:
+    """Return the file of a part."""
+    (found,) = folder.glob(f"parts/part-1-{number:09d}*")
+    return found
+
+
+def damaged(content: bytes, damage: str) -> bytes:
+    """Return bytes that differ."""
+    place = {"first byte": 0, "within": len(content) // 2, "near the end": len(content) - 30}.get(damage)
+    if place is None:
+        return content[: 2000 if damage == "cut short" else 0]
+    return content[:place] + bytes([content[place] ^ 4]) + content[place + 1 :]
+
+
+DAMAGES = ["cut short", "empty", "first byte", "within", "near the end"]
+
+
+@pytest.mark.parametrize("damage", ["removed", *DAMAGES])
 def test_missing_and_damaged_parts_are_written_again(damage: str, ending: str, tmp_path: Path) -> None:
     def run() -> StreamedRegions:
         return lr.partition(MNIST.network, MNIST.window, sink=stream(tmp_path, format=ending))  # type: ignore[no-any-return]
 
     run()
     expected = contents(tmp_path)
-    path = tmp_path / "parts" / f"part-1-000000007.{ending}"
+    path = part(tmp_path, 7)
     if damage == "removed":
         path.unlink()
         error, message = InvalidValueError, "part-1-000000007.* is missing, but StreamedRegions needs all parts"
     else:
-        path.write_bytes(path.read_bytes()[: 2000 if damage == "cut short" else 0])
-        error, message = FileFormatError, "part-1-000000007.*(truncated|damaged)"
+        path.write_bytes(damaged(path.read_bytes(), damage))
+        error, message = FileFormatError, "part-1-000000007.*, which is damaged .its checksum is .* Make the same call"
+    regions = StreamedRegions.open(tmp_path)
+    assert regions.polygon(0).shape[1] == 2
     with pytest.raises(error, match=message):
-        list(StreamedRegions.open(tmp_path))
-    (tmp_path / "parts" / f".0123abcd.part-1-000000003.{ending}").touch()  # what a killed run leaves
+        list(regions)
+    (
+        tmp_path / "parts" / f".0123abcd.part-1-000000003.{ending}"
+    ).touch()  # what a killed run of earlier versions leaves
     run()
     assert contents(tmp_path) == expected
+
+
+def as_earlier_versions_wrote(folder: Path) -> None:
+    """Take checksums out of a folder."""
+    manifest = json.loads((folder / "regions.json").read_text())
+    del manifest["checksum"]
+    manifest["format"] = "linregions-regions-1"
+    for entry in manifest["parts_written"]:
+        del entry["checksum"]
+        path = folder / "parts" / entry["name"]
+        entry["name"] = path.stem.rsplit("-", 1)[0] + path.suffix
+        path.rename(path.with_name(entry["name"]))
+    (folder / "regions.json").write_text(json.dumps(manifest, indent=1))
+
+
+@pytest.mark.parametrize("damage", [None, "cut short", "empty"])
+def test_folders_without_checksums(damage: str | None, ending: str, tmp_path: Path) -> None:
+    regions = lr.partition(MNIST.network, MNIST.window, sink=stream(tmp_path, format=ending))
+    areas = regions.areas
+    as_earlier_versions_wrote(tmp_path)
+    assert np.array_equal(StreamedRegions.open(tmp_path).areas, areas)
+    done = {path.name: path.stat().st_mtime_ns for path in tmp_path.glob("parts/*")}
+    path = part(tmp_path, 7)
+    if damage is not None:
+        path.write_bytes(damaged(path.read_bytes(), damage))
+    again = lr.partition(MNIST.network, MNIST.window, sink=stream(tmp_path, format=ending))
+    assert np.array_equal(again.areas, areas)
+    assert again.manifest["format"] == "linregions-regions-2"
+    kept = {path.name: path.stat().st_mtime_ns for path in tmp_path.glob("parts/*")}
+    expected = {name for name in done if damage is None or name != path.name}
+    assert {name for name, time in kept.items() if done.get(name) == time} == expected
+    part(tmp_path, 3).write_bytes(damaged(part(tmp_path, 3).read_bytes(), "within"))
+    with pytest.raises(FileFormatError, match=r"part-1-000000003.*, which is damaged .its checksum is"):
+        list(StreamedRegions.open(tmp_path))
+
+
+@pytest.mark.parametrize("damage", ["cut short", "empty", "first byte", "within"])
+def test_damaged_network_and_window(damage: str, tmp_path: Path) -> None:
+    lr.partition(MNIST.network, MNIST.window, sink=stream(tmp_path))
+    expected = contents(tmp_path)
+    path = tmp_path / "network-and-window.npz"
+    path.write_bytes(damaged(path.read_bytes(), damage))
+    with pytest.raises(FileFormatError, match=r"network-and-window.npz"):
+        StreamedRegions.open(tmp_path).polygon(0)
+    lr.partition(MNIST.network, MNIST.window, sink=stream(tmp_path))
+    assert contents(tmp_path) == expected
+
+
+def test_a_manifest_that_does_not_match_its_checksum(tmp_path: Path) -> None:
+    lr.partition(MNIST.network, MNIST.window, sink=stream(tmp_path))
+    path = tmp_path / "regions.json"
+    text = path.read_text()
+    for old, new in (
+        ('"n_regions": 7939', '"n_regions": 7938'),
+        ('"n_edges": ', '"n_edges": 1'),
+        ('"checksum"', '"c"'),
+    ):
+        path.write_text(text.replace(old, new, 1))
+        with pytest.raises(
+            FileFormatError, match=r"regions.json is damaged \((its checksum differs|it lacks its checksum)"
+        ):
+            StreamedRegions.open(tmp_path)
+        with pytest.raises(FileFormatError, match=r"regions.json is damaged"):
+            lr.partition(MNIST.network, MNIST.window, sink=stream(tmp_path))
 
 
 def test_a_complete_run_is_not_worked_again(ending: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
