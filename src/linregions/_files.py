@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from linregions._foreign_files import recognise
 from linregions._leftovers import sweep, temporary_beside
 from linregions.errors import FileFormatError, InvalidTypeError, InvalidValueError
 
@@ -76,24 +77,32 @@ def write_npz(path: str | os.PathLike[str], arrays: dict[str, npt.NDArray[Any]],
 def read_npz(path: str | os.PathLike[str], who: str) -> dict[str, npt.NDArray[Any]]:
     """Read every array of an NPZ file without pickle; raise FileFormatError when it is damaged or foreign."""
     source = as_path(path, "path", who)
+    shown = f"`path` is {os.fspath(source)!r}"
     if not os.path.isfile(source):  # not `source.is_file()`, which raises where a name is too long
+        found = "a folder" if os.path.isdir(source) else "where there is no file"
         raise InvalidValueError(
-            f"`path` is {os.fspath(source)!r}, where there is no file, but {who} needs an NPZ file. "
-            "Check the spelling and the current folder."
+            f"{shown}, {found}, but {who} needs an NPZ file. Check the spelling and the current folder."
         )
     try:
+        foreign = recognise(source)
+        if foreign is not None:
+            raise FileFormatError(f"{shown}, {foreign.name}, but {who} needs an NPZ archive. {foreign.way}")
         archive = np.load(source, allow_pickle=False)
         if not isinstance(archive, np.lib.npyio.NpzFile):
+            raise FileFormatError(f"{shown}, a single array, but {who} needs an NPZ archive. Write it with `save`.")
+        with archive:
+            arrays = {key: archive[key] for key in archive.files}
+        other = next((key for key, array in arrays.items() if not isinstance(array, np.ndarray)), None)
+        if other is not None:
             raise FileFormatError(
-                f"`path` is {os.fspath(source)!r}, a single array, but {who} needs an NPZ archive. "
+                f"{shown}, an archive with {other!r} in it, which is no array, but {who} needs an NPZ archive. "
                 "Write it with `save`."
             )
-        with archive:
-            return {key: archive[key] for key in archive.files}
+        return arrays
     except FileFormatError:
         raise
     except Exception as error:  # a damaged file makes the readers of zip and npy raise nearly anything
         raise FileFormatError(
-            f"`path` is {os.fspath(source)!r}, which is truncated or no plain NPZ ({error}), but {who} needs an "
-            "NPZ archive without pickled objects. Write it again with `save`."
+            f"{shown}, which is truncated or no plain NPZ ({error}), but {who} needs an NPZ archive without pickled "
+            "objects. Write it again with `save`."
         ) from None

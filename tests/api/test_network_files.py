@@ -134,7 +134,7 @@ def test_a_file_cut_anywhere_or_with_a_byte_changed_is_one_clear_error(tmp_path)
     assert survived < 200
 
 
-@pytest.mark.parametrize("content", [b"", b"not an archive", b"PK\x03\x04 and then nothing", b"\x80\x04N."])
+@pytest.mark.parametrize("content", [b"", b"not an archive", b"PK\x03\x04 and then nothing"])
 def test_foreign_files(tmp_path, content):
     (tmp_path / "a.npz").write_bytes(content)
     with pytest.raises(FileFormatError, match=r"`path` is '.*a.npz', which is truncated or no plain NPZ"):
@@ -152,7 +152,7 @@ def test_a_single_array_and_pickles_are_refused(tmp_path):
 
 def test_places_without_a_file(tmp_path):
     for path in (tmp_path / "none.npz", tmp_path, "", "a\0b", "x" * 5000):
-        with pytest.raises(InvalidValueError, match=r"where there is no file, but Network.load needs an NPZ file"):
+        with pytest.raises(InvalidValueError, match=r"(where there is no file|a folder), but Network.load needs an NPZ f"):
             Network.load(path)
     with pytest.raises(InvalidTypeError, match=r"`path` is int, but Network.load needs a file name"):
         Network.load(3)

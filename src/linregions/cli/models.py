@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from linregions._foreign_files import recognise
 from linregions.errors import InvalidValueError
 from linregions.network import Network
 
@@ -14,7 +15,7 @@ def read_model(path: str) -> Network:
     Parameters
     ----------
     path : str
-        A file ending in ``.npz``.
+        A file ending in ``.npz``. Of model files of other programs the message says the format and the way from there.
 
     Returns
     -------
@@ -25,6 +26,8 @@ def read_model(path: str) -> Network:
     InvalidValueError, FileFormatError
         If it has another ending, is not there, or holds no network.
     """
+    if Path(path).is_file() and recognise(Path(path)) is not None:
+        return Network.load(path)  # says what it is, and the way from there
     if Path(path).suffix != ".npz":
         raise InvalidValueError(
             f"`MODEL` is {path!r}, but linregions reads models from .npz files. Write it with `Network.save`, after "
