@@ -92,7 +92,7 @@ def test_plane_in_a_random_direction(run, folder, tmp_path):
     counts = []
     for seed, origin in ((1, "zero"), (1, "zero"), (2, "zero"), (1, "4")):
         words = ["--origin", origin, "--half", 3, "--seed", seed, "--data", folder / "six.npz"]
-        assert run("plane", folder / "deep.npz", *words, "--out", tmp_path, "-q")[0] == 0
+        assert run("plane", folder / "deep.npz", *words, "--out", tmp_path, "-q", "--force")[0] == 0
         part = lr.PlanePartition.load(tmp_path / "deep-plane.npz")
         counts.append((part.n_regions, part.boundary_length))
         assert part.window.area == pytest.approx(36.0)

@@ -140,7 +140,9 @@ def test_the_way_from_torch_works(kind: str, tmp_path: Path) -> None:
 
 def test_the_way_from_scikit_learn_works(tmp_path: Path) -> None:
     neural_network = pytest.importorskip("sklearn.neural_network")
-    mlp = neural_network.MLPRegressor(hidden_layer_sizes=(4,), max_iter=3, random_state=0, solver="lbfgs").fit(X, X[:, 0])
+    mlp = neural_network.MLPRegressor(hidden_layer_sizes=(4,), max_iter=3, random_state=0, solver="lbfgs").fit(
+        X, X[:, 0]
+    )
     (tmp_path / "mlp.npz").write_bytes(pickle.dumps(mlp))
     with pytest.raises(FileFormatError, match=r"a pickled scikit-learn estimator.*zip\(mlp.coefs_, mlp.intercepts_\)"):
         lr.Network.load(tmp_path / "mlp.npz")

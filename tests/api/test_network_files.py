@@ -152,7 +152,9 @@ def test_a_single_array_and_pickles_are_refused(tmp_path):
 
 def test_places_without_a_file(tmp_path):
     for path in (tmp_path / "none.npz", tmp_path, "", "a\0b", "x" * 5000):
-        with pytest.raises(InvalidValueError, match=r"(where there is no file|a folder), but Network.load needs an NPZ f"):
+        with pytest.raises(
+            InvalidValueError, match=r"(where there is no file|a folder), but Network.load needs an NPZ f"
+        ):
             Network.load(path)
     with pytest.raises(InvalidTypeError, match=r"`path` is int, but Network.load needs a file name"):
         Network.load(3)

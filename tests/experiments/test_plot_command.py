@@ -8,6 +8,7 @@ from linregions.cli import build_parser, main
 from linregions.errors import FileFormatError, InvalidValueError
 from linregions.experiments import fig2, fig3, fig4, redraw, reproduce, reproduced
 from linregions.experiments.context import Context
+from linregions.experiments.report import write_report
 from linregions.experiments.saved import load_saved
 
 pytest.importorskip("matplotlib")
@@ -119,8 +120,79 @@ def test_tables_without_the_arrays_beside_them(results, tmp_path, capsys):
 def test_files_half_written_do_not_count(results, monkeypatch):
     monkeypatch.setattr("linregions.experiments.context.write_npz", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
-        reproduce("fig2", Context(out=results, seed=2, progress=False), settings=SETTINGS["fig2"])
+        reproduce("fig2", Context(out=results, seed=2, progress=False, force=True), settings=SETTINGS["fig2"])
     assert reproduced(results) == ["fig3", "fig4"]
+
+
+def contents(folder):
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_results_of_other_settings_are_not_replaced(results, capsys):
+    before = contents(results)
+    for settings, seed, found in (
+        (SETTINGS["fig2"], 2, "made with seed 1, not 2, but"),
+        (fig2.Settings(hidden=(5, 3)), 1, r"made with hidden \[4, 3\], not \[5, 3\], but"),
+    ):
+        context = Context(out=results, seed=seed, progress=False)
+        with pytest.raises(
+            InvalidValueError, match=rf"`out` is .*, which has fig2 {found} linregions.*with `--force`\."
+        ):
+            reproduce("fig2", context, settings=settings)
+        assert contents(results) == before
+    words = ["reproduce", "fig4", "fig3", "--out", str(results), "-q"]  # quick settings
+    assert main(words) == 2
+    error = capsys.readouterr().err
+    assert "which has fig4 made with hidden [5, 5], not [" in error
+    assert error.endswith("Give another folder with `--out`, or replace them with `--force`.\n")
+    assert contents(results) == before, "found out before any work"
+    reproduce("fig2", Context(out=results, seed=1, progress=False), settings=SETTINGS["fig2"])  # the same again
+    assert contents(results)["fig2.csv"] == before["fig2.csv"]
+    reproduce("fig2", Context(out=results, seed=2, progress=False, force=True), settings=SETTINGS["fig2"])
+    assert load_saved(results, "fig2").seed == 2
+    (results / "fig2.json").write_text("{")
+    with pytest.raises(InvalidValueError, match=r"which has fig2 made with settings that cannot be read, but"):
+        reproduce("fig2", Context(out=results, seed=2, progress=False), settings=SETTINGS["fig2"])
+
+
+def test_the_report_keeps_what_it_has(results, tmp_path, capsys):
+    """As in a clone: tables and the report are there, arrays and partitions are not."""
+    page = results / "report" / "index.html"
+    assert main(["plot", str(results), "-q"]) == 0
+    whole = page.read_bytes()
+    for file in results.glob("*.npz"):
+        file.unlink()
+    assert main(["plot", str(results), "-q"]) == 0
+    assert page.read_bytes() == whole
+    assert main(["plot", str(results), "--out", str(tmp_path / "elsewhere"), "-q"]) == 0
+    assert (tmp_path / "elsewhere" / "report" / "index.html").read_bytes() == whole
+    # Pictures of other results do not go with these tables.
+    table = results / "fig2.csv"
+    table.write_text(table.read_text().replace(",4,", ",5,", 1))
+    assert main(["plot", str(results), "-q"]) == 0
+    text = page.read_text(encoding="utf-8")
+    assert (text.count("No picture: "), text.count("Not checked: ")) == (1, 2)
+    assert text.count("<img ") == 2
+    # What is no longer there at all stays as it was.
+    for file in results.glob("fig3*"):
+        file.unlink()
+    assert main(["plot", str(results), "-q"]) == 0
+    assert page.read_text(encoding="utf-8") == text
+    page.write_text('<section id="fig2">\nnot ours\n</section>')
+    assert main(["plot", str(results), "-q"]) == 0
+    text = page.read_text(encoding="utf-8")
+    assert "not ours" not in text
+    assert text.count("<img ") == 0
+
+
+def test_a_report_grows(results, tmp_path):
+    """A figure reproduced anew is put beside what the page has already."""
+    assert main(["plot", str(results), "-q"]) == 0
+    for file in [*results.glob("*.npz"), *results.glob("fig4*")]:
+        file.unlink()
+    before = (results / "report" / "index.html").read_text(encoding="utf-8")
+    reproduce("fig4", Context(out=results, seed=1, progress=False), settings=SETTINGS["fig4"])
+    assert write_report(results).read_text(encoding="utf-8") == before
 
 
 @pytest.mark.parametrize("damage", [lambda content: content.pop("seed"), lambda content: content.update(tables=None)])

@@ -8,10 +8,13 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from linregions.activations import PiecewiseLinear
 from linregions.cli.models import read_model
+from linregions.cli.outputs import Output, prepare_output
 from linregions.errors import InvalidValueError
-from linregions.io import format_table, writable_folder, write_metadata, write_table
+from linregions.io import format_table
 from linregions.theory import RegionBound, region_bounds
 
 _WHO = "linregions bounds"
@@ -36,11 +39,11 @@ def run_bounds(arguments: Namespace) -> None:
         widths = tuple(_integer(word) for word in given)
     pieces = 1 if arguments.breakpoints is None else arguments.breakpoints
     rows = region_bounds(widths, pieces, arguments.dimension, activation=activations)
-    folder = None if arguments.out is None else writable_folder(arguments.out, _WHO)
+    output = None if arguments.out is None else _output(arguments, stem, widths, pieces, activations)
     print(_title(widths, pieces, activations, arguments.dimension))
     _print(rows)
-    if folder is not None:
-        _write(folder, stem, rows, widths, pieces, activations, arguments.dimension)
+    if output is not None:
+        _write(output, rows, sum(widths[1:-1]))
 
 
 def _is_integer(word: str) -> bool:
@@ -103,15 +106,23 @@ def _exact(value: int | Fraction | None) -> str | None:
     return digits if exact.denominator == 1 else f"{digits}/{Decimal(exact.denominator):f}"
 
 
-def _write(
-    folder: Path,
+def _output(
+    arguments: Namespace,
     stem: str,
-    rows: list[RegionBound],
     widths: tuple[int, ...],
     pieces: int,
     activations: tuple[PiecewiseLinear, ...] | None,
-    dimension: int | None,
-) -> None:
+) -> Output:
+    described = pieces if activations is None else [entry.to_dict() for entry in activations]
+    settings = {
+        "widths": widths,
+        "breakpoints" if activations is None else "activations": described,
+        "dimension": arguments.dimension,
+    }
+    return prepare_output(arguments, "bounds", stem, {"widths": np.array(widths)}, settings=settings)
+
+
+def _write(output: Output, rows: list[RegionBound], neurons: int) -> None:
     table = [
         {
             "bound": row.name,
@@ -123,18 +134,5 @@ def _write(
         }
         for row in rows
     ]
-    files = write_table(folder / f"{stem}.csv", table)
-    described = pieces if activations is None else [entry.to_dict() for entry in activations]
-    write_metadata(
-        folder / f"{stem}.json",
-        settings={
-            "command": "bounds",
-            "widths": widths,
-            "breakpoints" if activations is None else "activations": described,
-            "dimension": dimension,
-        },
-        seed=None,
-        results={"neurons": sum(widths[1:-1]), "bounds": table},
-    )
-    files.append(folder / f"{stem}.json")
-    print(f"written to {folder}: {', '.join(file.name for file in files)}")
+    files = output.write({"neurons": neurons, "bounds": table}, table, None)
+    print(f"written to {output.folder}: {', '.join(file.name for file in files)}")

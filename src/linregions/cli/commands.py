@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from argparse import Namespace
+from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import numpy as np
 
 from linregions._validation import FloatArray, as_positive
 from linregions.cli.models import read_model
+from linregions.cli.outputs import Output, arrays_of, prepare_output, print_result
 from linregions.datasets import Dataset, load_dataset
 from linregions.distance import boundary_distance
 from linregions.domains import Line, LineDomain, PlaneWindow, Ray, Segment
@@ -23,11 +25,11 @@ from linregions.experiments.executors import dask_executor
 from linregions.experiments.report import write_report
 from linregions.experiments.saved import AbsentFileError, load_saved
 from linregions.experiments.settings import chosen_settings, read_settings
-from linregions.io import Row, format_table, read_points, writable_folder, write_metadata, write_table
+from linregions.io import Row, format_table, read_points, writable_folder
 from linregions.network import Network
 from linregions.partition import partition
 from linregions.plane_estimate import estimate_plane
-from linregions.plotting import distance_figure, line_figure, plane_figure, save_figure
+from linregions.plotting import distance_figure, line_figure, plane_figure
 
 
 def run_reproduce(arguments: Namespace) -> None:
@@ -50,12 +52,15 @@ def run_reproduce(arguments: Namespace) -> None:
             progress=_progress(arguments),
             workers=arguments.workers,
             executor=executor,
+            force=arguments.force,
         )
+        for name in names:  # before any work
+            context.check_replaced(name, settings[name])
         for name in names:
             done = reproduce(name, context, settings=settings[name])
             print(f"{name}: {EXPERIMENTS[name]}")
             # A table of thousands of rows is for the file; the overview is for the eye.
-            _finish(done.measurement.tables.get("overview", done.measurement.rows), done.files)
+            print_result(done.measurement.tables.get("overview", done.measurement.rows), done.files)
     print(f"report: {write_report(arguments.out)}")
 
 
@@ -83,17 +88,20 @@ def run_plot(arguments: Namespace) -> None:
 def run_plane(arguments: Namespace) -> None:
     """Cut a window of a plane."""
     net = read_model(arguments.model)
-    folder = writable_folder(arguments.out, "linregions plane")
     window, points, labels = _window(arguments, net)
+    output = _output(arguments, "plane", net, arrays_of(window))
     part = partition(net, window, threads=arguments.threads, progress=_progress(arguments))
-    figure = plane_figure(
-        part,
-        title=f"{part.n_regions:,} regions of {Path(arguments.model).name}",
-        color_by=arguments.color_by,
-        decision_boundary=arguments.decision_boundary,
-        points=points,
-        labels=labels,
-    )
+
+    def figure() -> Any:
+        return plane_figure(
+            part,
+            title=f"{part.n_regions:,} regions of {Path(arguments.model).name}",
+            color_by=arguments.color_by,
+            decision_boundary=arguments.decision_boundary,
+            points=points,
+            labels=labels,
+        )
+
     summary: Row = {
         "regions": part.n_regions,
         "linear_regions": part.n_linear_regions,
@@ -115,18 +123,21 @@ def run_plane(arguments: Namespace) -> None:
             zip(part.linear_labels, np.diff(part.face_offsets), part.areas, part.perimeters, strict=True)
         )
     ]
-    _write(arguments, folder, "plane", net, summary, regions, part, figure, part.diagnostics)
+    _finish(output, net, summary, regions, part, figure, part.diagnostics)
 
 
 def run_line(arguments: Namespace) -> None:
     """Cut a line, ray, segment or path."""
     net = read_model(arguments.model)
-    folder = writable_folder(arguments.out, "linregions line")
     domain = _line(arguments, net)
+    output = _output(arguments, "line", net, arrays_of(domain))
     part = partition(net, domain, threads=arguments.threads, progress=_progress(arguments))
     kind = type(domain).__name__.lower()
     title = f"{part.n_regions:,} regions of {Path(arguments.model).name} on a {kind}"
-    figure = line_figure(part, title=title, interval=arguments.interval)
+
+    def figure() -> Any:
+        return line_figure(part, title=title, interval=arguments.interval)
+
     summary: Row = {
         "domain": kind,
         "regions": part.n_regions,
@@ -144,14 +155,14 @@ def run_line(arguments: Namespace) -> None:
             strict=True,
         )
     ]
-    _write(arguments, folder, "line", net, summary, switches, part, figure, part.diagnostics)
+    _finish(output, net, summary, switches, part, figure, part.diagnostics)
 
 
 def run_distance(arguments: Namespace) -> None:
     """Measure distances to the nearest boundary."""
     net = read_model(arguments.model)
-    folder = writable_folder(arguments.out, "linregions distance")
     points = _points(arguments, net)
+    output = _output(arguments, "distance", net, {"points": points})
     distances, neurons = boundary_distance(
         net, points, return_neurons=True, threads=arguments.threads, progress=_progress(arguments)
     )
@@ -169,10 +180,12 @@ def run_distance(arguments: Namespace) -> None:
         {"point": k, "distance": float(distance), "layer": layer + 1, "neuron": index}
         for k, (distance, (layer, index)) in enumerate(zip(distances, places, strict=True))
     ]
-    title = f"{len(distances):,} points, network with {net.n_neurons:,} neurons"
-    figure = distance_figure(distances, title=title)
+
+    def figure() -> Any:
+        return distance_figure(distances, title=f"{len(distances):,} points, network with {net.n_neurons:,} neurons")
+
     arrays = {"distances": distances, "neurons": neurons, "points": points}
-    _write(arguments, folder, "distance", net, summary, rows, arrays, figure, {})
+    _finish(output, net, summary, rows, arrays, figure, {})
 
 
 def run_info(arguments: Namespace) -> None:
@@ -336,41 +349,20 @@ def _points(arguments: Namespace, net: Network) -> FloatArray:
     return data.examples(rng.choice(size, arguments.n, replace=False), arguments.dataset)
 
 
-def _write(
-    arguments: Namespace,
-    folder: Path,
-    command: str,
+def _output(arguments: Namespace, command: str, net: Network, place: dict[str, Any]) -> Output:
+    return prepare_output(arguments, command, f"{Path(arguments.model).stem}-{command}", place, net)
+
+
+def _finish(
+    output: Output,
     net: Network,
     summary: Row,
     rows: list[dict[str, Any]],
     result: Any,
-    figure: Any,
+    figure: Callable[[], Any],
     diagnostics: dict[str, Any],
 ) -> None:
     """Write picture, CSV, NPZ and JSON beside each other and print the summary."""
-    from linregions._files import write_npz
-
-    stem = folder / f"{Path(arguments.model).stem}-{command}"
-    files = save_figure(figure, stem, arguments.format)
-    named = {ending: stem.with_name(f"{stem.name}.{ending}") for ending in ("csv", "npz", "json")}
-    if rows:  # a line without any breakpoint has no table
-        files += write_table(named["csv"], rows)
-    if isinstance(result, dict):
-        write_npz(named["npz"], result, f"linregions {command}")
-    else:
-        result.save(named["npz"])
-    settings = {key: value for key, value in vars(arguments).items() if key not in {"command", "quiet"}}
-    write_metadata(
-        named["json"],
-        settings={"command": command, **settings},
-        seed=arguments.seed,
-        network={"widths": net.widths, "activations": [activation.to_dict() for activation in net.activations]},
-        results=summary,
-        diagnostics=diagnostics,
-    )
-    _finish([summary], [*files, named["npz"], named["json"]])
-
-
-def _finish(rows: Any, files: list[Path]) -> None:
-    print(format_table(rows))
-    print(f"written to {files[0].parent}: {', '.join(file.name for file in files)}")
+    seed = output.settings["seed"]
+    files = output.write(summary, rows, seed, network=net, result=result, figure=figure, diagnostics=diagnostics)
+    print_result([summary], files)

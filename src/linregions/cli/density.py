@@ -10,9 +10,10 @@ import numpy as np
 
 from linregions._validation import FloatArray
 from linregions.cli.models import read_model
+from linregions.cli.outputs import arrays_of, prepare_output, print_result
 from linregions.density import boundary_density
 from linregions.errors import FileFormatError, InvalidValueError
-from linregions.io import Row, format_table, read_points, writable_folder, write_metadata, write_table
+from linregions.io import Row, read_points
 from linregions.network import Network
 from linregions.solids import Ball, Box, Solid
 
@@ -22,10 +23,11 @@ _WHO = "linregions density"
 def run_density(arguments: Namespace) -> None:
     """Measure, print, and write a table and what made it."""
     net = read_model(arguments.model)
-    folder = writable_folder(arguments.out, _WHO)
+    domain = _domain(arguments, net)
+    output = prepare_output(arguments, "density", f"{Path(arguments.model).stem}-density", arrays_of(domain), net)
     found = boundary_density(
         net,
-        _domain(arguments, net),
+        domain,
         rng=np.random.default_rng(arguments.seed),
         n_chords=arguments.n,
         rtol=arguments.rtol,
@@ -46,18 +48,7 @@ def run_density(arguments: Namespace) -> None:
         "breakpoint_sets": places,
         "density_per_set": found.value / places if places else 0.0,
     }
-    stem = folder / f"{Path(arguments.model).stem}-density"
-    files = [*write_table(stem.with_name(f"{stem.name}.csv"), [summary]), stem.with_name(f"{stem.name}.json")]
-    settings = {key: value for key, value in vars(arguments).items() if key not in {"command", "quiet"}}
-    write_metadata(
-        files[-1],
-        settings={"command": "density", **settings},
-        seed=found.seed,
-        network={"widths": net.widths, "activations": [activation.to_dict() for activation in net.activations]},
-        results=summary,
-    )
-    print(format_table([summary]))
-    print(f"written to {folder}: {', '.join(file.name for file in files)}")
+    print_result([summary], output.write(summary, [summary], found.seed, network=net))
 
 
 def _places(net: Network, codimension: int) -> int:

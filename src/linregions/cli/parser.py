@@ -4,17 +4,11 @@ from __future__ import annotations
 
 import argparse
 import os
-import re
-import sys
-from collections.abc import Sequence
-from typing import Any
 
 from linregions import __version__
-from linregions.experiments import EXPERIMENTS
+from linregions.cli.intermixed import IntermixedParser
+from linregions.experiments import DEFAULT_FOLDER, EXPERIMENTS
 from linregions.plotting import COLOR_BY, FORMATS
-
-# As in -1e-3, -2,0.5 or -inf; no option begins with a digit.
-_NEGATIVE = re.compile(r"-(\.?\d|inf\b)")
 
 _EPILOG = """examples:
   linregions reproduce fig8 --quick           train on MNIST and draw the regions through training
@@ -30,7 +24,7 @@ Exit status: 0 done, 2 error (one sentence on stderr), 130 interrupted, 143 term
 _PLANE_EPILOG = """examples:
   linregions plane model.npz --through 1 3 5 --decision-boundary
   linregions plane model.npz --points three_points.npy --scale 2 --color-by pattern
-  linregions plane two_inputs.npz --low -1 -1 --high 1 1 --format png,svg
+  linregions plane two_inputs.npz --low -1 -1 --high 1 1 --format png,svg --name whole
   linregions plane model.npz --origin zero --half 5 --seed 1"""
 
 _LINE_EPILOG = """examples:
@@ -48,7 +42,7 @@ _BOUNDS_EPILOG = """examples:
   linregions bounds 784 64 64 64 10                    in the whole input space, for ReLU
   linregions bounds 784 64 64 64 10 --dimension 2      in a plane, where regions are counted
   linregions bounds 784 64 64 64 10 --breakpoints 2    for hard tanh or ReLU6, say
-  linregions bounds model.npz --out results            widths and activations of a model; every digit as CSV and JSON"""
+  linregions bounds model.npz --out digits             widths and activations of a model; every digit as CSV and JSON"""
 
 _DENSITY_EPILOG = """examples:
   linregions density two_inputs.npz --low -1 --high 1              exact for one or two inputs
@@ -60,9 +54,9 @@ _REPRODUCE_EPILOG = "experiments:\n" + "\n".join(f"  {name}  {text}" for name, t
 
 
 _PLOT_EPILOG = """examples:
-  linregions plot results                        every figure that is there, and the report
-  linregions plot results fig5 fig8 --format svg,pdf
-  linregions plot results --out pictures         leave the folder of results alone"""
+  linregions plot linregions-results             every figure that is there, and the report
+  linregions plot linregions-results fig5 fig8 --format svg,pdf
+  linregions plot linregions-results --out pictures   leave the folder of results alone"""
 
 
 _INFO_EPILOG = """examples:
@@ -79,7 +73,7 @@ def build_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"linregions {__version__}")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=_Intermixed)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=IntermixedParser)
     _add_reproduce(commands)
     _add_plot(commands)
     _add_plane(commands)
@@ -101,34 +95,6 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-class _Intermixed(argparse.ArgumentParser):
-    """A parser that takes positional arguments between options, too: ``plot results --quiet fig4``.
-
-    And negative numbers of every spelling as values of options: ``--low -1e-3``.
-    """
-
-    _splitting = False
-
-    def parse_known_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> tuple[Any, list[str]]:  # type: ignore[override]
-        """Parse options first and positional arguments from what is left."""
-        if self._splitting:  # called back for one of the two
-            return super().parse_known_args(args, namespace)
-        self._splitting = True
-        words = sys.argv[1:] if args is None else args
-        try:
-            return self.parse_known_intermixed_args([_as_value(word) for word in words], namespace)
-        finally:
-            self._splitting = False
-
-
-def _as_value(word: str) -> str:
-    """Return a word of the command line with a blank before it if it is a negative number, or several with commas.
-
-    Of those argparse itself only knows ``-1`` and ``-0.5`` from options. A word that begins with a blank is a value.
-    """
-    return f" {word}" if _NEGATIVE.match(word) else word
-
-
 def _add(commands: argparse._SubParsersAction, name: str, text: str, epilog: str | None) -> argparse.ArgumentParser:  # type: ignore[type-arg]
     made: argparse.ArgumentParser = commands.add_parser(
         name,
@@ -140,8 +106,25 @@ def _add(commands: argparse._SubParsersAction, name: str, text: str, epilog: str
     return made
 
 
-def _add_common(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--out", default="results", metavar="DIR", help="folder for results (default: results)")
+def _add_out(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--out", default=DEFAULT_FOLDER, metavar="DIR", help=f"folder for results (default: {DEFAULT_FOLDER})"
+    )
+
+
+def _add_name(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--name", metavar="NAME", help="beginning of the files' names (default: the model's name and the command)"
+    )
+    _add_force(parser)
+
+
+def _add_force(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--force", action="store_true", help="replace results of other settings that are there")
+
+
+def _add_common(parser: argparse.ArgumentParser, *, numbers_alone: bool = True) -> None:
+    _add_out(parser)
     parser.add_argument(
         "--data",
         default="mnist",
@@ -149,20 +132,21 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
         help="data set: mnist, a folder with four IDX files, or an NPZ with x_train, y_train, x_test, y_test",
     )
     parser.add_argument("--seed", type=_count(0), default=0, metavar="N", help="of all that is random (default: 0)")
-    _add_format(parser)
+    _add_format(parser, numbers_alone)
     parser.add_argument(
         "--threads", type=_count(1), default=_cpus(), metavar="N", help="for partitions (default: one for each core)"
     )
     parser.add_argument("--quiet", "-q", action="store_true", help="no messages or progress bars on stderr")
 
 
-def _add_format(parser: argparse.ArgumentParser) -> None:
+def _add_format(parser: argparse.ArgumentParser, numbers_alone: bool = False) -> None:
+    more = "; none for numbers alone" if numbers_alone else ""
     parser.add_argument(
         "--format",
-        type=_formats,
+        type=_formats_or_none if numbers_alone else _formats,
         default=("png",),
         metavar="LIST",
-        help="of pictures, separated by commas: png, svg, pdf (default: png)",
+        help=f"of pictures, separated by commas: png, svg, pdf (default: png){more}",
     )
 
 
@@ -193,7 +177,8 @@ def _add_reproduce(commands: argparse._SubParsersAction) -> None:  # type: ignor
         help="processes for the cells of fig5, fig6 and fig7 (default: one for each core)",
     )
     where.add_argument("--dask", metavar="ADDRESS", help="compute these cells on an existing Dask cluster")
-    _add_common(parser)
+    _add_common(parser, numbers_alone=False)
+    _add_force(parser)
 
 
 def _add_plot(commands: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]
@@ -219,6 +204,7 @@ def _add_plane(commands: argparse._SubParsersAction) -> None:  # type: ignore[ty
     parser.add_argument("--color-by", choices=COLOR_BY, default="gradient", help="what colours mean")
     parser.add_argument("--decision-boundary", action="store_true", help="draw where the largest output changes")
     _add_common(parser)
+    _add_name(parser)
 
 
 def add_window(parser: argparse.ArgumentParser, *, required: bool) -> None:
@@ -274,6 +260,7 @@ def _add_line(commands: argparse._SubParsersAction) -> None:  # type: ignore[typ
         help="range of the parameter t in the picture (default: all, or all breakpoints)",
     )
     _add_common(parser)
+    _add_name(parser)
 
 
 def _add_distance(commands: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]
@@ -288,6 +275,7 @@ def _add_distance(commands: argparse._SubParsersAction) -> None:  # type: ignore
     )
     parser.add_argument("-n", type=_count(1), default=1000, help="how many, with --dataset (default: 1000)")
     _add_common(parser)
+    _add_name(parser)
 
 
 def _add_density(commands: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]
@@ -325,7 +313,8 @@ def _add_density(commands: argparse._SubParsersAction) -> None:  # type: ignore[
         default="auto",
         help="exact is for one or two inputs, where auto takes it",
     )
-    parser.add_argument("--out", default="results", metavar="DIR", help="folder for results (default: results)")
+    _add_out(parser)
+    _add_name(parser)
     parser.add_argument("--seed", type=_count(0), default=0, metavar="N", help="of all that is random (default: 0)")
     parser.add_argument("--threads", type=_count(1), default=_cpus(), metavar="N", help="(default: one for each core)")
     parser.add_argument("--quiet", "-q", action="store_true", help="no messages or progress bars on stderr")
@@ -350,6 +339,7 @@ def _add_bounds(commands: argparse._SubParsersAction) -> None:  # type: ignore[t
         help="bound regions in an affine subspace: 1 for lines, 2 for planes (default: the whole input space)",
     )
     parser.add_argument("--out", metavar="DIR", help="folder for all digits as CSV and JSON (default: print only)")
+    _add_name(parser)
     parser.add_argument("--quiet", "-q", action="store_true", help="no messages on stderr")
 
 
@@ -369,6 +359,10 @@ def _formats(text: str) -> tuple[str, ...]:
         if entry not in FORMATS:
             raise argparse.ArgumentTypeError(f"{entry!r} is none of {', '.join(FORMATS)}")
     return chosen
+
+
+def _formats_or_none(text: str) -> tuple[str, ...]:
+    return () if text.strip() == "none" else _formats(text)
 
 
 def _cpus() -> int:

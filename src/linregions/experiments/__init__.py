@@ -42,6 +42,10 @@ EXPERIMENTS = {
 }
 
 
+#: Where results go unless another folder is given.
+DEFAULT_FOLDER = "linregions-results"
+
+
 class Experiment(Protocol):
     """What the module of an experiment has."""
 
@@ -115,7 +119,8 @@ def reproduce(name: str, context: Context, *, full: bool = False, settings: Any 
     Raises
     ------
     InvalidValueError
-        If there is no such experiment or the folder cannot be written; this is found out before any work.
+        If there is no such experiment, the folder cannot be written, or it has the experiment with other settings,
+        seed or data and `context` does not say `force`; this is found out before any work.
     MissingDependencyError
         If an optional package is missing, likewise.
     """
@@ -124,6 +129,7 @@ def reproduce(name: str, context: Context, *, full: bool = False, settings: Any 
     module = experiment(name)
     context.check(module.NEEDS)
     chosen = settings if settings is not None else module.FULL if full else module.QUICK
+    context.check_replaced(name, chosen)
     _LOG.info("%s: %s", name, EXPERIMENTS[name])
     found = module.measure(chosen, context)
     files = context.write(name, chosen, found)

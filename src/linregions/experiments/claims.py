@@ -12,6 +12,8 @@ from linregions.experiments.saved import AbsentFileError, Saved
 
 #: Under this name stand statements on all experiments together.
 SETUP = "setup"
+#: So begins what is said of a statement whose files are not there.
+UNKNOWN = ("Not reproduced yet.", "Not checked: ")
 
 
 @dataclass(frozen=True)
@@ -55,11 +57,11 @@ class Claim:
         """
         there = [results[name] for name in self.needs or (self.about,) if name in results]
         if not there:
-            return Finding("Not reproduced yet.", None)
+            return Finding(UNKNOWN[0], None)
         try:
             return self.check(*there)
         except AbsentFileError as error:
-            return Finding(f"Not checked: {error}", None)
+            return Finding(f"{UNKNOWN[1]}{error}", None)
 
 
 _TURN = "the change to the extreme and the change back exceed two standard errors of the mean over runs"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
@@ -14,9 +15,10 @@ from typing import Any, Protocol
 from linregions._files import as_path, write_npz
 from linregions._validation import as_choice, as_integer, as_threads
 from linregions.datasets import Dataset, load_dataset
-from linregions.errors import MissingDependencyError
+from linregions.errors import FileFormatError, InvalidValueError, MissingDependencyError
+from linregions.experiments import DEFAULT_FOLDER
 from linregions.experiments.cells import Place
-from linregions.io import Row, writable_folder, write_metadata, write_table
+from linregions.io import Row, plain, read_json, writable_folder, write_metadata, write_table
 from linregions.plotting import FORMATS
 
 
@@ -71,9 +73,11 @@ class Context:
         Processes for the cells of a sweep.
     executor : concurrent.futures.Executor, optional
         Computes the cells of a sweep in their place, e.g. ``distributed.Client(...).get_executor()``.
+    force : bool
+        Whether an experiment may replace what the folder has of it with other settings.
     """
 
-    out: str | os.PathLike[str] = "results"
+    out: str | os.PathLike[str] = DEFAULT_FOLDER
     seed: int = 0
     data: str | os.PathLike[str] = "mnist"
     formats: Sequence[str] = ("png",)
@@ -81,6 +85,7 @@ class Context:
     progress: bool = True
     workers: int = 1
     executor: Executor | None = None
+    force: bool = False
 
     def __post_init__(self) -> None:
         who = "Context"
@@ -135,6 +140,36 @@ class Context:
                     f"Install it with `pip install 'linregions[{extra}]'`."
                 )
         writable_folder(self.folder, "reproduce")
+
+    def check_replaced(self, name: str, settings: Any) -> None:
+        """Make sure that no results of other settings are lost.
+
+        Raises
+        ------
+        InvalidValueError
+            If the folder has the experiment with other settings, seed or data, and `force` is not set.
+        """
+        file = self.folder / f"{name}.json"
+        if self.force or not file.is_file():
+            return
+        mine = json.loads(json.dumps(plain({"settings": settings, "seed": self.seed, "data": os.fspath(self.data)})))
+        try:
+            there = read_json(file)
+            theirs = {**there["settings"], "seed": there["seed"], "data": there["data"]}
+        except (FileFormatError, KeyError, TypeError):
+            other = "settings that cannot be read"
+        else:
+            mine = {**mine["settings"], "seed": mine["seed"], "data": mine["data"]}
+            keys = [key for key in {**mine, **theirs} if mine.get(key) != theirs.get(key)]
+            if not keys:
+                return
+            other = "; ".join(f"{key} {theirs.get(key)}, not {mine.get(key)}" for key in keys[:3])
+            other += f"; and {len(keys) - 3} more" if len(keys) > 3 else ""
+        raise InvalidValueError(
+            f"`out` is {os.fspath(self.folder)!r}, which has {name} made with {other}, but linregions reproduce "
+            "replaces results of other settings only if told to. Give another folder with `--out`, or replace them "
+            "with `--force`."
+        )
 
     def write(self, name: str, settings: Any, found: Measurement) -> list[Path]:
         """Write tables, arrays, partitions, and last the settings, which say that all is there; return the files."""

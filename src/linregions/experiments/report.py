@@ -14,8 +14,9 @@ from typing import Any
 
 from linregions._files import as_path, replacing
 from linregions.experiments import EXPERIMENTS, experiment, reproduced
-from linregions.experiments.claims import CLAIMS, SETUP, Claim
+from linregions.experiments.claims import CLAIMS, SETUP, UNKNOWN, Claim
 from linregions.experiments.findings import Finding, runs_in, with_error
+from linregions.experiments.report_kept import KeptSection, kept_sections
 from linregions.experiments.report_page import CSS, PAGE
 from linregions.experiments.saved import AbsentFileError, Saved, load_saved
 from linregions.experiments.summary import over_runs
@@ -52,45 +53,73 @@ def write_report(results: str | os.PathLike[str], out: str | os.PathLike[str] | 
         If nothing has been reproduced in `results`, or the page cannot be written.
     FileFormatError
         If a file is damaged.
+
+    Notes
+    -----
+    What an earlier page has stays: pictures and verdicts whose arrays are no longer beside the tables they were made
+    with, and experiments whose files are no longer there.
     """
     _LOG.info("writing the report")
-    text = render({name: load_saved(results, name) for name in reproduced(results)})
     folder = as_path(results if out is None else out, "out", "write_report")
     page = folder / "report" / "index.html"
+    earlier = [
+        kept_sections(page),
+        kept_sections(as_path(results, "results", "write_report") / "report" / "index.html"),
+    ]
+    text = render({name: load_saved(results, name) for name in reproduced(results)}, earlier)
     with replacing(page, "write_report", "out") as temporary:
         temporary.write_text(text, encoding="utf-8")
     return page
 
 
-def render(found: Mapping[str, Saved]) -> str:
+def render(found: Mapping[str, Saved], earlier: Sequence[Mapping[str, KeptSection]] = ()) -> str:
     """Return the page as HTML.
 
     Parameters
     ----------
     found : mapping
         Name of an experiment -> what it left on disk.
+    earlier : sequence of mapping
+        Name of an experiment -> its section in an earlier page; of several the first that fits is taken.
 
     Returns
     -------
     str
     """
-    judged = [(claim, claim.judge(found)) for claim in CLAIMS]
+    kept = {name: section for sections in reversed(earlier) for name, section in sections.items() if name != SETUP}
+    kept = {name: section for name, section in kept.items() if name not in found and name in EXPERIMENTS}
+    for name, saved in found.items():
+        pieces = [*(_table(title, rows) for title, rows in _tables(saved)), _settings(saved)]
+        fitting = [sections[name] for sections in earlier if name in sections and sections[name].is_of(pieces)]
+        if fitting:
+            kept[name] = next((section for section in fitting if section.picture), fitting[0])
+    judged = [(claim, _judge(claim, found, kept.get(claim.about))) for claim in CLAIMS]
+    there = [name for name in EXPERIMENTS if name in found or name in kept]
     sections = [
-        _section(name, found[name], [entry for entry in judged if entry[0].about == name])
-        for name in EXPERIMENTS
+        _section(name, found[name], [entry for entry in judged if entry[0].about == name], kept.get(name))
         if name in found
+        else kept[name].text
+        for name in there
     ]
-    missing = [name for name in EXPERIMENTS if name not in found]
+    missing = [name for name in EXPERIMENTS if name not in there]
     setup = [entry for entry in judged if entry[0].about == SETUP]
     return Template(PAGE).substitute(
         css=CSS,
         count=_count(judged),
-        overview=_overview([entry for entry in judged if entry[0].about in {*found, SETUP}]),
+        overview=_overview([entry for entry in judged if entry[0].about in {*there, SETUP}]),
         missing=_missing(missing),
         setup="".join(_claim(*entry) for entry in setup),
         sections="".join(sections),
         made=_made(found),
     )
+
+
+def _judge(claim: Claim, found: Mapping[str, Saved], kept: KeptSection | None) -> Finding:
+    """Return what the tables say, or what an earlier page made of arrays that are no longer beside them."""
+    finding = claim.judge(found)
+    if kept is None or not finding.measured.startswith(UNKNOWN):
+        return finding
+    return kept.findings.get(claim.quote, finding)
 
 
 def _count(judged: Sequence[Judged]) -> str:
@@ -147,11 +176,11 @@ def _items(items: Sequence[str]) -> str:
     return f"<ul>{listed}</ul>" if items else ""
 
 
-def _section(name: str, saved: Saved, judged: Sequence[Judged]) -> str:
+def _section(name: str, saved: Saved, judged: Sequence[Judged], kept: KeptSection | None) -> str:
     about = EXPERIMENTS[name]
     return f"""<section id="{name}">
 <h2>{_title(name)}: {html.escape(about)}</h2>
-<figure>{_picture(saved)}
+<figure>{_picture(saved, kept)}
 <figcaption>{html.escape(_sample(saved))}</figcaption></figure>
 {"".join(_claim(*entry) for entry in judged)}
 {"".join(_table(title, rows) for title, rows in _tables(saved))}
@@ -159,11 +188,13 @@ def _section(name: str, saved: Saved, judged: Sequence[Judged]) -> str:
 </section>"""
 
 
-def _picture(saved: Saved) -> str:
+def _picture(saved: Saved, kept: KeptSection | None) -> str:
     """Return the picture as an element of the page, or why there is none."""
     try:
         figure = experiment(saved.name).draw(saved)
     except AbsentFileError as error:
+        if kept is not None and kept.picture:
+            return kept.picture
         return f'<p class="note">No picture: {html.escape(str(error))}</p>'
     kind, content = _encoded(figure)
     code = base64.b64encode(content).decode("ascii")
