@@ -17,6 +17,8 @@ from linregions._foreign_files import recognise
 from linregions._leftovers import sweep, temporary_beside
 from linregions.errors import FileFormatError, InvalidTypeError, InvalidValueError
 
+_BRIEF = 200  # characters
+
 
 @contextlib.contextmanager
 def replacing(
@@ -68,6 +70,12 @@ def as_path(path: Any, name: str, who: str) -> Path:
         ) from None
 
 
+def brief(value: object) -> str:
+    """Return what a message repeats of a file, which may be megabytes of anything."""
+    text = str(value)
+    return text if len(text) <= _BRIEF else f"{text[:_BRIEF]}..."
+
+
 def write_npz(path: str | os.PathLike[str], arrays: dict[str, npt.NDArray[Any]], who: str) -> None:
     """Write `arrays` as a compressed NPZ at `path`, whole or not at all."""
     with replacing(path, who) as temporary, open(temporary, "wb") as handle:
@@ -95,7 +103,7 @@ def read_npz(path: str | os.PathLike[str], who: str) -> dict[str, npt.NDArray[An
         other = next((key for key, array in arrays.items() if not isinstance(array, np.ndarray)), None)
         if other is not None:
             raise FileFormatError(
-                f"{shown}, an archive with {other!r} in it, which is no array, but {who} needs an NPZ archive. "
+                f"{shown}, an archive with {brief(other)!r} in it, which is no array, but {who} needs an NPZ archive. "
                 "Write it with `save`."
             )
         return arrays
@@ -103,6 +111,6 @@ def read_npz(path: str | os.PathLike[str], who: str) -> dict[str, npt.NDArray[An
         raise
     except Exception as error:  # a damaged file makes the readers of zip and npy raise nearly anything
         raise FileFormatError(
-            f"{shown}, which is truncated or no plain NPZ ({error}), but {who} needs an NPZ archive without pickled "
-            "objects. Write it again with `save`."
+            f"{shown}, which is truncated or no plain NPZ ({brief(error)}), but {who} needs an NPZ archive without "
+            "pickled objects. Write it again with `save`."
         ) from None

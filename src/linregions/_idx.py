@@ -16,6 +16,8 @@ from linregions.errors import FileFormatError
 
 _IDX_TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 
+_MOST_AXES = 8  # numpy has more; data sets have not
+
 
 def read_idx(path: str | os.PathLike[str]) -> npt.NDArray[Any]:
     """Read one array in the IDX format, gzipped or not.
@@ -48,6 +50,11 @@ def read_idx(path: str | os.PathLike[str]) -> npt.NDArray[Any]:
         raise FileFormatError(
             f"`path` is {os.fspath(file)!r}, which starts with {data[:4].hex(' ') or 'nothing'}, but read_idx needs an "
             "IDX file, such as 00 00 08 03 for images. Check that it is the right file."
+        )
+    if not 1 <= data[3] <= _MOST_AXES:
+        raise FileFormatError(
+            f"`path` is {os.fspath(file)!r}, whose header tells of {data[3]} axes, but read_idx needs 1 to "
+            f"{_MOST_AXES}. Check that it is the right file."
         )
     shape = struct.unpack(f">{data[3]}I", data[4 : 4 + 4 * data[3]])
     dtype = np.dtype(_IDX_TYPES[data[2]])

@@ -139,7 +139,9 @@ def words_of(saved: SavedArrays, n_breakpoints: npt.NDArray[np.int32], n_regions
     return words
 
 
-def switches_of(saved: SavedArrays, n_breakpoints: npt.NDArray[np.int32]) -> dict[str, npt.NDArray[Any]]:
+def switches_of(
+    saved: SavedArrays, n_breakpoints: npt.NDArray[np.int32], ends: tuple[float, float]
+) -> dict[str, npt.NDArray[Any]]:
     """Return what a file says of the switches along a line.
 
     Parameters
@@ -147,10 +149,12 @@ def switches_of(saved: SavedArrays, n_breakpoints: npt.NDArray[np.int32]) -> dic
     saved : SavedArrays
     n_breakpoints : ndarray of int32, shape (n_neurons,)
         Of each neuron.
+    ends : tuple of float
+        Between which parameters the line goes.
     """
     breakpoints = saved.floats("breakpoints", None)
-    if (np.diff(breakpoints) <= 0).any():
-        raise saved.wrong("whose breakpoints do not ascend", "them in order")
+    if (np.diff(breakpoints) <= 0).any() or (breakpoints < ends[0]).any() or (breakpoints > ends[1]).any():
+        raise saved.wrong(f"whose breakpoints do not ascend from {ends[0]:g} to {ends[1]:g}", "them in order")
     n_neurons, most = n_breakpoints.size, int(n_breakpoints.max(initial=0))
     neurons = saved.integers("switch_neurons", np.int32, 0, n_neurons, None)
     found = {

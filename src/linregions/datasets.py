@@ -40,6 +40,8 @@ _IDX_FILES = {
     "y_test": "t10k-labels-idx1-ubyte",
 }
 
+_LARGEST_LABEL = 2**31 - 1
+
 Pixels = npt.NDArray[np.uint8] | npt.NDArray[np.floating[Any]]
 
 
@@ -441,5 +443,10 @@ def _checked_labels(array: npt.NDArray[Any], name: str, count: int) -> npt.NDArr
         raise InvalidValueError(
             f"`{name}` has dtype {array.dtype} and smallest value {lowest}, but {_WHO} needs labels 0, 1, 2, .... "
             "Number the classes from 0 as integers."
+        )
+    if int(array.max()) > _LARGEST_LABEL:
+        raise InvalidValueError(
+            f"`{name}` holds the label {array.max()}, but {_WHO} needs labels 0, 1, 2, ..., {_LARGEST_LABEL} at most. "
+            "Number the classes from 0."
         )
     return array.reshape(count).astype(np.int64)

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from linregions._files import as_path, replacing
+from linregions._files import as_path, brief, replacing
 from linregions._validation import FloatArray, as_float_array, as_point_rows, shape_of_points
 from linregions.errors import FileFormatError, InvalidValueError
 
@@ -118,7 +118,14 @@ def read_table(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
     >>> read_table(file)
     [{'epoch': 0.5, 'regions': 912, 'name': '[64]'}, {'epoch': 1.0, 'regions': None, 'name': '[64]'}]
     """
-    lines = list(csv.reader(_text(path, "read_table", "a CSV table").splitlines()))
+    text = _text(path, "read_table", "a CSV table")
+    try:
+        lines = list(csv.reader(text.splitlines()))
+    except csv.Error as error:
+        raise FileFormatError(
+            f"`path` is {os.fspath(path)!r}, which is no CSV ({brief(error)}), but read_table needs a table. Write it "
+            "again with `write_table`."
+        ) from None
     lengths = {len(line) for line in lines}
     if len(lengths) != 1 or len(lines) < 2:
         raise FileFormatError(
@@ -153,9 +160,9 @@ def read_json(path: str | os.PathLike[str]) -> dict[str, Any]:
         content = json.loads(text)
         if not isinstance(content, dict):
             raise ValueError(f"it holds {type(content).__name__}")
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise FileFormatError(
-            f"`path` is {os.fspath(path)!r}, which cannot be read ({error}), but read_json needs a JSON object. "
+            f"`path` is {os.fspath(path)!r}, which cannot be read ({brief(error)}), but read_json needs a JSON object. "
             "Write it again with `write_json`."
         ) from None
     return content
@@ -329,12 +336,14 @@ def read_points(path: str | os.PathLike[str], who: str, name: str = "points", n_
     try:
         if file.suffix == ".npy":
             array = np.load(file, allow_pickle=False)
+            if not isinstance(array, np.ndarray):
+                raise ValueError("it is an archive of arrays")
         else:
             array = np.array(_numbers(file.read_text(encoding="utf-8-sig")))
-    except (ValueError, OSError, EOFError) as error:
+    except Exception as error:  # a damaged header makes numpy raise nearly anything
         raise FileFormatError(
-            f"`{name}` is {os.fspath(file)!r}, which cannot be read ({error}), but {who} needs numbers, one point a "
-            "line in a text file or one a row in a .npy file. Write it again."
+            f"`{name}` is {os.fspath(file)!r}, which cannot be read ({brief(error)}), but {who} needs numbers, one "
+            "point a line in a text file or one a row in a .npy file. Write it again."
         ) from None
     if n_in is not None and shape_of_points(np.shape(array), n_in) is not None:
         return as_point_rows(array, name, who, n_in)

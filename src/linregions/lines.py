@@ -246,7 +246,7 @@ class LinePartition:
             raise saved.wrong(f"which lacks or garbles an entry ({error})", "all of them") from None
         if domain.n_in != network.n_in:
             raise saved.wrong(f"whose line lies in {domain.n_in} dimensions", f"the network's {network.n_in}")
-        found = switches_of(saved, breakpoints_of_neurons(network))
+        found = switches_of(saved, breakpoints_of_neurons(network), _ends(domain))
         arrays = {name: _read_only(array) for name, array in found.items()}
         return cls(domain, network, diagnostics=saved.mapping("diagnostics"), **arrays)
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from linregions._files import read_npz, write_npz
+from linregions._files import brief, read_npz, write_npz
 from linregions._validation import FloatArray, as_integer, as_points
 from linregions.activations import RELU, PiecewiseLinear
 from linregions.affine import AffineLayer, affine_layers, hidden_activations
@@ -339,14 +339,14 @@ def network_from_arrays(arrays: dict[str, npt.NDArray[Any]], path: str | os.Path
     found = f"`path` is {os.fspath(path)!r}, which holds"
     if "format" in arrays and str(arrays["format"]) != _FORMAT:
         raise FileFormatError(
-            f"{found} the format {str(arrays['format'])!r}, but {who} needs {_FORMAT!r}. "
+            f"{found} the format {brief(arrays['format'])!r}, but {who} needs {_FORMAT!r}. "
             "Write it with this version's `Network.save`."
         )
     # One layer more than there are biases, say, is a file that lost something, not a smaller network.
     depth = sum(re.fullmatch(r"W\d+", key) is not None for key in arrays)
     needed = {f"{letter}{k}" for k in range(depth) for letter in "Wb"}
     given = {key for key in arrays if re.fullmatch(r"[Wb]\d+", key)}
-    if depth == 0 or given != needed or ("depth" in arrays and not np.array_equal(arrays["depth"], depth)):
+    if depth == 0 or given != needed or not _is_number(arrays.get("depth"), depth):
         raise FileFormatError(
             f"{found} {', '.join(sorted(arrays)[:6]) or 'nothing'}{', ...' if len(arrays) > 6 else ''}, but {who} "
             "needs the arrays W0, b0, W1, b1, ... of every layer. Write it with `Network.save`."
@@ -366,3 +366,8 @@ def network_from_arrays(arrays: dict[str, npt.NDArray[Any]], path: str | os.Path
         breakpoints, slopes, anchor, name = (arrays[key] for key in keys)
         activations.append(PiecewiseLinear(breakpoints, slopes, anchor, str(name)))  # type: ignore[arg-type]
     return Network.from_layers([(arrays[f"W{k}"], arrays[f"b{k}"]) for k in range(depth)], activations)
+
+
+def _is_number(array: npt.NDArray[Any] | None, number: int) -> bool:
+    """Return whether an array is this single integer; files of others have none."""
+    return array is None or (array.dtype.kind in "iu" and array.shape == () and int(array) == number)

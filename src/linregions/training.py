@@ -297,7 +297,7 @@ class _RunFolder:
         self.settings = settings
         self.path = parent / f"{settings['dataset']['name']}-{'-'.join(map(str, settings['widths']))}-{digest}"
         self.index: dict[int, dict[str, float]] = {}
-        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             content = json.loads((self.path / "run.json").read_text(encoding="utf-8"))
             if content["settings"] == settings:
                 self.index = {int(step): entry for step, entry in content["snapshots"].items()}
@@ -310,7 +310,7 @@ class _RunFolder:
         found = {}
         for step in wanted & self.index.keys():
             entry = self.index[step]
-            with contextlib.suppress(LinRegionsError, KeyError):
+            with contextlib.suppress(LinRegionsError, KeyError, TypeError):
                 network = Network.load(self._file(step))
                 found[step] = Snapshot(entry["epoch"], step, network, entry["test_accuracy"], entry["train_loss"])
         if found:

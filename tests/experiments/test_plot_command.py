@@ -189,7 +189,7 @@ def test_a_report_grows(results, tmp_path):
     """A figure reproduced anew is put beside what the page has already."""
     assert main(["plot", str(results), "-q"]) == 0
     for file in [*results.glob("*.npz"), *results.glob("fig4*")]:
-        file.unlink()
+        file.unlink(missing_ok=True)
     before = (results / "report" / "index.html").read_text(encoding="utf-8")
     reproduce("fig4", Context(out=results, seed=1, progress=False), settings=SETTINGS["fig4"])
     assert write_report(results).read_text(encoding="utf-8") == before

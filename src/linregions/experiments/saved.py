@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,6 +17,8 @@ from linregions.errors import FileFormatError, InvalidValueError
 from linregions.io import read_json, read_table
 from linregions.lines import LinePartition
 from linregions.planes import PlanePartition
+
+_TABLE = re.compile(r"\w[\w-]*")
 
 
 class AbsentFileError(InvalidValueError):
@@ -105,8 +108,11 @@ def load_saved(results: str | os.PathLike[str], name: str) -> Saved:
         )
     content = read_json(file)
     try:
-        return Saved(folder, name, dict(content["settings"]), int(content["seed"]), tuple(content["tables"]))
-    except (KeyError, TypeError, ValueError) as error:
+        tables = tuple(content["tables"])
+        if not isinstance(content["settings"], dict) or not all(_TABLE.fullmatch(key) for key in tables):
+            raise TypeError("settings or tables of another kind")
+        return Saved(folder, name, content["settings"], int(content["seed"]), tables)
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise FileFormatError(
             f"`results` has a {file.name} without a usable entry ({error}), but linregions plot needs settings, seed "
             f"and tables. Make it again with `linregions reproduce {name} --out {os.fspath(folder)}`."

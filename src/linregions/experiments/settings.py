@@ -55,7 +55,7 @@ def read_settings(path: str | os.PathLike[str], names: Sequence[str]) -> dict[st
             f"`settings` is {os.fspath(file)!r}, which cannot be read ({error.strerror}), but {_WHO} needs a TOML "
             "file. Check the spelling and the current folder."
         ) from None
-    except ValueError as error:  # what tomllib raises, and the decoder
+    except (ValueError, RecursionError) as error:  # what tomllib raises, and the decoder
         raise FileFormatError(
             f"`settings` is {os.fspath(file)!r}, which is no TOML ({error}), but {_WHO} needs tables such as "
             "`[fig5]` with lines such as `runs = 2`. Mend it there."

@@ -51,7 +51,12 @@ class CellStore:
             result: dict[str, Any] = content["result"]
             if content["cell"] != json.loads(key) or content["sha256"] != _checksum(key, result):
                 raise ValueError("its checksum does not match")
-        except (ValueError, KeyError, TypeError) as error:  # UnicodeDecodeError and JSONDecodeError are ValueErrors
+        except (
+            ValueError,
+            KeyError,
+            TypeError,
+            RecursionError,
+        ) as error:  # UnicodeDecodeError and JSONDecodeError are ValueErrors
             _LOG.warning("%s is damaged (%s) and computed again", file, error)
             return None
         return result
