@@ -67,7 +67,7 @@ def test_a_ball_and_a_box_of_many_inputs(folder, tmp_path, codimension):
         (["--ball", "0,0,0,0,0,1", "1.5"], lr.Ball(np.eye(6)[5], 1.5)),
         (["--low", folder / "corner.txt", "--high", *"112211"], lr.Box(-np.ones(6), [1, 1, 2, 2, 1, 1])),
     ):
-        assert main([str(word) for word in ["density", folder / "deep.npz", *domain, *common]]) == 0
+        assert main([str(word) for word in ["density", folder / "deep.npz", *domain, *common, "--force"]]) == 0
         row, meta = read(tmp_path, "deep")
         expected = lr.boundary_density(net, solid, **options)
         assert float(row["density"]) == pytest.approx(expected.value, rel=1e-12)
