@@ -285,7 +285,8 @@ class PlanePartition:
         try:
             inner = {key[8:]: array for key, array in arrays.items() if key.startswith("network_")}
             network = network_from_arrays(inner, path, who)
-            names = tuple(saved.texts("window_names", 2)) if "window_names" in arrays else None
+            first, second = saved.texts("window_names", 2) if "window_names" in arrays else ("", "")
+            names = (first, second) if "window_names" in arrays else None
             window = PlaneWindow(*(saved.floats(name, *shape) for name, shape in _WINDOW.items()), names=names)
         except (InvalidValueError, InvalidTypeError) as error:
             raise saved.wrong(f"which lacks or garbles an entry ({error})", "a whole partition") from None
