@@ -177,6 +177,7 @@ def _solid(net: Network, low: Any, high: Any) -> Solid:
         if high is None:
             raise InvalidTypeError(f"`high` is missing, but {_WHO} needs both corners of the box. Give it.")
         corners = [as_float_array(value, name, _WHO) for value, name in ((low, "low"), (high, "high"))]
+        corners = [corner.ravel() if corner.size == net.n_in and corner.ndim > 1 else corner for corner in corners]
         for name, corner in zip(("low", "high"), corners, strict=True):
             if corner.shape not in ((), (net.n_in,)):
                 raise InvalidValueError(

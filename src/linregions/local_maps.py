@@ -12,6 +12,7 @@ import numpy.typing as npt
 from linregions._validation import FloatArray, as_points, require
 from linregions.activations import PiecewiseLinear
 from linregions.affine import AffineLayer
+from linregions.errors import NumericalError
 
 IntArray = npt.NDArray[np.int32]
 # A gradient this small beside the terms that it adds up is none: rounding alone explains it, as when two equal
@@ -80,7 +81,7 @@ class ActivationRegion:
     @property
     def distances(self) -> FloatArray:
         """Euclidean distance of `point` to the hyperplane of each half-space, shape (m,)."""
-        return np.asarray((self.bounds - self.normals @ self.point) / np.linalg.norm(self.normals, axis=1))
+        return np.asarray((self.bounds - self.normals @ self.point) / _lengths(self.normals))
 
     def reduced(self) -> ActivationRegion:
         """Return the same region with only the half-spaces that bound it.
@@ -118,6 +119,7 @@ class ActivationRegion:
         return f"ActivationRegion({self.bounds.size} half-spaces in {self.point.size} inputs)"
 
 
+@np.errstate(over="ignore", invalid="ignore")  # told as an error
 def affine_maps_at(
     layers: Sequence[AffineLayer],
     activations: Sequence[PiecewiseLinear],
@@ -147,9 +149,15 @@ def affine_maps_at(
             constant = constant + rows @ layer.bias
             rows = rows @ layer.weight
         matrices[block], vectors[block] = rows, constant
+    if not (np.all(np.isfinite(matrices)) and np.all(np.isfinite(vectors))):
+        raise NumericalError(
+            "`x` has a point at which the affine map of the network overflows, but affine_map needs finite numbers. "
+            "Scale the weights down."
+        )
     return matrices, vectors
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def region_at(
     layers: Sequence[AffineLayer],
     activations: Sequence[PiecewiseLinear],
@@ -171,7 +179,13 @@ def region_at(
         if activation.n_breakpoints:
             pieces = activation.pieces(z)
             pattern.append(pieces)
-            varies = np.linalg.norm(gradients, axis=1) > _ROUNDING * np.linalg.norm(terms, axis=1)
+            most = terms.max(axis=1)
+            if not np.all(np.isfinite(most)):
+                raise NumericalError(
+                    "`x` has a point at which gradients of the network overflow, but region needs finite numbers. "
+                    "Scale the weights down."
+                )
+            varies = np.abs(gradients).max(axis=1) > _ROUNDING * most
             points = np.asarray(activation.breakpoints)
             # The breakpoint below the piece, which the unit must stay above, and the one above.
             for shift, sign in ((-1, -1.0), (0, 1.0)):
@@ -204,6 +218,12 @@ def _on_pieces(activation: PiecewiseLinear, z: FloatArray) -> tuple[FloatArray, 
     return np.asarray(activation.slopes)[pieces], activation.intercepts[pieces]
 
 
+def _lengths(rows: FloatArray) -> FloatArray:
+    """Return the Euclidean lengths of rows that are not zero, whose squares may overflow or underflow."""
+    largest = np.abs(rows).max(axis=1, initial=0.0)
+    return np.asarray(np.linalg.norm(rows / largest[:, None], axis=1) * largest)
+
+
 def _read_only(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     array.flags.writeable = False
     return array
@@ -214,7 +234,7 @@ def _facets(optimize: Any, normals: FloatArray, bounds: FloatArray, point: Float
     m = bounds.size
     if m < 2:
         return np.arange(m)
-    lengths = np.linalg.norm(normals, axis=1)
+    lengths = _lengths(normals)
     units, gaps = normals / lengths[:, None], (bounds - normals @ point) / lengths
     if units.shape[1] > m:  # only what the normals span matters
         units = np.asarray(np.linalg.qr(units.T, mode="r")).T

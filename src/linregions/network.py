@@ -208,6 +208,8 @@ class Network:
         ------
         InvalidValueError
             If `x` does not fit the network, or holds NaN or infinity.
+        NumericalError
+            If the map overflows.
 
         Notes
         -----
@@ -262,6 +264,8 @@ class Network:
         ------
         InvalidValueError
             If `x` is not one point of the network's inputs, or holds NaN or infinity.
+        NumericalError
+            If gradients overflow.
 
         Notes
         -----

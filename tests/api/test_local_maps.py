@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import linregions as lr
-from linregions.errors import InvalidValueError, MissingDependencyError
+from linregions.errors import InvalidValueError, MissingDependencyError, NumericalError
 
 TENT = lr.PiecewiseLinear([0.0, 0.5, 1.0], [0.0, 2.0, -2.0, 0.0], anchor=(0.0, 0.0))
 ACTIVATIONS = {
@@ -227,3 +227,44 @@ def test_regions_never_change():
         with pytest.raises(ValueError, match="read-only"):
             array[...] = 0
     assert repr(region).startswith("ActivationRegion(")
+
+
+def test_the_half_spaces_of_every_unit_by_hand():
+    """As in the report that asked for them: signs and products of the weights, layer by layer."""
+    torch.manual_seed(0)
+    layers = [torch.nn.Linear(5, 8), torch.nn.ReLU(), torch.nn.Linear(8, 8), torch.nn.ReLU(), torch.nn.Linear(8, 3)]
+    module = torch.nn.Sequential(*layers).double()
+    net = lr.from_torch(module)
+    x = np.random.default_rng(0).normal(size=5)
+    matrix, vector, rows, bounds = np.eye(5), np.zeros(5), [], []
+    for layer in net.layers[:-1]:
+        matrix, vector = layer.weight @ matrix, layer.weight @ vector + layer.bias
+        is_open = matrix @ x + vector > 0
+        sign = np.where(is_open, -1.0, 1.0)
+        rows.append(sign[:, None] * matrix)
+        bounds.append(-sign * vector)
+        matrix, vector = matrix * is_open[:, None], vector * is_open
+    region = net.region(x)
+    assert region.neurons.tolist() == list(range(16))
+    np.testing.assert_allclose(region.normals, np.concatenate(rows), atol=1e-14)
+    np.testing.assert_allclose(region.bounds, np.concatenate(bounds), atol=1e-14)
+    theirs = torch.autograd.functional.jacobian(module, torch.tensor(x)).numpy()
+    np.testing.assert_allclose(region.matrix, theirs, atol=1e-14)
+
+
+@pytest.mark.parametrize("size", [1e-200, 1e200])
+def test_gradients_whose_squares_no_float_holds(size):
+    """Lengths are found without them; what overflows itself is an error."""
+    layers = [([[3 * size, 4 * size], [size, 0.0]], [-5 * size, size]), ([[1.0, 1.0]], [0.0])]
+    region = lr.Network.from_layers(layers).region([0.0, 0.0])
+    assert region.neurons.tolist() == [0, 1]
+    np.testing.assert_allclose(region.distances, [1.0, 1.0], rtol=1e-12)
+    assert region.reduced().neurons.tolist() == [0, 1]
+
+
+def test_overflow_is_an_error():
+    huge = [([[1e200]], [0.0]), ([[1e200]], [0.0]), ([[1.0]], [0.0])]
+    with pytest.raises(NumericalError, match="at which the affine map of the network overflows"):
+        lr.Network.from_layers(huge).affine_map([1e-200])
+    with pytest.raises(NumericalError, match="at which gradients of the network overflow"):
+        lr.Network.from_layers(huge).region([1e-200])

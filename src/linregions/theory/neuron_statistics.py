@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from linregions._validation import FloatArray, as_float_array, as_generator, as_integer, as_positive
+from linregions._validation import FloatArray, as_generator, as_integer, as_positive, as_rows, as_vector
 from linregions.errors import InvalidTypeError, InvalidValueError
 from linregions.estimate import Estimate
 from linregions.theory.ensembles import RandomNetworks
@@ -83,7 +83,7 @@ def neuron_statistics(
     """
     who = "neuron_statistics"
     check_law(law, who)
-    point = as_float_array(x, "x", who, ndim=1)
+    point = as_vector(x, "x", who)
     if point.size != law.n_in:
         raise InvalidValueError(
             f"`x` has {point.size} coordinates, but {who} needs the {law.n_in} inputs of `law`. Give one for each."
@@ -207,7 +207,7 @@ def gradient_moments(
     """
     who = "gradient_moments"
     check_law(law, who)
-    inputs = as_float_array(points, "points", who, ndim=2)
+    inputs = as_rows(points, "points", who)
     powers = [as_positive(order, "orders", who) for order in orders]
     generator = as_generator(rng, "rng", who)
     best: list[Estimate] = [Estimate(-math.inf, math.nan, 0)] * len(powers)

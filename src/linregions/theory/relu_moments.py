@@ -7,7 +7,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from linregions._validation import FloatArray, as_float_array, as_positive
+from linregions._validation import FloatArray, as_positive, as_vector
 from linregions.errors import InvalidValueError
 from linregions.theory.ensembles import RandomNetworks
 from linregions.theory.neuron_statistics import check_law
@@ -231,7 +231,7 @@ def relu_pre_activation_moments(law: RandomNetworks, x: npt.ArrayLike) -> FloatA
     """
     who = "relu_pre_activation_moments"
     check_symmetric(law, who, only_relu=True)
-    point = as_float_array(x, "x", who, ndim=1)
+    point = as_vector(x, "x", who)
     if point.size != law.n_in:
         raise InvalidValueError(
             f"`x` has {point.size} coordinates, but {who} needs the {law.n_in} inputs of `law`. Give one for each."
