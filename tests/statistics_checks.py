@@ -56,6 +56,7 @@ def check_statistics(
     """Check that statistics, with linear regions, are those of the partition."""
     p, areas, perimeters = partition, partition.areas, partition.perimeters
     assert (found.n_regions, found.n_linear_regions) == (p.n_regions, p.n_linear_regions)
+    assert found.n_gradient_regions in (None, p.n_gradient_regions)
     assert (found.n_vertices, found.n_edges) == (len(p.vertices), len(p.edges))
     np.testing.assert_allclose(found.area, areas.sum(), rtol=1e-12)
     np.testing.assert_allclose(found.perimeter, perimeters.sum(), rtol=max(1e-10, close))
@@ -83,7 +84,16 @@ def check_statistics(
 
 def same_statistics(one: PlaneStatistics, other: PlaneStatistics) -> bool:
     """Tell whether statistics are equal to the last bit."""
-    numbers = ("n_regions", "n_linear_regions", "n_vertices", "n_edges", "area", "perimeter", "boundary_length")
+    numbers = (
+        "n_regions",
+        "n_linear_regions",
+        "n_gradient_regions",
+        "n_vertices",
+        "n_edges",
+        "area",
+        "perimeter",
+        "boundary_length",
+    )
     return (
         all(getattr(one, name) == getattr(other, name) for name in numbers)
         and np.array_equal(one.sides, other.sides)

@@ -13,7 +13,7 @@ from linregions.activations import (
     PiecewiseLinear,
     leaky_relu,
 )
-from linregions.constructions import constant_network, folding_network, sawtooth_network
+from linregions.constructions import constant_network, folding_network, sawtooth_network, zigzag_network
 from linregions.datasets import load_dataset
 from linregions.density import boundary_density
 from linregions.distance import boundary_distance
@@ -95,6 +95,7 @@ __all__ = [
     "partition",
     "random_network",
     "sawtooth_network",
+    "zigzag_network",
 ]
 
 # Most programs do not track a training, so this is loaded when first asked for.

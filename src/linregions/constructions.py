@@ -159,15 +159,115 @@ def folding_network(widths: Sequence[int]) -> Network:
         zigzag = np.resize([2.0, -2.0], p)
         zigzag[0] = 1.0
         folded = np.hstack([np.kron(np.eye(n_in), zigzag), np.zeros((n_in, width - p * n_in))])
+    layers.extend(_cut_cube(hidden, n_in, n_out, folded, np.zeros(n_in)))
+    return Network.from_layers(layers)
+
+
+def zigzag_network(widths: Sequence[int]) -> Network:
+    """Build a network that folds each coordinate to one piece more than it has units, as Serra et al. do.
+
+    Parameters
+    ----------
+    widths : sequence of int
+        Units in the input, each hidden layer and the output; every hidden layer but the last at least three times as
+        wide as the input, n_0. With one input, any widths.
+
+    Returns
+    -------
+    Network
+        ReLU between layers. In the cube [0, 1]^n_0 it has exactly as many activation regions as
+        `theory.serra_lower_bound` says; with one input these are all. The linear regions there are as many if the last
+        hidden layer has more units than there are inputs and, with one input, no hidden layer has a single unit. All
+        weights and biases are exact in float64.
+
+    Raises
+    ------
+    InvalidTypeError, InvalidValueError
+        If a width is no positive integer, a hidden layer is too narrow, or weights would not be exact (more than about
+        eight inputs).
+
+    Notes
+    -----
+    Of p >= 3 units the third opens to the left, the others to the right. With breakpoints 1/2, 3/2, ..., p - 1/2 and
+    weights -3, 2, -2, 2, ... their sum has the slopes 2, -1, 1, -1, ... and maps each of the p + 1 pieces of
+    [0, p + 1/2] onto [0, 1]; where all units open to the right, as in `folding_network`, one breakpoint is spent on the
+    slope of the first piece. Two units make the slopes -1, 1, 2, so that one piece and the two others together cover
+    [0, 1]; a single unit makes 0, 2. The last hidden layer is that of `folding_network`.
+
+    References
+    ----------
+    Serra, Tjandraatmadja & Ramalingam (2018), Bounding and counting linear regions of deep neural networks, theorem 7.
+    The slopes, and layers of one or two units, are our own choice.
+
+    Examples
+    --------
+    >>> import linregions as lr
+    >>> from linregions import theory
+    >>> net = lr.zigzag_network([1, 5, 5, 5, 5, 5, 1])
+    >>> lr.count_regions(net, lr.Line([0.0], [1.0])), theory.serra_lower_bound(net.widths)
+    (7776, 7776)
+    """
+    who = "zigzag_network"
+    n_in, *hidden, n_out = as_widths(widths, "widths", who)
+    for width in hidden[:-1]:
+        if n_in > 1 and width < 3 * n_in:
+            raise InvalidValueError(
+                f"`widths` has a hidden layer of {width} units before the last, but {who} needs {3 * n_in} at least, "
+                f"three for each of {n_in} inputs. Give wider layers or fewer inputs, or use `folding_network`."
+            )
+    layers: list[tuple[FloatArray, FloatArray]] = []
+    # The folded coordinates are `folded @ values + shift` of the values of the layer before.
+    folded, shift = np.eye(n_in), np.zeros(n_in)
+    for width in hidden[:-1]:
+        p = width // n_in
+        direction, breakpoints, weights, start, length = _zigzag(p)
+        spare = width - p * n_in
+        copies = np.vstack([np.kron(np.eye(n_in), length * direction[:, None]), np.zeros((spare, n_in))])
+        bias = np.concatenate([np.tile(-direction * breakpoints, n_in), np.zeros(spare)])
+        layers.append((copies @ folded, copies @ shift + bias))
+        folded = np.hstack([np.kron(np.eye(n_in), weights[None, :]), np.zeros((n_in, spare))])
+        shift = np.full(n_in, start)
+    layers.extend(_cut_cube(hidden, n_in, n_out, folded, shift))
+    return Network.from_layers(layers)
+
+
+def _zigzag(p: int) -> tuple[FloatArray, FloatArray, FloatArray, float, float]:
+    """Return directions, breakpoints and weights of p units, and the constant, that fold [0, length] to [0, 1]."""
+    if p == 1:
+        return np.ones(1), np.array([0.5]), np.array([2.0]), 0.0, 1.0
+    if p == 2:
+        # 1 - x up to 1, then x - 1 up to 1 + v, then with slope 2 up to 1. At v no later unit may switch: it has more
+        # binary digits than any breakpoint of the last layer, and the others are no dyadic numbers, or 1/2.
+        v = 0.5 + 2.0**-24
+        return np.array([-1.0, 1.0]), np.array([1.0 + v, 1.0]), np.array([1.0, 2.0]), -v, 1.5 + v / 2
+    direction, weights = np.ones(p), np.resize([-2.0, 2.0], p)
+    direction[2], weights[0] = -1.0, -3.0
+    # The third unit is 5/2 at 0, where the sum has to be 0.
+    return direction, np.arange(0.5, p), weights, 5.0, p + 0.5
+
+
+def _cut_cube(
+    hidden: Sequence[int], n_in: int, n_out: int, folded: FloatArray, shift: FloatArray
+) -> list[tuple[FloatArray, FloatArray]]:
+    """Return the last hidden layer, which cuts the cube by hyperplanes in general position, and the output."""
+    layers = []
     if hidden:
         normals, offsets = _symmetric_hyperplanes(hidden[-1], n_in)
-        layers.append((normals @ folded, offsets))
+        if (
+            np.any(shift)
+            and (np.abs(normals) @ (np.abs(folded).max(axis=1) + np.abs(shift)) + np.abs(offsets)).max() >= 2**53
+        ):
+            raise InvalidValueError(
+                f"`widths` asks for {hidden[-1]} hyperplanes in {n_in} dimensions, but zigzag_network needs weights "
+                "that float64 holds exactly. Give fewer inputs or a narrower last hidden layer."
+            )
+        layers.append((normals @ folded, normals @ shift + offsets))
         # Powers of two, so that no set of open units cancels.
         folded = np.ldexp(1.0, np.arange(1 - hidden[-1], 1))[None, :]
     else:
         folded = np.ones((1, n_in))
     layers.append((np.repeat(folded, n_out, axis=0), np.zeros(n_out)))
-    return Network.from_layers(layers)
+    return layers
 
 
 def _symmetric_hyperplanes(count: int, dimension: int) -> tuple[FloatArray, FloatArray]:

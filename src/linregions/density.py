@@ -36,7 +36,7 @@ _WHO = "boundary_density"
 _BATCH_NUMBERS = 1 << 20
 # Planes are drawn through points of a box that is larger by this share, while inputs are few: see `_planes`.
 _MARGIN, _FEW_INPUTS = 0.1, 5
-_KINDS = ("linear", "activation")
+_KINDS = ("linear", "activation", "gradient")
 
 
 def boundary_density(
@@ -69,8 +69,9 @@ def boundary_density(
     rtol : float, optional
         Aim at this relative standard error instead: `n_chords` chords tell how many are needed, and the estimate
         comes from fresh ones alone, so that it stays unbiased.
-    kind : {"linear", "activation"}
-        Boundaries of linear regions, the paper's B_N, or all places where a neuron switches.
+    kind : {"linear", "activation", "gradient"}
+        Boundaries of linear regions, where a good neuron switches: with probability 1 the paper's B_N (Proposition 9);
+        all places where a neuron switches; or B_N itself, where the gradient jumps (eq. 4).
     codimension : {1, 2}
         1 for :math:`vol_{n-1}(B_N \cap K) / vol_n(K)`, 2 for :math:`vol_{n-2}` of the places where boundaries of at
         least two neurons meet, B_{N,2}. 2 needs two inputs or more.
@@ -291,7 +292,7 @@ def _exact(net: Network, solid: Solid, kind: str, codimension: int, threads: int
 
 
 def _boundary_edges(part: PlanePartition, kind: str) -> npt.NDArray[np.intp]:
-    return np.flatnonzero(part.edge_is_linear_boundary if kind == "linear" else part.edge_neuron >= 0)
+    return np.flatnonzero(part.is_boundary_of(kind))
 
 
 def count_meetings(part: PlanePartition, kind: str, section: PlaneSection) -> int:

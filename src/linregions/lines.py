@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 from collections.abc import Iterator, Sequence
@@ -13,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from linregions._files import read_npz, write_npz
+from linregions._line_patterns import Switches, line_gradient_boundaries, pattern_blocks
 from linregions._saved_arrays import SavedArrays, switches_of
 from linregions._validation import FloatArray
 from linregions.domains import Line, LineDomain, Path, Ray, Segment
@@ -100,8 +102,23 @@ class LinePartition:
 
     @cached_property
     def n_linear_regions(self) -> int:
-        """Number of linear regions: pieces of the complement of B_N (eq. 4), by the paper's good neurons."""
+        """Number of linear regions: activation regions joined where no good neuron switches (Proposition 9)."""
         return int(np.count_nonzero(self.is_linear_boundary)) + 1
+
+    @cached_property
+    def is_gradient_boundary(self) -> npt.NDArray[np.bool_]:
+        """Whether the gradient, in all inputs, jumps at each breakpoint (eq. 4), shape (K,).
+
+        Never where `is_linear_boundary` is False. Where only that is True, good neurons cancel exactly. The slope along
+        the line may stay the same where the gradient jumps: where several neurons switch at once, it can do so
+        across the line only.
+        """
+        return _read_only(line_gradient_boundaries(self.network, *self._switches()))
+
+    @cached_property
+    def n_gradient_regions(self) -> int:
+        """Number of gradient regions: pieces of the complement of the paper's B_N (eq. 4), where the gradient jumps."""
+        return int(np.count_nonzero(self.is_gradient_boundary)) + 1
 
     @cached_property
     def neurons(self) -> npt.NDArray[np.int32]:
@@ -121,19 +138,10 @@ class LinePartition:
 
     def _pattern_blocks(self, size: int) -> Iterator[tuple[int, npt.NDArray[np.uint8]]]:
         """Yield (first region, patterns of at most `size` regions) from the first to the last."""
-        current = self.first_pattern
-        for start in range(0, self.n_regions, size):
-            stop = min(start + size, self.n_regions)
-            # Breakpoint k leads into region k + 1. Sums modulo 256 are right, since every pattern is in 0..255.
-            block = np.zeros((stop - start, current.size), dtype=np.uint8)
-            block[0] = current
-            first, last = self.switch_offsets[max(start - 1, 0)], self.switch_offsets[stop - 1]
-            region = np.repeat(np.arange(max(start, 1), stop), np.diff(self.switch_offsets[max(start - 1, 0) : stop]))
-            steps = self.switch_directions[first:last].astype(np.uint8)
-            np.add.at(block, (region - start, self.switch_neurons[first:last]), steps)
-            np.cumsum(block, axis=0, dtype=np.uint8, out=block)
-            current = block[-1]
-            yield start, block
+        return pattern_blocks(*self._switches(), size)
+
+    def _switches(self) -> Switches:
+        return self.first_pattern, self.switch_offsets, self.switch_neurons, self.switch_directions
 
     @cached_property
     def intervals(self) -> FloatArray:
@@ -383,7 +391,7 @@ def count_lines(
     ----------
     net, domains, tolerances, threads, progress, memory_limit
         As in `partition_lines`.
-    kind : {"activation", "linear"}
+    kind : {"activation", "linear", "gradient"}
 
     Returns
     -------
@@ -396,7 +404,7 @@ def count_lines(
     """
     from linregions._line_engine import work_lines
 
-    finish = _count_activation if kind == "activation" else _count_linear
+    finish = {"activation": _count_activation, "linear": _count_linear, "gradient": _count_gradient}[kind]
     who = "count_regions"
     return np.concatenate(work_lines(net, domains, finish, tolerances, threads, progress, memory_limit, who))
 
@@ -408,3 +416,13 @@ def _count_activation(plan: Plan, domains: Sequence[LineDomain], chunk: Chunk) -
 def _count_linear(plan: Plan, domains: Sequence[LineDomain], chunk: Chunk) -> npt.NDArray[np.int64]:
     before = np.concatenate([[0], np.cumsum(chunk.linear_boundaries(plan))])
     return np.diff(before[chunk.offsets]) + 1
+
+
+def _count_gradient(plan: Plan, domains: Sequence[LineDomain], chunk: Chunk) -> npt.NDArray[np.int64]:
+    counts = np.ones(len(domains), dtype=np.int64)
+    for i, (start, stop) in enumerate(itertools.pairwise(chunk.offsets.tolist())):
+        offsets = chunk.event_offsets[start : stop + 1]
+        own = slice(int(offsets[0]), int(offsets[-1]))
+        switches = offsets - offsets[0], chunk.events.neuron[own], chunk.events.direction[own]
+        counts[i] += np.count_nonzero(line_gradient_boundaries(plan.net, chunk.first_patterns[i], *switches))
+    return counts

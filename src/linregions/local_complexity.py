@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from linregions._region_kinds import COUNTS, KINDS
 from linregions._sampling_memory import batch_numbers, limit_of_work
 from linregions._threads import one_blas_thread
 from linregions._validation import (
@@ -49,7 +50,7 @@ class LocalComplexity:
     ----------
     radius : float
         In units of the input space.
-    kind : {"activation", "linear"}
+    kind : {"activation", "linear", "gradient"}
         What regions and boundaries are; `frame_switches` and `sign_changes` know no kind.
     line_regions, line_regions_stderr : ndarray of float64
         Mean number of regions on a diameter of the ball round the point, exact on each diameter.
@@ -117,8 +118,8 @@ def local_complexity(
         Vectors of a frame; by default 20, or `n_in` where that is less.
     n_planes : int, optional
         Random planes for each point; by default 4 (0 for one input). 0 leaves them out, and their arrays NaN.
-    kind : {"activation", "linear"}
-        Regions of constant pattern, or the paper's linear regions (see `partition`).
+    kind : {"activation", "linear", "gradient"}
+        Regions of constant pattern, linear or gradient regions (see `partition`).
     threads : int
         Number of threads, -1 for all cores; the result does not depend on it.
     progress : bool
@@ -185,7 +186,7 @@ def local_complexity(
     search = _Search(
         net=net,
         radius=as_positive(radius, "radius", _WHO),
-        kind=as_choice(kind, "kind", _WHO, ("activation", "linear")),
+        kind=as_choice(kind, "kind", _WHO, KINDS),
         n_frames=as_integer(n_frames, "n_frames", _WHO, 1),
         frame_size=size,
         n_planes=planes,
@@ -243,7 +244,7 @@ class _Search:
         parts = [part for part in made if isinstance(part, LinePartition)]
         found = np.empty((n, 3))
         for k, group in enumerate(_groups(parts, self.frame_size)):
-            regions = [part.n_regions if self.kind == "activation" else part.n_linear_regions for part in group]
+            regions = [getattr(part, COUNTS[self.kind]) for part in group]
             found[k, 0] = np.mean(regions)
             found[k, 1] = _distinct_switches(group)
         pieces = self.net.patterns(np.concatenate([starts, ends], axis=1))
@@ -297,9 +298,7 @@ def count_in_disc(part: PlanePartition, section: PlaneSection, kind: str) -> tup
     if not inner.size:  # then the disc lies in one region
         return 1, 0
     faces, pairs = np.unique(part.edge_faces[inner], return_inverse=True)
-    if kind == "activation":
-        return int(faces.size), int(inner.size)
-    linear = part.edge_is_linear_boundary[inner]
+    boundary = part.is_boundary_of(kind)[inner]
     # Regions may hang together outside the disc only, so they are joined by the edges inside it.
-    labels = components(faces.size, pairs.reshape(-1, 2)[~linear].astype(np.int32))
-    return int(labels.max()) + 1, int(np.count_nonzero(linear))
+    labels = components(faces.size, pairs.reshape(-1, 2)[~boundary].astype(np.int32))
+    return int(labels.max()) + 1, int(np.count_nonzero(boundary))

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from linregions._compilation import announce_compilation
+from linregions._region_kinds import KINDS
 from linregions._validation import as_choice, as_integer, as_threads
 from linregions.domains import Line, LineDomain, Path, PlaneWindow, Ray, Segment
 from linregions.errors import InvalidTypeError, InvalidValueError, UndecidedWarning
@@ -206,13 +207,16 @@ def partition(
 
     Notes
     -----
-    Two kinds of region are always both there: *activation* regions, where the pattern of all neurons is
-    constant (`n_regions`), and *linear* regions, the pieces of the complement of the paper's B_N, across
-    whose borders a *good* neuron switches (`n_linear_regions`). Cost grows linearly with the number of regions.
+    Three kinds of region are always there: *activation* regions, where the pattern of all neurons is constant
+    (`n_regions`); *linear* regions, across whose borders a *good* neuron switches, one from which an open path leads to
+    an output (`n_linear_regions`); and *gradient* regions, the pieces of the complement of the paper's B_N itself,
+    across whose borders the gradient jumps (`n_gradient_regions`). Linear and gradient regions are the same with
+    probability 1 (Proposition 9); neurons that cancel exactly, as in relu(x) - relu(-x) = x, tell them apart. Cost
+    grows linearly with the number of regions.
 
     References
     ----------
-    Hanin & Rolnick (2019), sections 2 and 3, eqs. (4), (11), (18).
+    Hanin & Rolnick (2019), sections 2 and 3, eqs. (4), (11), (18), Proposition 9.
 
     Examples
     --------
@@ -293,8 +297,10 @@ def count_regions(
     ----------
     net : Network
     domain : Segment, Ray, Line, Path, PlaneWindow or a list of them
-    kind : {"activation", "linear"}
-        Regions of constant pattern, or pieces of the complement of the paper's B_N (see `partition`).
+    kind : {"activation", "linear", "gradient"}
+        Regions of constant pattern; these joined where no good neuron switches; or pieces of the complement of the
+        paper's B_N, joined where the gradient does not jump (see `partition`). "gradient" is decided exactly for the
+        floats given, and takes two to three times as long as "linear".
     tolerances, threads, progress, memory_limit, executor
         As in `partition`. Without a limit, memory does not grow with the number of regions of a window.
 
@@ -319,11 +325,14 @@ def count_regions(
     >>> net = lr.Network.from_layers([([[1.0], [1.0]], [0.0, -1.0]), ([[1.0, 1.0]], [0.0])])
     >>> lr.count_regions(net, lr.Segment([-1.0], [2.0]))
     3
+    >>> net = lr.Network.from_layers([([[1.0], [-1.0]], [0.0, 0.0]), ([[1.0, -1.0]], [0.0])])  # relu(x) - relu(-x)
+    >>> [lr.count_regions(net, lr.Line([0.0], [1.0]), kind) for kind in ("activation", "linear", "gradient")]
+    [2, 2, 1]
     """
     net, domains, batch, options = _checked(
         net, domain, tolerances, threads, progress, memory_limit, executor, "count_regions"
     )
-    wanted = as_choice(kind, "kind", "count_regions", ("activation", "linear"))
+    wanted = as_choice(kind, "kind", "count_regions", KINDS)
     counts, undecided = np.zeros(len(domains), dtype=np.int64), 0
     lines = [k for k, entry in enumerate(domains) if not isinstance(entry, PlaneWindow)]
     if lines:

@@ -33,7 +33,7 @@ def perturbed_counts(
         How many times noise is drawn, at least 1.
     rng : numpy.random.Generator or int
         Source of randomness, or a seed.
-    kind : {"activation", "linear"}
+    kind : {"activation", "linear", "gradient"}
         Which regions are counted, as in `count_regions`.
 
     Returns

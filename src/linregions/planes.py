@@ -11,10 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from linregions._files import read_npz, write_npz
-from linregions._paths import paths_of
+from linregions._region_kinds import KINDS, boundaries_between
 from linregions._saved_arrays import SavedArrays, complex_of
 from linregions._small_integers import keep_small
-from linregions._validation import FloatArray, require
+from linregions._validation import FloatArray, as_choice, require
 from linregions.decision import DecisionBoundary, boundary_in
 from linregions.domains import PlaneWindow
 from linregions.errors import InvalidTypeError, InvalidValueError, MemoryLimitError
@@ -149,27 +149,55 @@ class PlanePartition:
 
     @cached_property
     def edge_is_linear_boundary(self) -> npt.NDArray[np.bool_]:
-        """Whether a good neuron switches on the edge, so that it is part of B_N, shape (E,); False on the border."""
-        from linregions.kernels.plane_boundaries import linear_boundaries
+        """Whether a good neuron switches on the edge (Proposition 9), shape (E,); False on the border."""
+        return self._boundaries("linear")
 
+    @cached_property
+    def edge_is_gradient_boundary(self) -> npt.NDArray[np.bool_]:
+        """Whether the gradient, in all inputs, jumps at the edge (eq. 4), shape (E,); False on the border.
+
+        Never where `edge_is_linear_boundary` is False. Where only that is True, good neurons cancel exactly.
+        """
+        return self._boundaries("gradient")
+
+    def is_boundary_of(self, kind: str) -> npt.NDArray[np.bool_]:
+        """Tell which edges are boundaries between ``"activation"``, ``"linear"`` or ``"gradient"`` regions."""
+        if as_choice(kind, "kind", "is_boundary_of", KINDS) == "activation":
+            return np.asarray(self.edge_neuron >= 0)
+        return self.edge_is_linear_boundary if kind == "linear" else self.edge_is_gradient_boundary
+
+    def _boundaries(self, kind: str) -> npt.NDArray[np.bool_]:
         inner = np.flatnonzero(self.edge_neuron >= 0)
         left, right = np.ascontiguousarray(self.edge_faces[inner].T)
         result = np.zeros(self.edges.shape[0], dtype=bool)
-        result[inner] = linear_boundaries(paths_of(self.network), self.patterns, left, right)
+        result[inner] = boundaries_between(self.network, kind, self.patterns, left, right)
         return result
 
     @cached_property
     def linear_labels(self) -> IntArray:
         """Number of the linear region that each activation region belongs to, shape (F,)."""
+        return self._labels(self.edge_is_linear_boundary)
+
+    @cached_property
+    def gradient_labels(self) -> IntArray:
+        """Number of the gradient region that each activation region belongs to, shape (F,)."""
+        return self._labels(self.edge_is_gradient_boundary)
+
+    def _labels(self, is_boundary: npt.NDArray[np.bool_]) -> IntArray:
         from linregions.kernels.plane_boundaries import components
 
-        open_edges = (self.edge_neuron >= 0) & ~self.edge_is_linear_boundary
+        open_edges = (self.edge_neuron >= 0) & ~is_boundary
         return np.asarray(components(self.n_regions, self.edge_faces[open_edges]))
 
     @property
     def n_linear_regions(self) -> int:
-        """Number of linear regions: pieces of the complement of the paper's B_N (eq. 4)."""
+        """Number of linear regions: activation regions joined across edges where no good neuron switches (Prop. 9)."""
         return int(self.linear_labels.max()) + 1
+
+    @property
+    def n_gradient_regions(self) -> int:
+        """Number of gradient regions: pieces of the complement of the paper's B_N (eq. 4), where the gradient jumps."""
+        return int(self.gradient_labels.max()) + 1
 
     def _outputs(self) -> FloatArray:
         """Evaluate the network at all vertices, with the first layer restricted to the plane, shape (V, n_out)."""
@@ -373,7 +401,7 @@ def count_plane(
     from linregions._plane_engine import run_plane
     from linregions.region_statistics import RegionCounter
 
-    counter = RegionCounter(kind == "linear")
+    counter = RegionCounter(kind)
     count: int = run_plane(network, window, counter, tolerances, cell_switches=_cell_switches, **options)
     return count, counter.undecided
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from linregions._batch_measures import measure
-from linregions._linear_count import LinearCount, LinearParts, linear_parts
+from linregions._joined_count import JoinedCount, JoinedParts, joined_parts
 from linregions._validation import FloatArray, as_float_array, as_integer
 from linregions.domains import PlaneWindow
 from linregions.errors import InvalidValueError
@@ -70,8 +70,8 @@ class PlaneStatistics:
     ----------
     n_regions : int
         Activation regions.
-    n_linear_regions : int or None
-        Linear regions, None if not asked for.
+    n_linear_regions, n_gradient_regions : int or None
+        Linear and gradient regions, None if not asked for.
     n_vertices, n_edges : int
         Those on the window's border included; V - E + F = 1.
     area, perimeter, boundary_length : float
@@ -88,6 +88,7 @@ class PlaneStatistics:
 
     n_regions: int
     n_linear_regions: int | None
+    n_gradient_regions: int | None
     n_vertices: int
     n_edges: int
     area: float
@@ -129,7 +130,7 @@ class _Digest(NamedTuple):
     perimeters: tuple[int, npt.NDArray[np.int64]]
     largest: list[_Candidate]
     nearest: list[_Candidate]
-    linear: LinearParts | None
+    joined: list[JoinedParts]
 
 
 class RegionStatistics(Sink):
@@ -140,8 +141,8 @@ class RegionStatistics(Sink):
 
     Parameters
     ----------
-    linear : bool
-        Whether to count linear regions as well, which takes the patterns of all regions.
+    linear, gradient : bool
+        Whether to count linear or gradient regions as well, which takes the patterns of all regions.
     largest : int
         How many of the largest regions to keep.
     nearest : int
@@ -165,10 +166,17 @@ class RegionStatistics(Sink):
     """
 
     def __init__(
-        self, *, linear: bool = False, largest: int = 3, nearest: int = 0, point: npt.ArrayLike | None = None
+        self,
+        *,
+        linear: bool = False,
+        gradient: bool = False,
+        largest: int = 3,
+        nearest: int = 0,
+        point: npt.ArrayLike | None = None,
     ) -> None:
         who = "RegionStatistics"
-        self.linear = bool(linear)
+        self.linear, self.gradient = bool(linear), bool(gradient)
+        self._kinds = [kind for kind, wanted in (("linear", self.linear), ("gradient", self.gradient)) if wanted]
         self.n_largest = as_integer(largest, "largest", who, 0)
         self.n_nearest = as_integer(nearest, "nearest", who, 0)
         self.point = as_float_array(np.zeros(2) if point is None else point, "point", who, ndim=1)
@@ -177,7 +185,7 @@ class RegionStatistics(Sink):
                 f"`point` has shape {self.point.shape}, but {who} needs two plane coordinates. Give e.g. `(0, 0)`."
             )
         # Notable regions come with their patterns.
-        self.needs_patterns = self.linear or self.n_largest > 0 or self.n_nearest > 0
+        self.needs_patterns = bool(self._kinds) or self.n_largest > 0 or self.n_nearest > 0
         self._largest: list[_Candidate] = []
         self._nearest: list[_Candidate] = []
 
@@ -188,7 +196,7 @@ class RegionStatistics(Sink):
         self._histograms = np.zeros((2, _N_BINS), dtype=np.int64)
         self._largest, self._nearest = [], []
         self._network = network
-        self._count = LinearCount(network) if self.linear else None
+        self._counts = [JoinedCount(network, kind) for kind in self._kinds]
 
     def digest(self, batch: RegionBatch) -> Any:
         """Measure a batch."""
@@ -218,7 +226,7 @@ class RegionStatistics(Sink):
             _candidates(batch, areas, -1.0, self.n_largest, self._largest, areas, perimeters, distances),
             [] if distances is None
             else _candidates(batch, distances, 1.0, self.n_nearest, self._nearest, areas, perimeters, distances),
-            linear_parts(batch) if self.linear else None,
+            [joined_parts(batch, kind) for kind in self._kinds],
         )  # fmt: skip
 
     def collect(self, digested: Any) -> None:
@@ -229,16 +237,18 @@ class RegionStatistics(Sink):
             total[first : first + counts.size] += counts
         self._largest = _first(self._largest + digested.largest, self.n_largest)
         self._nearest = _first(self._nearest + digested.nearest, self.n_nearest)
-        if self._count is not None:
-            self._count.add(digested.linear)
+        for count, parts in zip(self._counts, digested.joined, strict=True):
+            count.add(parts)
 
     def finish(self, summary: PlaneSummary) -> PlaneStatistics:
         """Return the statistics."""
         # Cell by cell, so that the sums do not depend on how cells were put to batches.
         area, perimeter, boundary = np.concatenate(self._sums).T.copy().sum(axis=1)
+        counts = {count.kind: count.count for count in self._counts}
         return PlaneStatistics(
             n_regions=summary.n_regions,
-            n_linear_regions=None if self._count is None else self._count.count,
+            n_linear_regions=counts.get("linear"),
+            n_gradient_regions=counts.get("gradient"),
             n_vertices=summary.n_vertices,
             n_edges=summary.n_edges,
             area=float(area),
@@ -256,27 +266,28 @@ class RegionStatistics(Sink):
 class RegionCounter(Sink):
     """Count the regions of one kind, and the decisions that float64 could not tell (`undecided`)."""
 
-    def __init__(self, linear: bool = False) -> None:
-        self.linear = self.needs_patterns = linear
+    def __init__(self, kind: str = "activation") -> None:
+        self.kind = kind
+        self.needs_patterns = kind != "activation"
         self.undecided = 0
 
     def begin(self, network: Network, window: PlaneWindow, relative_tolerance: float) -> None:
         """Forget everything."""
-        self._count = LinearCount(network)
+        self._count = JoinedCount(network, self.kind) if self.needs_patterns else None
 
     def digest(self, batch: RegionBatch) -> Any:
-        """Find the linear parts; activation regions are counted by the engine."""
-        return linear_parts(batch) if self.linear else None
+        """Join regions of other kinds; activation regions are counted by the engine."""
+        return joined_parts(batch, self.kind) if self.needs_patterns else None
 
     def collect(self, digested: Any) -> None:
         """Add a batch."""
-        if self.linear:
+        if self._count is not None:
             self._count.add(digested)
 
     def finish(self, summary: PlaneSummary) -> int:
         """Return the count."""
         self.undecided = int(summary.diagnostics["undecided"])
-        return self._count.count if self.linear else summary.n_regions
+        return summary.n_regions if self._count is None else self._count.count
 
 
 @cache

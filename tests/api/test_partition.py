@@ -40,9 +40,9 @@ def test_a_batch_keeps_its_order() -> None:
     assert [len(made) for made in (lr.partition(NET, (DOMAINS[0],)), lr.partition(NET, DOMAINS[1:2]))] == [1, 1]
 
 
-@pytest.mark.parametrize("kind", ["activation", "linear"])
+@pytest.mark.parametrize("kind", ["activation", "linear", "gradient"])
 def test_counts_equal_partitions(kind: str) -> None:
-    name = {"activation": "n_regions", "linear": "n_linear_regions"}[kind]
+    name = {"activation": "n_regions", "linear": "n_linear_regions", "gradient": "n_gradient_regions"}[kind]
     expected = [getattr(lr.partition(NET, domain), name) for domain in DOMAINS]
     counts = lr.count_regions(NET, DOMAINS, kind)
     assert counts.dtype == np.int64

@@ -39,10 +39,10 @@ ARRAYS += ("face_edges", "pattern_words", "areas")
 def check_same_as_here(case: zoo.Case, executor: Executor | ClusterClient, folder: Path) -> None:
     """Check counts, statistics, partitions and streams of an executor to the last bit."""
     net, window = case.network, case.window
-    for kind in ("activation", "linear"):
+    for kind in ("activation", "linear", "gradient"):
         assert lr.count_regions(net, window, kind, executor=executor) == lr.count_regions(net, window, kind)
     here, there = (
-        lr.partition(net, window, sink=RegionStatistics(linear=True, nearest=2), executor=which)
+        lr.partition(net, window, sink=RegionStatistics(linear=True, gradient=True, nearest=2), executor=which)
         for which in (None, executor)
     )
     assert same_statistics(here, there)
@@ -258,7 +258,7 @@ def test_a_dask_worker_killed_in_the_middle(cluster: Any, tmp_path: Path) -> Non
     from distributed import Client
 
     case = zoo.golden("mnist_128x3_trained")
-    expected = lr.partition(case.network, case.window, sink=RegionStatistics(linear=True, nearest=2))
+    expected = lr.partition(case.network, case.window, sink=RegionStatistics(linear=True, gradient=True, nearest=2))
     with Client(cluster.scheduler_address, set_as_default=False) as client:
         client.wait_for_workers(2)
         before = client.run(os.getpid)

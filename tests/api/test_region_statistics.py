@@ -23,7 +23,7 @@ CASES = {case.name: case for case in [*map(zoo.golden, ("toy2d_32x3", "mnist_64x
 
 
 def statistics(net: Network, window: PlaneWindow, cells_in_batch: int | None = None, **options: Any) -> PlaneStatistics:
-    sink = RegionStatistics(linear=True, largest=3, nearest=3, point=options.pop("point", None))
+    sink = RegionStatistics(linear=True, gradient=True, largest=3, nearest=3, point=options.pop("point", None))
     sink.cells_in_batch = cells_in_batch
     found = run_plane(net, window, sink, options.pop("tolerances", DEFAULT_TOLERANCES), **options)
     assert isinstance(found, PlaneStatistics)

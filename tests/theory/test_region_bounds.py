@@ -97,6 +97,15 @@ def test_the_order_of_the_bounds(widths):
     assert theory.serra_upper_bound(widths) == theory.serra_upper_bound([*widths[:-1], 17])
 
 
+def test_the_largest_numbers_with_one_input():
+    assert theory.serra_lower_bound([1, 3, 3, 1]) == 16 == theory.serra_upper_bound([1, 3, 3, 1])
+    assert theory.serra_lower_bound([1, 5, 5, 5, 5, 5, 1]) == 7776
+    assert [theory.serra_lower_bound([1, *hidden, 1]) for hidden in ([1, 1], [1, 2], [2, 1], [2, 2])] == [3, 4, 5, 7]
+    rows = [row for row in theory.region_bounds([784, 3, 3, 1], dimension=1) if row.kind == "lower"]
+    assert max(row.value for row in rows) == 16
+    assert theory.serra_lower_bound([9, 4, 5, 1], dimension=1) == theory.serra_lower_bound([1, 4, 5, 1])
+
+
 def test_no_hidden_layer_means_one_region():
     for row in theory.region_bounds([5, 3]):
         assert row.value == 1, row
@@ -144,16 +153,18 @@ def test_the_table_of_an_ordinary_network():
     assert names(rows) == [
         "minimum",
         "Montúfar et al. 2014",
+        "Serra et al. 2018, folds",
         "trivial",
         "Montúfar 2017",
         "Serra et al. 2018",
         "Raghu et al. 2017",
         "Hanin & Rolnick 2019b",
     ]
-    assert [row.kind for row in rows] == ["lower"] * 2 + ["upper"] * 3 + ["asymptotic", "average"]
+    assert [row.kind for row in rows] == ["lower"] * 3 + ["upper"] * 3 + ["asymptotic", "average"]
     values = {row.name: row.value for row in rows}
     assert values["minimum"] == 1
     assert values["Montúfar et al. 2014"] == theory.montufar_lower_bound([2, 8, 9, 1])
+    assert values["Serra et al. 2018, folds"] == theory.serra_lower_bound([2, 8, 9, 1]) == 5**2 * (1 + 9 + 36)
     assert values["trivial"] == 2**17
     assert values["Montúfar 2017"] == theory.montufar_upper_bound([2, 8, 9, 1])
     assert values["Serra et al. 2018"] == theory.serra_upper_bound([2, 8, 9, 1])
@@ -162,8 +173,8 @@ def test_the_table_of_an_ordinary_network():
     for row in rows:
         assert row.log10 == pytest.approx(math.log10(row.value))
         assert "(" in row.reference
-    assert "equal widths" in rows[5].holds
-    assert "equal widths" not in theory.region_bounds([2, 8, 8, 1])[5].holds
+    assert "equal widths" in rows[6].holds
+    assert "equal widths" not in theory.region_bounds([2, 8, 8, 1])[6].holds
 
 
 def test_the_table_says_what_does_not_apply():
@@ -175,12 +186,14 @@ def test_the_table_says_what_does_not_apply():
     assert fewer.value == max(theory.montufar_lower_bound([9, 4, 5, 1], m) for m in (1, 2, 3, 4))
     assert fewer.holds == "a ReLU network that uses 2 directions"  # 2^2 (1 + 5 + 10)
     assert fewer.value == 64 <= rows["Serra et al. 2018"].value
+    folds = rows["Serra et al. 2018, folds"]
+    assert (folds.value, folds.holds) == (1 + 4 + 5 * 5, "a ReLU network that uses 1 direction")
     # with a plane through the same inputs it applies
     assert "Montúfar et al. 2014, fewer inputs" not in names(theory.region_bounds([9, 4, 5, 1], dimension=2))
     # two breakpoints, and nothing known of flat pieces
     rows = {row.name: row for row in theory.region_bounds([2, 4, 5, 1], 2)}
     assert rows["Serra et al. 2018"].value is None
-    assert rows["Montúfar et al. 2014"].holds == "for ReLU only"
+    assert rows["Montúfar et al. 2014"].holds == rows["Serra et al. 2018, folds"].holds == "for ReLU only"
     assert rows["Montúfar 2017"].value == (1 + 8 + 24) * (1 + 10 + 40)
 
 
@@ -209,6 +222,7 @@ def test_very_large_numbers_are_exact_and_have_a_logarithm():
     [
         theory.trivial_upper_bound,
         theory.montufar_lower_bound,
+        theory.serra_lower_bound,
         theory.montufar_upper_bound,
         theory.serra_upper_bound,
         theory.raghu_growth,
@@ -283,6 +297,21 @@ def test_mistakes_in_widths(function):
             lambda: theory.montufar_lower_bound([3, 2, 1]),
             VALUE,
             r"`widths` has a hidden layer of 2 units, but",
+        ),
+        (
+            lambda: theory.serra_lower_bound([2, 5, 9, 1]),
+            VALUE,
+            r"`widths` has a hidden layer of 5 units before the last, but serra_lower_bound needs 6 at least, three",
+        ),
+        (
+            lambda: lr.zigzag_network([2, 5, 9, 1]),
+            VALUE,
+            r"`widths` has a hidden layer of 5 units before the last, but zigzag_network needs 6 at least, three",
+        ),
+        (
+            lambda: lr.zigzag_network([9, 27, 40, 1]),
+            VALUE,
+            r"`widths` asks for 40 hyperplanes in 9 dimensions, but zigzag_network needs weights that float64",
         ),
         (
             lambda: theory.arrangement_regions(-1, 2),

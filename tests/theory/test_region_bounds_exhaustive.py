@@ -8,6 +8,8 @@ import pytest
 
 import linregions as lr
 from linregions import theory
+from reference.lines_exact import exact_line
+from reference.planes_exact import partition_exactly
 
 BUMPY = lr.PiecewiseLinear([-1.0, 0.0, 1.0], [0.0, 1.0, 0.0, -2.0], name="bumpy")
 ACTIVATIONS = [lr.RELU, lr.RELU, lr.RELU, lr.ABS, lr.leaky_relu(0.1), lr.HARD_TANH, lr.RELU6, BUMPY]
@@ -160,3 +162,87 @@ def test_serra_is_attained_with_one_input(depth):
     net = lr.Network.from_layers(layers)
     part = lr.partition(net, lr.Line([0.0], [1.0]))
     assert part.n_regions == part.n_linear_regions == 4**depth == theory.serra_upper_bound(net.widths)
+
+
+WIDTHS_ON_LINES = [hidden for depth in range(4) for hidden in itertools.product((1, 2, 3, 4, 7), repeat=depth)]
+
+
+@pytest.mark.parametrize("depth", range(4))
+def test_zigzags_attain_the_lower_bound_on_lines(depth):
+    """With widths 1 and 2 as well; from 3 units on it is the largest number."""
+    for hidden in (hidden for hidden in WIDTHS_ON_LINES if len(hidden) == depth):
+        widths = (1, *hidden, 1)
+        bound = theory.serra_lower_bound(widths)
+        part = lr.partition(lr.zigzag_network(widths), lr.Line([0.0], [1.0]))
+        assert part.n_regions == bound <= theory.serra_upper_bound(widths), widths
+        if 1 not in hidden:
+            assert part.n_linear_regions == part.n_gradient_regions == bound, widths
+        if min(hidden[:-1], default=3) >= 3:
+            assert bound == math.prod(width + 1 for width in hidden) == theory.serra_upper_bound(widths), widths
+
+
+@pytest.mark.parametrize("hidden", [(3,), (2, 3), (3, 4), (1, 3, 2), (3, 3, 3), (2, 2, 2)])
+def test_zigzags_are_exact(hidden):
+    net = lr.zigzag_network((1, *hidden, 1))
+    exact = exact_line(net, lr.Line([0.0], [1.0]))
+    assert exact.n_regions == theory.serra_lower_bound(net.widths)
+
+
+@pytest.mark.parametrize(
+    "widths", [(2, 6, 1, 1), (2, 7, 3, 1), (2, 6, 6, 3, 1), (2, 9, 8, 5, 1), (2, 5, 1), (2, 13, 4, 2)], ids=str
+)
+def test_zigzags_attain_the_lower_bound_in_planes(widths):
+    net = lr.zigzag_network(widths)
+    square = lr.PlaneWindow.of_inputs([0.0, 0.0], [1.0, 1.0])
+    part = lr.partition(net, square)
+    assert part.n_regions == theory.serra_lower_bound(widths)
+    assert theory.serra_lower_bound(widths) <= theory.serra_upper_bound(widths)
+    if widths[-2] > 2:
+        assert part.n_linear_regions == part.n_gradient_regions == part.n_regions
+    if math.prod(widths) < 1000:
+        assert partition_exactly(net, square).n_regions == part.n_regions
+
+
+def test_zigzags_in_three_inputs_are_seen_in_planes():
+    """Every unit of a coordinate folds that coordinate alone, so a plane along two of them has the bound of two."""
+    net = lr.zigzag_network((3, 9, 9, 4, 1))
+    x = np.linspace(0.0, 1.0, 57)
+    values = net(np.stack([x, x * 0, x * 0], axis=1)).ravel()
+    assert np.isfinite(values).all()
+    folds = net.pre_activations(np.stack([x, x * 0, x * 0], axis=1))[1]
+    assert all(np.unique(np.round(folds[:, k], 9)).size > 3 for k in range(3))
+    assert theory.serra_lower_bound((3, 9, 9, 4, 1)) == 4**3 * 4**3 * (1 + 4 + 6 + 4)
+
+
+@pytest.mark.parametrize("widths", [(1, 1, 1, 1), (1, 2, 1, 1), (1, 1, 2, 1), (1, 2, 2, 1)], ids=str)
+def test_the_largest_number_of_very_narrow_networks(widths):
+    """Networks of few weights: none has more than the lower bound, and some have as many."""
+    rng = np.random.default_rng(0)
+    best = 0
+    for _ in range(500):
+        layers = [
+            (rng.choice([-2.0, -1.0, 1.0, 2.0], (b, a)), rng.integers(-8, 9, b) / 4)
+            for a, b in itertools.pairwise(widths)
+        ]
+        best = max(best, lr.count_regions(lr.Network.from_layers(layers), lr.Line([0.0], [1.0])))
+    assert best == theory.serra_lower_bound(widths) <= theory.serra_upper_bound(widths)
+
+
+def test_lower_bounds_need_a_last_layer_wider_than_the_input_for_linear_regions():
+    """1-6-1-1: 12 activation regions, but 11 linear ones at most, since one unit is off on every other piece."""
+    rng, best = np.random.default_rng(1), 0
+    for _ in range(500):
+        net = draw(rng, (1, 6, 1, 1), LAWS[int(rng.integers(0, 4))], lr.RELU)
+        best = max(best, lr.count_regions(net, lr.Line([0.0], [1.0]), "linear"))
+    best = max(best, lr.count_regions(lr.zigzag_network((1, 6, 1, 1)), lr.Line([0.0], [1.0]), "linear"))
+    assert best <= 11 < theory.montufar_lower_bound((1, 6, 1, 1))
+
+
+def test_lower_bounds_are_below_upper_ones_everywhere():
+    for n_in in range(1, 8):
+        for hidden in itertools.product((1, 2, 3, 6, 21), repeat=3):
+            for depth in range(4):
+                rows = theory.region_bounds([n_in, *hidden[:depth], 1])
+                lower = [row.value for row in rows if row.kind == "lower" and row.value is not None]
+                upper = [row.value for row in rows if row.kind == "upper"]
+                assert max(lower) <= min(upper), (n_in, hidden[:depth])

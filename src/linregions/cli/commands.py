@@ -105,6 +105,7 @@ def run_plane(arguments: Namespace) -> None:
     summary: Row = {
         "regions": part.n_regions,
         "linear_regions": part.n_linear_regions,
+        "gradient_regions": part.n_gradient_regions,
         "neurons": net.n_neurons,
         "vertices": len(part.vertices),
         "edges": len(part.edges),
@@ -115,12 +116,20 @@ def run_plane(arguments: Namespace) -> None:
         {
             "region": k,
             "linear_region": int(linear),
+            "gradient_region": int(gradient),
             "sides": int(sides),
             "area": float(area),
             "perimeter": float(length),
         }
-        for k, (linear, sides, area, length) in enumerate(
-            zip(part.linear_labels, np.diff(part.face_offsets), part.areas, part.perimeters, strict=True)
+        for k, (linear, gradient, sides, area, length) in enumerate(
+            zip(
+                part.linear_labels,
+                part.gradient_labels,
+                np.diff(part.face_offsets),
+                part.areas,
+                part.perimeters,
+                strict=True,
+            )
         )
     ]
     _finish(output, net, summary, regions, part, figure, part.diagnostics)
@@ -142,16 +151,25 @@ def run_line(arguments: Namespace) -> None:
         "domain": kind,
         "regions": part.n_regions,
         "linear_regions": part.n_linear_regions,
+        "gradient_regions": part.n_gradient_regions,
         "neurons": net.n_neurons,
         "regions_per_neuron": part.n_regions / max(net.n_neurons, 1),
     }
     switches = [
-        {"t": float(t), "layer": layer + 1, "neuron": index, "breakpoint": int(which), "linear_boundary": bool(linear)}
-        for t, (layer, index), which, linear in zip(
+        {
+            "t": float(t),
+            "layer": layer + 1,
+            "neuron": index,
+            "breakpoint": int(which),
+            "linear_boundary": bool(linear),
+            "gradient_boundary": bool(gradient),
+        }
+        for t, (layer, index), which, linear, gradient in zip(
             part.breakpoints,
             map(net.locate_neuron, part.neurons.tolist()),
             part.breakpoint_indices,
             part.is_linear_boundary,
+            part.is_gradient_boundary,
             strict=True,
         )
     ]

@@ -305,7 +305,10 @@ def _add_density(commands: argparse._SubParsersAction) -> None:  # type: ignore[
         help="2: where boundaries of two neurons meet (default: 1)",
     )
     parser.add_argument(
-        "--kind", choices=("linear", "activation"), default="linear", help="which boundaries (default: linear)"
+        "--kind",
+        choices=("linear", "activation", "gradient"),
+        default="linear",
+        help="which boundaries: where a good neuron switches, any neuron, or the gradient jumps (default: linear)",
     )
     parser.add_argument(
         "--method",

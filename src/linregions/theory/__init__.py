@@ -17,6 +17,7 @@ from linregions.theory.count_bounds import (
     arrangement_regions,
     montufar_lower_bound,
     montufar_upper_bound,
+    serra_lower_bound,
     serra_upper_bound,
     trivial_upper_bound,
 )
@@ -62,6 +63,7 @@ __all__ = [
     "relu_gradient_moments",
     "relu_mean_log_derivative",
     "relu_pre_activation_moments",
+    "serra_lower_bound",
     "serra_upper_bound",
     "smallest_exponent",
     "trivial_upper_bound",

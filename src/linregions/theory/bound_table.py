@@ -65,7 +65,7 @@ def region_bounds(
     *,
     activation: PiecewiseLinear | Sequence[PiecewiseLinear] | None = None,
 ) -> list[RegionBound]:
-    """Tell all bounds on the number of regions of a fully connected network.
+    """Tell bounds on the number of regions of a fully connected network, of either kind; see the notes for which.
 
     Parameters
     ----------
@@ -92,8 +92,14 @@ def region_bounds(
 
     Notes
     -----
-    All bounds hold for activation regions and for linear regions (which are joined activation regions) of the whole
-    space, or of the whole subspace, and upper ones for any convex part of it: a segment, a window.
+    All bounds hold for activation regions of the whole space, or of the whole subspace, and upper ones for any convex
+    part of it: a segment, a window. Upper ones hold for linear regions too, which are joined activation regions; lower
+    ones do if the last hidden layer has more units than there are inputs or directions that the network uses (and, for
+    that of Serra et al. with one of them, no hidden layer has one unit).
+
+    Listed are bounds with a closed form or a short recursion. Sharper upper bounds that take a computation for each
+    network (Serra et al. 2018 with its weights; Hinz & van de Geer 2019), and lower bounds for special shapes (the
+    zonotopes of Arora et al. 2018, for a wide first layer before narrow ones) are not.
 
     References
     ----------
@@ -102,14 +108,15 @@ def region_bounds(
     Examples
     --------
     >>> for bound in region_bounds([784, 64, 64, 64, 10], dimension=2):
-    ...     print(f"{bound.name:<24}{bound.kind:<12}{bound.log10:6.2f}")
-    minimum                 lower         0.00
-    Montúfar et al. 2014    lower         9.34
-    trivial                 upper        57.80
-    Montúfar 2017           upper         9.95
-    Serra et al. 2018       upper         9.95
-    Raghu et al. 2017       asymptotic   10.84
-    Hanin & Rolnick 2019b   average       4.27
+    ...     print(f"{bound.name:<26}{bound.kind:<12}{bound.log10:6.2f}")
+    minimum                   lower         0.00
+    Montúfar et al. 2014      lower         9.34
+    Serra et al. 2018, folds  lower         9.39
+    trivial                   upper        57.80
+    Montúfar 2017             upper         9.95
+    Serra et al. 2018         upper         9.95
+    Raghu et al. 2017         asymptotic   10.84
+    Hanin & Rolnick 2019b     average       4.27
     """
     who = "region_bounds"
     breakpoints, flats, relu = _pieces(widths, n_breakpoints, activation, who)
@@ -118,6 +125,7 @@ def region_bounds(
     rows = [
         RegionBound("minimum", "lower", 1, "attained with all weights 0", "Hanin & Rolnick (2019), section 2.1"),
         *_montufar_2014(n_in, hidden, relu),
+        *_serra_2018_lower(n_in, hidden, relu),
     ]
     if len(hidden) == 1:
         count = bounds.arrangement_regions(hidden[0], n_in, breakpoints[0])
@@ -209,6 +217,24 @@ def _montufar_2014(n_in: int, hidden: Sequence[int], relu: bool) -> list[RegionB
         RegionBound(name, "lower", None, f"needs hidden layers of at least {n_in} units", reference),
         RegionBound(name + ", fewer inputs", "lower", best, f"a ReLU network that uses {used} directions", reference),
     ]
+
+
+def _serra_2018_lower(n_in: int, hidden: Sequence[int], relu: bool) -> list[RegionBound]:
+    """Return the lower bound by zigzag folds, or the best one of a subspace where layers are too narrow for it."""
+    name, reference = "Serra et al. 2018, folds", "Serra, Tjandraatmadja & Ramalingam (2018), theorem 7"
+    if not relu:
+        return [RegionBound(name, "lower", None, "for ReLU only", reference)]
+    best, used = bounds.serra_lower_bound([1, *hidden, 1]), 1
+    most = min([n_in, *(width // 3 for width in hidden[:-1])])
+    # As `serra_lower_bound` for every smaller number of inputs m, with the binomials summed once.
+    last = list(itertools.accumulate(bounds.binomials(hidden[-1])[: most + 1])) if hidden else [1]
+    for m in range(2, most + 1):
+        value = math.prod(width // m + 1 for width in hidden[:-1]) ** m * last[min(m, len(last) - 1)]
+        if value >= best:
+            best, used = value, m
+    directions = "1 direction" if used == 1 else f"{used} directions"
+    holds = "some ReLU network with these widths" if used == n_in else f"a ReLU network that uses {directions}"
+    return [RegionBound(name, "lower", best, holds, reference)]
 
 
 def _serra_2018(

@@ -143,6 +143,65 @@ def montufar_lower_bound(widths: Sequence[int], dimension: int | None = None) ->
     return _folded(n_in, [width for width, _ in layers])
 
 
+def serra_lower_bound(widths: Sequence[int], dimension: int | None = None) -> int:
+    """Return how many regions some ReLU network with these widths has at least, by folds with one more piece a layer.
+
+    Parameters
+    ----------
+    widths : sequence of int
+        Units in the input, each hidden layer and the output.
+    dimension : int, optional
+        Dimension of an affine subspace in which regions are counted, instead of the input space.
+
+    Returns
+    -------
+    int
+        ``prod_{i < L} (floor(n_i / n_0) + 1)^n_0 * sum_{j <= n_0} binom(n_L, j)``, with L hidden layers and n_0 the
+        number of inputs, or `dimension`. With one input, ``1 + sum_l n_l prod_{k < l} p_k`` with ``p = n + 1`` for
+        layers of n >= 3 units, 2 for n = 2 and 1 for n = 1: if every hidden layer but the last has 3 units at least
+        this is ``prod_l (n_l + 1)``, which no network exceeds. `zigzag_network` attains it.
+
+    Raises
+    ------
+    InvalidTypeError, InvalidValueError
+        If a hidden layer but the last has fewer than 3 n_0 units, with more than one input; if a width or the
+        dimension does not fit.
+
+    Notes
+    -----
+    Counted are activation regions. There are as many linear regions if the last hidden layer has more units than n_0
+    and, with one input, no hidden layer has a single unit.
+
+    A layer of n >= 3 units folds a line to n + 1 pieces that all cover the interval (0, 1), so that each breakpoint of
+    the next layer is met n + 1 times. Two units fold it to two such pieces and one bends, a single unit to one. The
+    formula for one input adds up the breakpoints of all layers; layers of one or two units are not in the paper.
+
+    References
+    ----------
+    Serra, Tjandraatmadja & Ramalingam (2018), Bounding and counting linear regions of deep neural networks, theorem 7.
+
+    Examples
+    --------
+    >>> serra_lower_bound([1, 3, 3, 1]), serra_upper_bound([1, 3, 3, 1])
+    (16, 16)
+    >>> serra_lower_bound([2, 8, 8, 8, 1]), montufar_lower_bound([2, 8, 8, 8, 1])
+    (23125, 9472)
+    """
+    who = "serra_lower_bound"
+    n_in, layers = checked(widths, 1, dimension, who)
+    hidden = [width for width, _ in layers]
+    narrow = [width for width in hidden[:-1] if width < 3 * n_in]
+    if n_in > 1 and narrow:
+        raise InvalidValueError(
+            f"`widths` has a hidden layer of {narrow[0]} units before the last, but {who} needs {3 * n_in} at least, "
+            f"three for each of {n_in} inputs. Give `dimension`, at most a third of the smallest of these widths: a "
+            "network may ignore other directions."
+        )
+    if n_in == 1:
+        return _zigzags(hidden)
+    return _folded(n_in, hidden, 1)
+
+
 def montufar_upper_bound(
     widths: Sequence[int], n_breakpoints: int | Sequence[int] = 1, dimension: int | None = None
 ) -> int:
@@ -342,9 +401,18 @@ def _arrangement(n: int, dimension: int, parallel: int) -> int:
     return total
 
 
-def _folded(n_in: int, hidden: Sequence[int]) -> int:
-    """Return Montúfar's lower bound for hidden layers that are all at least as wide as the input."""
+def _folded(n_in: int, hidden: Sequence[int], more: int = 0) -> int:
+    """Return the regions of folds that lay `more` cubes onto one for each coordinate than it has units."""
     if not hidden:
         return 1
-    cubes: int = math.prod((width // n_in) ** n_in for width in hidden[:-1])
+    cubes: int = math.prod((width // n_in + more) ** n_in for width in hidden[:-1])
     return cubes * _arrangement(hidden[-1], n_in, 1)
+
+
+def _zigzags(hidden: Sequence[int]) -> int:
+    """Return the regions on a line: each unit makes a breakpoint on every piece that covers (0, 1)."""
+    regions = pieces = 1
+    for width in hidden:
+        regions += width * pieces
+        pieces *= width + 1 if width > 2 else width
+    return regions

@@ -9,6 +9,7 @@ from typing import Literal
 
 import numpy as np
 
+from linregions._region_kinds import KINDS
 from linregions._validation import FloatArray, as_choice, as_float_array, as_generator, as_integer, as_positive
 from linregions.errors import InvalidTypeError, InvalidValueError
 from linregions.estimate import Estimate
@@ -131,15 +132,15 @@ class BoundaryComplex:
 
 
 def boundary_complex(
-    partition: PlanePartition, kind: Literal["activation", "linear"] = "activation"
+    partition: PlanePartition, kind: Literal["activation", "linear", "gradient"] = "activation"
 ) -> BoundaryComplex:
     """Return the boundaries inside the window of a partition, without the window's border.
 
     Parameters
     ----------
     partition : PlanePartition
-    kind : {"activation", "linear"}
-        All boundaries of activation regions, or the paper's B_N alone.
+    kind : {"activation", "linear", "gradient"}
+        All boundaries of activation regions, those where a good neuron switches, or those where the gradient jumps.
 
     Returns
     -------
@@ -173,8 +174,7 @@ def boundary_complex(
             f"`partition` is {type(partition).__name__}, but {who} needs a PlanePartition. "
             "Make one with `linregions.partition` and a `PlaneWindow`."
         )
-    linear = as_choice(kind, "kind", who, ("activation", "linear")) == "linear"
-    kept = partition.edge_is_linear_boundary if linear else partition.edge_neuron >= 0
+    kept = partition.is_boundary_of(as_choice(kind, "kind", who, KINDS))
     places = partition.vertices @ np.linalg.qr(partition.window.basis.T)[1].T
     edges = partition.edges[kept]
     degree = np.bincount(edges.ravel(), minlength=len(places))
@@ -196,7 +196,7 @@ def tube_volume(
     epsilon: float,
     rng: np.random.Generator | int,
     *,
-    kind: Literal["activation", "linear"] = "activation",
+    kind: Literal["activation", "linear", "gradient"] = "activation",
     samples: int = 100_000,
 ) -> tuple[Estimate, float]:
     r"""Measure the area of the tube around the boundaries of a partition, and the bound of Lemma 12.
@@ -208,8 +208,8 @@ def tube_volume(
         Radius of the tube, in the unit of the input space.
     rng : numpy.random.Generator or int
         Source of randomness, or a seed.
-    kind : {"activation", "linear"}
-        All boundaries of activation regions, or the paper's B_N alone.
+    kind : {"activation", "linear", "gradient"}
+        All boundaries of activation regions, those where a good neuron switches, or those where the gradient jumps.
     samples : int
         Random points.
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
+from linregions._region_kinds import KINDS
 from linregions._validation import FloatArray, as_choice, as_float_array, as_generator, as_integer, as_rows, frozen
 from linregions.distance import boundary_distance
 from linregions.domains import Line, LineDomain, Path, PlaneWindow, Ray, Segment
@@ -18,8 +19,6 @@ from linregions.partition import count_regions
 
 if TYPE_CHECKING:
     from linregions.plotting.tracking import Panel
-
-KINDS = ("activation", "linear")
 
 
 @runtime_checkable
@@ -58,10 +57,10 @@ class LineProbe:
     ----------
     lines : sequence of Segment, Ray, Line or Path
         At least one; all in the network's input space.
-    kind : {"activation", "linear"}
+    kind : {"activation", "linear", "gradient"}
         Which regions, as in `count_regions`.
     name : str
-        By default ``"lines"``, or ``"lines_linear"`` for linear regions.
+        By default ``"lines"``, or ``"lines_linear"`` and ``"lines_gradient"`` for the other kinds.
 
     Raises
     ------
@@ -105,7 +104,7 @@ class LineProbe:
         as_choice(self.kind, "kind", who, KINDS)
         object.__setattr__(self, "lines", lines)
         object.__setattr__(
-            self, "name", _name(self.name, "lines" if self.kind == "activation" else "lines_linear", who)
+            self, "name", _name(self.name, "lines" if self.kind == "activation" else f"lines_{self.kind}", who)
         )
 
     @property
@@ -217,10 +216,10 @@ class PlaneProbe:
     ----------
     window : PlaneWindow
         In the network's input space.
-    kind : {"activation", "linear"}
+    kind : {"activation", "linear", "gradient"}
         Which regions, as in `count_regions`.
     name : str
-        By default ``"plane"``, or ``"plane_linear"`` for linear regions.
+        By default ``"plane"``, or ``"plane_linear"`` and ``"plane_gradient"`` for the other kinds.
 
     Raises
     ------
@@ -257,7 +256,7 @@ class PlaneProbe:
             )
         as_choice(self.kind, "kind", who, KINDS)
         object.__setattr__(
-            self, "name", _name(self.name, "plane" if self.kind == "activation" else "plane_linear", who)
+            self, "name", _name(self.name, "plane" if self.kind == "activation" else f"plane_{self.kind}", who)
         )
 
     @property

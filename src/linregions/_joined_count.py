@@ -1,4 +1,4 @@
-"""Linear regions counted batch by batch: pieces of the complement of the paper's B_N, joined across cells."""
+"""Linear and gradient regions counted batch by batch: activation regions joined in cells, and across them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from linregions._paths import paths_of
+from linregions._region_kinds import boundaries_between
 from linregions.network import Network
 from linregions.pattern_words import unpack_patterns
 from linregions.sinks import RegionBatch
@@ -16,8 +16,8 @@ IntArray = npt.NDArray[np.int32]
 WordArray = npt.NDArray[np.uint64]
 
 
-class LinearParts(NamedTuple):
-    """Linear regions as far as one batch tells.
+class JoinedParts(NamedTuple):
+    """Linear or gradient regions as far as one batch tells.
 
     Parameters
     ----------
@@ -37,31 +37,31 @@ class LinearParts(NamedTuple):
     words: WordArray
 
 
-def linear_parts(batch: RegionBatch) -> LinearParts:
-    """Join the activation regions of a batch across edges where no good neuron switches."""
-    from linregions.kernels.plane_boundaries import components, faces_beside, linear_boundaries
+def joined_parts(batch: RegionBatch, kind: str) -> JoinedParts:
+    """Join the activation regions of a batch across edges that are no boundary of a kind."""
+    from linregions.kernels.plane_boundaries import components, faces_beside
 
     beside = faces_beside(batch.face_offsets, batch.side[1], batch.edge.shape[1])
     inner = beside[beside[:, 1] >= 0]
     patterns = unpack_patterns(batch.network, batch.pattern_words)
-    joined = inner[~linear_boundaries(paths_of(batch.network), patterns, *np.ascontiguousarray(inner.T))]
+    joined = inner[~boundaries_between(batch.network, kind, patterns, *np.ascontiguousarray(inner.T))]
     labels = components(batch.n_regions, joined)
     faces = beside[batch.chain[1], 0]
     offsets = np.concatenate([[0], np.cumsum(batch.cell_sizes[:, 4])])
-    return LinearParts(int(labels.max()) + 1, offsets, batch.chain[0].copy(), labels[faces], batch.pattern_words[faces])
+    return JoinedParts(int(labels.max()) + 1, offsets, batch.chain[0].copy(), labels[faces], batch.pattern_words[faces])
 
 
-class LinearCount:
-    """The number of linear regions, from the parts of all batches in order."""
+class JoinedCount:
+    """The number of linear or gradient regions, from the parts of all batches in order."""
 
-    def __init__(self, network: Network) -> None:
-        self.network = network
+    def __init__(self, network: Network, kind: str) -> None:
+        self.network, self.kind = network, kind
         self.count = 0
         self._labels = 0
         self._parent: dict[int, int] = {}
         self._waiting: dict[int, tuple[npt.NDArray[np.int64], WordArray]] = {}
 
-    def add(self, parts: LinearParts) -> None:
+    def add(self, parts: JoinedParts) -> None:
         """Take the parts of the next batch."""
         self.count += parts.n_parts
         here, there, here_words, there_words = [], [], [], []
@@ -91,12 +91,10 @@ class LinearCount:
         here_words: WordArray,
         there_words: WordArray,
     ) -> None:
-        from linregions.kernels.plane_boundaries import linear_boundaries
-
         n = here.size
         patterns = unpack_patterns(self.network, np.concatenate([here_words, there_words]))
         sides = np.arange(2 * n, dtype=np.int32).reshape(2, n)
-        is_boundary = linear_boundaries(paths_of(self.network), patterns, sides[0], sides[1])
+        is_boundary = boundaries_between(self.network, self.kind, patterns, sides[0], sides[1])
         for a, b in zip(here[~is_boundary].tolist(), there[~is_boundary].tolist(), strict=True):
             low, high = sorted((self._root(a), self._root(b)))
             if low != high:

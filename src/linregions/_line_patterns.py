@@ -1,0 +1,70 @@
+"""Activation patterns along a line, block by block, and the breakpoints where the gradient jumps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+
+from linregions._gradients import gradient_boundaries
+from linregions.network import Network
+
+PatternArray = npt.NDArray[np.uint8]
+#: Pattern of the first region, first switch of each breakpoint, and what switches where: neuron and direction.
+Switches = tuple[PatternArray, npt.NDArray[np.int64], npt.NDArray[np.int32], npt.NDArray[np.int8]]
+# How many pieces of neurons a block of patterns may hold.
+_BLOCK_PIECES = 1 << 20
+
+
+def pattern_blocks(
+    first: PatternArray,
+    offsets: npt.NDArray[np.int64],
+    neurons: npt.NDArray[np.int32],
+    directions: npt.NDArray[np.int8],
+    size: int,
+) -> Iterator[tuple[int, PatternArray]]:
+    """Yield (first region, patterns of at most `size` regions) from the first to the last.
+
+    Parameters
+    ----------
+    first : (n_neurons,)
+        Pattern of the first region.
+    offsets : (K + 1,)
+        First switch of each breakpoint.
+    neurons, directions : (S,)
+        What switches, and whether one piece up or down.
+    size : int
+    """
+    current, n_regions = first, offsets.size
+    for start in range(0, n_regions, size):
+        stop = min(start + size, n_regions)
+        # Breakpoint k leads into region k + 1. Sums modulo 256 are right, since every pattern is in 0..255.
+        block = np.zeros((stop - start, current.size), dtype=np.uint8)
+        block[0] = current
+        low, high = offsets[max(start - 1, 0)], offsets[stop - 1]
+        region = np.repeat(np.arange(max(start, 1), stop), np.diff(offsets[max(start - 1, 0) : stop]))
+        np.add.at(block, (region - start, neurons[low:high]), directions[low:high].astype(np.uint8))
+        np.cumsum(block, axis=0, dtype=np.uint8, out=block)
+        current = block[-1]
+        yield start, block
+
+
+def line_gradient_boundaries(
+    network: Network,
+    first: PatternArray,
+    offsets: npt.NDArray[np.int64],
+    neurons: npt.NDArray[np.int32],
+    directions: npt.NDArray[np.int8],
+) -> npt.NDArray[np.bool_]:
+    """Tell for each breakpoint of a line whether the gradient in all inputs jumps there, shape (K,)."""
+    result = np.zeros(offsets.size - 1, dtype=np.bool_)
+    size = max(16, _BLOCK_PIECES // max(1, network.n_neurons))
+    before = first[None, :]
+    for start, block in pattern_blocks(first, offsets, neurons, directions, size):
+        joined = block if start == 0 else np.concatenate([before, block])
+        pairs = np.arange(joined.shape[0])
+        low = max(start - 1, 0)
+        result[low : low + pairs.size - 1] = gradient_boundaries(network, joined, pairs[:-1], pairs[1:])
+        before = block[-1:]
+    return result
