@@ -13,6 +13,7 @@ from linregions.activations import (
     PiecewiseLinear,
     leaky_relu,
 )
+from linregions.attribution import integrated_gradients
 from linregions.constructions import constant_network, folding_network, sawtooth_network, zigzag_network
 from linregions.datasets import load_dataset
 from linregions.density import boundary_density
@@ -89,6 +90,7 @@ __all__ = [
     "folding_network",
     "from_sklearn",
     "from_torch",
+    "integrated_gradients",
     "leaky_relu",
     "load_dataset",
     "local_complexity",

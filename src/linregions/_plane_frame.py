@@ -55,6 +55,25 @@ class Frame:
             if centre:
                 column += centre
 
+    def from_plane(self, points: FloatArray) -> FloatArray:
+        """Return plane coordinates of the window, shape (n, 2), in these."""
+        s = (points[:, 0] - self.centre[0]) / self.scale[0]
+        t = points[:, 1] - self.centre[1]
+        if self.shear:
+            t = t - self.shear * (s * self.scale[0])
+        return np.stack([s, t / self.scale[1]], axis=1)
+
+    def rows(self, window: PlaneWindow) -> FloatArray:
+        """Return what s and t add to the input, and the input where both are 0, shape (3, n_in)."""
+        along, up = window.basis
+        return np.stack(
+            [
+                self.scale[0] * (along + self.shear * up if self.shear else along),
+                self.scale[1] * up,
+                window.origin + self.centre[0] * along + self.centre[1] * up,
+            ]
+        )
+
 
 def _centre_and_scale(values: FloatArray) -> tuple[float, float]:
     """Return a short number near the middle of some values, and a power of two that is about their half range."""

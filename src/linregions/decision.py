@@ -1,36 +1,59 @@
-"""The decision boundary of a classifier in a plane: where the arg-max of its outputs changes."""
+"""Where outputs change places in a plane: decision boundaries of classifiers, and level sets."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from linregions._plane_frame import frame_of
+from linregions._region_outputs import Comparison, first_owner, region_groups
+from linregions._threads import one_blas_thread
 from linregions._validation import FloatArray
+from linregions.domains import PlaneWindow
+from linregions.network import Network
+from linregions.pattern_words import unpack_patterns
+from linregions.tolerances import DEFAULT_TOLERANCES
+
+IndexArray = npt.NDArray[np.int64]
+IntArray = npt.NDArray[np.int32]
+
+# By how much, in units of the terms it is the sum of, a value of single precision must be ahead: 32 rounding units.
+_SINGLE = 2.0**-19
 
 
 @dataclass(frozen=True, eq=False)
 class DecisionBoundary:
-    """Straight pieces on which two outputs tie above all others, one or more in each region they cross.
+    """Straight pieces with one class on the left and another on the right, one or more in each region they cross.
 
     Parameters
     ----------
     segments : ndarray of float64, shape (S, 2, 2)
         Both ends of each piece, in plane coordinates.
     classes : ndarray of int64, shape (S, 2)
-        The two outputs that tie on it, the smaller number first. Seen along the piece, the first class lies
-        on the left.
+        The two classes, the smaller number first. Seen along the piece, the first class lies on the left.
     regions : ndarray of int64, shape (S,)
-        The activation region that the piece crosses.
+        The activation region that the piece crosses; of a piece between two regions, the one of the first class.
+    diagnostics : dict
+        ``undecided``: comparisons of two outputs at corners of regions whose difference is within rounding of zero,
+        and which were taken as ties.
+
+    Notes
+    -----
+    The class of a point is the number of its largest output, the lowest of those that tie (of one output: 1 where it
+    is above the level, 0 elsewhere). There is a piece only where the class changes: outputs that touch without
+    crossing have none, and where they tie on a whole region, that region belongs to the lowest of them.
     """
 
     segments: FloatArray
-    classes: npt.NDArray[np.int64]
-    regions: npt.NDArray[np.int64]
-    _ends: npt.NDArray[np.int64]
+    classes: IndexArray
+    regions: IndexArray
+    _ends: IndexArray
     _n_edges: int
+    diagnostics: dict[str, Any] = field(default_factory=dict)
 
     @cached_property
     def polylines(self) -> list[FloatArray]:
@@ -39,7 +62,7 @@ class DecisionBoundary:
         Each keeps to one pair of classes and ends where it leaves the window or where three classes meet.
         """
         first, last = self._nodes()
-        after: dict[tuple[int, int, int], list[int]] = {}
+        after: dict[tuple[int, ...], list[int]] = {}
         for s, node in enumerate(first):
             after.setdefault(node, []).append(s)
         ending = set(last)
@@ -58,46 +81,144 @@ class DecisionBoundary:
             lines.append(np.array(points))
         return lines
 
-    def _nodes(self) -> tuple[list[tuple[int, int, int]], list[tuple[int, int, int]]]:
+    def _nodes(self) -> tuple[list[tuple[int, ...]], list[tuple[int, ...]]]:
         """Name the ends: two linear functions tie once on an edge, so (edge, classes) is a unique point of it."""
-        nodes: tuple[list[tuple[int, int, int]], list[tuple[int, int, int]]] = ([], [])
+        nodes: tuple[list[tuple[int, ...]], list[tuple[int, ...]]] = ([], [])
         for (a, b), region, ends in zip(self.classes.tolist(), self.regions.tolist(), self._ends.tolist(), strict=True):
             for side in range(2):
                 on = ends[side]
                 # A point where three classes meet lies inside one region and ends three lines.
-                nodes[side].append((on, a, b) if on < self._n_edges else (-1 - region, on, side))
+                nodes[side].append((on, a, b) if on < self._n_edges else (-1 - region, on, side, -1))
         return nodes
 
 
-def boundary_in(
-    vertices: FloatArray,
-    face_offsets: npt.NDArray[np.int64],
-    face_vertices: npt.NDArray[np.int32],
-    face_edges: npt.NDArray[np.int32],
-    faces: npt.NDArray[np.int64],
-    maps: FloatArray,
-    n_edges: int,
-) -> DecisionBoundary:
-    """Find the boundary in some faces of a partition, on each of which all outputs are affine.
+@dataclass(frozen=True, eq=False)
+class DecisionPoints:
+    """Where the class changes along a line.
 
-    `maps` is (faces, n_out, 3): the outputs are ``maps @ (u, v, 1)``.
+    Parameters
+    ----------
+    t : ndarray of float64, shape (K,)
+        Parameters, strictly increasing.
+    classes : ndarray of int64, shape (K, 2)
+        The class before and after each.
+    diagnostics : dict
+        ``undecided``: comparisons of two outputs whose difference is within rounding of zero, taken as ties.
+
+    Notes
+    -----
+    As in planes (`DecisionBoundary`): of outputs that tie the lowest number is the class, and where the class
+    does not change there is no point.
     """
-    from linregions.kernels.decision import envelope
 
-    corners = int(np.diff(face_offsets).max(initial=0)) + maps.shape[1] + 4
-    polygons = np.empty((2, corners, 2)), np.empty((2, corners), dtype=np.int64), np.empty(corners)
-    room, found = 0, 2 * faces.size + 64
-    while found > room:
-        room = found
-        places, numbers = np.empty((room, 4)), np.empty((room, 5), dtype=np.int64)
-        found = envelope(
-            vertices, face_offsets, face_vertices, face_edges, faces, maps, n_edges, *polygons, places, numbers
-        )
-    numbers = numbers[:found]
+    t: FloatArray
+    classes: IndexArray
+    diagnostics: dict[str, Any] = field(default_factory=dict)
+
+
+class _Cut(Protocol):
+    """What is read of a plane partition."""
+
+    @property
+    def network(self) -> Network: ...
+    @property
+    def window(self) -> PlaneWindow: ...
+    @property
+    def vertices(self) -> FloatArray: ...
+    @property
+    def edge_faces(self) -> IntArray: ...
+    @property
+    def face_offsets(self) -> IndexArray: ...
+    @property
+    def face_vertices(self) -> IntArray: ...
+    @property
+    def face_edges(self) -> IntArray: ...
+    @property
+    def pattern_words(self) -> npt.NDArray[np.uint64]: ...
+    @property
+    def diagnostics(self) -> dict[str, Any]: ...
+
+
+def boundary_of(part: _Cut, comparison: Comparison) -> DecisionBoundary:
+    """Find where the largest of what is compared changes; see `PlanePartition.decision_boundary`."""
+    compared, names = comparison.of(part.network)
+    frame = frame_of(part.window)
+    points = frame.from_plane(part.vertices)
+    with one_blas_thread():
+        faces, maps, band = _open_faces(part, compared, frame.rows(part.window), points)
+    segments, numbers, undecided = _pieces(part, points, faces, maps, band)
+    frame.to_plane(segments.reshape(-1, 2))
+    at_vertex = numbers[:, 3:] < 0
+    segments[at_vertex] = part.vertices[-1 - numbers[:, 3:][at_vertex]]
     return DecisionBoundary(
-        places[:found].reshape(found, 2, 2),
-        numbers[:, :2].copy(),
+        segments,
+        names[numbers[:, :2]],
         numbers[:, 2].copy(),
         numbers[:, 3:].copy(),
-        n_edges,
+        part.edge_faces.shape[0],
+        {"undecided": undecided},
     )
+
+
+def _open_faces(
+    part: _Cut, compared: Network, rows: FloatArray, points: FloatArray
+) -> tuple[IndexArray, FloatArray, FloatArray]:
+    """Find the regions where no output is clearly ahead all over.
+
+    Returns
+    -------
+    faces : (F,) ascending
+    maps : (F, n, 3)
+        Their affine maps in the frame.
+    band : (F, n)
+        How far each output may be from what it is, by rounding.
+    """
+    from linregions.kernels.decision import mixed_faces, take_leads
+
+    owner = first_owner(part.vertices.shape[0], part.face_offsets, part.face_vertices)
+    order = np.argsort(owner, kind="stable")
+    owner = owner[order]
+    relative = float(part.diagnostics.get("relative_tolerance", DEFAULT_TOLERANCES.relative))
+    first = np.zeros(order.size, dtype=np.int32)
+    found: list[tuple[IndexArray, FloatArray, FloatArray]] = []
+    for start, stop, group in region_groups(compared, rows, part.pattern_words):
+        vertices = order[slice(*np.searchsorted(owner, (start, stop)))]
+        if 2 * vertices.size < stop - start:  # most belong to earlier groups, but sizes are to be those of all
+            vertices = np.unique(part.face_vertices[part.face_offsets[start] : part.face_offsets[stop]]).astype(
+                np.int64
+            )
+        columns = np.ones((3, vertices.size), dtype=np.float32)
+        columns[:2] = points[vertices].T
+        with np.errstate(over="ignore", invalid="ignore"):  # in single precision; then nothing is ahead
+            outputs, sizes = group.values(columns)
+        take_leads(outputs, max(_SINGLE, 8.0 * relative) * float(sizes.max()), first, vertices)
+        # Whose corners all belong to this group or to an earlier one.
+        faces = start + np.flatnonzero(mixed_faces(first, part.face_offsets, part.face_vertices, start, stop))
+        if faces.size:
+            maps = group.maps(unpack_patterns(compared, part.pattern_words[faces]))
+            found.append((faces, maps, np.broadcast_to(relative * sizes, maps.shape[:2])))
+    if not found:
+        return np.empty(0, np.int64), np.empty((0, compared.n_out, 3)), np.empty((0, compared.n_out))
+    faces, maps, band = (np.concatenate(each) for each in zip(*found, strict=True))
+    return faces, maps, band
+
+
+def _pieces(
+    part: _Cut, points: FloatArray, faces: IndexArray, maps: FloatArray, band: FloatArray
+) -> tuple[FloatArray, IndexArray, int]:
+    """Find the pieces in some regions: ends, numbers (see the kernel), comparisons within rounding."""
+    from linregions.kernels.decision import envelope
+
+    n = maps.shape[1]
+    corners = int(np.diff(part.face_offsets).max()) + n + 4
+    polygons = np.empty((3, corners, 2)), np.empty((4, corners), dtype=np.int64), np.empty(corners)
+    lists = np.empty((2, n), dtype=np.int64), np.empty((2, n), dtype=np.int64)
+    row = np.full(part.face_offsets.size - 1, -1, dtype=np.int64)
+    row[faces] = np.arange(faces.size)
+    complex_ = points, part.face_offsets, part.face_vertices, part.face_edges, part.edge_faces
+    count, room = 2 * faces.size + 64, 0
+    while count > room:
+        room = count
+        places, numbers = np.empty((room, 4)), np.empty((room, 5), dtype=np.int64)
+        count, undecided = envelope(*complex_, faces, row, maps, band, *polygons, *lists, places, numbers)
+    return places[:count].reshape(count, 2, 2).copy(), numbers[:count].copy(), int(undecided)

@@ -19,6 +19,7 @@ from linregions._saved_arrays import SavedArrays, switches_of
 from linregions._validation import FloatArray
 from linregions.domains import Line, LineDomain, Path, Ray, Segment
 from linregions.errors import InvalidTypeError, InvalidValueError
+from linregions.line_queries import LineQueries
 from linregions.network import Network, network_from_arrays, network_to_arrays
 from linregions.pattern_words import breakpoints_of_neurons
 from linregions.tolerances import DEFAULT_TOLERANCES, Tolerances
@@ -48,7 +49,7 @@ _BLOCK_NUMBERS = 1 << 20
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class LinePartition:
+class LinePartition(LineQueries):
     """The linear regions of a network along a line, ray, segment or path, in order of the parameter t.
 
     Made by `partition`. Region k lies between breakpoints k - 1 and k.

@@ -34,6 +34,20 @@ def breakpoints_of_neurons(network: Network) -> IntArray:
     return np.concatenate([*counts, np.zeros(0, dtype=np.int32)])
 
 
+def pack_patterns(network: Network, patterns: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint64]:
+    """Return words with one bit for each switch, shape (F, words), from the piece of every neuron."""
+    n_switches = sum(n * t for n, t in _hidden(network))
+    bits = np.zeros((patterns.shape[0], -(-n_switches // 64) * 64), dtype=np.uint8)
+    first, neuron = 0, 0
+    for n, t in _hidden(network):
+        if t:
+            pieces = patterns[:, neuron : neuron + n]
+            above = pieces[:, :, None] > np.arange(t, dtype=np.uint8)
+            bits[:, first : first + n * t] = above.reshape(patterns.shape[0], n * t)
+            first, neuron = first + n * t, neuron + n
+    return np.packbits(bits, axis=1, bitorder="little").view("<u8").astype(np.uint64)
+
+
 def _hidden(network: Network) -> list[tuple[int, int]]:
     """Return units and breakpoints of every hidden layer."""
     pairs = zip(network.layers[:-1], network.activations, strict=True)

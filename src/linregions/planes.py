@@ -12,25 +12,26 @@ import numpy.typing as npt
 
 from linregions._files import read_npz, write_npz
 from linregions._region_kinds import KINDS, boundaries_between
+from linregions._region_outputs import Comparison, region_maps
 from linregions._saved_arrays import SavedArrays, complex_of
 from linregions._small_integers import keep_small
 from linregions._validation import FloatArray, as_choice, require
-from linregions.decision import DecisionBoundary, boundary_in
+from linregions.decision import DecisionBoundary, boundary_of
 from linregions.domains import PlaneWindow
 from linregions.errors import InvalidTypeError, InvalidValueError, MemoryLimitError
 from linregions.network import Network, network_from_arrays, network_to_arrays
 from linregions.pattern_words import breakpoints_of_neurons, switch_tables, unpack_patterns
+from linregions.plane_queries import PlaneQueries
 from linregions.sinks import Sink
 from linregions.tolerances import DEFAULT_TOLERANCES, Tolerances
 
 IntArray = npt.NDArray[np.int32]
 _FORMAT = "linregions-plane-1"
-_CHUNK = 4096
 
 
 @keep_small("edge_breakpoint")
 @dataclass(frozen=True, eq=False, repr=False)
-class PlanePartition:
+class PlanePartition(PlaneQueries):
     """A window of a plane cut into activation regions: a complex of convex polygons.
 
     Parameters
@@ -128,24 +129,8 @@ class PlanePartition:
 
     def _maps(self, faces: npt.NDArray[np.intp]) -> FloatArray:
         """Affine maps of some regions, by propagating the rows of (u, v, 1) through their pieces."""
-        network, window = self.network, self.window
-        result = np.empty((faces.size, network.n_out, 3))
-        rows = network.layers[0].linear(np.vstack([window.basis, window.origin]))
-        rows[2] += network.layers[0].bias
-        for begin in range(0, faces.size, _CHUNK):
-            chunk = faces[begin : begin + _CHUNK]
-            patterns = unpack_patterns(network, self.pattern_words[chunk])
-            stack = np.broadcast_to(rows, (chunk.size, *rows.shape))
-            for k, activation in enumerate(network.activations):
-                low, high = network.neuron_offsets[k : k + 2]
-                slopes, intercepts = np.asarray(activation.slopes), activation.intercepts
-                piece = patterns[:, low:high] if high > low else np.zeros((chunk.size, stack.shape[2]), np.uint8)
-                stack = stack * slopes[piece][:, None, :]
-                stack[:, 2] += intercepts[piece]
-                stack = network.layers[k + 1].linear(stack)
-                stack[:, 2] += network.layers[k + 1].bias
-            result[begin : begin + chunk.size] = stack.transpose(0, 2, 1)
-        return result
+        rows = np.vstack([self.window.basis, self.window.origin])
+        return region_maps(self.network, rows, self.pattern_words[faces])
 
     @cached_property
     def edge_is_linear_boundary(self) -> npt.NDArray[np.bool_]:
@@ -199,32 +184,69 @@ class PlanePartition:
         """Number of gradient regions: pieces of the complement of the paper's B_N (eq. 4), where the gradient jumps."""
         return int(self.gradient_labels.max()) + 1
 
-    def _outputs(self) -> FloatArray:
-        """Evaluate the network at all vertices, with the first layer restricted to the plane, shape (V, n_out)."""
-        first = self.network.layers[0]
-        values = self.vertices @ first.linear(self.window.basis) + first(self.window.origin)
-        for activation, layer in zip(self.network.activations, self.network.layers[1:], strict=True):
-            values = layer(activation(values))
-        return np.asarray(values)
+    def decision_boundary(self, decision: str = "argmax") -> DecisionBoundary:
+        """Find where the class changes, exactly: the arg-max of the outputs, or the sign of a single one.
 
-    def decision_boundary(self) -> DecisionBoundary:
-        """Find where the arg-max of the outputs changes, exactly.
+        Parameters
+        ----------
+        decision : {"argmax", "argmin"}
+            ``"argmin"`` for networks whose outputs are costs. Of outputs that tie the lowest number is the class. A
+            single output has the classes 0 (not above zero; not below zero for ``"argmin"``) and 1.
 
         Returns
         -------
         DecisionBoundary
-            Empty for a network with one output.
+
+        Raises
+        ------
+        InvalidValueError
+            If `decision` is unknown.
 
         Notes
         -----
-        In every region the outputs are affine, so the boundary is that of their upper envelope: straight pieces.
+        In every region the outputs are affine, so the boundary is that of their upper envelope: straight pieces. All
+        vertices are evaluated in groups of neighbouring regions, in which few neurons switch; only regions in which no
+        output is ahead all over get their affine map. That costs less than the partition, and memory beyond it grows
+        by a few numbers a vertex.
         """
-        from linregions.kernels.decision import mixed_faces
+        who = "PlanePartition.decision_boundary"
+        sign = 1.0 if as_choice(decision, "decision", who, ("argmax", "argmin")) == "argmax" else -1.0
+        return boundary_of(self, Comparison.of_classes(self.network.n_out, sign))
 
-        winner = np.argmax(self._outputs(), axis=1)
-        mixed = np.flatnonzero(mixed_faces(winner, self.face_offsets, self.face_vertices))
-        polygons = self.vertices, self.face_offsets, self.face_vertices, self.face_edges
-        return boundary_in(*polygons, mixed, self._maps(mixed), self.edges.shape[0])
+    def level_set(self, output: int = 0, level: float = 0.0) -> DecisionBoundary:
+        """Find where one output equals a level, exactly: the boundary of where it is above.
+
+        Parameters
+        ----------
+        output : int
+            Which output, from 0.
+        level : float
+
+        Returns
+        -------
+        DecisionBoundary
+            Of two classes, 0 (not above the level) and 1 (above).
+
+        Raises
+        ------
+        InvalidValueError, InvalidTypeError
+            If there is no such output, or `level` is no finite number.
+
+        Notes
+        -----
+        A region on which the output is the level throughout belongs to class 0. Where the output touches the level
+        from one side only there is no piece.
+
+        Examples
+        --------
+        >>> import linregions as lr
+        >>> net = lr.Network.from_layers([([[1.0, 0.0]], [0.0]), ([[1.0]], [0.0])])  # relu(x)
+        >>> p = lr.partition(net, lr.PlaneWindow.of_inputs([-1, -1], [1, 1]))
+        >>> p.level_set(level=0.5).segments.tolist()
+        [[[0.5, -1.0], [0.5, 1.0]]]
+        """
+        who = "PlanePartition.level_set"
+        return boundary_of(self, Comparison.of_level(self.network.n_out, output, level, who))
 
     def polygon(self, region: int) -> FloatArray:
         """Return the corners of one region, shape (sides, 2), counter-clockwise."""

@@ -101,6 +101,34 @@ def test_plane_in_a_random_direction(run, folder, tmp_path):
     assert len(set(counts)) == 3
 
 
+@pytest.mark.parametrize(
+    ("words", "drawn"),
+    [
+        (["--level", "0.1"], {"level": 0.1}),
+        (["--decision", "argmin"], {"decision_boundary": "argmin"}),
+        (["--decision-boundary"], {"decision_boundary": True}),
+        ([], {"decision_boundary": False}),
+    ],
+)
+def test_plane_draws_levels_and_decisions(run, folder, tmp_path, monkeypatch, words, drawn):
+    from linregions.cli import commands
+
+    asked = {}
+    draw = commands.plane_figure
+
+    def plane_figure(part, **options):
+        asked.update(options)
+        return draw(part, **options)
+
+    monkeypatch.setattr(commands, "plane_figure", plane_figure)
+    window = ("--low", -1, -1, "--high", 1, 1)
+    assert run("plane", folder / "flat.npz", *window, *words, "--out", tmp_path, "-q")[0] == 0
+    assert {name: asked[name] for name in drawn} == drawn
+    if words == ["--level", "0.1"]:
+        with pytest.raises(SystemExit, match="2"):
+            run("plane", folder / "flat.npz", *window, *words, "--decision", "argmin")
+
+
 def test_a_window_with_negative_exponents(run, folder, tmp_path):
     words = ("--low", "-1e-2", "-2e0", "--high", "-1e-3", "1")
     assert run("plane", folder / "flat.npz", *words, "--out", tmp_path, "-q")[0] == 0

@@ -234,8 +234,8 @@ def test_a_boundary_along_an_edge() -> None:
 
 @pytest.mark.parametrize(
     ("weight", "bias"),
-    [([[1.0, 2.0]], [0.5]), ([[1.0, 0.0], [1.0, 0.0]], [9.0, 0.0]), ([[1.0, 2.0], [1.0, 2.0]], [0.0, 0.0])],
-    ids=["one output", "one class always ahead", "two equal outputs"],
+    [([[1.0, 2.0]], [3.5]), ([[1.0, 0.0], [1.0, 0.0]], [9.0, 0.0]), ([[1.0, 2.0], [1.0, 2.0]], [0.0, 0.0])],
+    ids=["one output above zero", "one class always ahead", "two equal outputs"],
 )
 def test_no_boundary(weight: list[list[float]], bias: list[float]) -> None:
     boundary = linear_classifier(weight, bias).decision_boundary()
@@ -253,3 +253,192 @@ def test_order_of_outputs_does_not_matter() -> None:
         layers.append((last.weight[list(order)], last.bias[list(order)]))
         other = lr.partition(Network.from_layers(layers, net.activations), window)
         np.testing.assert_allclose(decision_length(other), found, rtol=1e-9)
+
+
+@settings(max_examples=60, derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+@given(ps.integer_problems([lr.RELU, lr.ABS, lr.HARD_TANH], deepest=2, widest=4), st.data())
+def test_arg_min_and_level_sets_equal_the_twin(problem: tuple[Network, PlaneWindow], data: st.DataObject) -> None:
+    """Whole weights: outputs are constant on regions, touch, and reach the level along edges."""
+    net, window = problem
+    plane, exact = lr.partition(net, window), partition_exactly(net, window)
+    found = lengths(plane, plane.decision_boundary("argmin").segments).sum()
+    np.testing.assert_allclose(found, exact.decision_length("argmin"), rtol=1e-8, atol=1e-9)
+    output = data.draw(st.integers(0, net.n_out - 1))
+    values = np.unique(net(window.point(plane.vertices))[:, output])
+    reached = [0.0, *(float(x) for x in values if float(4 * x).is_integer())]  # those that are floats
+    level = data.draw(st.one_of(st.sampled_from(reached), st.sampled_from([0.0, 1.0, -2.5])))
+    found = lengths(plane, plane.level_set(output, level).segments).sum()
+    np.testing.assert_allclose(found, exact.level_length(output, level), rtol=1e-8, atol=1e-9)
+
+
+def permuted(net: Network, order: tuple[int, ...]) -> Network:
+    """Return the network with its outputs in another order; a number may come twice."""
+    layers = [(layer.weight, layer.bias) for layer in net.layers]
+    layers[-1] = (layers[-1][0][list(order)], layers[-1][1][list(order)])
+    return Network.from_layers(layers, net.activations)
+
+
+# Hidden units: relu(u), relu(-u), relu(v).
+FOLDED = [([[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0]], [0.0, 0.0, 0.0])]
+
+
+def folded(rows: list[list[float]], bias: list[float], order: tuple[int, ...]) -> PlanePartition:
+    net = Network.from_layers([*FOLDED, (rows, bias)])
+    return lr.partition(permuted(net, order), zoo.SQUARE)
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(2))))
+def test_outputs_that_touch_have_no_boundary(order: tuple[int, ...]) -> None:
+    touching = folded([[0.0, 0.0, 0.0], [-1.0, -1.0, 0.0]], [0.0, 0.0], order)  # 0 and -|u|
+    assert touching.decision_boundary().segments.shape == (0, 2, 2)
+    assert touching.decision_boundary("argmin").segments.shape == (0, 2, 2)
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+def test_three_outputs_that_tie_along_one_line(order: tuple[int, ...]) -> None:
+    """u, -u and 0 all tie on u = 0, where 0 is nowhere ahead: one piece, between the other two."""
+    plane = lr.partition(
+        Network.from_layers([(np.array([[1.0, 0.0], [-1.0, 0.0], [0.0, 0.0]])[list(order)], [0.0] * 3)]), zoo.SQUARE
+    )
+    boundary = plane.decision_boundary()
+    assert boundary.classes.tolist() == [sorted((order.index(0), order.index(1)))]
+    np.testing.assert_allclose(np.sort(boundary.segments[0], axis=0), [[0.0, -1.0], [0.0, 1.0]], atol=1e-15)
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+def test_outputs_that_tie_on_a_region_belong_to_the_lowest(order: tuple[int, ...]) -> None:
+    """Outputs 0, relu(u) and relu(u) - relu(-u) - 1/2: on u < 0 the first two are one."""
+    rows, bias = [[0.0, 0.0, 0.0], [1.0, 0.0, 0.0], [1.0, -1.0, 0.0]], [0.0, 0.0, -0.5]
+    boundary = folded(rows, bias, order).decision_boundary()
+    zero, ramp = order.index(0), order.index(1)
+    if ramp < zero:  # then the ramp wins everywhere
+        assert boundary.segments.shape == (0, 2, 2)
+    else:
+        assert {tuple(pair) for pair in boundary.classes.tolist()} == {(zero, ramp)}
+        assert np.abs(boundary.segments[:, :, 0]).max() <= 1e-15
+        np.testing.assert_allclose(lengths_of(boundary).sum(), 2.0)
+
+
+def lengths_of(boundary: lr.decision.DecisionBoundary) -> np.ndarray:
+    return np.linalg.norm(boundary.segments[:, 1] - boundary.segments[:, 0], axis=1)
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2, 3, 0), (3, 3, 2, 1, 0), (1, 1, 0, 2, 3), (2, 0, 2, 3, 1)])
+def test_copies_of_outputs_change_nothing_but_numbers(order: tuple[int, ...]) -> None:
+    net, window = CASES["relu"]
+    plain, copied = lr.partition(net, window), lr.partition(permuted(net, order), window)
+    first, second = plain.decision_boundary(), copied.decision_boundary()
+    np.testing.assert_allclose(lengths_of(second).sum(), lengths_of(first).sum(), rtol=1e-12)
+    assert second.diagnostics == {"undecided": 0}
+    names = {tuple(sorted(order.index(k) for k in pair)) for pair in first.classes.tolist()}
+    assert {tuple(pair) for pair in second.classes.tolist()} == names, "the lowest of the copies"
+
+
+def test_one_output_has_the_level_zero_for_its_boundary() -> None:
+    net = zoo.float_network([2, 12, 12, 1], np.random.default_rng(3))
+    plane = lr.partition(net, zoo.WIDE)
+    boundary, level = plane.decision_boundary(), plane.level_set()
+    np.testing.assert_array_equal(boundary.segments, level.segments)
+    assert len(level.segments) > 3
+    values = net(plane.window.point(level.segments.mean(axis=1)))
+    np.testing.assert_allclose(values, 0.0, atol=1e-12)
+    np.testing.assert_allclose(decision_length(plane), partition_exactly(net, zoo.WIDE).decision_length(), rtol=1e-9)
+    least = plane.decision_boundary("argmin")  # the same curve; 1 is where the output is below zero
+    np.testing.assert_allclose(lengths_of(least).sum(), lengths_of(boundary).sum(), rtol=1e-12)
+
+
+def test_arg_min_is_the_arg_max_of_negated_outputs() -> None:
+    net, window = CASES["relu"]
+    last = net.layers[-1]
+    layers = [(layer.weight, layer.bias) for layer in net.layers[:-1]]
+    negated = Network.from_layers([*layers, (-last.weight, -last.bias)], net.activations)
+    found = lr.partition(net, window).decision_boundary(decision="argmin")
+    other = lr.partition(negated, window).decision_boundary()
+    np.testing.assert_array_equal(found.segments, other.segments)
+    np.testing.assert_array_equal(found.classes, other.classes)
+
+
+@pytest.mark.parametrize(
+    ("output", "level", "length"),
+    [
+        (0, 0.0, 2.0),  # relu(u): 0 on half of the square, above beyond u = 0
+        (0, -1e-3, 0.0),
+        (0, 0.25, 2.0),
+        (1, 0.0, 0.0),  # -|u| touches 0 from below
+        (2, 0.0, 4.0),  # |u| is above 0 but on a line, where no region ends; - 1/4: two lines
+        (3, 0.0, 2.0),  # relu(u) - relu(-u) = u
+    ],
+)
+def test_levels_reached_on_regions_and_along_edges(output: int, level: float, length: float) -> None:
+    rows = [[1.0, 0.0, 0.0], [-1.0, -1.0, 0.0], [1.0, 1.0, 0.0], [1.0, -1.0, 0.0]]
+    plane = folded(rows, [0.0, 0.0, -0.25, 0.0], (0, 1, 2, 3))
+    found = plane.level_set(output, level)
+    np.testing.assert_allclose(lengths_of(found).sum(), length, rtol=1e-12)
+
+
+def test_a_level_touched_from_above_has_no_piece() -> None:
+    plane = folded([[1.0, 1.0, 0.0]], [0.0], (0,))  # |u|
+    assert plane.level_set().segments.shape == (0, 2, 2)
+
+
+def test_a_level_reached_in_one_vertex_has_no_piece() -> None:
+    plane = folded([[-1.0, -1.0, -1.0]], [0.0], (0,))  # -|u| - relu(v), 0 on a half-line
+    assert plane.level_set().segments.shape == (0, 2, 2)
+    corner = linear_classifier([[1.0, 1.0]], [-2.0]).level_set()  # u + v - 2 is 0 in a corner of the square
+    assert corner.segments.shape == (0, 2, 2)
+    assert corner.diagnostics["undecided"] == 1
+
+
+def test_level_sets_join_to_closed_curves() -> None:
+    lines = [[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -1.0]]
+    net = Network.from_layers([(lines, [0.0] * 4), ([[1.0] * 4], [0.0])])  # |u| + |v|
+    (line,) = lr.partition(net, zoo.SQUARE).level_set(level=0.5).polylines
+    assert line.shape == (5, 2)
+    assert np.array_equal(line[0], line[-1])
+
+
+def test_curves_through_vertices_stay_whole() -> None:
+    plane = folded([[1.0, -1.0, 1.0]], [0.0], (0,))  # u + relu(v): 0 along u = 0 below, on the diagonal above
+    (line,) = plane.level_set().polylines
+    np.testing.assert_allclose(sorted(map(tuple, line)), [(-1.0, 1.0), (0.0, -1.0), (0.0, 0.0)], atol=1e-15)
+
+
+def test_what_ties_everywhere_is_not_undecided() -> None:
+    net = Network.from_layers([*FOLDED, ([[0.0] * 3, [0.0] * 3, [1.0, 0.0, 0.0]], [0.0, 0.0, -2.0])])
+    boundary = lr.partition(net, zoo.SQUARE).decision_boundary()
+    assert len(boundary.segments) == 0
+    assert boundary.diagnostics == {"undecided": 0}
+
+
+@pytest.mark.parametrize("scale", [2.0**-400, 2.0**300])
+def test_scaled_outputs_have_the_same_boundary(scale: float) -> None:
+    net, window = CASES["relu"]
+    layers = [(layer.weight, layer.bias) for layer in net.layers]
+    layers[-1] = (layers[-1][0] * scale, layers[-1][1] * scale)
+    found = lr.partition(Network.from_layers(layers, net.activations), window).decision_boundary()
+    np.testing.assert_allclose(lengths_of(found).sum(), lengths_of(lr.partition(net, window).decision_boundary()).sum())
+
+
+def test_consecutive_affine_layers_and_many_groups(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Groups are a matter of speed only."""
+    rng = np.random.default_rng(8)
+    net = zoo.float_network([2, 12, 9, 12, 3], rng)
+    net = Network.from_layers([(layer.weight, layer.bias) for layer in net.layers], [lr.HARD_TANH, lr.IDENTITY, lr.ABS])
+    plane = lr.partition(net, zoo.WIDE)
+    whole = plane.decision_boundary()
+    assert len(whole.segments) > 5
+    for size in (1, 3, 10):
+        monkeypatch.setattr("linregions._region_outputs._GROUP", size)
+        found = plane.decision_boundary()
+        np.testing.assert_array_equal(found.classes, whole.classes)
+        np.testing.assert_allclose(found.segments, whole.segments, rtol=0, atol=1e-12)
+
+
+def test_what_is_no_decision_output_or_level() -> None:
+    plane = linear_classifier([[1.0, 2.0]], [0.5])
+    with pytest.raises(ValueError, match=r"`decision` is 'max', but PlanePartition.decision_boundary needs one of"):
+        plane.decision_boundary("max")
+    with pytest.raises(ValueError, match=r"`output` is 1, but PlanePartition.level_set needs one below the number"):
+        plane.level_set(1)
+    with pytest.raises(ValueError, match="`level` holds 1 NaN or infinite"):
+        plane.level_set(level=float("nan"))

@@ -244,3 +244,29 @@ def test_without_matplotlib(part, monkeypatch):
         monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(MissingDependencyError, match=r"`matplotlib` cannot be imported .*linregions\[plot\]"):
         plot_plane(part)
+
+
+def test_captions_name_only_lines_that_are_drawn():
+    net = lr.random_network([2, 8, 8, 1], 0, bias_variance=0.1)
+    one = lr.partition(net, lr.PlaneWindow.of_inputs([-1, -1], [1, 1]))
+    values = net(one.window.point(one.vertices))
+
+    def caption(**options) -> str:
+        figure = plane_figure(one, title="regions", **options)
+        return " ".join(text.get_text() for text in figure.axes[1].texts)
+
+    middle = float(np.median(values))
+    assert f"Black lines: output = {middle:g}." in caption(level=middle)
+    assert "Black lines" not in caption(level=float(values.max()) + 1.0)
+    assert "Black lines" not in caption()
+    crosses = bool(values.min() < 0 < values.max())
+    assert ("Black lines: output = 0." in caption(decision_boundary=True)) == crosses
+    assert "decision boundary" not in caption(decision_boundary=True)
+
+
+def test_least_outputs_and_levels_can_be_drawn(part, ax):
+    least = plot_plane(part, ax, decision_boundary="argmin").decision_boundary.get_segments()
+    assert len(least) == len(part.decision_boundary("argmin").polylines)
+    level = float(np.median(part.network(part.window.point(part.vertices))[:, 1]))
+    drawn = plot_plane(part, Figure().subplots(), output=1, level=level).decision_boundary.get_segments()
+    assert len(drawn) == len(part.level_set(1, level).polylines) > 0

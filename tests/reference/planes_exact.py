@@ -161,12 +161,31 @@ class ExactPartition:
         """Euclidean length of all boundaries between regions."""
         return length(self.window, self.vertices, [edge.ends for edge in self.edges if not edge.is_border])
 
-    def decision_length(self) -> float:
-        """Euclidean length of the curve where the arg-max of the outputs (the first of equals) changes."""
+    def decision_length(self, decision: str = "argmax") -> float:
+        """Euclidean length of the curve where the arg-max of the outputs (the first of equals) changes.
+
+        One output is compared with the constant 0, which comes first.
+        """
+        sign = -1 if decision == "argmin" else 1
+        compared = [sign * region.tensor.values for region in self.regions]
+        if self.network.n_out == 1:
+            compared = [np.concatenate([0 * outputs, outputs]) for outputs in compared]
+        return self._length_between_winners(compared)
+
+    def level_length(self, output: int, level: float) -> float:
+        """Euclidean length of the boundary of where an output is above a level."""
+        compared = []
+        for region in self.regions:
+            common = max(region.tensor.exponent, Dyadic.of([level]).exponent)
+            row = region.tensor.at(common)[output]
+            height = np.array([0, 0, int(Dyadic.of([level]).at(common)[0])], dtype=object)
+            compared.append(np.array([height, row], dtype=object))
+        return self._length_between_winners(compared)
+
+    def _length_between_winners(self, compared: Sequence[Any]) -> float:
         cells: list[Polygon] = []
         classes: list[int] = []
-        for region in self.regions:
-            outputs = region.tensor.values
+        for region, outputs in zip(self.regions, compared, strict=True):
             polygons = [region.polygon]
             for a, b in itertools.combinations(range(len(outputs)), 2):
                 polygons = [part for polygon in polygons for part, _ in cut(polygon, outputs[a] - outputs[b])]

@@ -97,7 +97,8 @@ def run_plane(arguments: Namespace) -> None:
             part,
             title=f"{part.n_regions:,} regions of {Path(arguments.model).name}",
             color_by=arguments.color_by,
-            decision_boundary=arguments.decision_boundary,
+            decision_boundary=arguments.decision or arguments.decision_boundary,
+            level=arguments.level,
             points=points,
             labels=labels,
         )

@@ -202,7 +202,14 @@ def _add_plane(commands: argparse._SubParsersAction) -> None:  # type: ignore[ty
     parser.add_argument("model", metavar="MODEL", help="an NPZ file")
     add_window(parser, required=True)
     parser.add_argument("--color-by", choices=COLOR_BY, default="gradient", help="what colours mean")
-    parser.add_argument("--decision-boundary", action="store_true", help="draw where the largest output changes")
+    lines = parser.add_mutually_exclusive_group()
+    lines.add_argument(
+        "--decision-boundary", action="store_true", help="draw where the class changes (of one output: where it is 0)"
+    )
+    lines.add_argument(
+        "--decision", choices=("argmax", "argmin"), help="draw where this changes (argmin for outputs that are costs)"
+    )
+    lines.add_argument("--level", type=float, metavar="X", help="draw where the first output is X")
     _add_common(parser)
     _add_name(parser)
 

@@ -173,7 +173,7 @@ def draw(saved: Saved) -> Any:
         )
         if k == 0:
             plot_scale_bar(ax)
-    explain_colors(figure.add_subplot(grid[lines]), "gradient", NOTE, decision_boundary=True)
+    explain_colors(figure.add_subplot(grid[lines]), "gradient", NOTE, black_lines="decision boundary")
     graphs = grid[lines + 1].subgridspec(1, 2)
     through, size = figure.add_subplot(graphs[0]), figure.add_subplot(graphs[1])
     _draw_training(saved, through)

@@ -1,4 +1,8 @@
-"""Where the largest output changes, inside each face: the upper envelope of affine functions on a polygon."""
+"""Where the largest output changes: the upper envelopes of affine functions on the faces of a partition.
+
+Of functions that tie on a whole face the lowest number wins it. A piece of boundary has different winners on its two
+sides; where functions only touch there is none.
+"""
 
 from __future__ import annotations
 
@@ -12,30 +16,86 @@ IndexArray = npt.NDArray[np.int64]
 
 
 @compiled(allocates=True)
-def mixed_faces(winner: IndexArray, f_off: IndexArray, f_v: npt.NDArray[np.int32]) -> npt.NDArray[np.bool_]:
-    """Tell which faces have vertices with different winners; in the others that winner wins everywhere."""
-    mixed = np.zeros(f_off.shape[0] - 1, dtype=np.bool_)
-    for f in range(mixed.shape[0]):
+def mixed_faces(
+    winner: npt.NDArray[np.int32], f_off: IndexArray, f_v: npt.NDArray[np.int32], begin: int, end: int
+) -> npt.NDArray[np.bool_]:
+    """Tell which faces have vertices with different winners, or with none (-1); in the others that one wins."""
+    mixed = np.zeros(end - begin, dtype=np.bool_)
+    for f in range(begin, end):
         first = winner[f_v[f_off[f]]]
         for i in range(f_off[f], f_off[f + 1]):
-            if winner[f_v[i]] != first:
-                mixed[f] = True
+            if winner[f_v[i]] != first or first < 0:
+                mixed[f - begin] = True
                 break
     return mixed
 
 
-@compiled(inlined=True)
-def _copy_corner(xy: FloatArray, label: IndexArray, now: int, i: int, then: int, m: int) -> None:
-    """Take over corner i."""
-    xy[then, m, 0], xy[then, m, 1], label[then, m] = xy[now, i, 0], xy[now, i, 1], label[now, i]
+@compiled(allocates=True)
+def take_leads(outputs: npt.NDArray[np.float32], slack: float, first: npt.NDArray[np.int32], at: IndexArray) -> None:
+    """Write which row of `outputs` is ahead in each column by more than `slack`, or -1, to ``first[at[column]]``."""
+    for i in range(outputs.shape[1]):
+        best, second, winner = np.float32(-np.inf), np.float32(-np.inf), -1
+        for c in range(outputs.shape[0]):
+            value = outputs[c, i]
+            if value > best:
+                second, best, winner = best, value, c
+            elif not value <= second:  # NaN is not ahead of anything
+                second = value
+        first[at[i]] = winner if best - second > slack else -1
 
 
 @compiled(inlined=True)
-def _cut_side(xy: FloatArray, label: IndexArray, now: int, i: int, k: int, t: float, then: int, m: int, n: int) -> None:
-    """Make a corner on the way from corner i to k; the side that begins there lies on `n`."""
-    for q in range(2):
-        xy[then, m, q] = xy[now, i, q] + t * (xy[now, k, q] - xy[now, i, q])
-    label[then, m] = n
+def _value(maps: FloatArray, g: int, c: int, d: int, x: float, y: float) -> float:
+    """Return by how much function c is above d at a point."""
+    return (maps[g, c, 0] - maps[g, d, 0]) * x + (maps[g, c, 1] - maps[g, d, 1]) * y + (maps[g, c, 2] - maps[g, d, 2])
+
+
+@compiled(inlined=True)
+def _same(maps: FloatArray, g: int, c: int, d: int) -> bool:
+    """Tell whether two functions are one to the last bit."""
+    return maps[g, c, 0] == maps[g, d, 0] and maps[g, c, 1] == maps[g, d, 1] and maps[g, c, 2] == maps[g, d, 2]
+
+
+@compiled()
+def _contenders(
+    corners: FloatArray, n: int, maps: FloatArray, g: int, band: FloatArray, who: IndexArray, lowest: IndexArray
+) -> tuple[int, int]:
+    """List the functions that can be largest somewhere on a face, and the lowest that equals each on all of it.
+
+    Returns how many, and how many comparisons fell within their band.
+    """
+    n_out = maps.shape[1]
+    floor = -np.inf
+    for c in range(n_out):
+        low = np.inf
+        for i in range(n):
+            low = min(low, maps[g, c, 0] * corners[i, 0] + maps[g, c, 1] * corners[i, 1] + maps[g, c, 2] - band[g, c])
+        floor = max(floor, low)
+    count, close = 0, 0
+    for c in range(n_out):
+        lowest[c] = c
+        for i in range(n):
+            if maps[g, c, 0] * corners[i, 0] + maps[g, c, 1] * corners[i, 1] + maps[g, c, 2] + band[g, c] >= floor:
+                who[count] = c
+                count += 1
+                break
+    for k in range(count):
+        c = who[k]
+        for j in range(k):
+            d = who[j]
+            if lowest[d] != d or lowest[c] != c:
+                continue
+            if _same(maps, g, c, d):
+                lowest[c] = d
+                continue
+            within = 0
+            for i in range(n):
+                if abs(_value(maps, g, c, d, corners[i, 0], corners[i, 1])) <= band[g, c] + band[g, d]:
+                    within += 1
+            close += within
+            if within == n:
+                lowest[c] = d
+    return count, close
 
 
 @compiled()
@@ -44,79 +104,137 @@ def envelope(
     f_off: IndexArray,
     f_v: npt.NDArray[np.int32],
     f_e: npt.NDArray[np.int32],
+    e_f: npt.NDArray[np.int32],
     faces: IndexArray,
+    row: IndexArray,
     maps: FloatArray,
-    n_edges: int,
+    band: FloatArray,
     xy: FloatArray,
     label: IndexArray,
     value: FloatArray,
+    who: IndexArray,
+    lowest: IndexArray,
     places: FloatArray,
     numbers: IndexArray,
-) -> int:
-    """Clip each face to where output c beats all others, for all c; collect the sides between two winners.
+) -> tuple[int, int]:
+    """Clip each face to where function c is the largest, for all c; collect the sides between two winners.
 
     Parameters
     ----------
-    vertices, f_off, f_v, f_e
-        The partition.
+    vertices, f_off, f_v, f_e, e_f
+        The partition: corners and edges of faces, faces of edges.
     faces : (F,)
         Those to look at.
-    maps : (F, n_out, 3)
-        Their outputs: ``maps @ (u, v, 1)``.
-    n_edges : int
-    xy, label, value : (2, M, 2), (2, M), (M,)
-        Room for polygons of as many corners as a face has and `n_out` more.
+    row : (all faces,)
+        Where each face stands in `faces`; -1 for those where one function is ahead all over.
+    maps : (F, n, 3)
+        Functions ``maps @ (u, v, 1)``.
+    band : (F, n)
+        Two functions tie at a point where they differ by no more than the sum of their bands.
+    xy, label, value : (3, M, 2), (4, M), (M,)
+        Room for polygons of as many corners as a face has and n + 4 more.
+    who, lowest : (2, n)
+        Room.
     places : (S, 4)
         Filled: both ends of each segment.
     numbers : (S, 5)
-        Filled: the two classes, the face, and what each end lies on: an edge, or ``n_edges +`` a third class.
+        Filled: the two winners, the face, and what each end lies on: a vertex v as ``-1 - v``, an edge, or
+        ``edges +`` a third winner.
 
     Returns
     -------
-    How many segments there are, be it more than there is room for
+    How many segments there are, be it more than there is room for, and how many comparisons fell within a band
     """
-    n_out, room, found = maps.shape[1], places.shape[0], 0
-    for g in range(faces.shape[0]):
-        f = faces[g]
-        for c in range(n_out):
+    n_edges, room, found, undecided = e_f.shape[0], places.shape[0], 0, 0
+    for h in range(faces.shape[0]):
+        f = faces[h]
+        g = row[f]
+        size = f_off[f + 1] - f_off[f]
+        for i in range(size):
+            xy[2, i, 0], xy[2, i, 1] = vertices[f_v[f_off[f] + i], 0], vertices[f_v[f_off[f] + i], 1]
+        count, close = _contenders(xy[2], size, maps, g, band, who[0], lowest[0])
+        undecided += close
+        for k_c in range(count):
+            c = who[0, k_c]
+            if lowest[0, c] != c:
+                continue
             now = 0
-            n = f_off[f + 1] - f_off[f]
+            n = size
             for i in range(n):
-                j = f_off[f] + i
-                xy[0, i, 0], xy[0, i, 1] = vertices[f_v[j], 0], vertices[f_v[j], 1]
-                label[0, i] = f_e[j]  # of the side from corner i to the next
-            for d in range(n_out):
-                if d == c or n == 0:
+                xy[0, i, 0], xy[0, i, 1] = xy[2, i, 0], xy[2, i, 1]
+                label[0, i] = f_e[f_off[f] + i]  # of the side from corner i to the next
+                label[2, i] = f_v[f_off[f] + i]  # which vertex the corner is
+            for k_d in range(count):
+                d = who[0, k_d]
+                if d == c or n == 0 or lowest[0, d] != d:
                     continue
-                a0 = maps[g, c, 0] - maps[g, d, 0]
-                a1 = maps[g, c, 1] - maps[g, d, 1]
-                a2 = maps[g, c, 2] - maps[g, d, 2]
+                ahead = False
                 for i in range(n):
-                    value[i] = a0 * xy[now, i, 0] + a1 * xy[now, i, 1] + a2
+                    value[i] = _value(maps, g, c, d, xy[now, i, 0], xy[now, i, 1])
+                    if abs(value[i]) <= band[g, c] + band[g, d]:
+                        value[i] = 0.0
+                    ahead |= value[i] > 0.0
                 then = 1 - now
                 m = 0
                 for i in range(n):
                     k = i + 1 if i + 1 < n else 0
                     if value[i] >= 0.0:
-                        _copy_corner(xy, label, now, i, then, m)
+                        xy[then, m, 0], xy[then, m, 1] = xy[now, i, 0], xy[now, i, 1]
+                        label[then, m], label[2 + then, m] = label[now, i], label[2 + now, i]
                         m += 1
                     if (value[i] >= 0.0 and value[k] < 0.0) or (value[i] < 0.0 and value[k] > 0.0):
                         t = value[i] / (value[i] - value[k])
-                        _cut_side(xy, label, now, i, k, t, then, m, n_edges + d if value[k] < 0.0 else label[now, i])
+                        for q in range(2):
+                            xy[then, m, q] = xy[now, i, q] + t * (xy[now, k, q] - xy[now, i, q])
+                        label[then, m] = n_edges + d if value[k] < 0.0 else label[now, i]
+                        label[2 + then, m] = label[2 + now, i] if value[i] == 0.0 else -1
                         m += 1
                 now = then
-                n = m if m > 2 else 0
+                n = m if m > 2 and ahead else 0
             for i in range(n):
-                d = label[now, i] - n_edges
-                if d <= c:  # a side of the face itself, or met from the other class
-                    continue
                 k = i + 1 if i + 1 < n else 0
-                if xy[now, i, 0] == xy[now, k, 0] and xy[now, i, 1] == xy[now, k, 1]:
+                on = label[now, i]
+                x0, y0, x1, y1 = xy[now, i, 0], xy[now, i, 1], xy[now, k, 0], xy[now, k, 1]
+                if x0 == x1 and y0 == y1:
                     continue
+                # Who wins beyond this side: of those that tie along it, the one that grows fastest across.
+                beyond, other = g, f
+                if on < n_edges:
+                    other = e_f[on, 0] if e_f[on, 1] == f else e_f[on, 1]
+                    if other < 0 or row[other] < 0:
+                        continue
+                    beyond = row[other]
+                winner = c if on < n_edges else on - n_edges
+                for k_d in range(count):
+                    d = who[0, k_d]
+                    if d == winner or (on >= n_edges and (d == c or lowest[0, d] != d)):
+                        continue
+                    if (
+                        abs(_value(maps, g, c, d, x0, y0)) > band[g, c] + band[g, d]
+                        or abs(_value(maps, g, c, d, x1, y1)) > band[g, c] + band[g, d]
+                        or (d > winner and _same(maps, beyond, d, winner))
+                    ):
+                        continue
+                    # Both tie along the side, so their difference grows in proportion to the distance from it.
+                    most = 0.0
+                    tied = True
+                    for j in range(f_off[other], f_off[other + 1]):
+                        x, y = vertices[f_v[j], 0], vertices[f_v[j], 1]
+                        gap = _value(maps, beyond, d, winner, x, y)
+                        tied &= abs(gap) <= band[beyond, d] + band[beyond, winner]
+                        if on >= n_edges and (x1 - x0) * (y - y0) - (y1 - y0) * (x - x0) > 0.0:
+                            gap = -gap  # on this side of the line
+                        if abs(gap) > abs(most):
+                            most = gap
+                    if (tied and d < winner) or (not tied and most > 0.0):
+                        winner = d
+                if winner <= c:
+                    continue  # no change, or met from the other side
                 if found < room:
-                    places[found, 0], places[found, 1] = xy[now, i, 0], xy[now, i, 1]
-                    places[found, 2], places[found, 3] = xy[now, k, 0], xy[now, k, 1]
-                    numbers[found, 0], numbers[found, 1], numbers[found, 2] = c, d, f
-                    numbers[found, 3], numbers[found, 4] = label[now, i - 1 if i > 0 else n - 1], label[now, k]
+                    places[found, 0], places[found, 1], places[found, 2], places[found, 3] = x0, y0, x1, y1
+                    numbers[found, 0], numbers[found, 1], numbers[found, 2] = c, winner, f
+                    before = label[now, i - 1 if i > 0 else n - 1]
+                    numbers[found, 3] = -1 - label[2 + now, i] if label[2 + now, i] >= 0 else before
+                    numbers[found, 4] = -1 - label[2 + now, k] if label[2 + now, k] >= 0 else label[now, k]
                 found += 1
-    return found
+    return found, undecided

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from linregions._validation import require
-from linregions.plotting.keys import explain_colors
+from linregions.plotting.keys import explain_colors, name_of_lines
 from linregions.plotting.lines import plot_line
 from linregions.plotting.planes import axes_and_strip, plot_plane
 from linregions.plotting.style import figure_size
@@ -27,7 +27,8 @@ def plane_figure(
     *,
     title: str,
     color_by: str = "gradient",
-    decision_boundary: bool = False,
+    decision_boundary: bool | str = False,
+    level: float | None = None,
     points: npt.ArrayLike | None = None,
     labels: Sequence[Any] | npt.NDArray[Any] | None = None,
     note: str = "",
@@ -41,7 +42,7 @@ def plane_figure(
     partition : PlanePartition
     title, note : str
         What to write above, and below after the meaning of the colours.
-    color_by, decision_boundary, points, labels, colormap
+    color_by, decision_boundary, level, points, labels, colormap
         As in `plot_plane`.
     size : (float, float), optional
         Width and height in inches; by default your setting ``figure.figsize``, or else 8 x 9.6.
@@ -58,13 +59,15 @@ def plane_figure(
         ax,
         color_by=color_by,
         decision_boundary=decision_boundary,
+        level=level,
         points=points,
         labels=labels,
         title=title,
         colormap=colormap,
     )
-    bounded = drawn.decision_boundary is not None and len(drawn.decision_boundary.get_segments()) > 0
-    explain_colors(strip, color_by, note, bounded, handles=drawn.handles, faces=drawn.faces)
+    explain_colors(
+        strip, color_by, note, name_of_lines(drawn.decision_boundary), handles=drawn.handles, faces=drawn.faces
+    )
     return figure
 
 

@@ -74,11 +74,16 @@ def newest_layer_handles(layers: npt.ArrayLike) -> list[Any]:
     ]
 
 
+def name_of_lines(boundary: Any) -> str:
+    """Return what the black lines that `plot_plane` drew are, nothing where there are none."""
+    return "" if boundary is None or not len(boundary.get_segments()) else str(boundary.get_label())
+
+
 def explain_colors(
     ax: Any,
     color_by: str,
     note: str = "",
-    decision_boundary: bool = False,
+    black_lines: str = "",
     *,
     handles: Sequence[Any] = (),
     faces: Any = None,
@@ -94,8 +99,8 @@ def explain_colors(
         As in `plot_plane`.
     note : str
         What to add.
-    decision_boundary : bool
-        Whether it was drawn.
+    black_lines : str
+        What they are, if there are any; see `name_of_lines`.
     handles : sequence of artists
         Entries of a legend, where colours stand for few things.
     faces : matplotlib.collections.PolyCollection, optional
@@ -113,8 +118,8 @@ def explain_colors(
     if color_by == "class" and handles and handles[0].get_label().startswith("output"):
         lines = ["Colour: the sign of the output."]
     lines = [line.replace("largest output", which) if color_by == "gradient" else line for line in lines]
-    if decision_boundary:
-        lines = [*lines[:-1], " ".join([*lines[-1:], "Black lines: decision boundary."])]
+    if black_lines:
+        lines = [*lines[:-1], " ".join([*lines[-1:], f"Black lines: {black_lines}."])]
     left, middle = 0.0, 0.5
     if color_by == "gradient":
         plot_gradient_key(ax.inset_axes((0.0, 0.0, 0.12, 1.0)), title="")

@@ -12,7 +12,13 @@ import numpy.typing as npt
 
 from linregions._validation import FloatArray, as_choice, as_integer, require
 from linregions.plotting.colors import LAYER_COLORS, pattern_colors
-from linregions.plotting.keys import class_handles, explain_colors, newest_layer_handles, plot_key_beside
+from linregions.plotting.keys import (
+    class_handles,
+    explain_colors,
+    name_of_lines,
+    newest_layer_handles,
+    plot_key_beside,
+)
 from linregions.plotting.marks import layer_handles, plot_points, plot_scale_bar
 from linregions.plotting.region_colors import (
     BY_NUMBER,
@@ -49,6 +55,7 @@ class PlaneArtists:
     edges : matplotlib.collections.LineCollection
         One line for each edge that is not on the border.
     decision_boundary : matplotlib.collections.LineCollection or None
+        The decision boundary or level set.
     points : list of artists
         Dots and labels.
     handles : list of artists
@@ -71,7 +78,8 @@ def plot_plane(
     output: int | None = None,
     scale: float | None = None,
     edges: bool = True,
-    decision_boundary: bool = False,
+    decision_boundary: bool | str = False,
+    level: float | None = None,
     points: npt.ArrayLike | None = None,
     labels: Sequence[Any] | npt.NDArray[Any] | None = None,
     scale_bar: bool = True,
@@ -101,8 +109,11 @@ def plot_plane(
         number for several pictures to compare them.
     edges : bool
         Whether to draw boundaries as thin lines.
-    decision_boundary : bool
-        Whether to draw where the largest output changes.
+    decision_boundary : bool or {"argmax", "argmin"}
+        Whether to draw where the class changes, and which output the class is; see
+        `PlanePartition.decision_boundary`.
+    level : float, optional
+        Draw where `output` (by default the first) equals this instead; see `PlanePartition.level_set`.
     points : array_like, shape (k, n_in), optional
         Points of the input space to mark; those outside the plane are projected onto it.
     labels : sequence or array of str or numbers, optional
@@ -178,14 +189,15 @@ def plot_plane(
     )
     if edges:
         ax.add_collection(lines, autolim=False)
-    boundary = _draw_decision_boundary(partition, ax, collections) if decision_boundary else None
+    boundary = None
+    if level is not None or decision_boundary:
+        boundary = _draw_boundary(partition, decision_boundary, output, level, ax, collections)
     marks = [] if points is None else plot_points(partition.window, points, ax, labels=labels)
     frame(partition.window, ax, scale_bar)
     if title is not None:
         ax.set_title(title)
     if strip is not None:
-        drawn = boundary is not None and len(boundary.get_segments()) > 0
-        explain_colors(strip, color_by, note, drawn, handles=handles, faces=faces, output=output)
+        explain_colors(strip, color_by, note, name_of_lines(boundary), handles=handles, faces=faces, output=output)
     elif beside:
         plot_key_beside(ax, color_by, handles=handles, faces=faces, output=output)
     return PlaneArtists(ax, faces, lines, boundary, marks, handles)
@@ -342,11 +354,24 @@ def _color_by_values(
         faces.set_array(chosen_outputs(partition, output)[1])
 
 
-def _draw_decision_boundary(partition: PlanePartition, ax: Axes, collections: Any) -> Any:
+def _draw_boundary(
+    partition: PlanePartition,
+    decision: bool | str,
+    output: int | None,
+    level: float | None,
+    ax: Axes,
+    collections: Any,
+) -> Any:
     from matplotlib.patheffects import withStroke
 
+    name = "output" if partition.network.n_out == 1 else f"output {output or 0}"
+    if level is not None:
+        boundary, label = partition.level_set(output or 0, level), f"{name} = {level:g}"
+    else:
+        boundary = partition.decision_boundary("argmax" if decision is True else str(decision))
+        label = "decision boundary" if partition.network.n_out > 1 else "output = 0"
     width = float(np.clip(_points_across(ax) / 320, 0.8, 1.4))
-    lines = [partition.window.axes_coordinates(line) for line in partition.decision_boundary().polylines]
+    lines = [partition.window.axes_coordinates(line) for line in boundary.polylines]
     artist = collections.LineCollection(
         lines,
         colors="black",
@@ -354,6 +379,7 @@ def _draw_decision_boundary(partition: PlanePartition, ax: Axes, collections: An
         capstyle="round",
         joinstyle="round",
         zorder=4,
+        label=label,
         path_effects=[withStroke(linewidth=width + 1.2, foreground=(1, 1, 1, 0.8))],
     )
     ax.add_collection(artist, autolim=False)
