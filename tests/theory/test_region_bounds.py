@@ -206,6 +206,7 @@ def test_the_table_of_one_layer_has_zaslavsky():
 
 def test_relu_is_told_by_its_pieces():
     assert theory.region_bounds([2, 5, 5, 1]) == theory.region_bounds([2, 5, 5, 1], activation=lr.RELU)
+    assert theory.region_bounds([2, 5, 5, 1]) == theory.region_bounds([2, 5, 5, 1], activation="relu")
     assert theory.region_bounds([2, 5, 5, 1]) == theory.region_bounds([2, 5, 5, 1], activation=[lr.RELU, lr.RELU])
 
 
@@ -344,9 +345,9 @@ def test_mistakes_in_widths(function):
             r"`activation` holds 'relu' \(str\), but region_bounds needs PiecewiseLinear",
         ),
         (
-            lambda: theory.region_bounds([2, 3, 1], activation="relu"),
+            lambda: theory.region_bounds([2, 3, 1], activation=7),
             TYPE,
-            r"`activation` is 'relu', but region_bounds needs PiecewiseLinear",
+            r"`activation` is 7, but region_bounds needs PiecewiseLinear",
         ),
     ],
 )
