@@ -25,6 +25,7 @@ def folder(tmp_path_factory):
     np.savez(folder / "six.npz", x_train=x[:30], y_train=y[:30], x_test=x[30:], y_test=y[30:])
     np.save(folder / "three.npy", x[:3])
     (folder / "pairs.csv").write_text("0.5, 1\n-1 2\n\n0.25, -0.5\n")
+    (folder / "four.csv").write_text("0.5, 1\n-1 2\n\n0.25, -0.5\n3 4\n")  # in no way points of six inputs
     return folder
 
 
@@ -240,8 +241,8 @@ def test_reproduce(run, tmp_path):
         (["plane", "deep.npz", "--through", "0", "1", "30", "--data", "six.npz"], "needs whole numbers from 0 to 29"),
         (["plane", "deep.npz", "--through", "0", "1", "1", "--data", "six.npz"], "`x0, x1, x2` lie on one line"),
         (
-            ["plane", "deep.npz", "--points", "pairs.csv"],
-            "`--points` has shape (3, 2), but linregions plane needs three",
+            ["plane", "deep.npz", "--points", "four.csv"],
+            "`--points` has shape (4, 2), but linregions plane needs three",
         ),
         (["plane", "deep.npz", "--origin", "zero"], "`--half` is missing, but --origin needs the size of the square."),
         (
@@ -264,14 +265,17 @@ def test_reproduce(run, tmp_path):
         ),
         (["line", "flat.npz", "--from", "no.npy", "--to", "0", "0"], "`--from` is 'no.npy', where there is no file"),
         (
-            ["line", "deep.npz", "--path", "pairs.csv"],
+            ["line", "deep.npz", "--path", "four.csv"],
             "`domain` lives in 2 dimensions, but partition needs the network's 6",
         ),
         (
-            ["distance", "deep.npz", "--points", "pairs.csv"],
+            ["distance", "deep.npz", "--points", "four.csv"],
             "`--points` has 2 coordinates in a row, but the model has 6",
         ),
-        (["distance", "deep.npz", "--points", "flat.npz"], "`points` is 'flat.npz', which cannot be read"),
+        (
+            ["distance", "deep.npz", "--points", "flat.npz"],
+            "`points` is 'flat.npz', an archive of several arrays, but linregions distance needs points",
+        ),
         (
             ["distance", "deep.npz", "--dataset", "test", "-n", "11", "--data", "six.npz"],
             "`-n` is 11, but six has 10 examples",

@@ -44,4 +44,4 @@ def test_damaged_files(name: str, tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_many_damaged_files(name: str, tmp_path: Path) -> None:
-    check(tmp_path, name, 1, 3_000)
+    check(tmp_path, name, 1, 1_000)
