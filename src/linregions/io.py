@@ -345,7 +345,8 @@ def read_points(path: str | os.PathLike[str], who: str, name: str = "points", n_
             f"`{name}` is {os.fspath(file)!r}, which cannot be read ({brief(error)}), but {who} needs numbers, one "
             "point a line in a text file or one a row in a .npy file. Write it again."
         ) from None
-    if n_in is not None and shape_of_points(np.shape(array), n_in) is not None:
+    # Rows are points, so that only arrays of more axes can be images.
+    if n_in is not None and np.ndim(array) > 2 and shape_of_points(np.shape(array), n_in) is not None:
         return as_point_rows(array, name, who, n_in)
     points = as_float_array(array, name, who)
     if points.ndim not in {1, 2} or points.size == 0:

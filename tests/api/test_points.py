@@ -128,8 +128,10 @@ def test_text_that_is_no_points(tmp_path, text, message):
 def test_images_in_a_file_are_flattened(tmp_path):
     np.save(tmp_path / "images.npy", FLAT.reshape(5, 3, 4))
     assert read_points(tmp_path / "images.npy", "me", n_in=12).tolist() == FLAT.tolist()
-    np.save(tmp_path / "one.npy", FLAT[0].reshape(3, 4))
+    np.save(tmp_path / "one.npy", FLAT[0].reshape(1, 3, 4))
     assert read_points(tmp_path / "one.npy", "me", n_in=12).tolist() == FLAT[:1].tolist()
+    np.save(tmp_path / "rows.npy", FLAT[0].reshape(3, 4))  # rather three points of too few inputs
+    assert read_points(tmp_path / "rows.npy", "me", n_in=12).shape == (3, 4)
     with pytest.raises(InvalidValueError, match=r"with shape \(5, 3, 4\), but me needs shape \(N, n_in\)"):
         read_points(tmp_path / "images.npy", "me", n_in=13)
 
