@@ -73,8 +73,8 @@ _KERAS = Foreign(
 )
 _SCIKIT = Foreign(
     "a pickled scikit-learn estimator",
-    "Load it with the program that wrote it and give "
-    "`linregions.Network.from_layers([(W.T, b) for W, b in zip(mlp.coefs_, mlp.intercepts_)])` its coefficients.",
+    "If you trust it, load it with the program that wrote it, e.g. `mlp = joblib.load(path)`, and write "
+    "`linregions.from_sklearn(mlp).save('model.npz')`.",
 )
 _PICKLE = Foreign(
     "a pickle, which may run any program when it is read",

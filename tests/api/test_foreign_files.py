@@ -67,7 +67,7 @@ def test_formats_are_told_by_content(name: str, k: int, ending: str, tmp_path: P
     ) as caught:
         lr.Network.load(path)
     assert "allow_pickle" not in str(caught.value)
-    assert "Network.from_layers" in str(caught.value) or "from_torch" in str(caught.value)
+    assert any(way in str(caught.value) for way in ("Network.from_layers", "from_torch", "from_sklearn"))
     assert main(["info", str(path)]) == 2
     told = capsys.readouterr().err
     assert told == f"linregions: error: {caught.value}\n"
@@ -144,7 +144,9 @@ def test_the_way_from_scikit_learn_works(tmp_path: Path) -> None:
         X, X[:, 0]
     )
     (tmp_path / "mlp.npz").write_bytes(pickle.dumps(mlp))
-    with pytest.raises(FileFormatError, match=r"a pickled scikit-learn estimator.*zip\(mlp.coefs_, mlp.intercepts_\)"):
+    with pytest.raises(
+        FileFormatError, match=r"a pickled scikit-learn estimator.*`linregions.from_sklearn\(mlp\).save"
+    ):
         lr.Network.load(tmp_path / "mlp.npz")
-    network = lr.Network.from_layers([(W.T, b) for W, b in zip(mlp.coefs_, mlp.intercepts_, strict=True)])
-    np.testing.assert_allclose(network(X)[:, 0], mlp.predict(X), rtol=1e-12)
+    lr.from_sklearn(pickle.loads((tmp_path / "mlp.npz").read_bytes())).save(tmp_path / "model.npz")
+    np.testing.assert_allclose(lr.Network.load(tmp_path / "model.npz")(X)[:, 0], mlp.predict(X), rtol=1e-12)

@@ -30,6 +30,7 @@ from linregions.network import Network
 from linregions.partition import partition
 from linregions.plane_estimate import estimate_plane
 from linregions.plotting import distance_figure, line_figure, plane_figure
+from linregions.plotting.style import color_map
 
 
 def run_reproduce(arguments: Namespace) -> None:
@@ -90,17 +91,21 @@ def run_plane(arguments: Namespace) -> None:
     net = read_model(arguments.model)
     window, points, labels = _window(arguments, net)
     output = _output(arguments, "plane", net, arrays_of(window))
+    if output.formats:
+        color_map(arguments.colormap, "linregions plane")  # before any work
     part = partition(net, window, threads=arguments.threads, progress=_progress(arguments))
 
     def figure() -> Any:
         return plane_figure(
             part,
-            title=f"{part.n_regions:,} regions of {Path(arguments.model).name}",
+            title=_title(arguments, f"{part.n_regions:,} regions of {Path(arguments.model).name}"),
             color_by=arguments.color_by,
             decision_boundary=arguments.decision or arguments.decision_boundary,
             level=arguments.level,
             points=points,
             labels=labels,
+            colormap=arguments.colormap,
+            size=arguments.size,
         )
 
     summary: Row = {
@@ -146,7 +151,7 @@ def run_line(arguments: Namespace) -> None:
     title = f"{part.n_regions:,} regions of {Path(arguments.model).name} on a {kind}"
 
     def figure() -> Any:
-        return line_figure(part, title=title, interval=arguments.interval)
+        return line_figure(part, title=_title(arguments, title), interval=arguments.interval, size=arguments.size)
 
     summary: Row = {
         "domain": kind,
@@ -201,7 +206,8 @@ def run_distance(arguments: Namespace) -> None:
     ]
 
     def figure() -> Any:
-        return distance_figure(distances, title=f"{len(distances):,} points, network with {net.n_neurons:,} neurons")
+        title = f"{len(distances):,} points, network with {net.n_neurons:,} neurons"
+        return distance_figure(distances, title=_title(arguments, title), size=arguments.size)
 
     arrays = {"distances": distances, "neurons": neurons, "points": points}
     _finish(output, net, summary, rows, arrays, figure, {})
@@ -244,6 +250,10 @@ def _print_estimate(net: Network, arguments: Namespace) -> None:
         f"about {found.seconds:.3g} s on one thread\n"
         f"about {whole:,.0f} MB for a whole partition, {statistics:,.0f} MB to count or measure without keeping regions"
     )
+
+
+def _title(arguments: Namespace, found: str) -> str:
+    return found if arguments.title is None else str(arguments.title)
 
 
 def _progress(arguments: Namespace) -> bool:

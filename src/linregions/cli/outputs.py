@@ -27,7 +27,7 @@ _ENDINGS = ("png", "svg", "pdf", "csv", "parquet", "npz", "json")
 _NO_RESULTS = {
     *("command", "model", "out", "name", "force", "quiet", "threads", "format"),  # everywhere
     *("data", "points", "path", "start", "end"),
-    *("color_by", "decision_boundary", "interval"),  # pictures
+    *("color_by", "decision_boundary", "interval", "colormap", "title", "size", "dpi"),  # pictures
 }
 
 
@@ -94,7 +94,9 @@ class Output:
         """
         # The old settings go first and the new ones come last, so that they never stand beside files of another run.
         self.file("json").unlink(missing_ok=True)
-        files = save_figure(figure(), self.folder / self.stem, self.formats) if figure and self.formats else []
+        files: list[Path] = []
+        if figure and self.formats:
+            files = save_figure(figure(), self.folder / self.stem, self.formats, dpi=self.settings.get("dpi"))
         if rows:
             files += write_table(self.file("csv"), rows)
         if result is not None:

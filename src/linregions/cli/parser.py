@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import os
+import math
 
 from linregions import __version__
+from linregions._validation import as_threads, available_cores
 from linregions.cli.intermixed import IntermixedParser
 from linregions.experiments import DEFAULT_FOLDER, EXPERIMENTS
 from linregions.plotting import COLOR_BY, FORMATS
@@ -134,7 +135,11 @@ def _add_common(parser: argparse.ArgumentParser, *, numbers_alone: bool = True) 
     parser.add_argument("--seed", type=_count(0), default=0, metavar="N", help="of all that is random (default: 0)")
     _add_format(parser, numbers_alone)
     parser.add_argument(
-        "--threads", type=_count(1), default=_cpus(), metavar="N", help="for partitions (default: one for each core)"
+        "--threads",
+        type=_threads,
+        default=available_cores(),
+        metavar="N",
+        help="for partitions (default: -1, one for each core)",
     )
     parser.add_argument("--quiet", "-q", action="store_true", help="no messages or progress bars on stderr")
 
@@ -172,7 +177,7 @@ def _add_reproduce(commands: argparse._SubParsersAction) -> None:  # type: ignor
     where.add_argument(
         "--workers",
         type=_count(1),
-        default=_cpus(),
+        default=available_cores(),
         metavar="N",
         help="processes for the cells of fig5, fig6 and fig7 (default: one for each core)",
     )
@@ -202,6 +207,7 @@ def _add_plane(commands: argparse._SubParsersAction) -> None:  # type: ignore[ty
     parser.add_argument("model", metavar="MODEL", help="an NPZ file")
     add_window(parser, required=True)
     parser.add_argument("--color-by", choices=COLOR_BY, default="gradient", help="what colours mean")
+    parser.add_argument("--colormap", metavar="NAME", help="matplotlib's colours for --color-by output and area")
     lines = parser.add_mutually_exclusive_group()
     lines.add_argument(
         "--decision-boundary", action="store_true", help="draw where the class changes (of one output: where it is 0)"
@@ -210,8 +216,16 @@ def _add_plane(commands: argparse._SubParsersAction) -> None:  # type: ignore[ty
         "--decision", choices=("argmax", "argmin"), help="draw where this changes (argmin for outputs that are costs)"
     )
     lines.add_argument("--level", type=float, metavar="X", help="draw where the first output is X")
+    _add_picture(parser)
     _add_common(parser)
     _add_name(parser)
+
+
+def _add_picture(parser: argparse.ArgumentParser) -> None:
+    """Add the options of a picture; by default matplotlib's settings of the user, or else ours."""
+    parser.add_argument("--title", metavar="TEXT", help="what to write above the picture (default: what was found)")
+    parser.add_argument("--size", type=_positive, nargs=2, metavar="INCH", help="its width and height, in inches")
+    parser.add_argument("--dpi", type=_positive, metavar="DPI", help="dots per inch of PNG files (default: 200)")
 
 
 def add_window(parser: argparse.ArgumentParser, *, required: bool) -> None:
@@ -266,6 +280,7 @@ def _add_line(commands: argparse._SubParsersAction) -> None:  # type: ignore[typ
         metavar="T",
         help="range of the parameter t in the picture (default: all, or all breakpoints)",
     )
+    _add_picture(parser)
     _add_common(parser)
     _add_name(parser)
 
@@ -281,6 +296,7 @@ def _add_distance(commands: argparse._SubParsersAction) -> None:  # type: ignore
         help="random examples of the data set, or points drawn normally with its componentwise mean and variance",
     )
     parser.add_argument("-n", type=_count(1), default=1000, help="how many, with --dataset (default: 1000)")
+    _add_picture(parser)
     _add_common(parser)
     _add_name(parser)
 
@@ -326,7 +342,9 @@ def _add_density(commands: argparse._SubParsersAction) -> None:  # type: ignore[
     _add_out(parser)
     _add_name(parser)
     parser.add_argument("--seed", type=_count(0), default=0, metavar="N", help="of all that is random (default: 0)")
-    parser.add_argument("--threads", type=_count(1), default=_cpus(), metavar="N", help="(default: one for each core)")
+    parser.add_argument(
+        "--threads", type=_threads, default=available_cores(), metavar="N", help="(default: -1, one for each core)"
+    )
     parser.add_argument("--quiet", "-q", action="store_true", help="no messages or progress bars on stderr")
 
 
@@ -363,6 +381,20 @@ def _count(low: int):  # type: ignore[no-untyped-def]
     return integer
 
 
+def _threads(text: str) -> int:
+    number = int(text)
+    if number < 1 and number != -1:
+        raise argparse.ArgumentTypeError(f"{number} is below 1, and only -1 means all cores")
+    return as_threads(number, "--threads", "linregions")
+
+
+def _positive(text: str) -> float:
+    number = float(text)
+    if not 0 < number < math.inf:
+        raise argparse.ArgumentTypeError(f"{text.strip()} is no positive number")
+    return number
+
+
 def _formats(text: str) -> tuple[str, ...]:
     chosen = tuple(entry.strip() for entry in text.split(","))
     for entry in chosen:
@@ -373,9 +405,3 @@ def _formats(text: str) -> tuple[str, ...]:
 
 def _formats_or_none(text: str) -> tuple[str, ...]:
     return () if text.strip() == "none" else _formats(text)
-
-
-def _cpus() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
