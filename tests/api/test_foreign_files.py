@@ -144,9 +144,7 @@ def test_the_way_from_scikit_learn_works(tmp_path: Path) -> None:
         X, X[:, 0]
     )
     (tmp_path / "mlp.npz").write_bytes(pickle.dumps(mlp))
-    with pytest.raises(
-        FileFormatError, match=r"a pickled scikit-learn estimator.*`linregions.from_sklearn\(mlp\).save"
-    ):
+    with pytest.raises(FileFormatError, match=r"a pickled scikit-learn estimator.*`linregions.from_sklearn\(mlp\)"):
         lr.Network.load(tmp_path / "mlp.npz")
     lr.from_sklearn(pickle.loads((tmp_path / "mlp.npz").read_bytes())).save(tmp_path / "model.npz")
     np.testing.assert_allclose(lr.Network.load(tmp_path / "model.npz")(X)[:, 0], mlp.predict(X), rtol=1e-12)
