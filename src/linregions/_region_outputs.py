@@ -225,6 +225,7 @@ class RegionGroup:
                 after[:, used:] = layer.weight[:, units]
             rows = after
         self.rows = rows
+        self.most_functions = 3 + max((stage.kept + stage.units.size for stage in self.stages), default=0)
 
     def values(self, points: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], FloatArray]:
         """Evaluate the outputs at points (u, v, 1), given as columns, in their precision.
@@ -233,25 +234,40 @@ class RegionGroup:
         -------
         outputs : ndarray, shape (n_out, points)
         sizes : ndarray of float64, shape (n_out,)
-            How large the terms are whose sums they are, those of earlier layers included, as root mean squares.
+            How large the terms are whose sums they are, those of earlier layers included.
         """
-        dtype = points.dtype
-        values, constant = points, 2
+        dtype, n = points.dtype, points.shape[1]
+        room = np.empty((self.most_functions, n), dtype)
+        room[:3] = points
+        used, constant = 3, 2
         squares = np.square(np.abs(points).max(axis=1).astype(np.float64))
         for k, stage in enumerate(self.stages):
             activation = self.network.activations[k]
-            fresh = stage.rows.astype(dtype) @ values
-            fresh = np.maximum(fresh, 0, out=fresh) if activation == RELU else activation(fresh).astype(dtype)
+            added = stage.units.size
+            if not stage.kept:
+                room, before = np.empty_like(room), room
+                room[added] = before[constant]
+            else:
+                before = room
+            fresh = room[stage.kept : stage.kept + added]
+            np.matmul(stage.rows.astype(dtype), before[:used], out=fresh)
             # Terms of random signs add up like squares, and rounding with them.
             sizes = np.square(stage.rows) @ squares * np.max(np.square(activation.slopes))
-            if fresh.size:
-                sizes += np.square(fresh.max(axis=1), dtype=np.float64) + np.square(fresh.min(axis=1), dtype=np.float64)
-            if stage.kept:
-                values, squares = np.concatenate([values, fresh]), np.concatenate([squares, sizes])
+            if activation == RELU:
+                np.maximum(fresh, 0, out=fresh)
+                largest = fresh.max(axis=1)
             else:
-                values = np.concatenate([fresh, values[constant : constant + 1]])
-                squares, constant = np.append(sizes, squares[constant]), fresh.shape[0]
-        return self.rows.astype(dtype) @ values, np.sqrt(np.square(self.rows) @ squares)
+                fresh[:] = activation(fresh)
+                largest = np.maximum(fresh.max(axis=1), -fresh.min(axis=1))
+            sizes += np.square(largest, dtype=np.float64)
+            if stage.kept:
+                squares, used = np.concatenate([squares, sizes]), used + added
+            else:
+                squares, used, constant = np.append(sizes, squares[constant]), added + 1, added
+        values = room[:used]
+        # By Cauchy and Schwarz at least the sum of absolute values, if the terms were exact.
+        sizes = np.sqrt(used * (np.square(self.rows) @ squares))
+        return self.rows.astype(dtype) @ values, sizes
 
     def maps(self, patterns: npt.NDArray[np.uint8]) -> FloatArray:
         """Return the outputs on regions of the group as affine maps, shape (regions, n_out, 3), from their patterns."""
