@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import tracemalloc
 from collections import Counter
 
 import numpy as np
@@ -442,3 +443,17 @@ def test_what_is_no_decision_output_or_level() -> None:
         plane.level_set(1)
     with pytest.raises(ValueError, match="`level` holds 1 NaN or infinite"):
         plane.level_set(level=float("nan"))
+
+
+def test_memory_is_not_that_of_a_forward_pass_over_all_vertices() -> None:
+    net = lr.random_network([8, 256, 256, 8], rng=0)
+    basis = np.linalg.qr(np.random.default_rng(7).normal(size=(8, 2)))[0].T
+    plane = lr.partition(net, PlaneWindow.square(np.zeros(8), basis, 4.0))
+    plane.decision_boundary()  # what is loaded at first use
+    tracemalloc.start()
+    boundary = plane.decision_boundary()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert len(boundary.segments) > 100
+    one_layer = len(plane.vertices) * 256 * 8
+    assert peak < 0.25 * one_layer, "a forward pass holds five of these"
