@@ -297,7 +297,8 @@ def _shares(
     if available < least:
         raise MemoryLimitError(
             f"`memory_limit` is {memory_limit} bytes, but {who} needs {plan.n_bytes + least} to take one line after "
-            f"the other through {plan.net.n_neurons} neurons. Raise it to that at least."
+            f"the other through {plan.net.n_neurons} neurons. Raise it to that at least.",
+            plan.n_bytes + least,
         )
     threads = max(1, min(threads, available // (_worker_bytes(plan, min(usual, _FEW_ROWS)) + largest)))
     share = available // threads

@@ -19,7 +19,7 @@ from linregions._plane_tasks import BlockCells, Cells, Done, Job, Total, Worked
 from linregions._plane_work import make_cells, work
 from linregions._shared_work import shared_work
 from linregions.domains import PlaneWindow
-from linregions.errors import NumericalError
+from linregions.errors import MemoryLimitError, NumericalError
 from linregions.network import Network
 from linregions.sinks import BatchRecord, PlaneSummary, RegionBatch, Sink
 from linregions.tolerances import Tolerances
@@ -77,6 +77,10 @@ def run_plane(
                 wrong, summary = _run(job, made, sink, threads, progress, memory_limit, executor)
             except roots.Contradiction:
                 break
+            except MemoryLimitError as error:
+                if error.needed is not None:  # that of one thread
+                    error.needed *= threads
+                raise
             if not wrong.size:
                 return sink.finish(summary)
             # Two cells saw their border differently: a decision at the edge of the band. Work them as one.

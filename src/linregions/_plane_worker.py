@@ -277,7 +277,10 @@ class Worker:
         if self.limit is not None and now + more > self.limit:
             raise MemoryLimitError(
                 f"`memory_limit` leaves {self.limit / 2**20:,.0f} MB to a thread, but one cell of this window needs "
-                f"more than {(now + more) / 2**20:,.0f} MB. Give a larger limit, fewer threads, or a smaller window."
+                f"more than {(now + more) / 2**20:,.0f} MB. Give a larger limit, for each thread "
+                "`linregions.plane_estimate.estimate_plane(net, window).bytes_statistics`, or fewer threads, or a "
+                "smaller window.",
+                2 * (now + more),  # buffers grow by doubling
             )
 
     def _batch(self, task: IndexArray) -> RegionBatch:

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
+from linregions.errors import MemoryLimitError
+
 # A batch holds its points, directions, ends and some of their products: about ten arrays of doubles.
 _BYTES_OF_A_NUMBER = 80
+_TRIED_BYTES = 1 << 26  # the largest limit with which a sufficient one is sought by trial
 
 
 def batch_numbers(most: int, memory_limit: int | None) -> int:
@@ -14,3 +20,35 @@ def batch_numbers(most: int, memory_limit: int | None) -> int:
 def limit_of_work(memory_limit: int | None, threads: int = 1) -> int | None:
     """Return what is left for counting, in each of some threads that count by themselves."""
     return None if memory_limit is None else max(1, memory_limit // 2 // threads)
+
+
+def with_remedy(
+    error: MemoryLimitError, memory_limit: int | None, who: str, share: int, work: Callable[[int], Any]
+) -> MemoryLimitError:
+    """Return the error with a limit that is enough for the whole, not for the part of it that was exceeded.
+
+    Parameters
+    ----------
+    error : MemoryLimitError
+        Of one line or plane, which was given one `share`-th of the limit.
+    memory_limit : int
+    who : str
+    share : int
+    work : callable
+        Works on some of the lines or planes with another limit: another of them may need more. It is asked only while
+        that limit is small, since whoever set one may not have so much memory.
+    """
+    assert memory_limit is not None
+    needed = share * (error.needed or memory_limit)
+    while needed <= _TRIED_BYTES:
+        try:
+            work(needed)
+            break
+        except MemoryLimitError as other:
+            needed = max(2 * needed, share * (other.needed or 0))
+    needed += needed // 2
+    return MemoryLimitError(
+        f"`memory_limit` is {memory_limit} bytes, but {who} needs about {needed} for one line or plane after the "
+        "other. Raise it to that at least.",
+        needed,
+    )

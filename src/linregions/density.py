@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from linregions._sampling_memory import batch_numbers, limit_of_work
+from linregions._sampling_memory import batch_numbers, limit_of_work, with_remedy
 from linregions._threads import one_blas_thread
 from linregions._validation import (
     FloatArray,
@@ -22,7 +23,7 @@ from linregions._validation import (
     as_threads,
 )
 from linregions.domains import Segment
-from linregions.errors import InvalidTypeError, InvalidValueError
+from linregions.errors import InvalidTypeError, InvalidValueError, MemoryLimitError
 from linregions.estimate import Estimate, seed_of
 from linregions.importers import as_network
 from linregions.network import Network
@@ -36,6 +37,7 @@ _WHO = "boundary_density"
 _BATCH_NUMBERS = 1 << 20
 # Planes are drawn through points of a box that is larger by this share, while inputs are few: see `_planes`.
 _MARGIN, _FEW_INPUTS = 0.1, 5
+_TRIED = 16  # chords or sections with which a sufficient limit on memory is found
 _KINDS = ("linear", "activation", "gradient")
 
 
@@ -96,7 +98,7 @@ def boundary_density(
     InvalidTypeError
         If an argument has the wrong type.
     MemoryLimitError
-        If a single chord or section does not fit into `memory_limit`.
+        If a single chord or section does not fit into `memory_limit`; the message says what would fit.
 
     Notes
     -----
@@ -155,13 +157,20 @@ def boundary_density(
     workers = as_threads(threads, "threads", _WHO)
     limit = None if memory_limit is None else as_integer(memory_limit, "memory_limit", _WHO, 1)
     if how != "chords" and net.n_in <= 2:
-        return Estimate(_exact(net, solid, wanted, order, workers, limit), 0.0, 1, None)
+        exactly = partial(_exact, net, solid, wanted, order, workers)
+        try:
+            return Estimate(exactly(limit), 0.0, 1, None)
+        except MemoryLimitError as error:
+            raise with_remedy(error, limit, _WHO, 1, exactly) from None
     sampler = _Sampler(net, solid, wanted, order, workers, progress, limit, *_streams(generator))
-    if target is not None:
-        pilot = Estimate.from_samples(sampler.draw(count))
-        if pilot.value > 0:
-            count = max(count, math.ceil(count * (pilot.stderr / pilot.value / target) ** 2))
-    found = Estimate.from_samples(sampler.draw(count))
+    try:
+        if target is not None:
+            pilot = Estimate.from_samples(sampler.draw(count))
+            if pilot.value > 0:
+                count = max(count, math.ceil(count * (pilot.stderr / pilot.value / target) ** 2))
+        found = Estimate.from_samples(sampler.draw(count))
+    except MemoryLimitError as error:
+        raise with_remedy(error, limit, _WHO, 2 * workers, sampler.try_out) from None
     return Estimate(found.value, found.stderr, found.n, seed_of(generator))
 
 
@@ -213,6 +222,13 @@ class _Sampler:
     memory_limit: int | None
     points: np.random.Generator
     directions: np.random.Generator
+
+    def try_out(self, memory_limit: int) -> None:
+        """Draw some samples with another limit."""
+        streams = _streams(np.random.default_rng(0))
+        _Sampler(self.net, self.solid, self.kind, self.codimension, self.threads, False, memory_limit, *streams).draw(
+            _TRIED
+        )
 
     def draw(self, n: int) -> FloatArray:
         """Return the next n samples."""

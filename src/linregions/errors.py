@@ -30,7 +30,18 @@ class NumericalError(LinRegionsError, ValueError):
 
 
 class MemoryLimitError(InvalidValueError):
-    """What was asked for does not fit in the memory that was allowed."""
+    """What was asked for does not fit in the memory that was allowed.
+
+    Parameters
+    ----------
+    message : str
+    needed : int, optional
+        Bytes that are enough, as far as this is known.
+    """
+
+    def __init__(self, message: str, needed: int | None = None) -> None:
+        super().__init__(message)
+        self.needed = needed
 
 
 class UndecidedWarning(UserWarning):

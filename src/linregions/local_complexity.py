@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 
 from linregions._region_kinds import COUNTS, KINDS
-from linregions._sampling_memory import batch_numbers, limit_of_work
+from linregions._sampling_memory import batch_numbers, limit_of_work, with_remedy
 from linregions._threads import one_blas_thread
 from linregions._validation import (
     FloatArray,
@@ -22,7 +23,7 @@ from linregions._validation import (
     as_threads,
 )
 from linregions.domains import Segment
-from linregions.errors import InvalidValueError
+from linregions.errors import InvalidValueError, MemoryLimitError
 from linregions.importers import as_network
 from linregions.lines import LinePartition
 from linregions.network import Network
@@ -35,6 +36,8 @@ _WHO = "local_complexity"
 # Directions of the frame, and planes, where nothing else is asked for.
 _FRAME_SIZE = 20
 _PLANES = 4
+# Points with which a sufficient limit on memory is found.
+_TRIED = 4
 # Numbers that the segments of a batch may hold, so that memory does not grow with the points.
 _BATCH_NUMBERS = 1 << 21
 
@@ -140,7 +143,7 @@ def local_complexity(
     NumericalError
         If the values of the network overflow.
     MemoryLimitError
-        If a single line or plane does not fit into `memory_limit`.
+        If a single line or plane does not fit into `memory_limit`; the message says what would fit.
 
     Notes
     -----
@@ -193,7 +196,12 @@ def local_complexity(
         threads=as_threads(threads, "threads", _WHO),
         memory_limit=None if memory_limit is None else as_integer(memory_limit, "memory_limit", _WHO, 1),
     )
-    return search.run(centers, as_generator(rng, "rng", _WHO), progress)
+    generator = as_generator(rng, "rng", _WHO)
+    try:
+        return search.run(centers, generator, progress)
+    except MemoryLimitError as error:
+        tried = partial(search.try_out, centers[:_TRIED])
+        raise with_remedy(error, search.memory_limit, _WHO, 2 * search.threads, tried) from None
 
 
 @dataclass(frozen=True, eq=False)
@@ -230,6 +238,10 @@ class _Search:
         columns = [*_means(on_frames), *_means(in_planes)]
         lines, switches, signs, regions, boundaries = columns
         return LocalComplexity(self.radius, self.kind, *lines, *regions, *boundaries, *switches, *signs)
+
+    def try_out(self, centers: FloatArray, memory_limit: int) -> None:
+        """Work on some points with another limit."""
+        replace(self, memory_limit=memory_limit).run(centers, np.random.default_rng(0), False)
 
     def _frames(self, centers: FloatArray, rng: np.random.Generator) -> FloatArray:
         """Return regions on a diameter, distinct switches and sign changes, (points, frames, 3)."""

@@ -103,6 +103,12 @@ def _bytes_needed(
     return int(counted), int(max(counted, plan + cutting, plan + root + working + _PYTHON + collected))
 
 
+def bytes_enough(found: PlaneEstimate, threads: int) -> tuple[int, int]:
+    """Return the memory limits with which a count, and a partition, go through: estimates, and half as much again."""
+    counted = int(1.5 * threads * found.bytes_statistics)
+    return counted, max(counted, int(1.5 * found.bytes_collected))
+
+
 def _expected_faces(made: BlockCells) -> FloatArray:
     """Return about how many faces the first layer makes of each block, from the lines that cross it.
 

@@ -386,7 +386,7 @@ def partition_plane(
 
     limit = options.get("memory_limit")
     if limit is not None:
-        _check_that_it_fits(network, window, tolerances, limit)
+        _check_that_it_fits(network, window, tolerances, limit, options.get("threads", 1))
     vertices, edges, switches, *others = run_plane(
         network, window, Collector(limit), tolerances, cell_switches=_cell_switches, **options
     )
@@ -394,19 +394,23 @@ def partition_plane(
     return PlanePartition(network, window, vertices, edges, neuron_of[switches], breakpoint_of[switches], *others)
 
 
-def _check_that_it_fits(network: Network, window: PlaneWindow, tolerances: Tolerances, limit: int) -> None:
+def _check_that_it_fits(
+    network: Network, window: PlaneWindow, tolerances: Tolerances, limit: int, threads: int
+) -> None:
     """Raise before any work if a partition will most likely not fit."""
-    from linregions.plane_estimate import estimate_plane
+    from linregions.plane_estimate import bytes_enough, estimate_plane
 
     found = estimate_plane(network, window, tolerances=tolerances, limited=True)
     if found.bytes_collected > limit:
         spare, kept = limit - found.bytes_statistics, found.bytes_collected - found.bytes_statistics
         fitting = int(found.n_regions.value * max(0.0, spare / kept)) if kept > 0 else 0
+        counted, needed = bytes_enough(found, threads)
         raise MemoryLimitError(
             f"`memory_limit` is {limit / 2**20:,.0f} MB, but the partition of this window, about "
             f"{found.n_regions.value:,.0f} regions, needs about {found.bytes_collected / 2**20:,.0f} MB; about "
-            f"{fitting:,} regions would fit. Give a larger limit or a smaller window, or keep no regions with "
-            f"`sink=RegionStatistics()` or `sink=RegionStream(folder)`: {found.bytes_statistics / 2**20:,.0f} MB."
+            f"{fitting:,} regions would fit. Give {needed} bytes at least, or a smaller window, or keep no regions "
+            f"with `sink=RegionStatistics()` or `sink=RegionStream(folder)`, which need {counted} bytes.",
+            needed,
         )
 
 

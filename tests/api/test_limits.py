@@ -1,5 +1,6 @@
 """Memory limits, threads and batches of lines and distances: kept, and without any effect on results."""
 
+import importlib
 import os
 import re
 import signal
@@ -236,3 +237,84 @@ def test_a_limit_takes_smaller_batches():
             tracemalloc.stop()
     assert peaks[0] > 1.5 * peaks[1]
     assert peaks[2] < 6_000_000
+
+
+# ---- what errors advise, followed to the letter ----------------------------------------------------------------------
+
+WINDOW = lr.PlaneWindow.of_inputs([-1.0, -1.0], [1.0, 1.0])
+
+
+def limited_works():
+    """What names a number when a limit on memory is too small, as functions of the limit."""
+    many = lr.random_network([10, 32, 32, 2], 0, bias_variance=0.1)
+    wide = lr.random_network([2, 128, 128, 2], 0, bias_variance=0.1)
+    one = lr.random_network([1, 32, 32, 2], 0, bias_variance=0.1)
+    centers = np.random.default_rng(0).normal(size=(9, 10))
+
+    def complexity(**options):
+        return lambda limit: lr.local_complexity(many, centers, 1.0, rng=1, memory_limit=limit, **options)
+
+    def density(net, **options):
+        return lambda limit: lr.boundary_density(net, 0.0, 1.0, rng=0, n_chords=40, memory_limit=limit, **options)
+
+    def region(work, net, **options):
+        return lambda limit: work(net, WINDOW, memory_limit=limit, **options)
+
+    return {
+        "line": lambda limit: lr.count_regions(many, Line(np.zeros(10), np.ones(10)), memory_limit=limit),
+        "distance": lambda limit: lr.boundary_distance(many, centers, memory_limit=limit),
+        "complexity on lines": complexity(n_planes=0),
+        "complexity": complexity(),
+        "complexity, threads": complexity(threads=2),
+        "density": density(many),
+        "density, threads": density(many, threads=2),
+        "density of codimension 2": density(many, codimension=2),
+        "density of codimension 2, threads": density(many, codimension=2, threads=2),
+        "density in an interval": density(one),
+        "density in a rectangle": density(wide),
+        "density in a rectangle, threads": density(wide, threads=2),
+        "partition": region(lr.partition, wide),
+        "partition, threads": region(lr.partition, wide, threads=2),
+    }
+
+
+@pytest.mark.parametrize("first", [1, 500_000])
+@pytest.mark.parametrize("name", list(limited_works()))
+def test_what_a_memory_error_advises_works(name, first):
+    """The number named, passed as it stands, is enough."""
+    work = limited_works()[name]
+    try:
+        work(first)
+        return  # half a megabyte is enough for some
+    except MemoryLimitError as error:
+        named, needed = re.search(r"(?:Give|needs|needs about) (\d+) (?:bytes|to|for)", str(error)), error.needed
+    assert named
+    assert int(named[1]) == needed
+    work(needed)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("sink", [None, lr.RegionStatistics()])
+def test_what_the_error_of_a_cell_advises_works(sink, threads):
+    net = lr.random_network([2, 128, 128, 2], 0, bias_variance=0.1)
+
+    def work(limit):
+        if sink is None:
+            return lr.count_regions(net, WINDOW, threads=threads, memory_limit=limit)
+        return lr.partition(net, WINDOW, sink=sink, threads=threads, memory_limit=limit)
+
+    with pytest.raises(MemoryLimitError, match="one cell of this window needs more than") as caught:
+        work(100_000)
+    advised = re.search(r"for each thread `linregions\.([\w.]+)\(net, window\)\.(\w+)`", str(caught.value))
+    assert advised
+    module, function = advised[1].rsplit(".", 1)
+    estimate = getattr(importlib.import_module(f"linregions.{module}"), function)
+    work(threads * getattr(estimate(net, WINDOW), advised[2]))
+
+
+def test_the_error_of_a_sampler_names_the_sampler():
+    net = cases()["wide"]
+    with pytest.raises(MemoryLimitError, match=r"`memory_limit` is 7 bytes, but local_complexity needs about \d+ for"):
+        lr.local_complexity(net, np.zeros((1, 6)), 1.0, rng=0, memory_limit=7)
+    with pytest.raises(MemoryLimitError, match=r"`memory_limit` is 7 bytes, but boundary_density needs about \d+ for"):
+        lr.boundary_density(net, 0.0, 1.0, rng=0, memory_limit=7)

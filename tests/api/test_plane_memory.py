@@ -160,8 +160,8 @@ def test_the_error_comes_before_the_work_and_says_what_would_fit(monkeypatch: py
     monkeypatch.setattr(_plane_engine, "run_plane", None)  # would fail if called
     message = (
         r"`memory_limit` is 10 MB, but the partition of this window, about [34]\d,\d{3} regions, needs about \d\d MB; "
-        r"about [12]?\d,\d{3} regions would fit. Give a larger limit or a smaller window, or keep no regions with "
-        r"`sink=RegionStatistics\(\)` or `sink=RegionStream\(folder\)`: \d+ MB"
+        r"about [12]?\d,\d{3} regions would fit. Give \d+ bytes at least, or a smaller window, or keep no regions with "
+        r"`sink=RegionStatistics\(\)` or `sink=RegionStream\(folder\)`, which need \d+ bytes."
     )
     with pytest.raises(MemoryLimitError, match=message):
         lr.partition(MNIST.network, MNIST.window, memory_limit=10 * MB)
