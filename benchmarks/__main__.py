@@ -1,4 +1,4 @@
-"""Print every benchmark as a table: ``python benchmarks [planes] [scale] [lines] [distance] [tracking] [fig5]``.
+"""Print every benchmark as a table: ``python benchmarks [planes] [scale] [lines] [distance] [jacobians] ...``.
 
 Only on request, since they take minutes: ``scale-long``, ``lines-long`` and ``distance-long``.
 """
@@ -23,6 +23,7 @@ SETS = {
     "scale": bench_scale.rows,
     "lines": bench_lines.rows,
     "distance": bench_distance.rows,
+    "jacobians": bench_distance.jacobian_rows,
     "tracking": bench_tracking.rows,
     "fig5": bench_fig5.rows,
 }
@@ -42,7 +43,7 @@ def main(names: list[str]) -> int:
     versions = f"Python {platform.python_version()}, numpy {np.__version__}, numba {numba.__version__}"
     print(f"# {versions}, {platform.machine()}")
     print("# ratio = time / yardstick: a plain float64 forward pass over the final points, one BLAS thread, same run")
-    print("# (for tracking and fig5: the training without it)")
+    print("# (for tracking and fig5: the training without it; for jacobians: all Jacobians, carried forwards in numpy)")
     print(f"{'case':<42}{'count':>9} {'of':<12}{'threads':>7}{'ms':>10}{'yardstick':>11}{'ratio':>8}", end="")
     print(f"{'goal':>6}{'MB':>8}")
     for name in names or SETS:

@@ -198,6 +198,20 @@ def test_distances_of_points_from_a_file(run, folder, tmp_path):
     np.testing.assert_array_equal(np.load(tmp_path / "flat-distance.npz")["points"], [[0.5, 1], [-1, 2], [0.25, -0.5]])
 
 
+def test_distances_to_linear_boundaries(run, folder, tmp_path):
+    """1 - relu(x) closes beyond 1: there the first layer's switch at 0 does not matter, the one at 1 does."""
+    layers = [([[1.0], [1.0]], [0.0, -4.0]), ([[-1.0, 0.0]], [1.0]), ([[1.0]], [0.0])]
+    lr.Network.from_layers(layers).save(tmp_path / "closed.npz")
+    (tmp_path / "at.csv").write_text("3.5\n")
+    words = ("distance", tmp_path / "closed.npz", "--points", tmp_path / "at.csv")
+    for kind, expected, nearest in (("activation", 0.5, 4.0), ("linear", 2.5, 1.0)):
+        out = tmp_path / kind
+        assert run(*words, "--kind", kind, "--out", out)[0] == 0
+        arrays = np.load(out / "closed-distance.npz")
+        assert arrays["distances"].tolist() == [expected]
+        assert arrays["nearest"].tolist() == [[nearest]]
+
+
 def test_info(run, folder):
     status, stdout, stderr = run("info", folder / "deep.npz")
     assert (status, stderr) == (0, "")

@@ -44,6 +44,78 @@ def test_no_neuron_switches_nearer_and_the_named_one_switches_there(name, widths
         assert np.any(beyond[:, neuron] != here[neuron])
 
 
+@pytest.mark.parametrize("name", sorted(set(ACTIVATIONS) - {"identity"}))
+@pytest.mark.parametrize("widths", [[1, 9, 9, 1], [3, 12, 12, 1], [30, 12, 12, 12, 1]], ids=str)
+def test_the_nearest_point_is_where_the_neuron_switches(name, widths):
+    rng = np.random.default_rng(len(widths))
+    net = lr.random_network(widths, rng, activation=ACTIVATIONS[name], bias_variance=0.5)
+    points = rng.normal(size=(5, 8, widths[0]))
+    distances, neurons, nearest = boundary_distance(net, points, return_neurons=True, return_points=True)
+    assert nearest.shape == points.shape
+    for x, d, neuron, p in zip(
+        points.reshape(-1, widths[0]), distances.ravel(), neurons.ravel(), nearest.reshape(-1, widths[0]), strict=True
+    ):
+        if neuron < 0:
+            assert np.all(np.isnan(p))
+            continue
+        assert np.linalg.norm(p - x) == pytest.approx(d, rel=1e-12)
+        layer, index = net.locate_neuron(int(neuron))
+        z = net.pre_activations(p)[layer][index]
+        size = np.abs(net.pre_activations(x)[layer]).max() + 1
+        assert min(abs(z - point) for point in net.activations[layer].breakpoints) <= 1e-12 * size
+    two = boundary_distance(net, points, return_points=True)
+    assert len(two) == 2
+    np.testing.assert_array_equal(two[0], distances)
+    np.testing.assert_array_equal(two[1], nearest)
+
+
+@pytest.mark.parametrize("n_in", [2, 40])
+def test_nearest_points_do_not_depend_on_threads_limits_or_batches(n_in):
+    net = lr.random_network([n_in, 30, 30, 2], 0, bias_variance=0.3)
+    points = np.random.default_rng(5).normal(size=(300, n_in))
+    whole = boundary_distance(net, points, return_points=True)[1]
+    for threads, limit in ((2, None), (1, 200_000), (3, 400_000)):
+        found = boundary_distance(net, points, return_points=True, threads=threads, memory_limit=limit)[1]
+        np.testing.assert_array_equal(found, whole)
+    parts = [boundary_distance(net, part, return_points=True)[1] for part in np.array_split(points, [1, 7, 110])]
+    np.testing.assert_array_equal(np.concatenate(parts), whole)
+
+
+def test_what_is_dear_is_made_once_for_as_long_as_the_network_lives(monkeypatch):
+    import gc
+    import pickle
+    import weakref
+    from concurrent.futures import ThreadPoolExecutor
+
+    net = lr.random_network([20, 16, 16, 2], 0)
+    points = np.random.default_rng(6).normal(size=(30, 20))
+    before = pickle.dumps(net)
+    first = boundary_distance(net, points)
+    with ThreadPoolExecutor(4) as pool:
+        fresh = lr.random_network([20, 16, 16, 2], 0)
+        for found in pool.map(lambda _: boundary_distance(fresh, points), range(8)):
+            np.testing.assert_array_equal(found, first)
+    assert len(pickle.dumps(net)) < len(before) + 200  # with `neuron_offsets`, but nothing of what is kept
+    with monkeypatch.context() as patch:
+        patch.setattr(np.linalg, "qr", None)
+        patch.setattr(np.linalg, "norm", None)
+        np.testing.assert_array_equal(boundary_distance(net, points), first)
+    np.testing.assert_array_equal(boundary_distance(pickle.loads(before), points), first)
+    gone = weakref.ref(net)
+    del net
+    gc.collect()
+    assert gone() is None
+
+
+def test_of_large_networks_only_decompositions_are_kept(monkeypatch):
+    monkeypatch.setattr("linregions._distance_choice._KEPT_BYTES", 1000)
+    net = lr.random_network([20, 16, 16, 2], 0)
+    points = np.random.default_rng(6).normal(size=(30, 20))
+    first = boundary_distance(net, points)
+    monkeypatch.setattr(np.linalg, "qr", None)
+    np.testing.assert_array_equal(boundary_distance(net, points), first)
+
+
 def test_zero_on_a_boundary_of_any_layer():
     net = Network.from_layers([(np.eye(2), [1.0, 1.0]), ([[1.0, -1.0]], [0.5]), ([[1.0]], [0.0])])
     distances, neurons = boundary_distance(net, [[-1.0, 3.0], [0.25, 0.75], [-5.0, -0.5]], return_neurons=True)

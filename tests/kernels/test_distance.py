@@ -81,6 +81,64 @@ def test_a_very_deep_network_of_many_inputs():
     assert_like_the_plain_twin(net, np.random.default_rng(0).random((300, 100)), rtol=1e-10)
 
 
+@pytest.mark.parametrize("widths", [[6] + [64] * 40 + [1], [100] + [64] * 40 + [1], [2] + [16] * 60 + [1]], ids=len)
+def test_real_gradients_behind_many_layers_are_not_taken_for_rounding(widths):
+    """Bounds of rounding errors grow faster than what they are bounds of; after thirty layers they explain anything."""
+    net = lr.random_network(widths, 0, bias_variance=0.02)
+    assert_like_the_plain_twin(net, np.random.default_rng(0).normal(size=(20, widths[0])), rtol=1e-9)
+
+
+@pytest.mark.parametrize("bias", [0.0, 0.1])
+@pytest.mark.parametrize("n_in", [1, 2, 3, 5])
+def test_both_ways_give_the_same(n_in, bias):
+    from dataclasses import replace
+
+    from linregions._distance_plan import make_plan
+    from linregions._distance_work import Workspace
+
+    net = lr.random_network([n_in, 20, 20, 20, 1], 1, bias_variance=bias)
+    points = np.random.default_rng(2).normal(size=(50, n_in))
+    found = []
+    for whole in (False, True):
+        space = Workspace(replace(make_plan(net), whole=whole), 50, "test")
+        space.evaluate(points, 0)
+        space.measure(50)
+        found.append((space.distances.copy(), space.nearest.copy()))
+    np.testing.assert_allclose(found[0][0], found[1][0], rtol=1e-12)
+    np.testing.assert_array_equal(found[0][1], found[1][1])
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_noise_of_affine_layers_is_no_distance(seed):
+    """(h1 + h2) + h3 - (h1 + (h2 + h3)) is zero, but its floats are not: the size of what cancelled must be known."""
+    rng = np.random.default_rng(seed)
+    layers = [
+        (rng.normal(size=(3, 2)), rng.normal(size=3)),
+        (np.array([[1, 1, 0], [0, 1, 1], [1, 0, 0], [0, 0, 1.0]]), np.zeros(4)),
+        (np.array([[1, 0, 0, 1], [0, 1, 1, 0.0]]), np.zeros(2)),
+        (np.array([[1, -1.0]]), np.zeros(1)),
+        (np.array([[1.0], [-1.0], [1.0]]), np.array([0, 0, 1.0])),
+    ]
+    net = Network.from_layers([*layers, (np.ones((1, 3)), [0.0])], [lr.IDENTITY] * 4 + [lr.RELU])
+    for kind in ("activation", "linear"):
+        distances, neurons = boundary_distance(net, [[0.2, 0.3], [-1.0, 2.0]], kind=kind, return_neurons=True)
+        assert np.all(np.isinf(distances))
+        assert neurons.tolist() == [-1, -1]
+    # Beside a real neuron, and behind layers enough that whole Jacobians are carried.
+    beside = [(np.vstack([w, np.zeros((1, w.shape[1]))]), np.append(b, 0.0)) for w, b in layers[:4]]
+    wide = [(np.hstack([w, np.zeros((w.shape[0], 1))]) if k else w, b) for k, (w, b) in enumerate(beside)]
+    wide[0][0][-1] = [0.6, 0.8]
+    for weight, _ in wide[1:]:
+        weight[-1, -1] = 1.0
+    deep = [(np.eye(2), np.zeros(2))] * 6
+    net = Network.from_layers(
+        [*wide, *deep, (np.eye(2), np.zeros(2)), (np.ones((1, 2)), [0.0])], [lr.IDENTITY] * 10 + [lr.RELU]
+    )
+    distances, neurons = boundary_distance(net, [[3.0, 4.0]], return_neurons=True)
+    np.testing.assert_allclose(distances, 5.0, rtol=1e-12)
+    assert neurons.tolist() == [1]
+
+
 # ---- exact arithmetic ------------------------------------------------------------------------------------------------
 
 eighths = st.integers(-12, 12).map(lambda k: k / 8)

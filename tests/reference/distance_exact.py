@@ -1,7 +1,8 @@
 """Slow twins of the distance to the nearest switch: all Jacobians in float64, and one point in fractions.
 
 Both follow section 2.2 of Hanin & Rolnick (2019) to the letter: ``min |z(x) - xi| / ||grad z(x)||`` over every
-neuron and every breakpoint, nothing pruned and nothing factored.
+neuron and every breakpoint, nothing pruned and nothing factored. The twin of distances to linear boundaries takes all
+edges of an exact partition.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from fractions import Fraction
 
 import numpy as np
 
-from linregions import Network, PiecewiseLinear
+from linregions import Network, PiecewiseLinear, PlaneWindow
+from reference.planes_exact import partition_exactly, rational
 
 
 def plain_distances(net: Network, points: np.ndarray) -> np.ndarray:
@@ -84,3 +86,32 @@ def exact_distance(net: Network, point: Sequence[float]) -> ExactDistance:
             new_rows.append([slope * g for g in gradient])
         values, rows = new_values, new_rows
     return ExactDistance(best, tuple(neurons))
+
+
+class ExactLinearDistances:
+    """Distances to B_N of a network of two inputs, from all its edges in the square with corners at +-half."""
+
+    def __init__(self, net: Network, half: int) -> None:
+        found = partition_exactly(net, PlaneWindow.of_inputs([-half] * 2, [half] * 2))
+        origin, basis = found.window.origin, found.window.basis
+        at = [[Fraction(float(x)) for x in row] for row in (origin, *basis)]
+        places = [rational(vertex) for vertex in found.vertices]
+        corners = [[at[0][c] + u * at[1][c] + v * at[2][c] for c in (0, 1)] for u, v in places]
+        chosen = [edge for edge in found.edges if edge.is_linear_boundary]
+        self.edges = [(corners[edge.ends[0]], corners[edge.ends[1]], edge.neurons) for edge in chosen]
+
+    def squared(self, point: Sequence[float]) -> ExactDistance:
+        """Return the exact squared distance within the square, and all neurons that switch on the nearest edges."""
+        x = [Fraction(float(value)) for value in point]
+        best: Fraction | None = None
+        neurons: set[int] = set()
+        for a, b, switching in self.edges:
+            step = [b[c] - a[c] for c in (0, 1)]
+            t = sum(((x[c] - a[c]) * step[c] for c in (0, 1)), Fraction(0)) / sum(value * value for value in step)
+            t = min(max(t, Fraction(0)), Fraction(1))
+            squared = sum(((a[c] + t * step[c] - x[c]) ** 2 for c in (0, 1)), Fraction(0))
+            if best is None or squared < best:
+                best, neurons = squared, set()
+            if squared == best:
+                neurons.update(switching)
+        return ExactDistance(best, tuple(sorted(neurons)))

@@ -187,8 +187,14 @@ def run_distance(arguments: Namespace) -> None:
     net = read_model(arguments.model)
     points = _points(arguments, net)
     output = _output(arguments, "distance", net, {"points": points})
-    distances, neurons = boundary_distance(
-        net, points, return_neurons=True, threads=arguments.threads, progress=_progress(arguments)
+    distances, neurons, nearest = boundary_distance(
+        net,
+        points,
+        kind=arguments.kind,
+        return_neurons=True,
+        return_points=True,
+        threads=arguments.threads,
+        progress=_progress(arguments),
     )
     summary: Row = {
         "points": len(distances),
@@ -209,7 +215,7 @@ def run_distance(arguments: Namespace) -> None:
         title = f"{len(distances):,} points, network with {net.n_neurons:,} neurons"
         return distance_figure(distances, title=_title(arguments, title), size=arguments.size)
 
-    arrays = {"distances": distances, "neurons": neurons, "points": points}
+    arrays = {"distances": distances, "neurons": neurons, "points": points, "nearest": nearest}
     _finish(output, net, summary, rows, arrays, figure, {})
 
 

@@ -296,6 +296,12 @@ def _add_distance(commands: argparse._SubParsersAction) -> None:  # type: ignore
         help="random examples of the data set, or points drawn normally with its componentwise mean and variance",
     )
     parser.add_argument("-n", type=_count(1), default=1000, help="how many, with --dataset (default: 1000)")
+    parser.add_argument(
+        "--kind",
+        choices=("activation", "linear"),
+        default="activation",
+        help="boundaries of activation regions, or of linear regions alone (default: activation)",
+    )
     _add_picture(parser)
     _add_common(parser)
     _add_name(parser)

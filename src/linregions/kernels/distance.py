@@ -1,4 +1,7 @@
-"""Distance to the nearest switch: per point, only the neurons that a cheap bound cannot rule out."""
+"""Distance to the nearest switch: per point, only the neurons that a cheap bound cannot rule out.
+
+Where bounds rule out too little, `linregions.kernels.jacobians` takes over.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,8 @@ from linregions.kernels.compiled import compiled
 
 # Sums may be reordered and multiply-adds fused: both only change rounding, which the guards below cover.
 _FAST = {"contract", "reassoc"}
+# Behind more layers, sums of absolute values are too large to tell noise by: whole Jacobians know better.
+_CAREFUL_LAYERS, _DOUBTFUL = 8, -2.0
 _GUARD = 1.0 + 1e-10  # on every bound: far above the rounding of norms and products
 
 
@@ -22,11 +27,11 @@ class Bounds(NamedTuple):
     switching: Any  # (depth,) bool: has the layer's activation breakpoints?
     weights: Any  # the scaled weights of the hidden layers, row by row
     starts: Any  # (depth + 1,) where each layer starts in it
-    first_norms: Any  # (widths[1],) norms of the rows of the first layer
     factor: Any  # (widths[1] * rank,) lower triangular R with ``W0 = R Q``, row by row
     tail: Any  # (depth,) ``||v W_l D W_{l-1} ... W_0|| <= tail[l] ||v||`` for all slopes D
     spectral: Any  # (depth,) norms of each layer's scaled weights
     frobenius: Any  # (depth,)
+    row_norms: Any  # (n_units,) norms of the rows of each layer's scaled weights
     tolerance: float  # relative size below which rounding explains a gradient, and differences of tied distances
 
 
@@ -42,10 +47,6 @@ class Scratch(NamedTuple):
     found_at: Any  # (n_units,) int64
     bound: Any  # (n_units,)
     candidate: Any  # (n_units,) int64
-    jacobian: Any  # (widest * rank,); empty in networks of one or two layers, like the next three
-    new_jacobian: Any  # (widest * rank,)
-    norms: Any  # (n_units,)
-    noise: Any  # (n_units,)
 
 
 @compiled()
@@ -62,10 +63,11 @@ def activate(
     gap: Any,
     first: int,
 ) -> bool:
-    """Add the bias to `values` (m, n) and apply the activation; set slopes and distances to the nearest breakpoint.
+    """Add the bias to `values` (m, n) and apply the activation; set slopes and gaps to the nearest breakpoint.
 
-    The columns of `slope` and `gap` begin at `first`. The distances are multiplied by `scale`,
-    and stay untouched when there is no breakpoint. Returns whether all pre-activations are finite.
+    The columns of `slope` and `gap` begin at `first`. A gap is the breakpoint (the lower one of two as near) minus
+    the pre-activation, times `scale`; it stays untouched when there is no breakpoint. Returns whether all
+    pre-activations are finite.
     """
     m, n_breaks, finite = values.shape[0], breakpoints.size, True
     for i in range(m):
@@ -79,7 +81,7 @@ def activate(
         if n_breaks == 1:  # no branch on data, so that it is vectorised
             only, knot, height, left, right = breakpoints[0], knots[0], heights[0], slopes[0], slopes[1]
             for j in range(n):
-                near[j] = abs(z[j] - only) * scale[j]
+                near[j] = (only - z[j]) * scale[j]
             for j in range(n):
                 value = z[j]
                 d = right if value > only else left
@@ -95,10 +97,10 @@ def activate(
             z[j] = slopes[piece] * (value - knots[piece]) + heights[piece]
             if n_breaks > 0:
                 nearest = np.inf
-                if piece > 0:
-                    nearest = value - breakpoints[piece - 1]
                 if piece < n_breaks:
-                    nearest = min(nearest, breakpoints[piece] - value)
+                    nearest = breakpoints[piece] - value
+                if piece > 0 and value - breakpoints[piece - 1] <= nearest:
+                    nearest = breakpoints[piece - 1] - value
                 near[j] = nearest * scale[j]
     return finite
 
@@ -153,7 +155,7 @@ def _row_times_matrix(
 
 
 @compiled(fastmath=_FAST | {"nnan", "nsz"})
-def _smallest(values: Any, n: int) -> Any:
+def smallest(values: Any, n: int) -> Any:
     """Return the minimum of values that are no NaN; a plain `min` would not be vectorised."""
     least = np.inf
     for k in range(n):
@@ -162,7 +164,7 @@ def _smallest(values: Any, n: int) -> Any:
 
 
 @compiled()
-def _careful_norm(layer: int, unit: int, slope: Any, net: Bounds, scratch: Any) -> Any:
+def careful_norm(layer: int, unit: int, slope: Any, net: Bounds, scratch: Any) -> Any:
     """Return the gradient's norm without the entries that are nothing but rounding.
 
     Every entry is compared with the sum of absolute values of the products that it is made of.
@@ -181,6 +183,8 @@ def _careful_norm(layer: int, unit: int, slope: Any, net: Bounds, scratch: Any) 
         for i in range(widths[j + 1]):
             d = slope[net.units[j] + i]
             start = starts[j] + i * n
+            if size[i] == 0.0 or d == 0.0:
+                continue
             for c in range(n):
                 new_row[c] += row[i] * d * weights[start + c]
                 new_size[c] += size[i] * abs(d * weights[start + c])
@@ -193,7 +197,7 @@ def _careful_norm(layer: int, unit: int, slope: Any, net: Bounds, scratch: Any) 
 
 @compiled()
 def _gradient_norm(layer: int, unit: int, gap: float, limit: float, slope: Any, net: Bounds, scratch: Scratch) -> Any:
-    """Return the norm of a neuron's gradient, or -1 as soon as its distance is known to exceed `limit`."""
+    """Return the norm of a neuron's gradient, -1 as soon as its distance is known to exceed `limit`, -2 if in doubt."""
     widths, units, weights, starts = net.widths, net.units, net.weights, net.starts
     spectral, frobenius, active, row, new = net.spectral, net.frobenius, scratch.active, scratch.row, scratch.new
     epsilon = 2.0**-52
@@ -223,47 +227,22 @@ def _gradient_norm(layer: int, unit: int, gap: float, limit: float, slope: Any, 
     _row_times_matrix(row, n, net.factor, np.int64(0), rank, np.bool_(True), active, new)
     noise = spectral[0] * noise + (widths[0] + n + 2) * epsilon * frobenius[0] * size
     norm = _norm(new, rank)
-    if norm <= noise:
-        return _careful_norm(layer, unit, slope, net, scratch.careful)
+    if 0.0 < norm <= noise:
+        if gap > 2.0 * limit * (norm + noise):  # the true gradient is not larger than both together
+            return -1.0
+        if net.switching.size > _CAREFUL_LAYERS:
+            return _DOUBTFUL
+        return careful_norm(layer, unit, slope, net, scratch.careful)
     return norm
 
 
 @compiled()
-def _all_gradient_norms(slope: Any, net: Bounds, scratch: Scratch) -> None:
-    """Set `norms` of every unit's gradient by carrying the whole Jacobian forwards: cheaper when most are needed."""
-    widths, units, weights, starts = net.widths, net.units, net.weights, net.starts
-    spectral, frobenius, factor = net.spectral, net.frobenius, net.factor
-    active, row, norms, noise = scratch.active, scratch.row, scratch.norms, scratch.noise
-    jacobian, new = scratch.jacobian, scratch.new_jacobian
-    epsilon = 2.0**-52
-    rank = min(widths[0], widths[1])
-    for k in range(factor.size):
-        jacobian[k] = factor[k]
-    for k in range(widths[1]):
-        norms[k] = _norm(factor[k * rank : (k + 1) * rank], rank)
-    whole = _norm(norms, widths[1])
-    error = (widths[0] + 2) * epsilon * frobenius[0]
-    for layer in range(1, widths.size - 1):
-        n, below = widths[layer], units[layer - 1]
-        steepest = 0.0
-        for i in range(n):
-            steepest = max(steepest, abs(slope[below + i]))
-        here = (n + 2) * epsilon * whole  # first-order rounding of these products, on top of the Jacobian's own
-        for k in range(widths[layer + 1]):
-            start = starts[layer] + k * n
-            for i in range(n):
-                row[i] = weights[start + i] * slope[below + i]
-            out = new[k * rank : (k + 1) * rank]
-            _row_times_matrix(row, n, jacobian, np.int64(0), rank, np.bool_(False), active, out)
-            norms[units[layer] + k], noise[units[layer] + k] = _norm(out, rank), (error + here) * _norm(row, n)
-        error = steepest * (spectral[layer] * error + frobenius[layer] * here)
-        jacobian, new = new, jacobian
-        whole = _norm(norms[units[layer] : units[layer + 1]], widths[layer + 1])
-    for layer in range(1, widths.size - 1):
-        for k in range(widths[layer + 1]):
-            unit = units[layer] + k
-            if norms[unit] <= noise[unit]:
-                norms[unit] = _careful_norm(layer, k, slope, net, scratch.careful)
+def nearest_of(values: Any, n: int, limit: float) -> int:
+    """Return the first of n units whose distance does not exceed `limit`, -1 where there is none."""
+    for k in range(n):
+        if values[k] <= limit:
+            return k
+    return -1
 
 
 @compiled()
@@ -279,39 +258,41 @@ def nearest_switches(
     patience: float,
     distance: Any,
     nearest: Any,
-) -> None:
+) -> float:
     """Find for some points the smallest ``gap / ||gradient||`` and the first unit that attains it.
+
+    Returns how much work it was, in the units of `cost`.
 
     Parameters
     ----------
     gaps, slopes : (m, n_units)
-        Distance of each hidden unit's pre-activation to its nearest breakpoint, times the unit's scale, and
-        the activation's slope.
+        From each hidden unit's pre-activation to its nearest breakpoint, times the unit's scale, and the
+        activation's slope.
     squares : (m, n_units)
         Squared norm of the unit's row of (scaled) weights times the slopes of the layer below; any in layer 0.
     start, stop : int
         Which points.
     net : Bounds
     scratch : Scratch
-    cost : (depth,)
-        Multiplications that the gradient of a unit takes at most, by layer.
+    cost : (depth + 1,)
+        Work that the gradient of a unit takes at most, by layer, and at the end that of one look at one candidate.
     patience : float
-        Multiplications after which a point gets a whole Jacobian.
+        Work after which a point is given up.
     distance : (m,)
         Receives the distances; inf where no unit has a gradient.
     nearest : (m,)
-        Receives the units, -1 where there is none.
+        Receives the units, -1 where there is none, -2 for points given up.
     """
-    units, switching, first_norms, tail, tolerance = net.units, net.switching, net.first_norms, net.tail, net.tolerance
-    first, found, found_at, norms = scratch.first, scratch.found, scratch.found_at, scratch.norms
+    units, switching, norms, tail, tolerance = net.units, net.switching, net.row_norms, net.tail, net.tolerance
+    first, found, found_at = scratch.first, scratch.found, scratch.found_at
     bound, candidate = scratch.bound, scratch.candidate
-    n_units, depth = gaps.shape[1], switching.size
+    n_units, depth, total = gaps.shape[1], switching.size, 0.0
     n_first = units[1] if switching[0] else 0
     for p in range(start, stop):
         gap, squared = gaps[p], squares[p]
         for k in range(n_first):
-            first[k] = gap[k] / first_norms[k] if first_norms[k] > 0.0 else np.inf
-        best = _smallest(first, n_first)
+            first[k] = abs(gap[k]) / norms[k] if norms[k] > 0.0 else np.inf
+        best = smallest(first, n_first)
 
         n_candidates = 0
         for layer in range(1, depth):
@@ -322,27 +303,17 @@ def nearest_switches(
             for k in range(units[layer], units[layer + 1]):
                 # Without a first minimum, or where the bound overflows, nothing can be ruled out yet.
                 if squared[k] != 0.0 and not gap[k] * gap[k] > reach * squared[k]:
-                    bound[n_candidates] = gap[k] / (_GUARD * tail[layer - 1] * np.sqrt(squared[k]))
+                    bound[n_candidates] = abs(gap[k]) / (_GUARD * tail[layer - 1] * np.sqrt(squared[k]))
                     candidate[n_candidates] = k
                     n_candidates += 1
 
         n_found, work = 0, 0.0
-        while n_candidates > 0:
-            if depth > 2 and work > patience:
-                _all_gradient_norms(slopes[p], net, scratch)
-                n_found, best = 0, _smallest(first, n_first)
-                for layer in range(1, depth):
-                    for k in range(units[layer], units[layer + 1]):
-                        if switching[layer] and norms[k] > 0.0:
-                            found[n_found] = gap[k] / norms[k]
-                            found_at[n_found] = k
-                            best = min(best, found[n_found])
-                            n_found += 1
-                break
+        while n_candidates > 0 and work <= patience:
             lowest = 0
             for c in range(1, n_candidates):
                 if bound[c] < bound[lowest]:
                     lowest = c
+            work += cost[depth] * n_candidates
             limit = best * (1.0 + tolerance)
             if bound[lowest] > limit:
                 break
@@ -354,26 +325,30 @@ def nearest_switches(
             while units[layer + 1] <= k:
                 layer += 1
             work += cost[layer - 1]
-            norm = _gradient_norm(layer, k - units[layer], gap[k], limit, slopes[p], net, scratch)
+            norm = _gradient_norm(layer, k - units[layer], abs(gap[k]), limit, slopes[p], net, scratch)
             if norm > 0.0:
-                found[n_found] = gap[k] / norm
+                found[n_found] = abs(gap[k]) / norm
                 found_at[n_found] = k
                 best = min(best, found[n_found])
                 n_found += 1
+            elif norm == _DOUBTFUL:
+                work = np.inf
 
+        total += min(work, patience)
         distance[p] = best
         nearest[p] = -1
-        if best < np.inf:
+        if work > patience:
+            nearest[p] = -2
+        elif best < np.inf:
             tied = best * (1.0 + tolerance)
-            lowest = n_units
-            for c in range(n_found):
-                if found[c] <= tied:
-                    lowest = min(lowest, found_at[c])
-            for k in range(n_first):
-                if first[k] <= tied:
-                    lowest = k
-                    break
-            nearest[p] = lowest
+            nearest[p] = nearest_of(first, n_first, tied)
+            if nearest[p] < 0:
+                lowest = n_units
+                for c in range(n_found):
+                    if found[c] <= tied:
+                        lowest = min(lowest, found_at[c])
+                nearest[p] = lowest
+    return total
 
 
 def as_one_buffer(matrices: list[npt.NDArray[np.float64]]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:

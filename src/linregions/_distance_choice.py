@@ -1,0 +1,60 @@
+"""How a network's distances are best found: decided once, and kept as long as the network."""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from linregions._distance_plan import Dear, Plan, make_plan
+from linregions._distance_work import Workspace
+from linregions.errors import NumericalError
+from linregions.network import Network
+
+_TRIALS = 16
+# Of plans larger than this the copies of weights are not kept: making them takes a fraction of what is dear.
+_KEPT_BYTES = 1 << 27
+
+
+@dataclass(frozen=True, eq=False)
+class _Short:
+    """What is kept of a large plan."""
+
+    dear: Dear
+    whole: bool
+
+
+_lock = threading.Lock()
+_kept: weakref.WeakKeyDictionary[Network, Plan | _Short] = weakref.WeakKeyDictionary()
+
+
+def plan_of(net: Network) -> Plan:
+    """Return the plan of a network, which never changes."""
+    with _lock:
+        kept = _kept.get(net)
+    if isinstance(kept, Plan):
+        return kept
+    plan = make_plan(net, kept.dear if kept else None)
+    if kept.whole if kept else _prefers_whole(plan):
+        plan = replace(plan, squared=(), whole=True)
+    with _lock:
+        _kept[net] = plan if plan.copies <= _KEPT_BYTES else _Short(plan.dear, plan.whole)
+    return plan
+
+
+def _prefers_whole(plan: Plan) -> bool:
+    """Return whether whole Jacobians are cheaper than bounds and single gradients, tried at a few fixed points.
+
+    The choice depends on the network alone, so that a point's distance does not depend on the other points.
+    """
+    if not plan.scaled:
+        return False
+    space = Workspace(plan, _TRIALS, "boundary_distance")
+    try:
+        space.evaluate(np.random.default_rng(0).normal(size=(_TRIALS, plan.widths[0])), 0)
+    except NumericalError:  # then whoever gives such points is told
+        return False
+    work, given_up = space.prune(_TRIALS)
+    return work + given_up * plan.work_of_whole > _TRIALS * plan.prefers_whole
