@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from linregions import Network, _plane_work, _plane_worker
+from linregions import Network, _plane_narrow, _plane_work, _plane_worker
+from linregions._plane_narrow import CellsWanted
 from linregions.planes import PlanePartition
 from reference.planes_exact import ExactPartition
 
@@ -269,8 +270,11 @@ def check_same(first: PlanePartition, second: PlanePartition, close: float = 1e-
     np.testing.assert_allclose(first.areas.sum(), second.areas[match].sum(), rtol=max(close, 1e-12))
 
 
-def split_at(monkeypatch: pytest.MonkeyPatch, most_faces: int, part_switches: int) -> list[int]:
-    """Have cells split again once they have so many faces; return a list that the number of parts goes to."""
+def split_at(monkeypatch: pytest.MonkeyPatch, most_faces: int, part_switches: int, **limits: int) -> list[int]:
+    """Have cells split again once they have so many faces; return a list that the number of parts goes to.
+
+    With `most_switches` and `crowded_faces`, also within a layer that has more switches, once they have so many.
+    """
     original, split = _plane_work.make_plan, _plane_worker.split_cell
     parts: list[int] = []
 
@@ -278,7 +282,7 @@ def split_at(monkeypatch: pytest.MonkeyPatch, most_faces: int, part_switches: in
         made = original(*arguments)
         if made is None:
             return None
-        return made[0]._replace(most_faces=most_faces, part_switches=part_switches), made[1]
+        return made[0]._replace(most_faces=most_faces, part_switches=part_switches, **limits), made[1]
 
     def noted(*arguments: Any) -> Any:
         made = split(*arguments)
@@ -288,6 +292,24 @@ def split_at(monkeypatch: pytest.MonkeyPatch, most_faces: int, part_switches: in
     monkeypatch.setattr(_plane_work, "make_plan", planned)
     monkeypatch.setattr(_plane_worker, "split_cell", noted)
     return parts
+
+
+def cells_of_later_layers(monkeypatch: pytest.MonkeyPatch, switches: int, faces: int) -> list[int]:
+    """Have windows cut to at least so many faces before they are grouped to cells; return a list of the cells made."""
+    original = _plane_work.deepened
+    made: list[int] = []
+
+    def noted(*arguments: Any) -> Any:
+        found = original(*arguments)
+        if found is not None:
+            made.append(found.parts.n_parts)
+        return found
+
+    monkeypatch.setattr(_plane_work, "cells_wanted", lambda _: CellsWanted(switches, faces, 1))
+    monkeypatch.setattr(_plane_work, "deepened", noted)
+    monkeypatch.setattr(_plane_narrow, "_CELL_SWITCHES", switches)
+    monkeypatch.setattr(_plane_narrow, "_faces_of", lambda _: faces)
+    return made
 
 
 def miscount(monkeypatch: pytest.MonkeyPatch, times: int = 1) -> list[int]:

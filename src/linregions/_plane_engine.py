@@ -30,8 +30,6 @@ IndexArray = npt.NDArray[np.int64]
 _OTHER_BANDS = (1.0, 1.0 / 16.0, 16.0)
 # Batches handed to an executor: enough to share work evenly, few enough to send.
 _REMOTE_BATCHES = 64
-# Cells that one thread puts to a batch: enough to share what a batch costs, few enough for the cache.
-_MOST_CELLS = 32
 
 
 def tried_bands(
@@ -134,13 +132,15 @@ def tasks_of(
     # A limit on memory speaks of a cell, so there is no more than one at a time.
     if isinstance(made, BlockCells):
         size = max(1, -(-made.blocks.n_blocks // _REMOTE_BATCHES)) if remote else 1
-        return _equal_tasks(made.blocks.n_blocks, size), sink.cells_in_batch or (1 if limited else 8)
+        return _equal_tasks(made.blocks.n_blocks, size), sink.cells_in_batch or (
+            1 if limited else min(8, made.in_batch)
+        )
     n = made.n_cells
     size = sink.cells_in_batch or (1 if limited else -(-n // _REMOTE_BATCHES) if remote else 0)
     if size:
         return _equal_tasks(n, size), size
     if threads == 1:
-        return _equal_tasks(n, _MOST_CELLS), _MOST_CELLS
+        return _equal_tasks(n, made.in_batch), made.in_batch
     # Large tasks first and small ones last, so that all threads end together. Work goes with the first layer's faces.
     ends = made.root.cell_off[1:]
     least = int(ends[-1]) // (6 * threads)
@@ -148,8 +148,8 @@ def tasks_of(
     while bounds[-1] < n:
         begun = int(made.root.cell_off[bounds[-1]])
         goal = begun + max(least, (int(ends[-1]) - begun) * 2 // (3 * threads))
-        bounds.append(min(max(int(np.searchsorted(ends, goal, "right")), bounds[-1] + 1), bounds[-1] + _MOST_CELLS))
-    return [np.arange(low, high) for low, high in pairwise(bounds)], _MOST_CELLS
+        bounds.append(min(max(int(np.searchsorted(ends, goal, "right")), bounds[-1] + 1), bounds[-1] + made.in_batch))
+    return [np.arange(low, high) for low, high in pairwise(bounds)], made.in_batch
 
 
 def _equal_tasks(n: int, size: int) -> list[IndexArray]:

@@ -2,16 +2,19 @@
 
 Cells are bounded by switches of the first layer. In deep networks hundreds of neurons of later layers are unstable in
 one. So a cell that has many faces after some layer is grouped to parts, as the window was to cells, and each part
-goes on alone from that layer.
+goes on alone from that layer. Where hundreds of neurons of one layer are unstable in a cell, as after a narrow layer,
+it is split within that layer, when some of them have been inserted: few others cross a part.
 """
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from linregions._plane_plan import EXPECTED_SWITCHES
 from linregions._plane_root import grouped_complex
 from linregions.kernels import cells
 from linregions.kernels import plan as records
@@ -24,6 +27,8 @@ class Parts(NamedTuple):
     Parameters
     ----------
     root : linregions.kernels.plan.Root
+    face_part : ndarray of int64
+        Part of each face.
     root_vertex : ndarray of int32, shape (V,)
         Numbers that its vertices had in the root of the whole cell, -1 for none.
     chain : ndarray of int32, shape (2, K)
@@ -31,6 +36,7 @@ class Parts(NamedTuple):
     """
 
     root: records.Root
+    face_part: npt.NDArray[np.int64]
     root_vertex: npt.NDArray[np.int32]
     chain: npt.NDArray[np.int32]
 
@@ -42,7 +48,7 @@ class Parts(NamedTuple):
     @property
     def n_bytes(self) -> int:
         """Bytes that the arrays take."""
-        return sum(array.nbytes for array in (*self.root, self.root_vertex, self.chain))
+        return sum(array.nbytes for array in (*self.root, self.face_part, self.root_vertex, self.chain))
 
 
 def split_cell(
@@ -50,14 +56,24 @@ def split_cell(
 ) -> Parts:
     """Take a cell out of the workspace, where `run_cells` left it, and group its faces."""
     n_v, n_e = int(ws.size[0]), int(ws.size[1])
-    done, n_basis = int(ws.need[0]), int(ws.need[1])
+    begun, n_basis = int(ws.need[0]), int(ws.need[1])
+    unit = scratch.history[:begun].copy()
     chain = np.empty((2, n_e), dtype=np.int32)
     chain = chain[:, : cells.list_shared(ws, scratch, root, cell, chain)].copy()
-    made, _ = grouped_complex(ws, scratch.base, n_switches, part_switches)
+    made, face_part = grouped_complex(ws, scratch.base, n_switches, part_switches)
     made = made._replace(
         line=np.where(ws.place[SPREAD, :n_v] < 0.0, np.int32(records.NO_LINE), ws.parent[3, :n_v]),
         phi=ws.phi[:n_v, :n_basis].copy(),
-        unit=scratch.history[:done].copy(),
+        unit=unit,
     )
     made.e_shared[chain[1]] = True
-    return Parts(made, ws.parent[2, :n_v].copy(), chain)
+    return Parts(made, face_part, ws.parent[2, :n_v].copy(), chain)
+
+
+def part_switches_of(ws: Workspace, plan: records.Plan) -> int:
+    """Return how many switches may cross a part of the cell that `run_cells` left in the workspace."""
+    n_left = int(ws.need[2])
+    if not n_left:
+        return plan.part_switches
+    # Within a layer: as large a part of its other switches will cross a part as of the lines that make so many faces.
+    return max(1, min(math.isqrt(2 * int(ws.size[2])) * EXPECTED_SWITCHES // n_left, plan.crowded_faces))

@@ -17,6 +17,13 @@ from linregions.network import Network
 
 FloatArray = npt.NDArray[np.float64]
 
+# Switches of one layer that a cell takes at once: ordinary networks have few more than cross it of the first layer.
+MOST_SWITCHES = 128
+# As many as are meant to, where cells or parts are made so that few do.
+EXPECTED_SWITCHES = 64
+# Faces from which on a cell goes on in parts while it takes more of them, a few at a time.
+CROWDED_FACES = 512
+
 
 def switch_layout(network: Network) -> list[tuple[int, int, int]]:
     """Return (first switch, neurons, breakpoints) of every hidden layer; neuron k has switches first + k T ..."""
@@ -97,7 +104,17 @@ def make_plan(
     shape[records.FIRST_WEIGHT] = offsets
     shape[records.N_BREAKPOINTS] = [layout[k][2] for k in stages]
     shape[records.FIRST_SWITCH] = [layout[k][0] for k in stages]
-    plan = records.Plan(rows, shape, weights, biases, pieces, twins, relative)
+    plan = records.Plan(
+        rows,
+        shape,
+        weights,
+        biases,
+        pieces,
+        twins,
+        relative,
+        most_switches=MOST_SWITCHES,
+        crowded_faces=CROWDED_FACES,
+    )
     # Only cells that layers after the second still cut are worth it: each part makes its rows anew.
     if n_layers > 3 or max(widths[1:-1], default=0) > 2 * widths[0]:
         target = default_target(plan)

@@ -61,14 +61,14 @@ def grow(holder: _Holder, sparing: bool = False) -> None:
         ws.pool.shape[1],
     ]
     wanted = []
-    for k, (old, need) in enumerate(zip(capacity, ws.need.tolist(), strict=True)):
+    for k, (old, need) in enumerate(zip(capacity, ws.need[:5].tolist(), strict=True)):
         if need <= old:
             wanted.append(old)
         elif k == 3:  # columns, of which kernels ask for twice as many
             wanted.append((old + need) // 2 if sparing else need)
         else:
             wanted.append(int(1.25 * need) if sparing else max(int(1.5 * need), 2 * old if old < _LARGE else 0))
-    words, counts, margin = ws.f_word.shape[2], ws.counts, ws.margin
+    words, counts, margin = max(ws.f_word.shape[2], int(ws.need[5])), ws.counts, ws.margin
     del ws, holder.ws  # so that there are never two of them
     vertices, edges, faces, columns, pool = wanted
     holder.ws = make_workspace(vertices, edges, faces, columns, pool, words)
@@ -126,6 +126,15 @@ class Noted(NamedTuple):
     merged: int
     margin: float
     undecided: int
+
+    def with_more(self, more: Noted) -> Noted:
+        """Return what was noted together."""
+        return Noted(
+            self.snapped + more.snapped,
+            self.merged + more.merged,
+            min(self.margin, more.margin),
+            self.undecided + more.undecided,
+        )
 
 
 def noted(ws: Workspace) -> Noted:

@@ -47,7 +47,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Cells:
-    """A job's window, cut by the first layer and grouped to cells.
+    """A job's window, cut by the first layer (or more) and grouped to cells, of which a batch has `in_batch` at most.
 
     That took `bytes_cutting` at most, of which `bytes_left` are buffers that are left to the next call.
     """
@@ -59,6 +59,7 @@ class Cells:
     noted: Noted
     bytes_cutting: int
     bytes_left: int
+    in_batch: int
     local: threading.local = field(default_factory=threading.local)
     workers: list[Any] = field(default_factory=list)  # of all threads
     stopped: threading.Event = field(default_factory=threading.Event)
@@ -71,12 +72,13 @@ class Cells:
 
 @dataclass(frozen=True)
 class BlockCells:
-    """A job's window, cut to blocks, each of which is cut to cells when it is worked."""
+    """A job's window, cut to blocks, each of which is cut to cells when it is worked, `in_batch` at a time at most."""
 
     plan: records.Plan
     n_switches: int
     blocks: Blocks
     target: int
+    in_batch: int
     local: threading.local = field(default_factory=threading.local)
     stopped: threading.Event = field(default_factory=threading.Event)
 
@@ -118,24 +120,16 @@ class Total:
         for cut in worked.cut:
             self.root_vertices += cut.new_vertices
             self.side_vertices += int((cut.sides[1] - 1).sum())
-            self._note(cut.noted)
+            self.noted = self.noted.with_more(cut.noted)
         for done in worked.batches:
             record = done.record
             self.cells += done.cells.size
             self.sizes += record.sizes
             self.entries += int(record.runs[1].sum())
             self.runs += record.runs.shape[1]
-            self._note(Noted(record.snapped, record.merged, record.margin, record.undecided))
+            noted = Noted(record.snapped, record.merged, record.margin, record.undecided)
+            self.noted = self.noted.with_more(noted)
             self._compare(*record.runs)
-
-    def _note(self, more: Noted) -> None:
-        now = self.noted
-        self.noted = Noted(
-            now.snapped + more.snapped,
-            now.merged + more.merged,
-            min(now.margin, more.margin),
-            now.undecided + more.undecided,
-        )
 
     def _compare(self, edges: IndexArray, counts: IndexArray) -> None:
         """Note edges that their two cells cut to different numbers of pieces."""

@@ -9,12 +9,16 @@ from linregions import _plane_root as roots
 from linregions._plane_blocks import CutRecord, make_block, make_blocks
 from linregions._plane_buffers import n_bytes
 from linregions._plane_frame import frame_of
-from linregions._plane_plan import default_target, make_plan
+from linregions._plane_narrow import CellsWanted, cells_wanted, deepened
+from linregions._plane_plan import make_plan
 from linregions._plane_tasks import BlockCells, Cells, Done, Job, Worked
 from linregions._plane_worker import Worker
 from linregions.sinks import Sink
 
 IndexArray = npt.NDArray[np.int64]
+
+# Cells in a batch: enough to share what a batch costs, few enough for the cache.
+_MOST_CELLS = 32
 
 
 def make_cells(job: Job) -> Cells | BlockCells | None:
@@ -29,20 +33,27 @@ def make_cells(job: Job) -> Cells | BlockCells | None:
     if made is None:
         return None
     plan, n_switches = made
-    target = default_target(plan) if job.cell_switches is None else job.cell_switches
+    wanted = cells_wanted(plan) if job.cell_switches is None else CellsWanted(job.cell_switches)
+    in_batch = wanted.in_batch or _MOST_CELLS
     if not job.whole:
         blocks = make_blocks(plan, frame.polygon)
         if blocks is not None:
-            return BlockCells(plan, n_switches, blocks, target)
+            return BlockCells(plan, n_switches, blocks, wanted.switches, in_batch)
     buffers, base = roots.cut_root(plan, roots.window_start(frame.polygon, plan.relative))
     ws = buffers.ws
-    root, face_cell = roots.make_root(ws, base, plan, target)
-    for pairs in job.joined:
-        root, face_cell = roots.regrouped(root, face_cell, np.array(pairs))
+    deeper = int(ws.size[2]) < wanted.faces
+    root, face_cell = roots.make_root(ws, base, plan, n_switches if deeper else wanted.switches)
     noted = roots.noted(ws)
     most = n_bytes(ws) + n_bytes(root) + roots.GROUPING * face_cell.size
     buffers.keep()
-    return Cells(plan, n_switches, root, face_cell, noted, most, n_bytes(ws))
+    made = deepened(job, plan, root, n_switches, wanted) if deeper else None
+    if made is not None:
+        root, face_cell = made.parts.root, made.parts.face_part
+        noted = noted.with_more(made.noted)
+        most += made.n_bytes + roots.GROUPING * face_cell.size
+    for pairs in job.joined:
+        root, face_cell = roots.regrouped(root, face_cell, np.array(pairs))
+    return Cells(plan, n_switches, root, face_cell, noted, most, n_bytes(ws), in_batch)
 
 
 def work(

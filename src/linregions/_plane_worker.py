@@ -14,7 +14,7 @@ from linregions import _plane_buffers
 from linregions._plane_buffers import n_bytes
 from linregions._plane_frame import frame_of
 from linregions._plane_outputs import for_patterns, larger_output, make_output
-from linregions._plane_parts import Parts, split_cell
+from linregions._plane_parts import Parts, part_switches_of, split_cell
 from linregions._plane_root import Contradiction, grow, noted
 from linregions.domains import PlaneWindow
 from linregions.errors import MemoryLimitError, NumericalError
@@ -42,6 +42,8 @@ _ROOM = (2048, 104, 1 << 16, 1 << 13)
 _LITTLE_ROOM = (512, 64, 1 << 14, 1 << 11)
 # Compiled code hears no Ctrl-C, so it is left about this often.
 _SECONDS_IN_KERNEL = 0.1
+# Parts of parts of a cell at most.
+_MOST_DEPTH = 64
 _OUT_OF_RANGE = (
     "`net` has pre-activations whose terms are, somewhere in this window, more than 1e140 times larger or smaller than "
     "those of other neurons or elsewhere, but float64 has no squares of such numbers, which bounds on rounding need. "
@@ -135,6 +137,7 @@ class Worker:
         self.stopped = threading.Event()
         self.few = 1  # cells at a time
         self.plan, self.root, self.n_switches = plan, root, n_switches
+        self.whole = plan._replace(most_faces=records.NEVER, crowded_faces=records.NEVER)  # of cells that are not split
         self.n_words = (n_switches + 63) // 64
         # Parts of a cell are told apart by their patterns.
         words = self.n_words if patterns or plan.most_faces < records.NEVER else 0
@@ -175,8 +178,7 @@ class Worker:
             If `stopped` is set meanwhile.
         """
         if self.begun[task].any():
-            _Stamps(self.scratch.vertex, self.scratch.edge).forget()
-            self.begun[:] = False
+            self.forget()
         self.begun[task] = True
         self.out.filled[:] = 0
         self.ws.counts[:STAMPS] = 0
@@ -187,18 +189,20 @@ class Worker:
     def _work(self, root: records.Root, depth: int, task: IndexArray) -> None:
         """Work on cells of a root; append them to the output of their depth."""
         stamps = _stamps(root) if depth else _Stamps(self.scratch.vertex, self.scratch.edge)
-        plan = self.plan
+        # Parts of parts have fewer switches left each time, but should they be many times as deep, Python has a limit.
+        usual = self.plan if depth < _MOST_DEPTH else self.whole
+        plan = usual
         before = 0
         while before < task.size:
             if self.stopped.is_set():
                 raise CancelledError
             begun = time.perf_counter()
-            part = task[: before + (self.few if plan is self.plan else 1)]
+            part = task[: before + (self.few if plan is usual else 1)]
             scratch = _stamped(self.scratch, stamps)
             status, done = cells.run_cells(self.ws, plan, scratch, root, self.outs[depth], part, before)
             if done > before:
                 self.few = max(1, int((done - before) * _SECONDS_IN_KERNEL / max(time.perf_counter() - begun, 1e-6)))
-                plan = self.plan
+                plan = usual
             before = done
             if status == INCONSISTENT:
                 raise Contradiction
@@ -207,16 +211,14 @@ class Worker:
             if status in (GROW, records.FULL):
                 stamps.forget(int(task[before]))
             if status == GROW:
-                self._check(n_bytes(self.ws) // 2)
-                del self.scratch, scratch
-                grow(self, sparing=self.limit is not None)
-                self.scratch = _make_scratch(self.plan, self.root, self.ws, self.n_switches, self.n_words)
-                self._check(0)
+                del scratch
+                self.make_room()
             elif status == records.FULL:
                 self._enlarge(depth)
             elif status == records.SPLIT:
                 counts, margin = self.ws.counts[:STAMPS].copy(), float(self.ws.margin[0])
-                parts = split_cell(self.ws, scratch, root, int(task[before]), self.n_switches, plan.part_switches)
+                most = part_switches_of(self.ws, plan)
+                parts = split_cell(self.ws, scratch, root, int(task[before]), self.n_switches, most)
                 del scratch
                 if self._work_parts(parts, depth, before):
                     before += 1
@@ -224,7 +226,7 @@ class Worker:
                 # Two parts saw their border differently: a decision at the edge of the band. Work the cell whole.
                 self.ws.counts[:STAMPS], self.ws.margin[0] = counts, margin
                 self.ws.counts[UNDECIDED] += 1
-                plan = self.plan._replace(most_faces=records.NEVER)
+                plan = self.whole
                 stamps.forget(int(task[before]))
 
     def _work_parts(self, parts: Parts, depth: int, slot: int) -> bool:
@@ -248,6 +250,21 @@ class Worker:
             self._enlarge(depth, int(below.filled[:4].max()))
         self._parts_bytes -= parts.n_bytes
         return bool(status == OK)
+
+    def forget(self) -> None:
+        """Forget which cells have been worked, so that they may be again, and what was noted."""
+        _Stamps(self.scratch.vertex, self.scratch.edge).forget()
+        self.begun[:] = False
+        self.ws.counts[:STAMPS] = 0
+        self.ws.margin[0] = np.inf
+
+    def make_room(self) -> None:
+        """Give the workspace the room that it needs; what is in it is forgotten."""
+        self._check(n_bytes(self.ws) // 2)
+        del self.scratch
+        grow(self, sparing=self.limit is not None)
+        self.scratch = _make_scratch(self.plan, self.root, self.ws, self.n_switches, self.n_words)
+        self._check(0)
 
     def _enlarge(self, depth: int, wanted: int | None = None) -> None:
         """Give an output more room: for what is in the workspace, or for as many vertices, edges, faces and sides."""

@@ -95,6 +95,8 @@ MEMORY = {
     "450, 6": (lr.random_network([2, 450, 6, 1], 0, bias_variance=1.0), square(4.0)),
     "600, 40": (lr.random_network([2, 600, 40, 1], 0, bias_variance=1.0), square(2.0)),
     "4, 512, 512": (lr.random_network([2, 4, 512, 512, 1], 0, bias_variance=1.0), square(0.1)),
+    "32, 1024": (lr.random_network([2, 32, 1024, 1], 0, bias_variance=1.0), square(1.0)),
+    "8, 8, 1024": (lr.random_network([2, 8, 8, 1024, 1], 0, bias_variance=1.0), square(10.0)),
     "32 x 12": (lr.random_network([2, *[32] * 12, 1], 0, bias_variance=1.0), square(0.1)),
     "64 x 7": (lr.random_network([2, *[64] * 7, 1], 0, bias_variance=1.0), square(16.0)),
 }

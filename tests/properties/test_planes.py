@@ -16,7 +16,7 @@ import zoo
 from linregions import Network, PlaneWindow, _plane_worker
 from linregions.errors import MemoryLimitError
 from linregions.planes import PlanePartition, partition_plane
-from plane_checks import check_against, check_invariants, check_same, split_at
+from plane_checks import cells_of_later_layers, check_against, check_invariants, check_same, split_at
 from reference.planes_exact import ExactPartition, area, evaluate_exactly, partition_exactly
 from statistics_checks import check_statistics
 
@@ -80,6 +80,38 @@ def test_zoo_does_not_depend_on_cells_split_again(
         found = lr.partition(case.network, case.window, sink=lr.RegionStatistics(linear=True))
         assert (found.n_regions, found.n_linear_regions) == (exact.n_regions, exact.n_linear_regions)
         check_statistics(found, partition)
+
+
+@pytest.mark.parametrize(("most_switches", "crowded_faces"), [(1, 0), (3, 5)])
+@pytest.mark.parametrize("name", CASES)
+def test_zoo_does_not_depend_on_cells_split_within_a_layer(
+    name: str, most_switches: int, crowded_faces: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case, exact = CASES[name], exact_of(name)
+    parts = split_at(monkeypatch, 1 << 62, 0, most_switches=most_switches, crowded_faces=crowded_faces)
+    partition = partition_plane(case.network, case.window)
+    check_against(partition, exact, case.close)
+    check_invariants(partition, case.close)
+    assert lr.count_regions(case.network, case.window) == exact.n_regions
+    later = [layer.weight.shape[0] for layer in case.network.layers[1:-1]]
+    assert bool(parts) or max(later, default=0) < 12 or most_switches + crowded_faces > 1
+
+
+@pytest.mark.parametrize(("switches", "faces"), [(1, 2), (3, 20)])
+@pytest.mark.parametrize("name", CASES)
+def test_zoo_does_not_depend_on_cells_bounded_by_later_layers(
+    name: str, switches: int, faces: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case, exact = CASES[name], exact_of(name)
+    made = cells_of_later_layers(monkeypatch, switches, faces)
+    split_at(monkeypatch, 1 << 62, 0, most_switches=2, crowded_faces=8)
+    partition = partition_plane(case.network, case.window)
+    check_against(partition, exact, case.close)
+    check_invariants(partition, case.close)
+    found = lr.partition(case.network, case.window, sink=lr.RegionStatistics(linear=True))
+    assert (found.n_regions, found.n_linear_regions) == (exact.n_regions, exact.n_linear_regions)
+    check_statistics(found, partition)
+    assert found.diagnostics["cells"] == (made[-1] if made else partition.diagnostics["cells"])
 
 
 @pytest.mark.parametrize("name", [name for name in CASES if name.startswith(tuple(zoo.REWRITTEN))])

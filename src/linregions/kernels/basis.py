@@ -15,6 +15,7 @@ from linregions.kernels.plan import (
     HEIGHT,
     KNOT,
     N_BREAKPOINTS,
+    OPEN,
     PIECE,
     SLOPE,
     SWITCH_IN_LAYER,
@@ -324,14 +325,21 @@ def screen(
     counts: IndexArray,
     layer: int,
     n_basis: int,
-) -> tuple[int, int, int]:
-    """Find the unstable neurons of a layer and keep their columns; return their and their switches' number.
+    begin: int,
+    most_switches: int,
+    few_switches: int,
+) -> tuple[int, int, int, int]:
+    """Find the unstable ones among the open neurons of a layer; return their and their switches' number.
 
-    `bound` encloses its units. Switches of a neuron that is a multiple of an unstable one cut nothing: they stand at
-    the end of `pending`, with those that they switch with, counted from 1 and with the sign of the factor; the third
-    number is how many they are. Returns (-1, columns needed, 0) when phi has too few columns.
+    `bound` encloses its units. Columns of phi from `begin` on are theirs. Switches of a neuron that is a multiple of
+    one of them cut nothing: they stand at the end of `pending`, with those that they switch with, counted from 1 and
+    with the sign of the factor; the third number is how many they are.
+    If all have more than `most_switches`, no more than `few_switches` are taken (those of a neuron at least, and of the
+    first ones, which name an edge that several make), and other neurons stay open: the last number is about how many of
+    these are unstable. Returns (-1, columns needed, 0, 0) when phi has too few columns.
     """
     n, t, n_vertices = shape[WIDTH, layer], shape[N_BREAKPOINTS, layer], size[0]
+    most = max(1, most_switches // max(1, t))
     n_rows = (n_vertices + TILE_ROWS - 1) // TILE_ROWS * TILE_ROWS
     for v in range(n_vertices, n_rows):
         for i in range(n_basis):
@@ -341,11 +349,12 @@ def screen(
         radius = max(radius, place[RADIUS, v])
     n_kept = 0
     for neuron in range(n):
+        if unit[PIECE, neuron] != OPEN:
+            continue
         piece = 0
         known = True
         other = abs(twin[layer, neuron]) - 1
-        if other >= 0 and unit[PIECE, other] < 0:
-            unit[PIECE, neuron] = -1
+        if other >= 0 and unit[PIECE, other] == OPEN:
             kept[n_kept] = neuron
             n_kept += 1
             continue
@@ -363,15 +372,15 @@ def screen(
                 switch = np.uint64(shape[FIRST_SWITCH, layer] + neuron * t + j)
                 base[switch >> np.uint64(6)] |= ONE << (switch & np.uint64(63))
         else:
-            unit[PIECE, neuron] = -1
             kept[n_kept] = neuron
             n_kept += 1
-    unstable = 0
-    switches = 0
-    followers = 0
+    unstable, switches, followers, examined = 0, 0, 0, 0
     low, high = bound[0], bound[1]  # of the kept ones, from here on
     for first in range(0, n_kept, 64):
+        if unstable > most:
+            break
         width = min(64, n_kept - first)
+        examined += width
         padded = (width + TILE_COLUMNS - 1) // TILE_COLUMNS * TILE_COLUMNS
         for i in range(n_basis):
             for k in range(width):
@@ -393,7 +402,8 @@ def screen(
             piece = 0
             crosses = False
             other = abs(twin[layer, neuron]) - 1
-            follows = other >= 0 and unit[PIECE, other] < 0
+            # One of which the other was taken before is as any: it cuts where there is an edge already.
+            follows = other >= 0 and unit[PIECE, other] == -1 and unit[BASIS, other] >= begin
             for j in range(t):
                 xi = activation[BREAKPOINT, layer, j]
                 band = relative * (scale[0, neuron] + abs(xi))
@@ -408,7 +418,7 @@ def screen(
                     crosses = True
                 elif low[k] - xi < -band and high[k] - xi > band:
                     pending[SWITCH_IN_LAYER, switches] = neuron * t + j
-                    pending[COLUMN, switches] = n_basis + unstable
+                    pending[COLUMN, switches] = begin + unstable
                     switches += 1
                     crosses = True
                 elif high[k] - xi > band:
@@ -446,9 +456,9 @@ def screen(
                 unit[PIECE, neuron] = piece
                 continue
             unit[PIECE, neuron] = -1
-            unit[BASIS, neuron] = n_basis + unstable
-            if n_basis + unstable >= phi.shape[1]:
-                return -1, 2 * phi.shape[1], 0
+            unit[BASIS, neuron] = begin + unstable
+            if begin + unstable >= phi.shape[1]:
+                return -1, 2 * phi.shape[1], 0, 0
             source[unstable - unstable_before] = k
             unstable += 1
         for v in range(n_vertices):  # row by row, as phi lies in memory
@@ -458,5 +468,20 @@ def screen(
                     neuron = kept[first + source[i]]
                     if _vanishes(shape, weights, biases, activation, history, phi, layer, neuron, v):
                         z = -0.0  # which no sum is: see `sign_words`
-                phi[v, n_basis + unstable_before + i] = z
-    return unstable, switches, followers
+                phi[v, begin + unstable_before + i] = z
+    left = np.int64(0)
+    if unstable > most:
+        seen = unstable
+        unstable = max(1, few_switches // t)
+        left = seen * n_kept // examined - unstable
+        end = begin + unstable
+        while switches > 0 and pending[COLUMN, switches - 1] >= end:
+            switches -= 1
+            unit[PIECE, pending[SWITCH_IN_LAYER, switches] // t] = OPEN
+        while followers > 0:
+            neuron = pending[SWITCH_IN_LAYER, pending.shape[1] - followers] // t
+            if unit[BASIS, neuron] < end:
+                break
+            followers -= 1
+            unit[PIECE, neuron] = OPEN
+    return unstable, switches, followers, left

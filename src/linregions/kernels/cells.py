@@ -21,6 +21,8 @@ from linregions.kernels.plan import (
     FULL,
     LOCAL,
     N_BREAKPOINTS,
+    NEVER,
+    OPEN,
     OUT_OF_RANGE,
     PIECE,
     SPLIT,
@@ -155,6 +157,15 @@ def _set_followers(
             break
 
 
+@compiled(internal=True)
+def _count_open(sc: Scratch, n: int) -> int:
+    """Return how many units of a layer are open."""
+    n_open = 0
+    for k in range(n):
+        n_open += sc.unit[PIECE, k] == OPEN
+    return n_open
+
+
 # One function for all cells and layers, and for cutting the window: every further function that cuts faces, and every
 # further level of calls, would compile all that it calls once more.
 @compiled()
@@ -164,8 +175,8 @@ def run_cells(
     """Take ``cells[first_cell:]`` through all layers after layer 0.
 
     Returns OK, GROW (the workspace), FULL (the output), SPLIT, INCONSISTENT or OUT_OF_RANGE, and the position to go on
-    from. SPLIT leaves a cell of too many faces in the workspace, with the number of layers done and of basis functions
-    in `need`.
+    from. SPLIT leaves a cell of too many faces in the workspace, with the number of layers begun and of basis functions
+    in `need`, and 0, or about how many units of the last one are still to be found unstable.
 
     With CUT for `first_cell` it cuts the only face in the workspace instead, by the switches `cells` of layer 0.
     """
@@ -222,89 +233,112 @@ def run_cells(
                 status = OUT_OF_RANGE
                 break
             now = 1 - now
+            n_before = n_basis
+            n_unstable, n_open = zero, plan.shape[WIDTH, layer]
             if layer < root.unit.shape[0]:
-                n_before = n_basis
                 n_unstable = known_units(ws, plan, sc, root, layer, n_basis)
                 if n_unstable < 0:
                     status = GROW
                     break
-                n_basis += n_unstable
-                _remember(sc, plan.shape[WIDTH, layer], layer)
-                continue
-            enclose_basis(ws.phi, ws.size[0], fitted, n_basis, sc.fit, sc.box)
-            fitted = n_basis
-            enclose_units(sc.rows[now], plan.shape[WIDTH, layer], n_basis, sc.fit, sc.box, sc.bound)
-            n_unstable, n_switches, followers = screen(
-                ws.phi,
-                ws.size,
-                ws.parent,
-                ws.place,
-                ws.f_off[ws.size[3]],
-                ws.side[ws.size[3]],
-                ws.f_word[ws.size[3]],
-                plan.shape,
-                plan.activation,
-                plan.weights,
-                plan.biases,
-                sc.history,
-                plan.relative,
-                sc.rows[now],
-                sc.scale,
-                sc.bound,
-                sc.packed,
-                sc.block,
-                sc.counting,
-                sc.kept,
-                sc.source,
-                sc.unit,
-                sc.pending,
-                sc.base,
-                plan.twin,
-                ws.counts,
-                layer,
-                n_basis,
-            )
-            if n_unstable < 0:
-                ws.need[:] = 0
-                ws.need[3] = n_switches
-                status = GROW
-                break
-            for first in range(0, n_switches, 64):
-                size = min(64, n_switches - first)
-                describe_batch(
-                    ws.column,
-                    ws.level,
+                n_open = _count_open(sc, plan.shape[WIDTH, layer])
+            else:
+                for k in range(n_open):
+                    sc.unit[PIECE, k] = OPEN
+            complete = n_open == 0
+            while n_open > 0:
+                enclose_basis(ws.phi, ws.size[0], fitted, n_basis, sc.fit, sc.box)
+                fitted = n_basis
+                enclose_units(sc.rows[now], plan.shape[WIDTH, layer], n_basis, sc.fit, sc.box, sc.bound)
+                # Few lines at a time while faces are large: a face cut by m chords costs about m cubed.
+                few = min(plan.most_switches, max(LINES_AT_ONCE, np.int64(np.sqrt(ws.size[2]) / 2)))
+                n_new, n_switches, followers, n_left = screen(
+                    ws.phi,
+                    ws.size,
+                    ws.parent,
+                    ws.place,
+                    ws.f_off[ws.size[3]],
+                    ws.side[ws.size[3]],
+                    ws.f_word[ws.size[3]],
+                    plan.shape,
                     plan.activation,
-                    layer,
-                    t,
-                    plan.shape[FIRST_SWITCH, layer],
+                    plan.weights,
+                    plan.biases,
+                    sc.history,
                     plan.relative,
-                    sc.pending[SWITCH_IN_LAYER, first : first + size],
-                    sc.pending[COLUMN, first : first + size],
+                    sc.rows[now],
                     sc.scale,
+                    sc.bound,
+                    sc.packed,
+                    sc.block,
+                    sc.counting,
+                    sc.kept,
+                    sc.source,
+                    sc.unit,
+                    sc.pending,
+                    sc.base,
+                    plan.twin,
+                    ws.counts,
+                    layer,
+                    n_basis,
+                    n_basis + n_unstable,
+                    plan.most_switches,
+                    few,
                 )
-                sign_words(ws, size)
-                last_batch = last_layer and first + size == n_switches
-                known = ws.size[0]
-                status = cut_faces(ws, size, three if last_batch else n_basis + n_unstable)
-                if status != OK:
-                    break
-                for v in range(known, ws.size[0]):
-                    ws.parent[2, v] = -1
-                if followers > 0 and ws.f_word.shape[2] > 0:
-                    _set_followers(ws, sc.pending, followers, first, size, plan.shape[FIRST_SWITCH, layer])
-                if not last_batch and ws.size[0] + TILE_ROWS > min(ws.phi.shape[0], sc.block.shape[0]):
+                if n_new < 0:
                     ws.need[:] = 0
-                    ws.need[0] = ws.size[0] + TILE_ROWS
+                    ws.need[3] = n_switches
                     status = GROW
                     break
-            if not last_layer and status == OK:
-                activate(ws.phi, ws.size[0], plan.activation, layer, t, n_basis, n_unstable)
-            n_before = n_basis
+                n_open = _count_open(sc, plan.shape[WIDTH, layer])
+                for first in range(0, n_switches, 64):
+                    size = min(64, n_switches - first)
+                    describe_batch(
+                        ws.column,
+                        ws.level,
+                        plan.activation,
+                        layer,
+                        t,
+                        plan.shape[FIRST_SWITCH, layer],
+                        plan.relative,
+                        sc.pending[SWITCH_IN_LAYER, first : first + size],
+                        sc.pending[COLUMN, first : first + size],
+                        sc.scale,
+                    )
+                    sign_words(ws, size)
+                    last_batch = last_layer and n_open == 0 and first + size == n_switches
+                    known = ws.size[0]
+                    status = cut_faces(ws, size, three if last_batch else n_basis + n_unstable + n_new)
+                    if status != OK:
+                        break
+                    for v in range(known, ws.size[0]):
+                        ws.parent[2, v] = -1
+                    if followers > 0 and ws.f_word.shape[2] > 0:
+                        _set_followers(ws, sc.pending, followers, first, size, plan.shape[FIRST_SWITCH, layer])
+                    if not last_batch and ws.size[0] + TILE_ROWS > min(ws.phi.shape[0], sc.block.shape[0]):
+                        ws.need[:] = 0
+                        ws.need[0] = ws.size[0] + TILE_ROWS
+                        status = GROW
+                        break
+                n_unstable += n_new
+                if status != OK:
+                    break
+                crowded = ws.size[2] > plan.crowded_faces or n_unstable >= plan.most_switches
+                if n_open > 0 and crowded and plan.crowded_faces < NEVER:
+                    if ws.f_word.shape[2] == 0:  # parts are told apart by their patterns
+                        ws.need[:] = 0
+                        ws.need[5] = sc.base.shape[0]
+                        status = GROW
+                        break
+                    _remember(sc, plan.shape[WIDTH, layer], layer)
+                    ws.need[0], ws.need[1], ws.need[2] = layer + 1, n_basis + n_unstable, n_left
+                    return SPLIT, i
             n_basis += n_unstable
             _remember(sc, plan.shape[WIDTH, layer], layer)
-            if status == OK and not last_layer and ws.size[2] > plan.most_faces:
-                ws.need[0], ws.need[1] = layer + 1, n_basis
+            if complete or last_layer or status != OK:
+                continue
+            activate(ws.phi, ws.size[0], plan.activation, layer, t, n_before, n_unstable)
+            if ws.size[2] > plan.most_faces:
+                ws.need[0], ws.need[1], ws.need[2] = layer + 1, n_basis, 0
                 return SPLIT, i
         if status == OK and not _write_cell(ws, sc, root, out, cell, i):
             status = FULL

@@ -107,7 +107,7 @@ def load_cell(ws: Workspace, sc: Scratch, root: Root, cell: int) -> bool:
 def known_units(ws: Workspace, plan: Plan, sc: Scratch, root: Root, layer: int, n_basis: int) -> int:
     """Tell the units of a layer whose switches are edges of the root already; return how many are unstable, or -1.
 
-    They become basis functions; -1 says that phi has too few columns.
+    They become basis functions; -1 says that phi has too few columns. Units that the root leaves open stay so.
     """
     n, t, first = plan.shape[WIDTH, layer], plan.shape[N_BREAKPOINTS, layer], plan.shape[FIRST_SWITCH, layer]
     n_vertices, begin = ws.size[0], n_basis
@@ -122,8 +122,8 @@ def known_units(ws: Workspace, plan: Plan, sc: Scratch, root: Root, layer: int, 
                 piece += 1
             elif some[at] >> shift & ONE == ONE:
                 crosses = True
-        if root.unit.shape[0] > 0 and root.unit[layer, PIECE, k] >= 0:
-            # Zero on whole faces perhaps, whose patterns then differ although nothing switches.
+        if root.unit.shape[0] > 0 and root.unit[layer, PIECE, k] != -1:
+            # Zero on whole faces perhaps, whose patterns then differ although nothing switches; or still open.
             piece, crosses = root.unit[layer, PIECE, k], False
         sc.unit[PIECE, k] = -1 if crosses else piece
         if crosses:

@@ -17,6 +17,7 @@ CUT = -1  # in place of the first cell's position: cut a polygon by layer 0
 NEVER = 1 << 62
 NO_LINE = -2  # -1 is the border of the window
 LOCAL, STAMP = 0, 1
+OPEN = -2  # PIECE of a unit that no one has looked at; -1 is an unstable one
 
 
 # Rows of the arrays below.
@@ -42,6 +43,8 @@ class Plan(NamedTuple):
     relative: float  # tolerance
     most_faces: int = NEVER  # of a cell after a layer; one with more is split to parts
     part_switches: int = 0  # that may cross such a part
+    most_switches: int = NEVER  # of a layer that a cell takes at once; of more, few at a time
+    crowded_faces: int = NEVER  # of a cell of which switches of the layer are left; one with more is split to parts
 
 
 class Root(NamedTuple):
@@ -59,7 +62,7 @@ class Root(NamedTuple):
     cell_faces: IndexArray
     line: IntArray  # (V,) switch of the line along which a vertex is uncertain, or NO_LINE; empty for the window
     phi: FloatArray  # (V, columns): basis functions at the vertices; empty for the window
-    unit: IndexArray  # (layers, 2, width): PIECE and BASIS of the layers that are done; empty for the window
+    unit: IndexArray  # (layers, 2, width): PIECE and BASIS of the layers that are begun; empty for the window
 
 
 def no_root() -> Root:

@@ -34,7 +34,7 @@ class Workspace(NamedTuple):
     """Buffers of one thread, few and large, since every array that a compiled function takes costs compile time."""
 
     size: IndexArray  # of the complex: vertices, edges, faces, and which of two buffers holds the faces
-    need: IndexArray  # capacities asked for: vertices, edges, faces, columns, pool
+    need: IndexArray  # capacities asked for: vertices, edges, faces, columns, pool, words
     counts: IndexArray  # SNAPPED signs, MERGED ties, decisions UNDECIDED within their bands; STAMPS: faces cut by
     # several chords so far
     margin: FloatArray  # closest decision not taken as zero, in multiples of its band; relative tolerance
@@ -80,7 +80,7 @@ def make_workspace(vertices: int, edges: int, faces: int, columns: int, pool: in
         return np.empty(shape, dtype=np.uint64)
 
     return Workspace(
-        longs(4), longs(5), longs(4), np.full(2, np.inf),
+        longs(4), longs(6), longs(4), np.full(2, np.inf),
         floats(vertices, columns), floats(4, vertices), bits(2, vertices), ints(4, vertices),
         ints(8, edges), ints(2, faces + 1), unsigned(2, 2, sides), bits(2, faces, words),
         unsigned(2, pool), longs(2, 2200), bits(2, 2200),

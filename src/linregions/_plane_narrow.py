@@ -1,0 +1,131 @@
+"""Cells of a window where a narrow layer comes before a wide one: bounded by switches of layers after the first too.
+
+The lines of a narrow first layer bound few cells, and hundreds of a wide layer's neurons are unstable in each. So the
+whole window is taken through the layers as one cell until it has enough faces, and these are grouped to cells.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from linregions._plane_parts import Parts, split_cell
+from linregions._plane_plan import EXPECTED_SWITCHES, MOST_SWITCHES, default_target
+from linregions._plane_root import Contradiction, Noted, noted
+from linregions._plane_tasks import Job
+from linregions._plane_worker import Worker
+from linregions.kernels import cells
+from linregions.kernels import plan as records
+from linregions.kernels.workspace import GROW, INCONSISTENT
+
+# Switches that may cross a cell which later layers bound too.
+_CELL_SWITCHES = 4
+# Lines that bound such cells at most, and bytes that patterns of the faces between them take at most.
+_MOST_LINES = 128
+_PATTERN_BYTES = 1 << 24
+
+
+class CellsWanted(NamedTuple):
+    """How a window is cut to cells.
+
+    Parameters
+    ----------
+    switches : int
+        That may cross a cell.
+    faces : int
+        To be grouped to cells: more than the first layer makes where it is much narrower than another; else 0.
+    in_batch : int
+        Cells in a batch at most, if they are few because they have many regions; else 0.
+    """
+
+    switches: int
+    faces: int = 0
+    in_batch: int = 0
+
+
+def cells_wanted(plan: records.Plan) -> CellsWanted:
+    """Return how to cut a window, so that not many more neurons of one layer are unstable in a cell than of others."""
+    switches = plan.shape[records.WIDTH] * plan.shape[records.N_BREAKPOINTS]
+    first, widest = int(switches[0]), int(switches[1:].max(initial=0))
+    target = default_target(plan)
+    if widest * target <= MOST_SWITCHES * first:
+        return CellsWanted(target)
+    in_batch = max(1, 4096 // widest)
+    if first >= min(_CELL_SWITCHES * widest // EXPECTED_SWITCHES, _MOST_LINES):
+        return CellsWanted(min(target, max(_CELL_SWITCHES, EXPECTED_SWITCHES * first // widest)), in_batch=in_batch)
+    words = (int(switches.sum()) + 63) // 64
+    return CellsWanted(_CELL_SWITCHES, min(_faces_of(widest), _PATTERN_BYTES // (8 * words)), in_batch)
+
+
+class Deepened(NamedTuple):
+    """A window as one cell that went through the layers until it had many faces.
+
+    Parameters
+    ----------
+    parts : Parts
+        Its faces, grouped to cells.
+    noted : Noted
+        For the diagnostics.
+    n_bytes : int
+        Bytes that this took.
+    """
+
+    parts: Parts
+    noted: Noted
+    n_bytes: int
+
+
+def deepened(job: Job, plan: records.Plan, root: records.Root, n_switches: int, wanted: CellsWanted) -> Deepened | None:
+    """Take a window, the only cell of `root`, through the layers until it has many faces; None if it never has.
+
+    Raises
+    ------
+    Contradiction
+    """
+    now = plan._replace(most_faces=wanted.faces, crowded_faces=1)
+    worker = Worker(job.network, job.window, now, root, n_switches, False, 1, None)
+    whole = np.zeros(1, dtype=np.int64)
+    while True:
+        status, _ = cells.run_cells(worker.ws, now, worker.scratch, root, worker.out, whole, 0)
+        if status == INCONSISTENT:
+            raise Contradiction
+        if status == GROW:
+            worker.make_room()
+            continue
+        if status != records.SPLIT:  # all layers are done, whether there is room for the result or not
+            return None
+        faces = min(wanted.faces, _faces_for(plan, worker))
+        if now.crowded_faces > 1 or worker.ws.size[2] >= faces:
+            break
+        now = now._replace(crowded_faces=max(faces - 1, 2))
+        worker.forget()
+    ws = worker.ws
+    parts = split_cell(ws, worker.scratch, root, 0, n_switches, _cell_switches(plan, worker))
+    return Deepened(parts, noted(ws), worker.n_bytes + parts.n_bytes)
+
+
+def _faces_for(plan: records.Plan, worker: Worker) -> int:
+    """Return how many faces are worth it, from the units of the layer that the window is split in."""
+    layer, n_left = int(worker.ws.need[0]) - 1, int(worker.ws.need[2])
+    if not n_left:  # after a layer: there are faces enough
+        return 0
+    # Of later layers, as large a part will be unstable.
+    switches = plan.shape[records.WIDTH, layer:] * plan.shape[records.N_BREAKPOINTS, layer:]
+    return _faces_of(int(n_left / plan.shape[records.WIDTH, layer] * switches.max()))
+
+
+def _cell_switches(plan: records.Plan, worker: Worker) -> int:
+    """Return how many switches may cross a cell, from what is left of the layers."""
+    begun, n_left = int(worker.ws.need[0]), int(worker.ws.need[2])
+    if n_left:
+        return _CELL_SWITCHES
+    lines = math.isqrt(3 * int(worker.ws.size[2]))
+    widest = int((plan.shape[records.WIDTH, begun:] * plan.shape[records.N_BREAKPOINTS, begun:]).max())
+    return min(default_target(plan), max(_CELL_SWITCHES, EXPECTED_SWITCHES * lines // max(widest, 1)))
+
+
+def _faces_of(switches: int) -> int:
+    """Return how many faces the lines make that bound cells, for so many switches of a layer that cross the window."""
+    return min(_CELL_SWITCHES * switches // EXPECTED_SWITCHES, _MOST_LINES) ** 2 // 3

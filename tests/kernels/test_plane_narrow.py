@@ -1,0 +1,179 @@
+"""A narrow layer before a wide one: the same regions whatever bounds the cells, in memory that follows a cell."""
+
+from __future__ import annotations
+
+import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import pytest
+
+import linregions as lr
+import zoo
+from linregions import Network, PlaneWindow, _plane_buffers, _plane_narrow
+from linregions.kernels.workspace import INCONSISTENT
+from linregions.planes import PlanePartition, partition_plane
+from plane_checks import check_invariants, check_same, split_at
+from statistics_checks import check_statistics
+
+NEVER = 1 << 62
+MB = 1 << 20
+WIDE = lr.random_network([2, 16, 600, 1], 3, bias_variance=1.0)
+
+
+def square(half: float) -> PlaneWindow:
+    return PlaneWindow.of_inputs([-half, -half], [half, half])
+
+
+def same_bits(first: PlanePartition, second: PlanePartition) -> bool:
+    names = ("vertices", "edges", "edge_neuron", "edge_faces", "face_offsets", "face_vertices", "pattern_words")
+    equal = all(np.array_equal(getattr(first, name), getattr(second, name)) for name in names)
+    return equal and first.diagnostics == second.diagnostics
+
+
+def all_at_once(net: Network, window: PlaneWindow, monkeypatch: pytest.MonkeyPatch) -> PlanePartition:
+    """Return the partition with cells that only the first layer bounds, and whole layers inserted in each."""
+    with monkeypatch.context() as patch:
+        split_at(patch, NEVER, 0, most_switches=NEVER, crowded_faces=NEVER)
+        return partition_plane(net, window, _cell_switches=12)
+
+
+def parallel(n: int) -> Network:
+    """Return a network whose second layer has two families of parallel lines, in order."""
+    levels = np.linspace(-0.9, 0.9, n)
+    weight = np.concatenate([np.tile([1.0, -1.0, 0.0, 0.0], (n, 1)), np.tile([0.0, 0.0, 1.0, -1.0], (n, 1))])
+    first = [[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -1.0]]
+    return Network.from_layers(
+        [(first, np.zeros(4)), (weight, np.concatenate([levels, levels])), (np.ones((1, 2 * n)), [0.0])]
+    )
+
+
+NETWORKS = {
+    "8, 256": (lr.random_network([2, 8, 256, 1], 0, bias_variance=1.0), square(2.0)),
+    "2, 400": (lr.random_network([2, 2, 400, 1], 1, bias_variance=1.0), square(4.0)),
+    "1, 600": (lr.random_network([2, 1, 600, 1], 1, bias_variance=1.0), square(4.0)),
+    "16, 600": (WIDE, square(1.0)),
+    "32, 600": (lr.random_network([2, 32, 600, 1], 1, bias_variance=1.0), square(0.5)),
+    "6, 200, 6, 200": (lr.random_network([2, 6, 200, 6, 200, 1], 2, bias_variance=1.0), square(2.0)),
+    "4, 3, 4, 300, 20": (lr.random_network([2, 4, 3, 4, 300, 20, 1], 5, bias_variance=1.0), square(6.0)),
+    "784 inputs": (
+        lr.random_network([784, 16, 512, 16, 10], 0, bias_variance=1.0),
+        PlaneWindow.square(np.zeros(784), np.eye(2, 784), 40.0),
+    ),
+    "two breakpoints": (
+        lr.random_network([2, 6, 160, 1], 0, activation=zoo.ACTIVATIONS["hard_tanh"], bias_variance=1.0),
+        square(3.0),
+    ),
+    "parallel": (parallel(150), square(1.0)),
+}
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_cells_and_parts_change_nothing(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    net, window = NETWORKS[name]
+    whole = all_at_once(net, window, monkeypatch)
+    made = split_at(monkeypatch, NEVER, 0)
+    found = lr.partition(net, window)
+    check_same(found, whole, 1e-7)
+    check_invariants(found, 1e-7)
+    by_few = split_at(monkeypatch, NEVER, 0, most_switches=24, crowded_faces=60)
+    monkeypatch.setattr(_plane_narrow, "cells_wanted", None)  # not asked where the size of cells is given
+    check_same(partition_plane(net, window, _cell_switches=6), whole, 1e-7)
+    assert found.diagnostics["cells"] > 1 or made or name == "1, 600"
+    assert by_few
+
+
+def test_parallel_lines_count() -> None:
+    """Two axes and n + n lines make (n + 2)^2 rectangles; of odd n, a line of either family is an axis."""
+    for n in (40, 151, 400):
+        assert lr.count_regions(parallel(n), square(1.0)) == (n + 2 - n % 2) ** 2
+
+
+def test_patterns_at_random_points_are_among_the_regions() -> None:
+    found = lr.partition(WIDE, square(1.0))
+    patterns = {pattern.tobytes() for pattern in found.patterns}
+    hidden, seen = np.random.default_rng(0).uniform(-1.0, 1.0, (2000, 2)), []
+    for layer in WIDE.layers[:-1]:
+        z = hidden @ layer.weight.T + layer.bias
+        seen.append(z > 0)
+        hidden = np.maximum(z, 0.0)
+    assert {pattern.tobytes() for pattern in np.concatenate(seen, axis=1).astype(np.uint8)} <= patterns
+
+
+@pytest.mark.parametrize("cut", range(3))
+def test_lines_across_count_the_same(cut: int) -> None:
+    """A chord of the window meets as many regions when the line is cut as when the partition is."""
+    window = square(1.0)
+    found = lr.partition(WIDE, window)
+    height = (-0.37, 0.11, 0.53)[cut]
+    line = lr.partition(WIDE, lr.Segment([-1.0, height], [1.0, height]))
+    y = found.vertices[:, 1][found.face_vertices]
+    low, high = (reduced(y, found.face_offsets[:-1]) for reduced in (np.minimum.reduceat, np.maximum.reduceat))
+    assert line.n_regions == np.count_nonzero((low < height) & (high > height))
+
+
+@pytest.mark.parametrize("threads", [1, 2, 5])
+def test_threads_limits_sinks_and_executors_change_nothing(threads: int, tmp_path: Any) -> None:
+    window = square(1.0)
+    expected = lr.partition(WIDE, window)
+    assert expected.diagnostics["cells"] > 10
+    assert same_bits(lr.partition(WIDE, window, threads=threads), expected)
+    assert same_bits(lr.partition(WIDE, window, threads=threads, memory_limit=1 << 28), expected)
+    assert lr.count_regions(WIDE, window, threads=threads) == expected.n_regions
+    statistics = lr.partition(WIDE, window, sink=lr.RegionStatistics(linear=True), threads=threads)
+    check_statistics(statistics, expected, close=1e-8)
+    streamed = lr.partition(WIDE, window, sink=lr.RegionStream(tmp_path / "stream"), threads=threads)
+    assert streamed.n_regions == expected.n_regions
+    with ThreadPoolExecutor(threads) as executor:
+        assert lr.partition(WIDE, window, sink=lr.RegionStatistics(), executor=executor).n_regions == expected.n_regions
+
+
+@pytest.mark.parametrize("times", [1, 1000])
+def test_parts_within_a_layer_that_contradict_one_another(times: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    from linregions import _plane_worker
+
+    window = square(1.0)
+    expected = lr.partition(WIDE, window)
+    split_at(monkeypatch, NEVER, 0, most_switches=24, crowded_faces=60)
+    original, left = _plane_worker.join, [times]
+
+    def contradicting(*arguments: Any) -> Any:
+        if left[0]:
+            left[0] -= 1
+            return INCONSISTENT
+        return original(*arguments)
+
+    monkeypatch.setattr(_plane_worker, "join", contradicting)
+    check_same(lr.partition(WIDE, window), expected, 1e-8)
+    assert left[0] < times
+
+
+def test_parts_at_the_greatest_depth_are_worked_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    from linregions import _plane_worker
+
+    window = square(1.0)
+    expected = lr.partition(WIDE, window)
+    parts = split_at(monkeypatch, NEVER, 0, most_switches=6, crowded_faces=20)
+    lr.count_regions(WIDE, window)
+    many = len(parts)
+    parts.clear()
+    monkeypatch.setattr(_plane_worker, "_MOST_DEPTH", 2)
+    check_same(lr.partition(WIDE, window), expected, 1e-8)
+    assert 0 < len(parts) < many
+
+
+@pytest.mark.parametrize("widths", [[2, 32, 1024, 1], [2, 4, 1500, 1], [2, 12, 12, 1024, 1]], ids=repr)
+def test_memory_follows_a_cell(widths: list[int]) -> None:
+    net, window = lr.random_network(widths, 0, bias_variance=1.0), square(2.0)
+    n = lr.count_regions(net, window)
+    _plane_buffers.let_go()
+    tracemalloc.start()
+    try:
+        assert lr.count_regions(net, window) == n
+        assert tracemalloc.get_traced_memory()[1] < 100 * MB
+    finally:
+        tracemalloc.stop()
+    _plane_buffers.let_go()
+    assert n > 20_000
+    assert lr.count_regions(net, window, memory_limit=64 * MB) == n
