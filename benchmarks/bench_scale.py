@@ -8,6 +8,7 @@ import numpy as np
 
 import linregions as lr
 from bench_planes import load_case, restricted
+from linregions.plane_estimate import estimate_plane
 from measure import GOLDEN, Row, compare, peak_megabytes, plain_forward, seconds
 
 # Width, half the side of the window in units of the standard one, goal of statistics in yardsticks.
@@ -27,6 +28,31 @@ def rows() -> Iterator[Row]:
         yield from _both(f"{width}x3 at initialisation", net, window, goal, 1.4 * goal)
     net = lr.random_network([784, *[32] * 12, 10], 0)
     yield from _both("32x12 at initialisation", net, standard, None, None)
+    yield from _narrow()
+
+
+def _narrow() -> Iterator[Row]:
+    """Measure counts where a narrow layer comes before a wide last one, and beside them an estimate."""
+    window = lr.PlaneWindow.of_inputs([-1.0, -1.0], [1.0, 1.0])
+    for first, last in ((64, 1024), (32, 1024), (32, 2048)):
+        net = lr.random_network([2, first, last, 1], 0)
+        count = lr.count_regions(net, window)
+        points = np.random.default_rng(0).uniform(-1.0, 1.0, (count, 2))
+        yield from compare(
+            f"{first}, {last} at initialisation, count",
+            count,
+            "regions",
+            lambda threads, net=net: lr.count_regions(net, window, threads=threads),
+            lambda net=net, points=points: [plain_forward(net, part) for part in np.array_split(points, 64)],
+        )
+        yield from compare(
+            f"{first}, {last} at initialisation, estimate",
+            count,
+            "regions",
+            lambda _, net=net: estimate_plane(net, window),
+            lambda net=net: lr.count_regions(net, window),
+            threads=(1,),
+        )
 
 
 def _both(

@@ -46,11 +46,11 @@ def make_cells(job: Job) -> Cells | BlockCells | None:
     noted = roots.noted(ws)
     most = n_bytes(ws) + n_bytes(root) + roots.GROUPING * face_cell.size
     buffers.keep()
-    made = deepened(job, plan, root, n_switches, wanted) if deeper else None
-    if made is not None:
-        root, face_cell = made.parts.root, made.parts.face_part
-        noted = noted.with_more(made.noted)
-        most += made.n_bytes + roots.GROUPING * face_cell.size
+    deep = deepened(job, plan, root, n_switches, wanted) if deeper else None
+    if deep is not None:
+        root, face_cell = deep.parts.root, deep.parts.face_part
+        noted = noted.with_more(deep.noted)
+        most += deep.n_bytes + roots.GROUPING * face_cell.size
     for pairs in job.joined:
         root, face_cell = roots.regrouped(root, face_cell, np.array(pairs))
     return Cells(plan, n_switches, root, face_cell, noted, most, n_bytes(ws), in_batch)

@@ -469,7 +469,7 @@ def screen(
                     if _vanishes(shape, weights, biases, activation, history, phi, layer, neuron, v):
                         z = -0.0  # which no sum is: see `sign_words`
                 phi[v, begin + unstable_before + i] = z
-    left = np.int64(0)
+    left = 0
     if unstable > most:
         seen = unstable
         unstable = max(1, few_switches // t)
