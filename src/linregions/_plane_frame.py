@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import numpy.typing as npt
@@ -85,8 +86,18 @@ def _centre_and_scale(values: FloatArray) -> tuple[float, float]:
     return float(np.round(middle / scale)) * scale, scale
 
 
+_frames: WeakKeyDictionary[PlaneWindow, Frame] = WeakKeyDictionary()
+
+
 def frame_of(window: PlaneWindow) -> Frame:
     """Return coordinates in which the window's polygon is fat, of size about 1 and near the origin."""
+    found = _frames.get(window)
+    if found is None:
+        found = _frames[window] = _made(window)
+    return found
+
+
+def _made(window: PlaneWindow) -> Frame:
     u, v = window.polygon.T
     (centre_u, scale_u), (centre_v, scale_v) = _centre_and_scale(u), _centre_and_scale(v)
     s, t = (u - centre_u) / scale_u, (v - centre_v) / scale_v

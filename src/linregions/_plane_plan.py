@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+from weakref import WeakKeyDictionary
+
 import numpy as np
 import numpy.typing as npt
 
 from linregions._plane_frame import Frame, frame_of
-from linregions._plane_restriction import REACH, restrict, shifted
+from linregions._plane_restriction import REACH, is_moderate, restrict, restrict_plainly, shifted
 from linregions._plane_scales import LARGE, SMALL, common, scaled_step, sizes_after
 from linregions._plane_scales import pieces as scaled_pieces
 from linregions._plane_twins import find_twins
@@ -45,14 +48,76 @@ def default_target(plan: records.Plan) -> int:
     return int(min(64, max(16, round(14 * (widest / 128) ** 0.5))))
 
 
+class _Facts(NamedTuple):
+    """What is known of a layer whatever the window."""
+
+    twins: npt.NDArray[np.int64]
+    is_moderate: bool
+    least: float  # least norm of a unit's weights and bias that is not 0, or infinity
+    norms: FloatArray  # of the units' weights
+    most: float  # the largest of these
+    bias: float  # largest bias
+    knots: FloatArray  # of the activation: points and heights, shape (2, T + 1)
+    level: float  # largest breakpoint or height
+    steepest: float  # largest slope
+
+
+_facts: WeakKeyDictionary[Network, list[_Facts]] = WeakKeyDictionary()
+
+
+def _facts_of(network: Network) -> list[_Facts]:
+    """Return what is known of the hidden layers, found once for each network."""
+    found = _facts.get(network)
+    if found is None:
+        found = []
+        for layer, activation in zip(network.layers[:-1], network.activations, strict=True):
+            with np.errstate(over="ignore", under="ignore"):
+                norms = np.linalg.norm(layer.weight, axis=1)
+                sizes = np.maximum(norms, np.abs(layer.bias))
+            found.append(
+                _Facts(
+                    find_twins(layer, activation),
+                    is_moderate(layer.weight) and is_moderate(layer.bias),
+                    float(sizes.min(where=sizes > 0, initial=np.inf)),
+                    norms,
+                    float(norms.max()),
+                    float(np.abs(layer.bias).max()),
+                    np.array(activation.knots),
+                    max(map(abs, (0.0, *activation.breakpoints, *activation.knots[1].tolist()))),
+                    max(map(abs, activation.slopes)),
+                )
+            )
+        _facts[network] = found
+    return found
+
+
+def _are_moderate(network: Network, stages: range, low: float, high: float) -> bool:
+    """Whether all layers after the first of some may stay as they are, from bounds on its values."""
+    facts = _facts_of(network)
+    for k in stages[1:]:
+        before = facts[k - 1]
+        low = min(before.steepest * low, 1.0) * facts[k].least
+        high = before.steepest * (high + before.level) + before.level
+        high = facts[k].most * high + facts[k].bias
+        if not (low > SMALL and high < LARGE):
+            return False
+    return True
+
+
 def _first_layer(
     network: Network, first: int, window: PlaneWindow, frame: Frame
 ) -> tuple[FloatArray, npt.NDArray[np.int64], FloatArray]:
     """Return the rows of the first layer that switches, the exponents of their units, and sizes of its values."""
+    if first == 0 and _facts_of(network)[0].is_moderate:
+        plain = restrict_plainly(network.layers[0], _facts_of(network)[0].norms, window, frame)
+        if plain is not None:
+            sizes = np.abs(plain[0]) + REACH * (np.abs(plain[1]) + np.abs(plain[2]))
+            if np.all(((sizes > SMALL) & (sizes < LARGE)) | (plain[records.SIZE] == 0)):
+                return plain, np.zeros(sizes.size, dtype=np.int64), sizes
     rows, exponent = restrict(network, first, window, frame)
     sizes = np.abs(rows[0]) + REACH * (np.abs(rows[1]) + np.abs(rows[2]))
-    plain = shifted(sizes, exponent)
-    wanted = np.where((plain > SMALL) & (plain < LARGE) | (sizes == 0), 0, exponent)
+    there = shifted(sizes, exponent)
+    wanted = np.where((there > SMALL) & (there < LARGE) | (sizes == 0), 0, exponent)
     wanted = common(wanted, network.activations[first])
     return shifted(rows, exponent - wanted), wanted, shifted(sizes, exponent - wanted)
 
@@ -85,20 +150,29 @@ def make_plan(
     most = max(network.activations[k].n_breakpoints for k in stages)
     pieces = np.zeros((4, n_layers, most + 1))
     rows, exponent, size = _first_layer(network, first, window, frame)
+    some = size[size > 0]
+    moderate = not exponent.any() and _are_moderate(network, stages, some.min(initial=1.0), some.max(initial=0.0))
+    facts = _facts_of(network)
     for i, k in enumerate(stages):
         layer, activation = network.layers[k], network.activations[k]
+        levels: npt.ArrayLike = activation.breakpoints
+        knots, heights = facts[k].knots
         if i:
-            weight, bias, exponent, size = scaled_step(layer, exponent, size, activation)
+            weight, bias = layer.weight, layer.bias
+            if not moderate:
+                weight, bias, exponent, size = scaled_step(layer, exponent, size, activation)
             block = weights[offsets[i] : offsets[i] + n_in[i] * padded[i]]
             block.reshape(n_in[i], padded[i])[:, : widths[i]] = weight.T
             biases[i, : widths[i]] = bias
         t = activation.n_breakpoints
-        levels, knots, heights = scaled_pieces(activation, exponent)
+        if exponent.any():
+            levels, knots, heights = scaled_pieces(activation, exponent)
         pieces[records.BREAKPOINT, i, :t] = levels
         pieces[records.SLOPE, i, : t + 1] = activation.slopes
         pieces[records.KNOT, i, : t + 1], pieces[records.HEIGHT, i, : t + 1] = knots, heights
-        twins[i, : widths[i]] = find_twins(layer, activation)
-        size = sizes_after(activation, size, exponent)
+        twins[i, : widths[i]] = facts[k].twins
+        if not moderate:
+            size = sizes_after(activation, size, exponent)
     shape = np.zeros((4, n_layers), dtype=np.int64)
     shape[records.WIDTH] = widths
     shape[records.FIRST_WEIGHT] = offsets

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from linregions._plane_frame import Frame
 from linregions.domains import PlaneWindow
 from linregions.kernels.restriction import dots
-from linregions.network import Network
+from linregions.network import AffineLayer, Network
 
 FloatArray = npt.NDArray[np.float64]
 IndexArray = npt.NDArray[np.int64]
@@ -108,7 +108,7 @@ class _Sum:
 
 def _scaled(weight: FloatArray, before: IndexArray) -> tuple[FloatArray, IndexArray]:
     """Return weights on inputs in units of powers of two, each row in units of a power of two of its own."""
-    if not before.any() and _is_moderate(weight):
+    if not before.any() and is_moderate(weight):
         return weight, np.zeros(weight.shape[0], dtype=np.int64)
     mantissa, power = np.frexp(weight)
     power = np.where(weight == 0, _NOWHERE, power.astype(np.int64) + before)
@@ -116,7 +116,7 @@ def _scaled(weight: FloatArray, before: IndexArray) -> tuple[FloatArray, IndexAr
     return shifted(mantissa, power - row[:, None]), np.where(row == _NOWHERE, 0, row)
 
 
-def _is_moderate(numbers: FloatArray) -> bool:
+def is_moderate(numbers: FloatArray) -> bool:
     """Whether products of these numbers, and what rounding leaves of them, are far from overflow and underflow."""
     sizes = np.abs(numbers)
     return bool(sizes.max() < _LARGE and sizes.min(where=sizes > 0, initial=1.0) > _SMALL)
@@ -127,7 +127,7 @@ def _of_window(weight: FloatArray, bias: FloatArray, window: PlaneWindow, frame:
     n = bias.size
     points = np.vstack([window.origin, window.basis])
     column, powers = np.zeros(points.shape[1], dtype=np.int64), np.zeros(3, dtype=np.int64)
-    if not _is_moderate(points):
+    if not is_moderate(points):
         column = exponents(np.abs(points).max(axis=0))
         column[column == _NOWHERE] = 0
         points = shifted(points, -column)
@@ -198,6 +198,28 @@ def _onward(rows: Rows, network: Network, k: int) -> Rows:
         size = np.abs(plain).sum(axis=1) * (abs(float(shift_high[0])) + abs(value))
         sums[0].add(total_high[0], total_low[0], plain_row, size)
     return _made(sums, rows.error + (layer.weight.shape[1] + 2) ** 2 * _EPSILON)
+
+
+def restrict_plainly(layer: AffineLayer, norms: FloatArray, window: PlaneWindow, frame: Frame) -> FloatArray | None:
+    """Restrict a first layer to a plane as `restrict` does, in units of 1; None if that takes more care.
+
+    Its weights must be moderate; `norms` are those of its units.
+    """
+    points = np.vstack([window.origin, window.basis])
+    if frame.shear or any(frame.centre) or not _SMALL < min(frame.scale) <= max(frame.scale) < _LARGE:
+        return None
+    if not is_moderate(points):
+        return None
+    points[1:] *= np.array(frame.scale)[:, None]
+    n, n_in = layer.weight.shape
+    high, low = np.zeros((2, 3, n))
+    high[0] = layer.bias
+    dots(np.ascontiguousarray(layer.weight.T), points, high, low)
+    found = high + low
+    reach = np.sqrt(np.einsum("ij,ij->i", points, points)) @ np.array([1.0, REACH, REACH])
+    terms = np.abs(layer.bias) + norms * reach
+    size = np.abs(found[0]) + (n_in + 4) ** 2 * _EPSILON * terms
+    return np.vstack([found, size, np.hypot(found[1], found[2])])
 
 
 def restrict(network: Network, first: int, window: PlaneWindow, frame: Frame) -> tuple[FloatArray, IndexArray]:

@@ -203,28 +203,31 @@ def _lines_across(plan: records.Plan, start: Start) -> tuple[npt.NDArray[np.bool
     Switches that are multiples of others cross with these, but are not told. The third is how many values at corners,
     of lines that do not cross, lie within their band, other than those of the polygon's own sides.
     """
-    xy = start.xy
     neuron, xi, own = first_switches(plan)
     constant, slope_u, slope_v, size, steepness = plan.first[:, neuron, None]
-    t = int(plan.shape[records.N_BREAKPOINTS, 0])
-    reach = np.abs(xy).max(axis=0).sum()
-    d = constant + slope_u * xy[:, 0] + slope_v * xy[:, 1] - xi[:, None]
-    band = plan.relative * (size + np.abs(xi[:, None])) + steepness * plan.relative * reach
-    twin = plan.twin[0, neuron]
-    # A multiple is above where the first one is, or where that is below.
-    first = np.where(own, np.arange(neuron.size), (np.abs(twin) - 1) * t + np.arange(neuron.size) % max(t, 1))
-    above, below = (d > band).any(axis=1)[first], (d < -band).any(axis=1)[first]
-    above, below = np.where(twin < 0, below, above), np.where(twin < 0, above, below)
+    d = constant + slope_u * start.xy[:, 0] + slope_v * start.xy[:, 1] - xi[:, None]
+    reach = np.abs(start.xy).max(axis=0).sum()
+    band = plan.relative * (size + np.abs(xi[:, None]))
+    slack = band + steepness * (plan.relative * reach)
+    above, below = (d > slack).any(axis=1), (d < -slack).any(axis=1)
+    if not own.all():  # a multiple is above where the first one is, or where that is below
+        t, twin = int(plan.shape[records.N_BREAKPOINTS, 0]), plan.twin[0, neuron]
+        first = np.where(own, np.arange(own.size), (np.abs(twin) - 1) * t + np.arange(own.size) % t)
+        above, below = above[first], below[first]
+        above, below = np.where(twin < 0, below, above), np.where(twin < 0, above, below)
     crossing = above & below
     bits = np.zeros((above.size + 63) // 64 * 64, dtype=np.bool_)
     bits[: above.size] = above & ~crossing
-    slack = np.maximum(band, plan.relative * (size + np.abs(xi[:, None])) + steepness * start.radius)
-    open_ones = (np.abs(d) <= slack) & (slack > 0) & (own & ~crossing)[:, None]
-    for a, b, switch in start.edge.T:
-        if switch >= 0:
-            open_ones[switch - plan.shape[records.FIRST_SWITCH, 0], [a, b]] = False
     words = np.packbits(bits, bitorder="little").view("<u8").astype(np.uint64)
-    return crossing & own, words, int(np.count_nonzero(open_ones))
+    # Corners of a block may be less certain than those of a window.
+    slack = np.maximum(slack, band + steepness * start.radius)
+    unclear = (np.abs(d) <= slack) & (slack > 0)
+    if unclear.any():
+        unclear &= (own & ~crossing)[:, None]
+        for a, b, switch in start.edge.T:
+            if switch >= 0:
+                unclear[switch - plan.shape[records.FIRST_SWITCH, 0], [a, b]] = False
+    return crossing & own, words, int(np.count_nonzero(unclear))
 
 
 def cut_root(
