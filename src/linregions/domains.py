@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -27,7 +28,8 @@ __all__ = ["Line", "LineDomain", "Path", "PlaneWindow", "Ray", "Segment"]
 
 def power_of_two(size: float) -> float:
     """Return the least power of two above a size, as far as there is one; infinity above the largest."""
-    return float(np.ldexp(1.0, max(int(np.frexp(size)[1]), -1021)))
+    power = max(int(np.frexp(size)[1]), -1021)
+    return math.ldexp(1.0, power) if power < 1024 else math.inf
 
 
 def _in_its_box(polygon: FloatArray) -> tuple[FloatArray, tuple[float, float]]:

@@ -7,6 +7,7 @@ import numpy as np
 from linregions.kernels.compiled import compiled
 from linregions.kernels.plan import (
     BASIS,
+    BREAKPOINT,
     FIRST_SWITCH,
     LOCAL,
     N_BREAKPOINTS,
@@ -144,6 +145,13 @@ def known_units(ws: Workspace, plan: Plan, sc: Scratch, root: Root, layer: int, 
             for i in range(n_basis - begin):
                 k = sc.kept[i]
                 row[i] = plan.first[0, k] + plan.first[1, k] * u + plan.first[2, k] * w
+    if root.unit.shape[0] == 0:  # exactly at its breakpoint where a line of its own passes
+        for e in range(ws.size[1]):
+            switch = ws.edge[SWITCH, e] - first
+            if 0 <= switch < n * t and sc.unit[PIECE, switch // t] < 0:
+                level = plan.activation[BREAKPOINT, layer, switch % t]
+                column = sc.unit[BASIS, switch // t]
+                ws.phi[ws.edge[A, e], column], ws.phi[ws.edge[B, e], column] = level, level
     return n_basis - begin
 
 
