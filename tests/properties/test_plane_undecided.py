@@ -120,15 +120,14 @@ def test_zeros_of_zeros() -> None:
     found = lr.partition(net, UNIT)
     check_against(found, partition_exactly(net, UNIT))
     assert found.diagnostics["undecided"] == 0
-    dead = Network.from_layers(
-        [([[0.0, 0.0], [1.0, 0.3]], [0.0, 0.1]), (np.zeros((2, 2)), [0.0, 0.0]), (np.eye(2), [0, 0])]
-    )
+    first = [[0.0, 0.0], [1.0, 0.3]], [0.0, 0.1]
+    dead = Network.from_layers([first, (np.zeros((2, 2)), [0.0, 0.0]), (np.eye(2), [0.0, 0.0])])
     assert lr.partition(dead, UNIT).diagnostics["undecided"] == 0
 
 
 def test_all_ways_tell_the_same(tmp_path: Path) -> None:
     """Whatever takes the regions, and whoever finds them."""
-    problem = make(0, "integers", 3)
+    problem = make(0, "lattice", 0)
     net, window = problem.network, problem.window
     whole = lr.partition(net, window).diagnostics
     assert whole["undecided"] > 0
@@ -145,9 +144,8 @@ def test_all_ways_tell_the_same(tmp_path: Path) -> None:
 
 
 def test_counts_warn_once() -> None:
-    net = Network.from_layers(
-        [(np.array([[1.0, 0.3], [1.0, -0.4], [0.2, 1.0]]), np.zeros(3)), (np.ones((1, 3)), [0.0])]
-    )
+    weight = np.array([[1.0, 0.3], [1.0, -0.4], [0.2, 1.0]])
+    net = Network.from_layers([(weight, np.zeros(3)), (np.ones((1, 3)), [0.0])])
     both = [UNIT, PlaneWindow.of_inputs([-2.0, -1.0], [1.0, 3.0])]
     undecided = sum(part.diagnostics["undecided"] for part in lr.partition(net, both))  # type: ignore[union-attr]
     with pytest.warns(UndecidedWarning, match=f"{undecided} decisions lay within the rounding .* and move") as caught:
@@ -170,7 +168,7 @@ def test_work_done_once_more_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_parts_tell_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    problem = make(0, "integers", 3)
+    problem = make(0, "lattice", 0)
     parts = split_at(monkeypatch, 2, 2)
     found = lr.partition(problem.network, problem.window)
     exact = partition_exactly(problem.network, problem.window)
