@@ -61,6 +61,7 @@ def test_plane_writes_picture_numbers_and_settings(run, folder, tmp_path):
     assert lr.PlanePartition.load(out / "flat-plane.npz").n_regions == part.n_regions
     content = json.loads((out / "flat-plane.json").read_text())
     assert content["results"]["regions"] == part.n_regions
+    assert content["results"]["undecided"] == part.diagnostics["undecided"]
     assert content["settings"]["command"] == "plane"
     assert content["settings"]["low"] == [-1.0, -1.0]
     assert content["network"]["widths"] == [2, 8, 8, 3]

@@ -115,6 +115,7 @@ def run_plane(arguments: Namespace) -> None:
         "neurons": net.n_neurons,
         "vertices": len(part.vertices),
         "edges": len(part.edges),
+        "undecided": part.diagnostics["undecided"],
         "boundary_length": part.boundary_length,
         "area": window.area,
     }
