@@ -93,6 +93,18 @@ def test_every_place_has_the_colour_of_its_class(which, request, ax):
     assert labels == (["output < 0", "output > 0"] if p.network.n_out == 1 else [str(k) for k in np.unique(winners)])
 
 
+def test_classes_of_costs_are_smallest_outputs(part):
+    drawn = part.plot(color_by="class", decision_boundary="argmin")
+    uv = np.random.default_rng(0).uniform(-2, 2, size=(100, 2))
+    for place, winner in zip(uv, np.argmin(part.network(uv), axis=1), strict=True):
+        np.testing.assert_allclose(shown_color(drawn, place), class_color(winner), atol=1e-12)
+    assert "Colour: the smallest output." in words_of(drawn.axes.figure)
+    figure = plane_figure(part, title="t", color_by="class", decision_boundary="argmin")
+    assert "Colour: the smallest output." in words_of(figure)
+    beside = plot_plane(part, Figure().subplots(), color_by="class", decision_boundary="argmin", key=True)
+    assert beside.axes.get_legend().get_title().get_text() == "smallest output"
+
+
 def test_pieces_fill_the_regions_in_which_the_class_changes(part):
     pieces, classes = class_pieces(part)
     assert len(pieces) == len(classes) > 20

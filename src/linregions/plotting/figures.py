@@ -66,7 +66,13 @@ def plane_figure(
         colormap=colormap,
     )
     explain_colors(
-        strip, color_by, note, name_of_lines(drawn.decision_boundary), handles=drawn.handles, faces=drawn.faces
+        strip,
+        color_by,
+        note,
+        name_of_lines(drawn.decision_boundary),
+        handles=drawn.handles,
+        faces=drawn.faces,
+        smallest=decision_boundary == "argmin",
     )
     return figure
 

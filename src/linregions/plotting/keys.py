@@ -88,6 +88,7 @@ def explain_colors(
     handles: Sequence[Any] = (),
     faces: Any = None,
     output: int | None = None,
+    smallest: bool = False,
 ) -> None:
     """Say in a strip below a picture what colours and lines mean.
 
@@ -107,6 +108,8 @@ def explain_colors(
         Where colours stand for numbers, what a colour bar is made of.
     output : int, optional
         Which output colours refer to; by default the largest.
+    smallest : bool
+        Whether classes are smallest outputs.
     """
     ax.set_axis_off()
     if color_by in BY_NUMBER:
@@ -118,6 +121,8 @@ def explain_colors(
     if color_by == "class" and handles and handles[0].get_label().startswith("output"):
         lines = ["Colour: the sign of the output."]
     lines = [line.replace("largest output", which) if color_by == "gradient" else line for line in lines]
+    if color_by == "class" and smallest:
+        lines = [line.replace("largest", "smallest") for line in lines]
     if black_lines:
         lines = [*lines[:-1], " ".join([*lines[-1:], f"Black lines: {black_lines}."])]
     left, middle = 0.0, 0.5
@@ -148,7 +153,13 @@ def explain_colors(
 
 
 def plot_key_beside(
-    ax: Any, color_by: str, *, handles: Sequence[Any] = (), faces: Any = None, output: int | None = None
+    ax: Any,
+    color_by: str,
+    *,
+    handles: Sequence[Any] = (),
+    faces: Any = None,
+    output: int | None = None,
+    smallest: bool = False,
 ) -> None:
     """Say in or beside a picture, in few words, what its colours mean.
 
@@ -156,7 +167,7 @@ def plot_key_beside(
     ----------
     ax : matplotlib.axes.Axes
         Of the picture.
-    color_by, handles, faces, output
+    color_by, handles, faces, output, smallest
         As in `explain_colors`.
     """
     which = "largest output" if output is None else f"output {output}"
@@ -167,10 +178,12 @@ def plot_key_beside(
         title = f"uphill direction\nof {'the ' if output is None else ''}{which}"
         plot_gradient_key(ax.inset_axes((1.06, 0.74, 0.26, 0.26)), title=title)
     elif handles and len(handles) <= _MOST_ENTRIES:
-        titles = {"class": None if handles[0].get_label().startswith("output") else "largest output"}
-        legend = ax.legend(
-            handles=handles, title=titles.get(color_by, "newest boundary"), fontsize="small", framealpha=0.9
-        )
+        words = "newest boundary"
+        if color_by == "class":
+            words = "smallest output" if smallest else "largest output"
+        if handles[0].get_label().startswith("output"):
+            words = ""  # the entries say all
+        legend = ax.legend(handles=handles, title=words or None, fontsize="small", framealpha=0.9)
         legend.get_title().set_fontsize("small")
         legend.set_zorder(9)
 

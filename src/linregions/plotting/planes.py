@@ -99,9 +99,9 @@ def plot_plane(
         ``"gradient"``: direction and size of the gradient of an output in the plane (`gradient_colors`), with a
         small tint by pattern; ``"pattern"``: a colour of its own for each activation pattern, the same in every
         picture; ``"linear"``: a colour for each linear region; ``"class"``: the largest output, also within the regions
-        in which it changes, or the sign of a single output; ``"layer"``: the last layer that has a boundary around the
-        region; ``"output"``: the output in the middle of the region; ``"area"``: the area. The last two can be given to
-        a colour bar as `faces`.
+        in which it changes, or the smallest one with ``decision_boundary="argmin"``, or the sign of a single one;
+        ``"layer"``: the last layer that has a boundary around the region; ``"output"``: the output in the middle of the
+        region; ``"area"``: the area. The last two can be given to a colour bar as `faces`.
     output : int, optional
         Which output colours refer to; by default the one that is largest in the middle of the region.
     scale : float, optional
@@ -162,7 +162,7 @@ def plot_plane(
     who = "plot_plane"
     as_choice(color_by, "color_by", who, COLOR_BY)
     collections = require("matplotlib", "plot", who, lambda: importlib.import_module("matplotlib.collections"))
-    strip, beside = None, bool(key) and ax is not None
+    strip, beside, smallest = None, bool(key) and ax is not None, decision_boundary == "argmin"
     if ax is None:
         ax, strip = _axes_and_strip(key is not False)
     corners = _polygons(partition)
@@ -173,7 +173,7 @@ def plot_plane(
         _color_by_values(partition, faces, color_by, output, colormap)
         handles = []
     elif color_by == "class":
-        handles = _fill_classes(partition, ax, collections, faces)
+        handles = _fill_classes(partition, ax, collections, faces, smallest)
     else:
         handles = _fill(partition, faces, color_by, output, scale)
     ax.add_collection(faces, autolim=False)
@@ -196,10 +196,11 @@ def plot_plane(
     frame(partition.window, ax, scale_bar)
     if title is not None:
         ax.set_title(title)
+    meaning: dict[str, Any] = {"handles": handles, "faces": faces, "output": output, "smallest": smallest}
     if strip is not None:
-        explain_colors(strip, color_by, note, name_of_lines(boundary), handles=handles, faces=faces, output=output)
+        explain_colors(strip, color_by, note, name_of_lines(boundary), **meaning)
     elif beside:
-        plot_key_beside(ax, color_by, handles=handles, faces=faces, output=output)
+        plot_key_beside(ax, color_by, **meaning)
     return PlaneArtists(ax, faces, lines, boundary, marks, handles)
 
 
@@ -315,10 +316,10 @@ def _fill(partition: PlanePartition, faces: Any, color_by: str, output: int | No
     return []
 
 
-def _fill_classes(partition: PlanePartition, ax: Axes, collections: Any, faces: Any) -> list[Any]:
+def _fill_classes(partition: PlanePartition, ax: Axes, collections: Any, faces: Any, smallest: bool) -> list[Any]:
     """Colour regions by class, and those with several by pieces over them."""
-    pieces, classes = class_pieces(partition)
-    middle = classes_in_the_middle(partition)
+    pieces, classes = class_pieces(partition, smallest)
+    middle = classes_in_the_middle(partition, smallest)
     numbers, which = np.unique(np.concatenate([middle, np.asarray(classes, dtype=np.intp)]), return_inverse=True)
     colors = np.array([class_color(number) for number in numbers.tolist()])[which]
     faces.set_facecolor(colors[: len(middle)])

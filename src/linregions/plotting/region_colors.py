@@ -78,25 +78,28 @@ def class_color(number: int) -> FloatArray:
     return oklab_to_srgb(0.68 + 0.12 * np.sin(1.7 * number), 0.12 * np.cos(angle), 0.12 * np.sin(angle))
 
 
-def classes_in_the_middle(partition: PlanePartition) -> npt.NDArray[np.intp]:
-    """Return the class of each region in the mean of its corners."""
-    return np.asarray(np.argmax(_two_at_least(_in_the_middle(partition)), axis=1))
+def classes_in_the_middle(partition: PlanePartition, smallest: bool = False) -> npt.NDArray[np.intp]:
+    """Return the class of each region in the mean of its corners: its largest or smallest output."""
+    return np.asarray(np.argmax(_scores(_in_the_middle(partition), smallest), axis=1))
 
 
-def class_pieces(partition: PlanePartition) -> tuple[list[FloatArray], list[int]]:
-    """Cut the regions in which the class changes; return the pieces, (corners, 2) in plane coordinates, and classes."""
+def class_pieces(partition: PlanePartition, smallest: bool = False) -> tuple[list[FloatArray], list[int]]:
+    """Cut the regions in which the class changes; return the pieces, (corners, 2) in plane coordinates, and classes.
+
+    Of several outputs the class is the largest one or the smallest one, of a single one its sign.
+    """
     starts, sizes = partition.face_offsets[:-1], np.diff(partition.face_offsets)
     face = np.repeat(np.arange(sizes.size), sizes)
     corners = partition.vertices[partition.face_vertices]
     maps = partition.affine_maps
     values = np.einsum("sok,sk->so", maps[face][:, :, :2], corners) + maps[face][:, :, 2]
-    winners = np.argmax(_two_at_least(values), axis=1)
+    winners = np.argmax(_scores(values, smallest), axis=1)
     # An affine function that is largest in all corners is so everywhere between.
     mixed = np.flatnonzero(np.minimum.reduceat(winners, starts) != np.maximum.reduceat(winners, starts))
     pieces, classes = [], []
     for f in mixed.tolist():
         polygon = corners[starts[f] : starts[f] + sizes[f]]
-        own = maps[f] if maps.shape[1] > 1 else np.vstack([np.zeros(3), maps[f]])
+        own = _scores(maps[f].T, smallest).T
         least = _LEAST_PIECE * _doubled_area(polygon)
         for k in range(len(own)):
             piece = _where_largest(polygon, own, k)
@@ -141,9 +144,11 @@ def _in_the_middle(partition: PlanePartition) -> FloatArray:
     return np.asarray(np.einsum("fok,fk->fo", maps[:, :, :2], middle) + maps[:, :, 2])
 
 
-def _two_at_least(outputs: FloatArray) -> FloatArray:
-    """Return outputs among which the largest is the class: of a single one, its sign."""
-    return outputs if outputs.shape[1] > 1 else np.hstack([np.zeros_like(outputs), outputs])
+def _scores(outputs: FloatArray, smallest: bool) -> FloatArray:
+    """Return numbers among which the largest is the class; those of a single output tell its sign."""
+    if outputs.shape[1] == 1:
+        return np.hstack([np.zeros_like(outputs), outputs])
+    return -outputs if smallest else outputs
 
 
 def _pale(color: Any) -> FloatArray:
