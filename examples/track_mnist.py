@@ -18,7 +18,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="two epochs instead of twenty")
     parser.add_argument("--every", type=int, help="steps between records; by default as often as is cheap")
-    parser.add_argument("--out", type=Path, default=Path("linregions-results/tracking"), help="folder for table and figure")
+    parser.add_argument(
+        "--out", type=Path, default=Path("linregions-results/tracking"), help="folder for table and figure"
+    )
     parser.add_argument("--seed", type=int, default=0)
     chosen = parser.parse_args()
     rng = np.random.default_rng(chosen.seed)
