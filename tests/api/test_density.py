@@ -222,6 +222,16 @@ def test_chords_agree_with_the_exact_length_in_two_inputs(solid, kind):
     assert sampled.stderr < 0.03 * exact.value
 
 
+def test_corners_may_be_images():
+    net = lr.random_network([6, 8, 1], 8, bias_variance=0.3)
+    low, high = -np.arange(1.0, 7.0), np.arange(2.0, 8.0)
+    flat, images, columns = (
+        boundary_density(net, low.reshape(shape), high.reshape(shape), rng=0, n_chords=50).value
+        for shape in ((6,), (1, 2, 3), (6, 1))
+    )
+    assert flat == images == columns
+
+
 def test_kinds_differ_where_neurons_are_not_good():
     net = lr.random_network([2, 4, 3, 3, 1], 8, bias_variance=0.3)
     linear, activation = (boundary_density(net, -2.0, 2.0, rng=0, kind=kind).value for kind in ("linear", "activation"))
@@ -363,7 +373,7 @@ NET = lr.random_network([3, 4, 1], 0)
         ((0.0, 0.0), {}, InvalidValueError, "`low` is 0 and `high` 0 in coordinate 0, but Box needs low < high"),
         ((0.0, [1.0, -1.0, 1.0]), {}, InvalidValueError, "`low` is 0 and `high` -1 in coordinate 1"),
         (([0.0, 0.0], 1.0), {}, InvalidValueError, r"`low` has shape \(2,\), but boundary_density needs one number"),
-        ((0.0, np.ones((3, 1))), {}, InvalidValueError, r"`high` has shape \(3, 1\)"),
+        ((0.0, np.ones((3, 2))), {}, InvalidValueError, r"`high` has shape \(3, 2\)"),
         ((0.0,), {}, InvalidTypeError, "`high` is missing, but boundary_density needs both corners"),
         ((Ball(np.zeros(3), 1.0), 1.0), {}, InvalidTypeError, "`high` is given beside a Ball"),
         ((Ball(np.zeros(2), 1.0),), {}, InvalidValueError, "`low` is a Ball in 2 dimensions, but .* 3 inputs"),
