@@ -30,6 +30,8 @@ from linregions.tolerances import DEFAULT_TOLERANCES, Tolerances
 _PYTHON = 1 << 19
 # How much larger a thread's buffers may be when all cells have been worked instead of a sample.
 _UNSEEN = 1.3
+# The same where later layers bound cells, some of which are split and others are not.
+_UNSEEN_DEEP = 2.0
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,8 @@ def _bytes_needed(
     """
     worker: Worker = made.local.worker
     plan = n_bytes(made.plan)
-    working = (1.0 if all_worked else _UNSEEN) * worker.n_bytes
+    unseen = _UNSEEN_DEEP if isinstance(made, Cells) and made.root.unit.shape[0] else _UNSEEN
+    working = (1.0 if all_worked else unseen) * worker.n_bytes
     passing = 2.0 * largest_batch + _PYTHON
     if worker.out.xy.shape[0] > worker.output_size:
         passing += 0.5 * n_bytes(worker.out)  # it was copied when it grew
