@@ -98,7 +98,8 @@ class _Worker:
         """Partition a chunk of lines."""
         plan, n_lines = self._plan, len(domains)
         self._base = np.zeros((n_lines, plan.net.n_neurons), dtype=np.uint8)
-        self._tally = Tally(np.zeros(n_lines, np.int64), np.zeros(n_lines, np.int64), np.full(n_lines, np.inf))
+        counts = np.zeros((3, n_lines), np.int64)
+        self._tally = Tally(counts[0], counts[1], np.full(n_lines, np.inf), counts[2])
         if not plan.layers:
             nothing = np.zeros(n_lines + 1, dtype=np.int64)
             return Chunk(self._base, nothing, np.zeros(0), nothing[:1], _no_events(0), self._tally)
@@ -114,19 +115,44 @@ class _Worker:
             n = min(rows.t.size - RESERVED - filled, source.t.size - start, source.block)
             own, new = slice(start, start + n), slice(filled, filled + n)
             source.restrict(start, start + n, stage.z[new], stage.magnitudes[new])
-            for name in ("t", "w", "blur", "norm", "steep", "line"):
+            for name in ("t", "w", "blur", "doubt", "noise", "grain", "norm", "steep", "line"):
                 getattr(rows, name)[new] = getattr(source, name)[own]
             rows.ends[new] = -1
             rows.names[new] = np.arange(start, start + n)
             stage.state[FILLED] += n
             start += n
-            self._advance(0, start == source.t.size)
+            self._advance(start == source.t.size)
         self._take_events()
         self._take_points()
         return self._gather(n_lines)
 
-    def _advance(self, k: int, last: bool) -> None:
-        """Take all rows of stage k through it, and on as soon as there are enough of them."""
+    def _advance(self, last: bool) -> None:
+        """Take all rows of the first stage through it, and on through the others as soon as there are enough of them.
+
+        Later stages go first, whose rows need room for what comes; `waiting` holds the stages that are to go on then,
+        and whether no row follows theirs. (Not by recursion, of which a thousand layers are too many.)
+        """
+        waiting = [(0, last)]
+        self._begin(0, last)
+        while waiting:
+            if self._stop.is_set():
+                raise Stopped
+            k, last = waiting[-1]
+            ends = k + 1 == len(self._plan.layers)
+            code = self._cut(k)
+            if code == 0:
+                _shift(self._rows[k], self._stages[k])
+                waiting.pop()
+            if code == 2:
+                self._take_events()
+            elif ends and code == 1:
+                self._take_points()
+            elif not ends and (code == 1 or last):
+                waiting.append((k + 1, last and code == 0))
+                self._begin(*waiting[-1])
+
+    def _begin(self, k: int, last: bool) -> None:
+        """Multiply the new rows of stage k and decide them."""
         plan, layer, stage, rows = self._plan, self._plan.layers[k], self._stages[k], self._rows[k]
         done, filled = int(stage.state[MULTIPLIED]), int(stage.state[FILLED])
         _check_finite(rows.norm[done:filled] * plan.largest[k])  # bounds every pre-activation
@@ -136,17 +162,17 @@ class _Worker:
             else:
                 multiply_rows(stage.h, 0, done, filled, layer.transposed, stage.active, stage.z, 0)
         decide_rows(layer, rows, stage, plan.relative, last, self._tally)
-        ends = k + 1 == len(plan.layers)
+
+    def _cut(self, k: int) -> int:
+        """Cut the decided rows of stage k until all is written, 0, the next stage is full, 1, or the events are, 2."""
+        ends = k + 1 == len(self._plan.layers)
         h_next, state_next = (_NONE, self._made) if ends else (self._stages[k + 1].h, self._stages[k + 1].state)
-        code = -1
-        while code:
-            if self._stop.is_set():
-                raise Stopped
-            code = cut_rows(
-                layer,
-                rows,
-                stage,
-                plan.relative,
+        return int(
+            cut_rows(
+                self._plan.layers[k],
+                self._rows[k],
+                self._stages[k],
+                self._plan.relative,
                 self._tally,
                 self._base,
                 h_next,
@@ -155,13 +181,7 @@ class _Worker:
                 self._events,
                 self._counts,
             )
-            if code == 2:
-                self._take_events()
-            elif ends and code == 1:
-                self._take_points()
-            elif not ends and (code == 1 or last):
-                self._advance(k + 1, last and code == 0)
-        _shift(rows, stage)
+        )
 
     def _take_events(self) -> None:
         """Make room for events."""
@@ -226,8 +246,8 @@ def _stage(layer: Layer, is_first: bool, n_rows: int) -> Stage:
         low=np.empty(n_rows),
         above=np.empty((n_rows, n_breaks * n_words), dtype=np.uint64),
         zero=np.empty((n_rows, n_breaks * n_words), dtype=np.uint64),
-        cuts=np.empty((3, n * n_breaks + 1)),
-        cut_numbers=np.empty((5, n * n_breaks + 1), dtype=np.int64),
+        cuts=np.empty((5, n * n_breaks + 1)),
+        cut_numbers=np.empty((6, n * n_breaks + 1), dtype=np.int64),
         row=np.empty(n),
         active=np.empty(0 if is_first else n_inputs + 4 + n_rows, dtype=np.int64),
         change=_NONE if is_first else np.empty((4, n_inputs + 1)),
@@ -238,9 +258,10 @@ def _stage(layer: Layer, is_first: bool, n_rows: int) -> Stage:
 def _no_rows(n: int, n_inputs: int) -> Rows:
     """Return room for n rows, some of whose inputs may bend."""
     n += RESERVED
-    t, w, blur, norm, steep = (np.empty(n) for _ in range(5))
-    ends, kinks = np.empty((n, 2), np.int64), np.empty((n, (n_inputs + 63) // 64), np.uint64)
-    return Rows(t, w, blur, norm, steep, np.empty(n, np.int64), np.empty(n, np.int64), ends, np.empty((n, 2)), kinks)
+    t, w, blur, doubt, noise, grain, norm, steep = (np.empty(n) for _ in range(8))
+    names, line, ends = np.empty(n, np.int64), np.empty(n, np.int64), np.empty((n, 2), np.int64)
+    kinks = np.empty((n, (n_inputs + 63) // 64), np.uint64)
+    return Rows(t, w, blur, doubt, noise, grain, norm, steep, names, line, ends, np.empty((n, 2)), kinks)
 
 
 def _no_events(n: int) -> Events:
@@ -254,13 +275,13 @@ def _event_room(plan: Plan) -> int:
 
 def _worker_bytes(plan: Plan, n_rows: int) -> int:
     """Return what the stages of one thread take."""
-    total = 17 * _event_room(plan) + 88 * (n_rows + RESERVED) + 24 * max(3 * plan.net.n_in, INPUT_NUMBERS)
+    total = 17 * _event_room(plan) + 112 * (n_rows + RESERVED) + 24 * max(3 * plan.net.n_in, INPUT_NUMBERS)
     for k, layer in enumerate(plan.layers):
         n, n_inputs = layer.weight.shape
         n_breaks = layer.breakpoints.size
         n_words = (n + 63) // 64
-        row = 8 * (13 + n + (n_inputs if k else n) + (2 * n_breaks + 1) * n_words)
-        total += (n_rows + RESERVED) * row + 64 * (n * n_breaks + 1) + 8 * n + (8 * (5 * n_inputs + 8) if k else 0)
+        row = 8 * (16 + n + (n_inputs if k else n) + (2 * n_breaks + 1) * n_words)
+        total += (n_rows + RESERVED) * row + 88 * (n * n_breaks + 1) + 8 * n + (8 * (5 * n_inputs + 8) if k else 0)
     return total
 
 

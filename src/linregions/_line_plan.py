@@ -9,16 +9,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from linregions._exact_steps import Step, multiples, steps_of, value_beside
 from linregions._paths import paths_of
 from linregions._validation import FloatArray
-from linregions.activations import RELU
+from linregions.activations import RELU, PiecewiseLinear
 from linregions.domains import Line, LineDomain, Path, Ray
 from linregions.kernels.dense import multiply_rows
-from linregions.kernels.line_cuts import RESOLUTION
 from linregions.kernels.linearity import Paths
-from linregions.kernels.lines import Layer
+from linregions.kernels.lines import RESOLUTION, Layer
 from linregions.network import Network
-from linregions.tolerances import Tolerances
+from linregions.tolerances import DEFAULT_TOLERANCES, Tolerances
 
 # How many numbers the points of the input space may hold that are met at once.
 INPUT_NUMBERS = 1 << 15
@@ -27,6 +27,8 @@ INPUT_NUMBERS = 1 << 15
 LOSSES = (4.0, 8.0)
 # With fewer inputs, products are as fast.
 FEWEST_INPUTS = 96
+# Weights that are no small multiples of a power of two leave nothing exact.
+_FINE = 2.0**30
 # Rows of a straight domain: index into its two points, sign, place and weight. An end without bound has weight 0.
 _SEGMENT = (np.array([0, 1]), np.array([1.0, 1.0]), np.array([0.0, 1.0]), np.array([1.0, 1.0]))
 _RAY = (np.array([0, 1]), np.array([1.0, 1.0]), np.array([0.0, 1.0]), np.array([1.0, 0.0]))
@@ -38,6 +40,7 @@ class Plan:
     """What all lines share: the network as the kernels want it, and the largest factor from norms to magnitudes."""
 
     net: Network
+    steps: tuple[Step, ...]
     layers: tuple[Layer, ...]
     largest: tuple[float, ...]
     paths: Paths
@@ -51,22 +54,32 @@ class Plan:
     def of(cls, net: Network, tolerances: Tolerances) -> Plan:
         """Flatten a network.
 
-        A unit is measured in a scale of its own, the norm of its weights and bias in the scales of the units before.
-        So bounds stay tight however neurons are scaled, and scaling one by a power of two changes no decision.
+        A unit is measured in a scale of its own, the norm of its weights and bias in the scales of the units before,
+        of which a part is taken to be open. So bounds stay tight however neurons are scaled and however many layers
+        there are, and scaling one by a power of two changes no decision. (Any scales give bounds that hold.)
         """
         layers, largest, scale, offset = [], [], np.ones(net.n_in), 0.0
-        for k, activation in enumerate(net.activations):
-            last = k + 1 == len(net.activations)
-            step, slopes, intercepts = net.layers[k], np.array(activation.slopes), activation.intercepts
+        steps, zero_is_known = steps_of(net), (True, True)
+        for k, step in enumerate(steps):
+            last, activation = k + 1 == len(steps), step.activation
+            slopes, intercepts = np.array(activation.slopes), activation.intercepts
             weight = np.ascontiguousarray(step.weight)
             breakpoints, absolute = np.array(activation.breakpoints), np.abs(step.weight)
-            squares, inverse_input = np.square(step.weight * scale).sum(axis=1), _inverse(scale)
-            size = np.sqrt(squares + np.square(step.bias))
-            bound = size + offset * absolute.sum(axis=1) + np.abs(breakpoints).max(initial=0.0)
-            scale = np.abs(slopes).max() * size + abs(float(activation(0.0)))
+            size, inverse_input = _norms(step.weight * scale), _inverse(scale)
+            bound = np.hypot(size, step.bias) + offset * absolute.sum(axis=1) + np.abs(breakpoints).max(initial=0.0)
+            steepest = np.abs(slopes).max()
+            is_open = np.sqrt(np.mean(np.square(slopes / steepest))) if steepest else 0.0
+            scale = steepest * np.hypot(is_open * size, step.bias) + abs(float(activation(0.0)))
+            if not 2.0**-99 < scale.max() < 2.0**99 and 0 < scale.max() < np.inf:
+                scale = np.ldexp(scale, -np.frexp(scale.max())[1])
+            inverse_scale = _inverse(scale)
+            leaders, opposite = multiples(step)
+            # Terms of the activation itself that may cancel; a flat piece is exact.
+            after = float(np.abs(intercepts[slopes != 0]).max(initial=0.0))
+            n, n_inputs = weight.shape
             layers.append(
                 Layer(
-                    bias=step.bias.copy(),
+                    bias=step.bias.copy() if k else np.zeros(n),  # in the first layer it is there, see `Source`
                     weight=weight,
                     transposed=np.ascontiguousarray(weight.T) if k else np.zeros((0, 0)),
                     offset=offset,
@@ -75,27 +88,40 @@ class Plan:
                     slopes=slopes,
                     intercepts=intercepts,
                     rectify=activation == RELU,
-                    inverse_scale=_inverse(scale),
-                    first_neuron=net.neuron_offsets[k],
+                    inverse_scale=inverse_scale,
+                    first_neuron=step.first_neuron,
                     inverse_input=inverse_input if k else np.zeros(0),
-                    size=np.sqrt(squares),
-                    spacing=0 if last else sharing(net.widths[k + 1])[0],
-                    most_kinks=sharing(net.widths[k])[1],
+                    size=size if k else np.zeros(n),
+                    spacing=0 if last else sharing(steps[k + 1].bias.size)[0],
+                    most_kinks=sharing(n_inputs)[1],
                     losses=np.array(LOSSES),
+                    leaders=leaders,
+                    opposite=opposite,
+                    zero_is_known=np.array(zero_is_known, dtype=np.uint8),
+                    grains=np.array(
+                        [
+                            0.0 if step.exact is not None else grain(weight),
+                            grain(np.append(step.bias, breakpoints)),
+                            grain(slopes),
+                            grain(intercepts),
+                        ]
+                    ),
+                    most=np.array([bound.max(), steepest, np.abs(intercepts).max()]),
+                    excess=float(((after + steepest * np.abs(step.bias)) * inverse_scale).max()),
                 )
             )
             largest.append(float(bound.max()))
-            # Terms of the activation itself that may cancel; a flat piece is exact.
-            offset = float(np.abs(intercepts[slopes != 0]).max(initial=0.0))
+            offset, zero_is_known = after, (activation.n_breakpoints > 0, _keeps_zeros(activation))
         return cls(
             net=net,
+            steps=tuple(steps),
             layers=tuple(layers),
             largest=tuple(largest),
             paths=paths_of(net),
             relative=tolerances.relative,
             n_switches=sum(layer.bias.size * layer.breakpoints.size for layer in layers),
-            width=max(net.widths[1:]),
-            first=_first(net),
+            width=max([layer.bias.size for layer in layers], default=1),
+            first=_first(steps[0].weight if steps else np.zeros((1, net.n_in))),
         )
 
     @property
@@ -113,9 +139,34 @@ def sharing(width: int) -> tuple[int, int]:
     return (0, 0) if width < FEWEST_INPUTS else (int(np.sqrt(width)), width // 4)
 
 
-def _first(net: Network) -> tuple[FloatArray, FloatArray]:
-    transposed = np.ascontiguousarray(net.layers[0].weight.T)
+def _keeps_zeros(activation: PiecewiseLinear) -> bool:
+    """Return whether it is zero only on pieces, and at breakpoints, where that has been decided."""
+    ends = np.array([-np.inf, *activation.breakpoints, np.inf])
+    slopes, intercepts = np.array(activation.slopes), activation.intercepts
+    steep = slopes != 0
+    root = -intercepts[steep] / slopes[steep]
+    room = 1e-9 * np.abs(root)
+    return activation.n_breakpoints > 0 and not np.any(
+        (root > ends[:-1][steep] + room) & (root < ends[1:][steep] - room)
+    )
+
+
+def grain(values: FloatArray) -> float:
+    """Return the largest power of two that divides all values, infinity if they are zero."""
+    mantissas, exponents = np.frexp(values[values != 0])
+    whole = np.ldexp(mantissas, 53).astype(np.int64)
+    return float(np.ldexp((whole & -whole).astype(np.float64), exponents - 53).min(initial=np.inf))
+
+
+def _first(weight: FloatArray) -> tuple[FloatArray, FloatArray]:
+    transposed = np.ascontiguousarray(weight.T)
     return transposed, np.abs(transposed)
+
+
+def _norms(rows: FloatArray) -> FloatArray:
+    """Return the norm of each row, also where squares would be too large or too small for a float."""
+    largest = np.abs(rows).max(axis=1, initial=0.0)
+    return np.asarray(largest * np.sqrt(np.square(rows * _inverse(largest)[:, None]).sum(axis=1)))
 
 
 def _inverse(values: FloatArray) -> FloatArray:
@@ -145,7 +196,6 @@ class Source:
         self._source = source + np.repeat(self._first[:-1], lengths)
         self.line = np.repeat(np.arange(len(domains)), lengths)
         self.blur = RESOLUTION * np.abs(self.t)
-        self.norm = np.empty(self.t.size)
         self._active = np.empty(plan.net.n_in + 4, dtype=np.int64)
         # Points of one block of rows: those of a straight domain stand next to each other.
         self.block = max(3, INPUT_NUMBERS // plan.net.n_in)
@@ -154,6 +204,7 @@ class Source:
             high = min(low + self.block, squares.size)
             squares[low:high] = np.square(self._gather(low, high)).sum(axis=1)
         self.norm = norm = np.sqrt(squares[self._source] + np.square(self.w))
+        self.doubt, self.noise, self.grain = self.blur, np.sqrt(squares[self._source]), np.zeros(self.t.size)
         # An end without bound holds the change itself. What stands from one line to the next is never looked at.
         ends = self.w == 0
         change = np.where(ends[1:], norm[1:], np.where(ends[:-1], norm[:-1], norm[1:] + norm[:-1]))
@@ -173,8 +224,12 @@ class Source:
         return out
 
     def restrict(self, start: int, stop: int, z: FloatArray, magnitudes: FloatArray) -> None:
-        """Set the linear parts and the magnitudes of the first layer's pre-activations in some rows, (R, n) each."""
-        source = self._source[start:stop]
+        """Set the first layer's pre-activations in some rows and their magnitudes, (R, n) each.
+
+        A value that is close to a breakpoint is found in rational arithmetic: the points are given, and so exact. Its
+        magnitude is then -1.
+        """
+        source, step = self._source[start:stop], self._plan.steps[0]
         low, high = int(source.min()), int(source.max()) + 1
         points = self._gather(low, high)
         made = np.empty((high - low, z.shape[1]))
@@ -182,4 +237,19 @@ class Source:
             multiply_rows(points, 0, 0, high - low, weights, self._active, made, 0)
             out[:] = made[source - low]
             np.abs(points, out=points)
-        z *= self._sign[start:stop, None]
+        sign, w = self._sign[start:stop, None], self.w[start:stop, None]
+        z *= sign
+        z += w * step.bias
+        magnitudes += w * np.abs(step.bias)
+        first = self._plan.layers[0]
+        if first.most[0] < _FINE * first.grains[0]:
+            grains = np.array([grain(x) for x in points])
+            self.grain[start:stop] = np.where(np.isfinite(grains), grains, 1.0)[source - low]
+        close = np.zeros(z.shape, dtype=bool)
+        relative = min(self._plan.relative, DEFAULT_TOLERANCES.relative)
+        for point in step.activation.breakpoints:
+            target = point * w
+            close |= np.abs(z - target) <= 2 * relative * (magnitudes + np.abs(target))
+        for row, unit in np.argwhere(close).tolist():
+            x = self._gather(int(source[row]), int(source[row]) + 1)[0] * sign[row, 0]
+            z[row, unit], magnitudes[row, unit] = value_beside(step, unit, x, float(w[row, 0])), -1.0

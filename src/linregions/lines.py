@@ -74,7 +74,8 @@ class LinePartition(LineQueries):
         ``snapped_signs``: pre-activations within the band of a breakpoint that were taken as on it;
         ``merged_ties``: cuts that could not be told from their neighbour and were made one point with it;
         ``smallest_margin``: the closest decision that was not taken as zero or equal, in multiples of its band
-        (above 1024 a lower bound of it; inf if there was none).
+        (above 1024 a lower bound of it; inf if there was none); ``undecided``: decisions that rounding may have changed,
+        whichever way they were taken. Where it is 0, double precision decided everything.
 
     Notes
     -----
@@ -370,6 +371,7 @@ def _partitions(plan: Plan, domains: Sequence[LineDomain], chunk: Chunk) -> list
                     "snapped_signs": int(chunk.tally.snapped[i]),
                     "merged_ties": int(chunk.tally.merged[i]),
                     "smallest_margin": float(chunk.tally.margin[i]),
+                    "undecided": int(chunk.tally.undecided[i]),
                 },
             )
         )
@@ -386,6 +388,33 @@ def count_lines(
     progress: bool = False,
     memory_limit: int | None = None,
 ) -> npt.NDArray[np.int64]:
+    """Count the regions of many lines without keeping geometry; `count_and_doubt_lines` without its second array.
+
+    Returns
+    -------
+    ndarray of int64, shape (len(domains),)
+    """
+    return count_and_doubt_lines(
+        net,
+        domains,
+        kind,
+        tolerances=tolerances,
+        threads=threads,
+        progress=progress,
+        memory_limit=memory_limit,
+    )[0]
+
+
+def count_and_doubt_lines(
+    net: Network,
+    domains: Sequence[LineDomain],
+    kind: str = "activation",
+    *,
+    tolerances: Tolerances = DEFAULT_TOLERANCES,
+    threads: int = 1,
+    progress: bool = False,
+    memory_limit: int | None = None,
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Count the regions of many lines without keeping geometry; `count_regions` checks the arguments.
 
     Parameters
@@ -396,7 +425,9 @@ def count_lines(
 
     Returns
     -------
-    ndarray of int64, shape (len(domains),)
+    counts, undecided : ndarray of int64, shape (len(domains),)
+        The regions of each line, and how many decisions on it rounding may have changed (as in the diagnostics of
+        `LinePartition`).
 
     Raises
     ------
@@ -407,16 +438,18 @@ def count_lines(
 
     finish = {"activation": _count_activation, "linear": _count_linear, "gradient": _count_gradient}[kind]
     who = "count_regions"
-    return np.concatenate(work_lines(net, domains, finish, tolerances, threads, progress, memory_limit, who))
+    parts = work_lines(net, domains, finish, tolerances, threads, progress, memory_limit, who)
+    counts, undecided = np.concatenate(parts, axis=1)
+    return counts, undecided
 
 
 def _count_activation(plan: Plan, domains: Sequence[LineDomain], chunk: Chunk) -> npt.NDArray[np.int64]:
-    return np.diff(chunk.offsets) + 1
+    return np.stack([np.diff(chunk.offsets) + 1, chunk.tally.undecided])
 
 
 def _count_linear(plan: Plan, domains: Sequence[LineDomain], chunk: Chunk) -> npt.NDArray[np.int64]:
     before = np.concatenate([[0], np.cumsum(chunk.linear_boundaries(plan))])
-    return np.diff(before[chunk.offsets]) + 1
+    return np.stack([np.diff(before[chunk.offsets]) + 1, chunk.tally.undecided])
 
 
 def _count_gradient(plan: Plan, domains: Sequence[LineDomain], chunk: Chunk) -> npt.NDArray[np.int64]:
@@ -426,4 +459,4 @@ def _count_gradient(plan: Plan, domains: Sequence[LineDomain], chunk: Chunk) -> 
         own = slice(int(offsets[0]), int(offsets[-1]))
         switches = offsets - offsets[0], chunk.events.neuron[own], chunk.events.direction[own]
         counts[i] += np.count_nonzero(line_gradient_boundaries(plan.net, chunk.first_patterns[i], *switches))
-    return counts
+    return np.stack([counts, chunk.tally.undecided])

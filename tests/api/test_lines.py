@@ -40,6 +40,7 @@ def test_everything_about_a_line():
         "snapped_signs": 0,
         "merged_ties": 0,
         "smallest_margin": part.diagnostics["smallest_margin"],
+        "undecided": 0,
     }
     assert part.diagnostics["smallest_margin"] > 1e6
     assert repr(part) == "LinePartition(Line, 3 activation regions, 3 linear regions)"

@@ -26,7 +26,8 @@ def joined(m):
 
 def unused(nothing):
     """Return what only rows between pivots need."""
-    return nothing, nothing, 0, 0, nothing
+    none = np.zeros(0, np.int64), np.zeros(0, np.uint8)
+    return nothing, nothing, 0, 0, nothing, *none, np.ones(2, np.uint8), np.zeros(4), 0.0, np.zeros(3)
 
 
 def decide(z, h, weight, bias, breakpoints, relative=2.0**-42, blur=0.0):
@@ -36,9 +37,8 @@ def decide(z, h, weight, bias, breakpoints, relative=2.0**-42, blur=0.0):
     norm = np.sqrt((h**2).sum(axis=1) + w**2)
     bound = np.sqrt((weight**2).sum(axis=1) + bias**2) + np.abs(breakpoints).max()
     steep = np.append(norm[:-2] + norm[1:-1], norm[[-1, -1]])[-m:]
-    rows = lines.Rows(
-        np.arange(m, dtype=float), w, blur * w, norm, steep, np.arange(m), np.zeros(m, np.int64), *joined(m)
-    )
+    noise, names = np.zeros(m), (np.arange(m), np.zeros(m, np.int64))
+    rows = lines.Rows(np.arange(m, dtype=float), w, blur * w, blur * w, noise, noise, norm, steep, *names, *joined(m))
     nothing, points = np.zeros(0), np.array(breakpoints)
     known = (bias, weight, np.zeros((0, 0)), 0.0, 1 / bound, points)
     layer = lines.Layer(*known, nothing, nothing, False, nothing, 0, *unused(nothing))
@@ -53,16 +53,17 @@ def decide(z, h, weight, bias, breakpoints, relative=2.0**-42, blur=0.0):
         low=np.empty(m),
         above=above,
         zero=zero,
-        cuts=np.empty((3, 0)),
-        cut_numbers=np.empty((5, 0), np.int64),
+        cuts=np.empty((5, 0)),
+        cut_numbers=np.empty((6, 0), np.int64),
         row=nothing,
         active=np.zeros(0, np.int64),
         change=np.zeros((0, 0)),
         state=state,
     )
-    tally = lines.Tally(np.zeros(1, np.int64), np.zeros(1, np.int64), np.full(1, np.inf))
+    tally = lines.Tally(np.zeros(1, np.int64), np.zeros(1, np.int64), np.full(1, np.inf), np.zeros(1, np.int64))
     lines.decide_rows(layer, rows, stage, relative, True, tally)
     assert state[lines.DECIDED] == m
+    assert tally.undecided[0] == tally.snapped[0]
     counts = int(tally.snapped[0]), float(tally.margin[0])
     return unpacked(above, n, len(breakpoints)), unpacked(zero, n, len(breakpoints)), *counts
 
@@ -118,12 +119,36 @@ def test_ties_are_merged_into_the_best_determined_cut():
     place = np.array([5.0, 1.0, 1.0 + 1e-12, 2.0, 2.0 + 1e-3])
     blur = np.array([1e-15, 1e-10, 1e-14, 1e-13, 1e-13])
     order = np.argsort(place)
-    group, best = np.zeros(5, np.int64), np.zeros(5, np.int64)
-    n_groups, merged, margin = line_cuts._merge_ties(place, blur, order, 5, group, best, np.inf)
-    assert (n_groups, merged) == (4, 1)
+    cuts, group, best = np.stack([place, blur, place, blur, 0 * place]), np.zeros(5, np.int64), np.zeros(5, np.int64)
+    found = line_cuts._merge_ties(cuts, order, 5, np.arange(5), group, best, np.inf)
+    n_groups, merged, undecided, margin = found
+    assert (n_groups, merged, undecided) == (4, 1, 1)
     assert group.tolist() == [0, 0, 1, 2, 3]
     assert best[:4].tolist() == [2, 3, 4, 0]
     assert margin == pytest.approx(1e-3 / 2e-13)
+
+
+@pytest.mark.parametrize(
+    ("steps", "grains", "leaders", "expected"),
+    [
+        ((0.25, 0.25), (0.0, 0.0), (0, 1), (1, 1)),  # equal, as far as one can see
+        ((0.25, 0.25), (0.0, 0.0), (0, 0), (0, 0)),  # multiples of one form
+        ((0.25, 0.25), (0.125, 0.125), (0, 1), (0, 0)),  # exact quotients
+        ((0.25, 0.25), (0.125, 0.0), (0, 1), (1, 1)),
+    ],
+)
+def test_cuts_that_are_one_by_structure_are_no_decision(steps, grains, leaders, expected):
+    cuts = np.array([(0.25, 0.25), (1e-16, 2e-16), steps, (1e-16, 2e-16), grains])
+    group, best = np.zeros(2, np.int64), np.zeros(2, np.int64)
+    n_groups, *counts, _ = line_cuts._merge_ties(cuts, np.arange(2), 2, np.array(leaders), group, best, np.inf)
+    assert (n_groups, tuple(counts), best[0]) == (1, expected, 0)
+
+
+def test_an_order_in_doubt_is_counted_and_stays():
+    cuts = np.array([(0.0, 1.0, 2.0), (0.1, 0.1, 0.1), (0.0, 1.0, 2.0), (2.5, 0.1, 0.1), (0.0, 0.0, 0.0)])
+    group, best = np.zeros(3, np.int64), np.zeros(3, np.int64)
+    found = line_cuts._merge_ties(cuts, np.arange(3), 3, np.arange(3), group, best, np.inf)
+    assert found[:3] == (3, 0, 2)  # the first may lie beyond both others
 
 
 def test_many_cuts_in_one_interval():

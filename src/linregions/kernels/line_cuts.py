@@ -16,6 +16,7 @@ from linregions.kernels.lines import (
     HERE,
     INSIDE,
     RESERVED,
+    RESOLUTION,
     WRITTEN,
     Events,
     FloatArray,
@@ -25,11 +26,11 @@ from linregions.kernels.lines import (
     Rows,
     Stage,
     Tally,
+    activated_grain,
+    distance_along,
+    exact_grain,
     terms_and_value,
 )
-
-# Two points of a line closer than this many units in the last place of t cannot be told apart.
-RESOLUTION = 4 * 2.0**-52
 
 
 @compiled()
@@ -50,24 +51,41 @@ def _sort_by(keys: FloatArray, order: IntArray, count: int) -> None:
         gap //= 3
 
 
+@compiled(inlined=True)
+def _are_one(cuts: FloatArray, leader: IntArray, a: int, b: int) -> bool:
+    """Return whether two cuts of an interval are in one place for good."""
+    return leader[a] == leader[b] or (cuts[2, a] == cuts[2, b] and cuts[4, a] > 0.0 and cuts[4, b] > 0.0)
+
+
 @compiled()
 def _merge_ties(
-    place: FloatArray, blur: FloatArray, order: IntArray, count: int, group: IntArray, best: IntArray, margin: float
-) -> tuple[int, int, float]:
+    cuts: FloatArray, order: IntArray, count: int, leader: IntArray, group: IntArray, best: IntArray, margin: float
+) -> tuple[int, int, int, float]:
     """Unite neighbouring cuts that cannot be told apart; the best determined one of a group stands for it.
 
-    Returns the number of groups, of merged cuts that differed, and the smallest margin.
+    Cuts with one leader, or with exactly the same step, are one by structure, which is no decision.
+
+    Returns the number of groups, of merged cuts that differed, of undecided orders, and the smallest margin.
     """
-    n_groups, merged = 0, 0
+    place, blur, doubt = cuts[0], cuts[1], cuts[3]
+    n_groups, merged, undecided, reached = 0, 0, 0, -np.inf
     for i in range(count):
         cut = order[i]
+        is_new = True
+        for k in range(i - 1, -1, -1):
+            if group[k] != n_groups - 1:
+                break
+            is_new = is_new and not _are_one(cuts, leader, order[k], cut)
+        if is_new:
+            undecided += not place[cut] - doubt[cut] > reached
+            reached = max(reached, place[cut] + doubt[cut])
         if n_groups > 0:
             other = best[n_groups - 1]
             gap = abs(place[cut] - place[other])
             band = blur[cut] + blur[other]
-            if gap <= band:
+            if not is_new or gap <= band:
                 group[i] = n_groups - 1
-                merged += 1
+                merged += is_new
                 if blur[cut] < blur[other]:
                     best[n_groups - 1] = cut
                 continue
@@ -75,7 +93,7 @@ def _merge_ties(
         group[i] = n_groups
         best[n_groups] = cut
         n_groups += 1
-    return n_groups, merged, margin
+    return n_groups, merged, undecided, margin
 
 
 @compiled(inlined=True)
@@ -112,32 +130,78 @@ def _add_first_states(layer: Layer, rows: Rows, stage: Stage, p: int, first_patt
 
 
 @compiled(inlined=True)
+def noise_at(rows: Rows, layer: Layer, p: int, unbounded: bool, step: float) -> float:
+    """Return the noise that a point between rows p and p + 1 hands on to the next layer."""
+    first, second = rows.noise[p], rows.noise[p + 1]
+    if not unbounded:
+        return max(first, second) + layer.excess
+    return (first + step * second if rows.w[p + 1] == 0.0 else second + step * first) + layer.excess
+
+
+@compiled(internal=True)
+def _step_grain(step: float, over: float, result: float, grain: float) -> float:
+    """Return a power of two that divides `grain * step` if ``step * over == result`` exactly, else 0."""
+    if not (grain > 0.0 and abs(step) < 2.0**53):
+        return 0.0
+    unit = abs(step)
+    if unit > 0.0:
+        unit = 1.0
+        while unit > 2.0**-53 and np.floor(step / unit) * unit != step:
+            unit *= 0.5
+    is_exact = np.floor(step / unit) * unit == step and abs(result) < 2.0**52 * unit * grain and step * over == result
+    return unit * grain if is_exact else 0.0
+
+
+@compiled(internal=True)
+def _copy_leader(layer: Layer, n: int, stage: Stage, count: int) -> bool:
+    """Put a cut where the one is that it follows, if that is there."""
+    neuron, level, leader = stage.cut_numbers[0], stage.cut_numbers[1], stage.cut_numbers[5]
+    for c in range(count):
+        if level[c] * n + neuron[c] == leader[count]:
+            for k in range(stage.cuts.shape[0]):
+                stage.cuts[k, count] = stage.cuts[k, c]
+            return True
+    return False
+
+
+@compiled(inlined=True)
 def _find_cuts(layer: Layer, rows: Rows, stage: Stage, p: int, relative: float, tally: Tally) -> int:
     """Find where neurons cross a breakpoint between rows p and p + 1, sort and group them; return how many groups."""
-    t, w = rows.t, rows.w
-    place, blur, step = stage.cuts[0], stage.cuts[1], stage.cuts[2]
+    t, w, noise = rows.t, rows.w, rows.noise
+    place, blur, step, doubt, grain = stage.cuts[0], stage.cuts[1], stage.cuts[2], stage.cuts[3], stage.cuts[4]
     cut_neuron, cut_level, order = stage.cut_numbers[0], stage.cut_numbers[1], stage.cut_numbers[2]
-    group, best = stage.cut_numbers[3], stage.cut_numbers[4]
+    group, best, leader = stage.cut_numbers[3], stage.cut_numbers[4], stage.cut_numbers[5]
     above, zero, xi, q = stage.above, stage.zero, layer.breakpoints, p + 1
-    n_words = (stage.z.shape[1] + 63) // 64
+    n = stage.z.shape[1]
+    n_words = (n + 63) // 64
     unbounded = w[p] == 0.0 or w[q] == 0.0
+    unit = min(exact_grain(layer, rows, p), exact_grain(layer, rows, q))
     count = np.int64(0)
     for k in range(above.shape[1]):
         bits = (above[p, k] ^ above[q, k]) & ~(zero[p, k] | zero[q, k])
         while bits:
             j, b = 64 * (k % n_words) + lowest_bit(bits), k // n_words
             bits &= bits - np.uint64(1)
+            cut_neuron[count], cut_level[count], order[count], leader[count] = j, b, count, b * n + j
+            if layer.leaders.size:
+                leader[count] = layer.leaders[b * n + j]
+                if _copy_leader(layer, n, stage, count):
+                    count += 1
+                    continue
             terms_p, z_p = terms_and_value(layer, rows, stage, p, j)
             terms_q, z_q = terms_and_value(layer, rows, stage, q, j)
+            terms_p, terms_q = max(terms_p, 0.0), max(terms_q, 0.0)
             fixed = abs(layer.bias[j]) + abs(xi[b])
             if unbounded:
-                near = p if w[q] == 0.0 else q
+                near, far = (p, q) if w[q] == 0.0 else (q, p)
                 terms_near, terms_far = (terms_p, terms_q) if near == p else (terms_q, terms_p)
                 z_near, z_far = (z_p, z_q) if near == p else (z_q, z_p)
                 r = (xi[b] - z_near) / z_far
                 step[count] = r
                 place[count] = t[near] + (r if near == p else -r)
                 blur[count] = relative * (terms_near + r * terms_far + fixed) / abs(z_far)
+                doubt[count] = relative * layer.size[j] * (noise[near] + r * noise[far]) / abs(z_far)
+                grain[count] = _step_grain(r, z_far, xi[b] - z_near, unit)
             else:
                 from_p, from_q = z_p - xi[b], z_q - xi[b]
                 # A step below zero counts back from q, the nearer end.
@@ -147,16 +211,22 @@ def _find_cuts(layer: Layer, rows: Rows, stage: Stage, p: int, relative: float, 
                 else:
                     step[count] = -from_q / (from_q - from_p)
                     place[count] = t[q] + step[count] * (t[q] - t[p])
-                slope = abs(from_p - from_q) / (t[q] - t[p])
+                slope = abs(from_p - from_q) / distance_along(t[p], t[q])
                 blur[count] = relative * (max(terms_p, terms_q) + fixed) / slope
+                doubt[count] = relative * layer.size[j] * max(noise[p], noise[q]) / slope
+                nearest = from_p if step[count] >= 0.0 else from_q
+                grain[count] = _step_grain(step[count], from_p - from_q, nearest, unit)
             blur[count] = max(blur[count], RESOLUTION * abs(place[count]))
-            cut_neuron[count], cut_level[count], order[count] = j, b, count
+            doubt[count] += blur[count]
             count += 1
     if count > 1:
         line = rows.line[p]
         _sort_by(place, order, count)
-        n_groups, ties, tally.margin[line] = _merge_ties(place, blur, order, count, group, best, tally.margin[line])
+        n_groups, ties, close, tally.margin[line] = _merge_ties(
+            stage.cuts, order, count, leader, group, best, tally.margin[line]
+        )
         tally.merged[line] += ties
+        tally.undecided[line] += close
     else:
         group[0], best[0], n_groups = 0, 0, count
     group[count] = -1  # ends the last group
@@ -199,7 +269,7 @@ def cut_rows(
     0 when all is written, 1 when the next stage is full, 2 when `events` is
     """
     line, w, z, state, xi = rows.line, rows.w, stage.z, stage.state, layer.breakpoints
-    place, blur = stage.cuts[0], stage.cuts[1]
+    place, blur, step, doubt = stage.cuts[0], stage.cuts[1], stage.cuts[2], stage.cuts[3]
     cut_neuron, cut_level, order = stage.cut_numbers[0], stage.cut_numbers[1], stage.cut_numbers[2]
     group, best = stage.cut_numbers[3], stage.cut_numbers[4]
     n_words = (z.shape[1] + 63) // 64
@@ -214,7 +284,10 @@ def cut_rows(
             if row == room or counts[0] > room_for_events:
                 code = 1 if row == room else 2
                 break
-            write_row(line[p], rows.t[p], w[p], rows.blur[p], rows.names[p], z[p], layer, h_next, rows_next, row)
+            write_row(line[p], rows.t[p], w[p], rows.names[p], z[p], layer, h_next, rows_next, row)
+            rows_next.blur[row], rows_next.doubt[row] = rows.blur[p], rows.doubt[p]
+            rows_next.noise[row] += rows.noise[p] + w[p] * layer.excess
+            rows_next.grain[row] = activated_grain(layer, exact_grain(layer, rows, p), rows.norm[p])
             row += 1
             if not follows:
                 p += 1
@@ -240,7 +313,10 @@ def cut_rows(
             cut, name, e = best[g], counts[1], counts[0]
             if h_next.shape[0]:
                 cut_row(z, w, p, g, i, stage.cuts[2], stage.cut_numbers, xi, stage.row)
+            grain = stage.cuts[4, cut]
             while group[i] == g:
+                if not _are_one(stage.cuts, stage.cut_numbers[5], order[i], cut):
+                    grain = 0.0
                 j, b = cut_neuron[order[i]], cut_level[order[i]]
                 events.name[e] = name
                 events.neuron[e] = layer.first_neuron + j
@@ -249,7 +325,14 @@ def cut_rows(
                 events.direction[e] = 1 if rises else -1
                 e += 1
                 i += 1
-            write_row(line[p], place[cut], 1.0, blur[cut], name, stage.row, layer, h_next, rows_next, row)
+            write_row(line[p], place[cut], 1.0, name, stage.row, layer, h_next, rows_next, row)
+            rows_next.blur[row], rows_next.doubt[row] = blur[cut], doubt[cut]
+            unbounded = w[p] == 0.0 or w[q] == 0.0
+            rows_next.noise[row] += noise_at(rows, layer, p, unbounded, abs(step[cut]))
+            reach = rows.norm[p] + rows.norm[q] * (abs(step[cut]) if unbounded else 1.0)
+            if unbounded and w[p] == 0.0:
+                reach = rows.norm[q] + rows.norm[p] * abs(step[cut])
+            rows_next.grain[row] = activated_grain(layer, grain, reach)
             if spacing > 1 and (g + 1) % spacing:
                 is_first = g == start or g % spacing == 0
                 join_pivots(layer, stage, w, p, g, spacing, h_next, rows_next, row, is_first)

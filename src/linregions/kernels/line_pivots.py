@@ -63,7 +63,8 @@ def write_pivot(
         cut_row(stage.z, w, p, g, first, stage.cuts[2], stage.cut_numbers, layer.breakpoints, stage.row)
         weight, z = 1.0, stage.row
     activate(z, weight, layer.rectify, layer.breakpoints, layer.slopes, layer.intercepts, h_next[row])
-    rows_next.norm[row] = scaled_norm(h_next[row], layer.inverse_scale, weight)
+    norm = scaled_norm(h_next[row], layer.inverse_scale)
+    rows_next.norm[row] = np.sqrt(norm * norm + weight * weight)
 
 
 @compiled(inlined=True)

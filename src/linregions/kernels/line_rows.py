@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from linregions.kernels.compiled import compiled
-from linregions.kernels.lines import REORDER, FloatArray, Layer, Rows
+from linregions.kernels.lines import REORDER, FloatArray, Layer, Rows, distance_along
 
 
 @compiled(fastmath=REORDER)
-def scaled_norm(h: FloatArray, inverse: FloatArray, w: float) -> float:
+def scaled_norm(h: FloatArray, inverse: FloatArray) -> float:
     """Return the Euclidean norm of a row, each unit measured in its own scale."""
-    total = w * w
+    total = 0.0
     for k in range(h.size):
         scaled = h[k] * inverse[k]
         total += scaled * scaled
@@ -69,7 +69,6 @@ def write_row(
     line: int,
     t: float,
     w: float,
-    blur: float,
     name: int,
     z: FloatArray,
     layer: Layer,
@@ -79,13 +78,14 @@ def write_row(
 ) -> None:
     """Write a row for the next layer, its activations from `z`; measure it and the change since the row before."""
     norm, steep, inverse = rows_next.norm, rows_next.steep, layer.inverse_scale
-    rows_next.t[row], rows_next.w[row], rows_next.blur[row] = t, w, blur
+    rows_next.t[row], rows_next.w[row] = t, w
     rows_next.names[row], rows_next.line[row] = name, line
     rows_next.ends[row, 0] = -1
     if h_next.shape[0] == 0:
         return
     activate(z, w, layer.rectify, layer.breakpoints, layer.slopes, layer.intercepts, h_next[row])
-    norm[row] = scaled_norm(h_next[row], inverse, w)
+    rows_next.noise[row] = scaled_norm(h_next[row], inverse)
+    norm[row] = np.sqrt(rows_next.noise[row] * rows_next.noise[row] + w * w)
     steep[row] = 0.0
     if row > 0 and rows_next.line[row - 1] == line:
         if w == 0.0:
@@ -94,4 +94,4 @@ def write_row(
             steep[row - 1] = norm[row - 1]
         else:
             change = _scaled_distance(h_next[row], h_next[row - 1], inverse)
-            steep[row - 1] = change / (t - rows_next.t[row - 1])
+            steep[row - 1] = change / distance_along(rows_next.t[row - 1], t)

@@ -14,6 +14,12 @@ few columns of its weights (`line_pivots`, `line_products`); only some, the pivo
 
 All decisions are taken in two places: `decide_rows` (the sign of a neuron at a point) and `line_cuts._merge_ties` (the
 order of two cuts). After them the state of every neuron on every interval follows from the signs alone.
+
+Each decision has two bands. In the narrow one, of what rounding makes of the terms at hand, it is taken as zero or
+equal. In the wide one, which adds what errors of earlier layers may have made of the terms themselves, it is counted
+as undecided, whatever it says (`Tally.undecided`). Errors are carried as one number a row (`Rows.noise`): each input's
+may be so many times `relative` in its own scale, and those of different inputs add like independent ones. What a layer
+adds is the norm of its input, in which its terms are bounded.
 """
 
 from __future__ import annotations
@@ -46,10 +52,16 @@ class Layer(NamedTuple):
     inverse_scale: FloatArray  # (n,) of the units after the activation
     first_neuron: int  # flat number of unit 0
     inverse_input: FloatArray  # (k,) of the inputs; (0,) in the first layer
-    size: FloatArray  # (n,) norm of the weights in the scales of the inputs
+    size: FloatArray  # (n,) norm of the weights in the scales of the inputs; 0 in the first layer, which has exact ones
     spacing: int  # one in so many of the points made here at most is a pivot, see `line_products`; 0: all are
     most_kinks: int  # how many inputs may bend where a row is interpolated
     losses: FloatArray  # (2,) how much the terms of an interpolated row may cancel: in its norm, in a pre-activation
+    leaders: IntArray  # (T * n,) for each form z_j - xi_b the first that it is a multiple of; (0,) if there are none
+    opposite: PatternArray  # (T * n,) is it a negative multiple?
+    zero_is_known: PatternArray  # (2,) is an input exactly zero where it is computed as zero, at an end and at a point?
+    grains: FloatArray  # (4,) powers of two that divide weights, biases and breakpoints, slopes, intercepts; see `exact`
+    most: FloatArray  # (3,) the largest of a unit's terms for a row's norm, slope and intercept
+    excess: float  # the most that a bias, and what the activation adds, are of a unit's scale
 
 
 class Rows(NamedTuple):
@@ -58,6 +70,9 @@ class Rows(NamedTuple):
     t: FloatArray  # (R,) place along the line; -1 or 1 for an end without bound
     w: FloatArray  # (R,) 1, or 0 for an end without bound
     blur: FloatArray  # (R,) uncertainty of t
+    doubt: FloatArray  # (R,) the same with what earlier errors add
+    noise: FloatArray  # (R,) sum of the norms so far, which bounds errors of the layer's input, see above
+    grain: FloatArray  # (R,) power of two that divides the layer's input, if that is exact; 0 elsewhere
     norm: FloatArray  # (R,) of the layer's input, each unit measured in its own scale
     steep: FloatArray  # (R,) the same of the change per unit of t up to the next row
     names: IntArray  # (R,) permanent number of the point
@@ -72,12 +87,12 @@ class Stage(NamedTuple):
 
     h: FloatArray  # (R, k) input; (0, 0) in the first layer
     z: FloatArray  # (R, n) pre-activations; the linear part until a row is decided
-    magnitudes: FloatArray  # (R, n) sums of absolute values of the terms without bias; (0, 0) but in the first layer
+    magnitudes: FloatArray  # (R, n) sums of absolute values of all terms, -1 where `z` is exact; (0, 0) but in the first
     low: FloatArray  # (R,) smallest distance to a breakpoint
     above: WordArray  # (R, T * words) bit ``j % 64`` of word ``b * words + j // 64``: above breakpoint b?
     zero: WordArray  # (R, T * words) the same: on it?
-    cuts: FloatArray  # (3, n * T) place, blur and step of the cuts of one interval
-    cut_numbers: IntArray  # (5, n * T) their neuron and level; order, group and best of each group
+    cuts: FloatArray  # (5, n * T) place, blur, step, doubt and grain (0: inexact) of the cuts of one interval
+    cut_numbers: IntArray  # (6, n * T) their neuron and level; order, group and best of each group; leader of each cut
     row: FloatArray  # (n,)
     active: IntArray  # (k + 4 + R,) inputs, then rows
     change: FloatArray  # (4, k + 1), or (0, 0) in the first layer
@@ -108,7 +123,11 @@ class Tally(NamedTuple):
     snapped: IntArray  # (L,) values taken as on a breakpoint that were not quite
     merged: IntArray  # (L,) cuts made one with their neighbour
     margin: FloatArray  # (L,) the closest decision that was not taken as equal, in bands
+    undecided: IntArray  # (L,) decisions within the wide band
 
+
+# Two points of a line closer than this many units in the last place of t cannot be told apart.
+RESOLUTION = 4 * 2.0**-52
 
 # Margins are measured up to this many bands; above, a cheap lower bound stands for them.
 EXACT_MARGIN = 1024.0
@@ -149,7 +168,10 @@ def value_anew(
 
 @compiled(inlined=True)
 def terms_and_value(layer: Layer, rows: Rows, stage: Stage, p: int, j: int) -> tuple[float, float]:
-    """Return the magnitude of neuron j in row p, bias left out, and its pre-activation, which is never interpolated."""
+    """Return the magnitude of neuron j in row p and its pre-activation, which is never interpolated.
+
+    The bias is left out of the magnitude but in the first layer; there -1 says that the value is exact.
+    """
     value = stage.z[p, j]
     if stage.magnitudes.shape[0]:
         return stage.magnitudes[p, j], value
@@ -184,12 +206,69 @@ def _scan_row(
     return low
 
 
+@compiled(inlined=True)
+def distance_along(a: float, b: float) -> float:
+    """Return the distance of two places of a line, at least what can be told apart."""
+    return max(abs(b - a), RESOLUTION * abs(a), 5e-324)
+
+
 @compiled()
 def _slope(z: FloatArray, t: FloatArray, w: FloatArray, p: int, q: int, j: int) -> float:
     """Return how fast neuron j changes between the finite point p and its neighbour q."""
     if w[q] == 0.0:
         return abs(z[q, j])
-    return abs(z[q, j] - z[p, j]) / abs(t[q] - t[p])
+    return abs(z[q, j] - z[p, j]) / distance_along(t[p], t[q])
+
+
+@compiled(internal=True)
+def _nothing_reaches(weights: FloatArray, h: FloatArray) -> bool:
+    """Return whether every term is zero for good, not by underflow."""
+    for k in range(h.size):
+        if weights[k] != 0.0 and h[k] != 0.0:
+            return False
+    return True
+
+
+@compiled(internal=True)
+def exact_grain(layer: Layer, rows: Rows, p: int) -> float:
+    """Return a power of two that divides all pre-activations of row p if they are exact, else 0.
+
+    Sums of multiples of a power of two are exact in floating point, in any order, as long as they stay below 2^53 of
+    it. So small integers and halves of them decide without a doubt.
+    """
+    grain = rows.grain[p] * layer.grains[0]
+    if rows.w[p] != 0.0:
+        grain = min(grain, layer.grains[1])
+    return grain if rows.ends[p, 0] < 0 and rows.norm[p] * layer.most[0] < 2.0**52 * grain else 0.0
+
+
+@compiled(internal=True)
+def activated_grain(layer: Layer, grain: float, norm: float) -> float:
+    """Return a power of two that divides the activations of a row whose pre-activations `grain` divides, or 0."""
+    after = min(grain * layer.grains[2], layer.grains[3])
+    return after if norm * layer.most[0] * layer.most[1] + layer.most[2] < 2.0**52 * after else 0.0
+
+
+@compiled(inlined=True)
+def _follow(layer: Layer, stage: Stage, p: int, b: int, j: int, target: float) -> bool:
+    """Decide neuron j at breakpoint b as the form that it is a multiple of, if there is one."""
+    n = stage.z.shape[1]
+    leader = layer.leaders[b * n + j]
+    if leader == b * n + j:
+        return False
+    n_words = (n + 63) // 64
+    from_word, from_bit = leader // n * n_words + leader % n // 64, np.uint64(leader % n % 64)
+    word, bit = b * n_words + j // 64, np.uint64(1) << np.uint64(j % 64)
+    is_zero = (stage.zero[p, from_word] >> from_bit) & np.uint64(1)
+    is_above = (stage.above[p, from_word] >> from_bit) & np.uint64(1)
+    stage.above[p, word] &= ~bit
+    if is_zero:
+        stage.zero[p, word] |= bit
+    elif is_above != np.uint64(layer.opposite[b * n + j]):
+        stage.above[p, word] |= bit
+    if is_zero or (stage.z[p, j] > target) != ((stage.above[p, word] & bit) != np.uint64(0)):
+        stage.z[p, j] = target
+    return True
 
 
 @compiled()
@@ -197,7 +276,8 @@ def decide_rows(layer: Layer, rows: Rows, stage: Stage, relative: float, last: b
     """Decide for each new row, neuron and breakpoint: above, on or below; set `z` to the breakpoint where on.
 
     A value is on the breakpoint when it is closer than rounding explains: `relative` times the sum of the absolute
-    values of its terms, and what the uncertainty of the row's own place makes of the neuron's slope.
+    values of its terms, and what the uncertainty of the row's own place makes of the neuron's slope. Nothing of that
+    applies to a value that is known to be exact: at a given point in the first layer, or where no term is left.
 
     Parameters
     ----------
@@ -211,7 +291,7 @@ def decide_rows(layer: Layer, rows: Rows, stage: Stage, relative: float, last: b
         Whether no row will follow. Otherwise the last one is left undecided.
     tally : Tally
     """
-    t, w, blur, norm, steep, line = rows.t, rows.w, rows.blur, rows.norm, rows.steep, rows.line
+    t, w, blur, doubt, norm, steep, line = rows.t, rows.w, rows.blur, rows.doubt, rows.norm, rows.steep, rows.line
     z, low, above, zero = stage.z, stage.low, stage.above, stage.zero
     bias, inverse, xi, margin = layer.bias, layer.inverse, layer.breakpoints, tally.margin
     filled = stage.state[FILLED]
@@ -232,14 +312,15 @@ def decide_rows(layer: Layer, rows: Rows, stage: Stage, relative: float, last: b
             steepest = max(steepest, steep[p])
         # Twice, so that rounding in the bounds themselves cannot hide a candidate.
         screen = 2.0 * (relative * norm[p] + blur[p] * steepest)
-        if low[p] > screen * EXACT_MARGIN:
+        farthest = max(screen * EXACT_MARGIN, 2.0 * (relative * (norm[p] + rows.noise[p]) + doubt[p] * steepest))
+        if low[p] > farthest:
             margin[line[p]] = min(margin[line[p]], low[p] / screen)
             continue
         for b in range(xi.size):
             target = xi[b] * w[p]
             for j in range(n):
                 distance = abs(z[p, j] - target)
-                if distance * inverse[j] > screen * EXACT_MARGIN:
+                if distance * inverse[j] > farthest:
                     margin[line[p]] = min(margin[line[p]], distance * inverse[j] / screen)
                     continue
                 bit = np.uint64(1) << np.uint64(j % 64)
@@ -253,13 +334,25 @@ def decide_rows(layer: Layer, rows: Rows, stage: Stage, relative: float, last: b
                     above[p, word] &= ~bit
                     if value > target:
                         above[p, word] |= bit
+                if layer.leaders.size and _follow(layer, stage, p, b, j, target):
+                    continue
+                is_known = terms < 0.0 or exact_grain(layer, rows, p) > 0.0
+                if terms == 0.0 and stage.h.shape[0] and layer.zero_is_known[1 if w[p] != 0.0 else 0]:
+                    is_known = _nothing_reaches(layer.weight[j], stage.h[p])
+                if is_known:
+                    if distance == 0.0:
+                        zero[p, word] |= bit
+                    continue
                 slope = 0.0
                 if blur[p] > 0.0:
                     if left >= 0:
                         slope = _slope(z, t, w, p, left, j)
                     if right >= 0:
                         slope = max(slope, _slope(z, t, w, p, right, j))
-                band = relative * (terms + (abs(bias[j]) + abs(xi[b])) * w[p]) + blur[p] * slope
+                size = relative * (terms + (abs(bias[j]) + abs(xi[b])) * w[p])
+                band = size + blur[p] * slope
+                if not distance > size + relative * rows.noise[p] * layer.size[j] + doubt[p] * slope:
+                    tally.undecided[line[p]] += 1
                 if distance <= band:
                     above[p, word] &= ~bit
                     zero[p, word] |= bit
