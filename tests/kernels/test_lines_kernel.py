@@ -27,7 +27,7 @@ def joined(m):
 def unused(nothing):
     """Return what only rows between pivots need."""
     none = np.zeros(0, np.int64), np.zeros(0, np.uint8)
-    return nothing, nothing, 0, 0, nothing, *none, np.ones(2, np.uint8), np.zeros(4), 0.0, np.zeros(3)
+    return nothing, nothing, 0, 0, nothing, *none, np.ones(2, np.uint8), np.zeros(4), np.zeros(3), 0.0
 
 
 def decide(z, h, weight, bias, breakpoints, relative=2.0**-42, blur=0.0):

@@ -339,17 +339,18 @@ def decide_rows(layer: Layer, rows: Rows, stage: Stage, relative: float, last: b
                 is_known = terms < 0.0 or exact_grain(layer, rows, p) > 0.0
                 if terms == 0.0 and stage.h.shape[0] and layer.zero_is_known[1 if w[p] != 0.0 else 0]:
                     is_known = _nothing_reaches(layer.weight[j], stage.h[p])
-                if is_known:
-                    if distance == 0.0:
-                        zero[p, word] |= bit
-                    continue
                 slope = 0.0
                 if blur[p] > 0.0:
                     if left >= 0:
                         slope = _slope(z, t, w, p, left, j)
                     if right >= 0:
                         slope = max(slope, _slope(z, t, w, p, right, j))
-                size = relative * (terms + (abs(bias[j]) + abs(xi[b])) * w[p])
+                if is_known and distance == 0.0:
+                    zero[p, word] |= bit
+                    continue
+                if is_known and distance > RESOLUTION * abs(t[p]) * slope:  # t can hold that
+                    continue
+                size = relative * (max(terms, 0.0) + (abs(bias[j]) + abs(xi[b])) * w[p])
                 band = size + blur[p] * slope
                 if not distance > size + relative * rows.noise[p] * layer.size[j] + doubt[p] * slope:
                     tally.undecided[line[p]] += 1
