@@ -15,7 +15,7 @@ from linregions._line_plan import INPUT_NUMBERS, Plan, Source
 from linregions._validation import FloatArray
 from linregions.domains import LineDomain, Path
 from linregions.errors import MemoryLimitError, NumericalError
-from linregions.kernels.dense import multiply_rows
+from linregions.kernels.dense import multiply_listed
 from linregions.kernels.line_breakpoints import gather_breakpoints
 from linregions.kernels.line_cuts import cut_rows
 from linregions.kernels.line_products import multiply_or_interpolate
@@ -36,13 +36,16 @@ from linregions.kernels.lines import (
 from linregions.network import Network
 from linregions.tolerances import Tolerances
 
-# How many numbers the points of a chunk of lines may hold: a chunk is what one thread takes at a time.
-_CHUNK_NUMBERS = 1 << 18
+# How many numbers the points of a chunk of lines may hold: a chunk is what one thread takes at a time. With several
+# threads there are more chunks.
+_CHUNK_NUMBERS = 1 << 20
 # How many numbers one array of a stage may hold: few enough to stay in cache through a layer.
 _STAGE_NUMBERS = 1 << 16
 # A stage needs some rows to be worth its calls; with fewer than the second figure it cannot go on at all.
 _FEW_ROWS, _FEWEST_ROWS = 64, 8
 _EVENTS = 1 << 14
+# Points that all layers have seen take little room, so there may be so many times as many of them.
+_LAST_ROWS = 4
 # What a breakpoint takes until it is handed on, in bytes: rows and events as they come, united and sorted.
 _BYTES_PER_BREAKPOINT = 160
 
@@ -87,6 +90,7 @@ class _Worker:
         self._stages = [_stage(layer, k == 0, n_rows) for k, layer in enumerate(plan.layers)]
         inputs = [0, *(layer.bias.size for layer in plan.layers[:-1]), 0]
         self._rows = [_no_rows(n_rows, n) for n in inputs]
+        self._rows[-1] = _no_rows(_LAST_ROWS * n_rows, 0)
         self._made = np.zeros(8, dtype=np.int64)  # state of the last rows, which no stage takes
         self._events = _no_events(_event_room(plan))
         self._counts = np.zeros(2, dtype=np.int64)  # events, names
@@ -160,7 +164,8 @@ class _Worker:
             if layer.most_kinks:
                 multiply_or_interpolate(layer, rows, stage)
             else:
-                multiply_rows(stage.h, 0, done, filled, layer.transposed, stage.active, stage.z, 0)
+                new = np.arange(done, filled)
+                multiply_listed(stage.h, new, layer.transposed, stage.active, stage.packed, stage.z)
         decide_rows(layer, rows, stage, plan.relative, last, self._tally)
 
     def _cut(self, k: int) -> int:
@@ -250,6 +255,7 @@ def _stage(layer: Layer, is_first: bool, n_rows: int) -> Stage:
         cut_numbers=np.empty((6, n * n_breaks + 1), dtype=np.int64),
         row=np.empty(n),
         active=np.empty(0 if is_first else n_inputs + 4 + n_rows, dtype=np.int64),
+        packed=_NONE if is_first else np.zeros((8, max(n, n_inputs))),
         change=_NONE if is_first else np.empty((4, n_inputs + 1)),
         state=np.zeros(8, dtype=np.int64),
     )
@@ -275,13 +281,13 @@ def _event_room(plan: Plan) -> int:
 
 def _worker_bytes(plan: Plan, n_rows: int) -> int:
     """Return what the stages of one thread take."""
-    total = 17 * _event_room(plan) + 112 * (n_rows + RESERVED) + 24 * max(3 * plan.net.n_in, INPUT_NUMBERS)
+    total = 17 * _event_room(plan) + 112 * (_LAST_ROWS * n_rows + RESERVED) + 24 * max(3 * plan.net.n_in, INPUT_NUMBERS)
     for k, layer in enumerate(plan.layers):
         n, n_inputs = layer.weight.shape
         n_breaks = layer.breakpoints.size
         n_words = (n + 63) // 64
         row = 8 * (16 + n + (n_inputs if k else n) + (2 * n_breaks + 1) * n_words)
-        total += (n_rows + RESERVED) * row + 88 * (n * n_breaks + 1) + 8 * n + (8 * (5 * n_inputs + 8) if k else 0)
+        total += (n_rows + RESERVED) * row + 88 * (n * n_breaks + 1) + 8 * n + (8 * (5 * n_inputs + 8 + 8 * max(n, n_inputs)) if k else 0)
     return total
 
 
@@ -291,13 +297,13 @@ def _line_bytes(plan: Plan, domain: LineDomain) -> int:
     return plan.net.n_neurons + _BYTES_PER_BREAKPOINT * (n_points + 1 + plan.n_switches)
 
 
-def _chunks(plan: Plan, domains: Sequence[LineDomain], most_bytes: float) -> list[tuple[int, int]]:
+def _chunks(plan: Plan, domains: Sequence[LineDomain], threads: int, most_bytes: float) -> list[tuple[int, int]]:
     """Cut a batch into chunks that one thread takes at a time."""
-    bounds, start, numbers, n_bytes = [], 0, 0, 0
+    bounds, start, numbers, n_bytes, most = [], 0, 0, 0, _CHUNK_NUMBERS // (2 * threads if threads > 1 else 1)
     for k, domain in enumerate(domains):
         n_points = domain.points.shape[0] if isinstance(domain, Path) else 2
         own, own_bytes = (n_points + 1 + plan.n_switches) * plan.width, _line_bytes(plan, domain)
-        if k > start and (numbers + own > _CHUNK_NUMBERS or n_bytes + own_bytes > most_bytes):
+        if k > start and (numbers + own > most or n_bytes + own_bytes > most_bytes):
             bounds.append((start, k))
             start, numbers, n_bytes = k, 0, 0
         numbers += own
@@ -346,9 +352,9 @@ def work_lines(
     Memory grows with the chunk and the results, not with the batch; the results do not depend on `threads` or
     `memory_limit`, to the last bit.
     """
-    plan = Plan.of(net, tolerances)
+    plan = Plan.kept(net, tolerances)
     threads, n_rows, most_bytes = _shares(plan, domains, threads, memory_limit, who)
-    bounds = _chunks(plan, domains, most_bytes)
+    bounds = _chunks(plan, domains, threads, most_bytes)
     local, stop = threading.local(), threading.Event()
 
     def one(bound: tuple[int, int]) -> Result:

@@ -14,9 +14,9 @@ from linregions._paths import paths_of
 from linregions._validation import FloatArray
 from linregions.activations import RELU, PiecewiseLinear
 from linregions.domains import Line, LineDomain, Path, Ray
-from linregions.kernels.dense import multiply_rows
+from linregions.kernels.dense import multiply_listed
 from linregions.kernels.linearity import Paths
-from linregions.kernels.lines import RESOLUTION, Layer
+from linregions.kernels.lines import RESOLUTION, Layer, list_close_values
 from linregions.network import Network
 from linregions.tolerances import DEFAULT_TOLERANCES, Tolerances
 
@@ -27,6 +27,8 @@ INPUT_NUMBERS = 1 << 15
 LOSSES = (4.0, 8.0)
 # With fewer inputs, products are as fast.
 FEWEST_INPUTS = 96
+# A plan that takes more than this goes with the call that made it.
+_KEPT_BYTES = 1 << 24
 # Weights that are no small multiples of a power of two leave nothing exact.
 _FINE = 2.0**30
 # Rows of a straight domain: index into its two points, sign, place and weight. An end without bound has weight 0.
@@ -124,11 +126,25 @@ class Plan:
             first=_first(steps[0].weight if steps else np.zeros((1, net.n_in))),
         )
 
+    @classmethod
+    def kept(cls, net: Network, tolerances: Tolerances) -> Plan:
+        """Return the plan of a network, which never changes; the last one is kept unless it is large."""
+        global _kept
+        key = (net, tolerances, LOSSES, sharing)
+        if _kept is None or _kept[0] != key:
+            plan = cls.of(net, tolerances)
+            _kept = (key, plan) if plan.n_bytes <= _KEPT_BYTES else None
+            return plan
+        return _kept[1]
+
     @property
     def n_bytes(self) -> int:
         """Bytes of what is held beside the network itself."""
         links = self.paths.links.nbytes
         return 2 * self.first[0].nbytes + links + sum(layer.transposed.nbytes for layer in self.layers)
+
+
+_kept: tuple[tuple[Any, ...], Plan] | None = None
 
 
 def sharing(width: int) -> tuple[int, int]:
@@ -197,12 +213,15 @@ class Source:
         self.line = np.repeat(np.arange(len(domains)), lengths)
         self.blur = RESOLUTION * np.abs(self.t)
         self._active = np.empty(plan.net.n_in + 4, dtype=np.int64)
+        self._close = np.empty(0, dtype=np.int64)
+        self._packed = np.zeros((8, max(plan.first[0].shape)))
         # Points of one block of rows: those of a straight domain stand next to each other.
         self.block = max(3, INPUT_NUMBERS // plan.net.n_in)
         squares = np.empty(int(self._first[-1]))
         for low in range(0, squares.size, self.block):
             high = min(low + self.block, squares.size)
             squares[low:high] = np.square(self._gather(low, high)).sum(axis=1)
+        self._squares = squares
         self.norm = norm = np.sqrt(squares[self._source] + np.square(self.w))
         self.doubt, self.noise, self.grain = self.blur, np.sqrt(squares[self._source]), np.zeros(self.t.size)
         # An end without bound holds the change itself. What stands from one line to the next is never looked at.
@@ -232,24 +251,24 @@ class Source:
         source, step = self._source[start:stop], self._plan.steps[0]
         low, high = int(source.min()), int(source.max()) + 1
         points = self._gather(low, high)
-        made = np.empty((high - low, z.shape[1]))
+        made = np.zeros((high - low, z.shape[1]))
+        # Many lines go through the origin, which needs no product.
+        (own,) = np.nonzero(self._squares[low:high])
         for weights, out in zip(self._plan.first, (z, magnitudes), strict=True):
-            multiply_rows(points, 0, 0, high - low, weights, self._active, made, 0)
-            out[:] = made[source - low]
+            multiply_listed(points, own, weights, self._active, self._packed, made)
+            np.take(made, source - low, axis=0, out=out)
             np.abs(points, out=points)
-        sign, w = self._sign[start:stop, None], self.w[start:stop, None]
-        z *= sign
-        z += w * step.bias
-        magnitudes += w * np.abs(step.bias)
+        sign, w = self._sign[start:stop], self.w[start:stop]
+        z *= sign[:, None]
         first = self._plan.layers[0]
         if first.most[0] < _FINE * first.grains[0]:
             grains = np.array([grain(x) for x in points])
             self.grain[start:stop] = np.where(np.isfinite(grains), grains, 1.0)[source - low]
-        close = np.zeros(z.shape, dtype=bool)
-        relative = min(self._plan.relative, DEFAULT_TOLERANCES.relative)
-        for point in step.activation.breakpoints:
-            target = point * w
-            close |= np.abs(z - target) <= 2 * relative * (magnitudes + np.abs(target))
-        for row, unit in np.argwhere(close).tolist():
-            x = self._gather(int(source[row]), int(source[row]) + 1)[0] * sign[row, 0]
-            z[row, unit], magnitudes[row, unit] = value_beside(step, unit, x, float(w[row, 0])), -1.0
+        relative = 2 * min(self._plan.relative, DEFAULT_TOLERANCES.relative)
+        if self._close.size < z.size:
+            self._close = np.empty(z.size, dtype=np.int64)
+        n_close = list_close_values(z, magnitudes, w, step.bias, first.breakpoints, relative, self._close)
+        for entry in self._close[:n_close].tolist():
+            row, unit = divmod(entry, z.shape[1])
+            x = self._gather(int(source[row]), int(source[row]) + 1)[0] * sign[row]
+            z[row, unit], magnitudes[row, unit] = value_beside(step, unit, x, float(w[row])), -1.0

@@ -351,30 +351,31 @@ def _partitions(plan: Plan, domains: Sequence[LineDomain], chunk: Chunk) -> list
     for array in (linear, chunk.breakpoints, chunk.first_patterns, *chunk.events[1:]):
         array.flags.writeable = False
     bounds = chunk.offsets.tolist()
+    first_events = chunk.event_offsets[chunk.offsets].tolist()
+    snapped, merged, margin, undecided = (column.tolist() for column in chunk.tally)
     result = []
     for i, domain in enumerate(domains):
-        start, stop = bounds[i], bounds[i + 1]
-        offsets = chunk.event_offsets[start : stop + 1]
-        low, high = int(offsets[0]), int(offsets[-1])
-        result.append(
-            LinePartition(
-                domain=domain,
-                network=plan.net,
-                breakpoints=chunk.breakpoints[start:stop],
-                is_linear_boundary=linear[start:stop],
-                first_pattern=chunk.first_patterns[i],
-                switch_offsets=_read_only(offsets - low),
-                switch_neurons=chunk.events.neuron[low:high],
-                switch_breakpoints=chunk.events.level[low:high],
-                switch_directions=chunk.events.direction[low:high],
-                diagnostics={
-                    "snapped_signs": int(chunk.tally.snapped[i]),
-                    "merged_ties": int(chunk.tally.merged[i]),
-                    "smallest_margin": float(chunk.tally.margin[i]),
-                    "undecided": int(chunk.tally.undecided[i]),
-                },
-            )
+        start, stop, low, high = bounds[i], bounds[i + 1], first_events[i], first_events[i + 1]
+        part = object.__new__(LinePartition)
+        # As the constructor does, which takes longer than all the rest for a frozen class.
+        part.__dict__.update(
+            domain=domain,
+            network=plan.net,
+            breakpoints=chunk.breakpoints[start:stop],
+            is_linear_boundary=linear[start:stop],
+            first_pattern=chunk.first_patterns[i],
+            switch_offsets=_read_only(chunk.event_offsets[start : stop + 1] - low),
+            switch_neurons=chunk.events.neuron[low:high],
+            switch_breakpoints=chunk.events.level[low:high],
+            switch_directions=chunk.events.direction[low:high],
+            diagnostics={
+                "snapped_signs": snapped[i],
+                "merged_ties": merged[i],
+                "smallest_margin": margin[i],
+                "undecided": undecided[i],
+            },
         )
+        result.append(part)
     return result
 
 

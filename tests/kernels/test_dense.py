@@ -36,6 +36,6 @@ def test_product_of_listed_rows(n_listed, density):
     whole, listed = np.empty((36, 33)), np.full((36, 33), np.nan)
     multiply_rows(left, 0, 0, 36, right, active, whole, 0)
     chosen = np.sort(rng.choice(36, n_listed, replace=False))
-    multiply_listed(left, chosen, right, active, listed)
+    multiply_listed(left, chosen, right, active, np.zeros((8, 65)), listed)
     np.testing.assert_array_equal(listed[chosen], whole[chosen])
     assert np.isnan(np.delete(listed, chosen, axis=0)).all()

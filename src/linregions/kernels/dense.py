@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from linregions.kernels.compiled import compiled
+from linregions.kernels.products import TILE_COLUMNS, add_tile
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -89,31 +90,49 @@ def multiply_rows(
         _add_one(left[i, left_first:last], right, out[i, own:end])
 
 
-@compiled()
+@compiled(fastmath={"contract"})
 def multiply_listed(
     left: FloatArray,
     listed: npt.NDArray[np.int64],
     right: FloatArray,
     active: npt.NDArray[np.int64],
+    packed: FloatArray,
     out: FloatArray,
 ) -> None:
-    """Set the listed rows of `out` to those of `left` times `right`, to the same bits as `multiply_rows`."""
+    """Set the listed rows of `out` to those of `left` times `right`, to the same bits as `multiply_rows`.
+
+    As there, rows go by fours; the terms of four are packed and summed in registers. `packed` is room for eight rows
+    as long as those of `left` and `right`. Rows of `out` must lie in one piece.
+    """
     n_inner, n_columns = right.shape
-    for i in listed:
-        row = out[i]
-        for k in range(n_columns):
-            row[k] = 0.0
-    whole = listed.size // 4 * 4
-    for i in range(0, whole, 4):
-        i0, i1, i2, i3 = listed[i], listed[i + 1], listed[i + 2], listed[i + 3]
+    even = n_columns // TILE_COLUMNS * TILE_COLUMNS
+    last = listed.size - 1
+    for i in range(0, listed.size, 4):
+        i0, i1, i2, i3 = listed[i], listed[min(i + 1, last)], listed[min(i + 2, last)], listed[min(i + 3, last)]
         left0, left1, left2, left3 = left[i0], left[i1], left[i2], left[i3]
         count = 0
         for c in range(n_inner):
             active[count] = c
+            packed[0, count], packed[1, count], packed[2, count], packed[3, count] = left0[c], left1[c], left2[c], left3[c]
             count += (left0[c] != 0.0) | (left1[c] != 0.0) | (left2[c] != 0.0) | (left3[c] != 0.0)
-        for first in range(0, count, 4):
-            n = min(4, count - first)
-            add_four(left0, left1, right, active, first, n, out[i0], out[i1])
-            add_four(left2, left3, right, active, first, n, out[i2], out[i3])
-    for i in range(whole, listed.size):
-        _add_one(left[listed[i]], right, out[listed[i]])
+        in_place = i1 == i0 + 1 and i2 == i1 + 1 and i3 == i2 + 1
+        sums = out[i0 : i0 + 4] if in_place else packed[4:]
+        if count > 0:
+            for k in range(0, even, TILE_COLUMNS):
+                add_tile(
+                    packed, np.int64(0), np.int64(count), right, active, np.int64(0), sums, np.int64(k), True
+                )
+        for r in range(4):
+            row = sums[r]
+            for k in range(even if count else 0, n_columns):
+                row[k] = 0.0
+            if even < n_columns:
+                for c in range(count):
+                    factor, weights = packed[r, c], right[active[c]]
+                    for k in range(even, n_columns):
+                        row[k] = row[k] + factor * weights[k]
+        if not in_place:
+            for r in range(4):
+                target, row = out[listed[min(i + r, last)]], sums[r]
+                for k in range(n_columns):
+                    target[k] = row[k]

@@ -140,7 +140,7 @@ def _multiply_pivots(layer: Layer, rows: Rows, stage: Stage) -> None:
     if after:
         listed[count] = room + 1
         count += 1
-    multiply_listed(stage.h, listed[:count], layer.transposed, stage.active, stage.z)
+    multiply_listed(stage.h, listed[:count], layer.transposed, stage.active, stage.packed, stage.z)
 
 
 @compiled()
@@ -194,4 +194,4 @@ def multiply_or_interpolate(layer: Layer, rows: Rows, stage: Stage) -> None:
                 _mend(layer, h[c], active, n, change[c - start], z[c], limit)
     for i in range(count):
         ends[listed[i], 0] = -1
-    multiply_listed(h, listed[:count], layer.transposed, active, z)
+    multiply_listed(h, listed[:count], layer.transposed, active, stage.packed, z)

@@ -28,6 +28,21 @@ def _scaled_distance(a: FloatArray, b: FloatArray, inverse: FloatArray) -> float
     return float(np.sqrt(total))
 
 
+@compiled(fastmath=REORDER, internal=True)
+def _rectify_and_measure(
+    z: FloatArray, before: FloatArray, inverse: FloatArray, out: FloatArray
+) -> tuple[float, float]:
+    """Apply ReLU; return the scaled norm of the row and that of its difference to the row before, in one go."""
+    total, distance = 0.0, 0.0
+    for k in range(z.size):
+        h = z[k] if z[k] > 0.0 else 0.0
+        out[k] = h
+        scaled, difference = h * inverse[k], (h - before[k]) * inverse[k]
+        total += scaled * scaled
+        distance += difference * difference
+    return float(np.sqrt(total)), float(np.sqrt(distance))
+
+
 @compiled(fastmath=REORDER)
 def activate(
     z: FloatArray,
@@ -83,8 +98,14 @@ def write_row(
     rows_next.ends[row, 0] = -1
     if h_next.shape[0] == 0:
         return
-    activate(z, w, layer.rectify, layer.breakpoints, layer.slopes, layer.intercepts, h_next[row])
-    rows_next.noise[row] = scaled_norm(h_next[row], inverse)
+    change = 0.0
+    if layer.rectify:
+        size, change = _rectify_and_measure(z, h_next[max(row - 1, 0)], inverse, h_next[row])
+    else:
+        activate(z, w, layer.rectify, layer.breakpoints, layer.slopes, layer.intercepts, h_next[row])
+        size = scaled_norm(h_next[row], inverse)
+        change = _scaled_distance(h_next[row], h_next[max(row - 1, 0)], inverse)
+    rows_next.noise[row] = size
     norm[row] = np.sqrt(rows_next.noise[row] * rows_next.noise[row] + w * w)
     steep[row] = 0.0
     if row > 0 and rows_next.line[row - 1] == line:
@@ -93,5 +114,4 @@ def write_row(
         elif rows_next.w[row - 1] == 0.0:
             steep[row - 1] = norm[row - 1]
         else:
-            change = _scaled_distance(h_next[row], h_next[row - 1], inverse)
             steep[row - 1] = change / distance_along(rows_next.t[row - 1], t)

@@ -95,6 +95,7 @@ class Stage(NamedTuple):
     cut_numbers: IntArray  # (6, n * T) their neuron and level; order, group and best of each group; leader of each cut
     row: FloatArray  # (n,)
     active: IntArray  # (k + 4 + R,) inputs, then rows
+    packed: FloatArray  # (8, max(k, n)) see `dense.multiply_listed`; (0, 0) in the first layer
     change: FloatArray  # (4, k + 1), or (0, 0) in the first layer
     state: IntArray  # (8,) see below
 
@@ -179,6 +180,30 @@ def terms_and_value(layer: Layer, rows: Rows, stage: Stage, p: int, j: int) -> t
     if rows.ends[p, 0] >= 0:
         value = value_anew(weights, h, w * layer.bias[j], stage.zero[p], layer.breakpoints.size, j, value)
     return magnitude(weights, h, layer.offset * w), value
+
+
+@compiled()
+def list_close_values(
+    z: FloatArray, magnitudes: FloatArray, w: FloatArray, bias: FloatArray, xi: FloatArray, relative: float, out: IntArray
+) -> int:
+    """Add the bias to the first layer's values and magnitudes; list where a value is close to a breakpoint, R * n most.
+
+    Returns how many there are; each is listed as ``row * n + unit``.
+    """
+    count = 0
+    n = z.shape[1]
+    for p in range(z.shape[0]):
+        row, terms = z[p], magnitudes[p]
+        for j in range(n):
+            row[j] += w[p] * bias[j]
+            terms[j] += w[p] * abs(bias[j])
+        for j in range(n):
+            for b in range(xi.size):
+                if abs(row[j] - xi[b] * w[p]) <= relative * (terms[j] + abs(xi[b] * w[p])):
+                    out[count] = p * n + j
+                    count += 1
+                    break
+    return count
 
 
 @compiled(fastmath=REORDER)

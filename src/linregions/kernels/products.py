@@ -20,7 +20,7 @@ TILE_ROWS, TILE_COLUMNS = 4, 16
 
 
 @intrinsic
-def _add_tile(
+def add_tile(
     typing_context: Any,
     left: Any,
     i: Any,
@@ -129,4 +129,4 @@ def add_product(
         return
     for k in range(0, n_columns, TILE_COLUMNS):
         for i in range(0, n_rows, TILE_ROWS):
-            _add_tile(left, np.int64(i), np.int64(n_inner), right, gather, np.int64(first), out, np.int64(k), anew)
+            add_tile(left, np.int64(i), np.int64(n_inner), right, gather, np.int64(first), out, np.int64(k), anew)
