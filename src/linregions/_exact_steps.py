@@ -45,7 +45,9 @@ class Step:
         if self.exact is None:
             with np.errstate(all="ignore"):
                 return np.asarray(self.weight / np.take_along_axis(self.weight, first[:, None], axis=1) + 0.0)
-        rows = [[_quotient(w, row[at]) for w in row[:-1]] for row, at in zip(self.exact[:-1].tolist(), first, strict=True)]
+        rows = [
+            [_quotient(w, row[at]) for w in row[:-1]] for row, at in zip(self.exact[:-1].tolist(), first, strict=True)
+        ]
         return np.array(rows)
 
 

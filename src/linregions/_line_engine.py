@@ -45,7 +45,7 @@ _STAGE_NUMBERS = 1 << 16
 _FEW_ROWS, _FEWEST_ROWS = 64, 8
 _EVENTS = 1 << 14
 # Points that all layers have seen take little room, so there may be so many times as many of them.
-_LAST_ROWS = 4
+_LAST_ROWS = 8
 # What a breakpoint takes until it is handed on, in bytes: rows and events as they come, united and sorted.
 _BYTES_PER_BREAKPOINT = 160
 
@@ -125,7 +125,8 @@ class _Worker:
             rows.names[new] = np.arange(start, start + n)
             stage.state[FILLED] += n
             start += n
-            self._advance(start == source.t.size)
+            if start == source.t.size or int(stage.state[FILLED]) == rows.t.size - RESERVED:
+                self._advance(start == source.t.size)
         self._take_events()
         self._take_points()
         return self._gather(n_lines)
@@ -145,7 +146,8 @@ class _Worker:
             ends = k + 1 == len(self._plan.layers)
             code = self._cut(k)
             if code == 0:
-                _shift(self._rows[k], self._stages[k])
+                if not last:
+                    _shift(self._rows[k], self._stages[k])
                 waiting.pop()
             if code == 2:
                 self._take_events()
@@ -287,7 +289,12 @@ def _worker_bytes(plan: Plan, n_rows: int) -> int:
         n_breaks = layer.breakpoints.size
         n_words = (n + 63) // 64
         row = 8 * (16 + n + (n_inputs if k else n) + (2 * n_breaks + 1) * n_words)
-        total += (n_rows + RESERVED) * row + 88 * (n * n_breaks + 1) + 8 * n + (8 * (5 * n_inputs + 8 + 8 * max(n, n_inputs)) if k else 0)
+        total += (
+            (n_rows + RESERVED) * row
+            + 88 * (n * n_breaks + 1)
+            + 8 * n
+            + (8 * (5 * n_inputs + 8 + 8 * max(n, n_inputs)) if k else 0)
+        )
     return total
 
 

@@ -170,8 +170,10 @@ def problem(family: str, rng: np.random.Generator) -> tuple[Network, lr.Line | l
         layers.append((weight, bias))
     net = Network.from_layers(layers, lr.HARD_SIGMOID if family == "hard sigmoid" else RELU)
     coarse = family in ("tenths", "integers", "hard sigmoid")
-    a, b = rng.integers(-20, 21, size=(2, widths[0])) / 10 * 10.0 ** (family == "hard sigmoid") if coarse else (
-        rng.normal(size=(2, widths[0]))
+    a, b = (
+        rng.integers(-20, 21, size=(2, widths[0])) / 10 * 10.0 ** (family == "hard sigmoid")
+        if coarse
+        else (rng.normal(size=(2, widths[0])))
     )
     if family == "no bias" and rng.random() < 0.3:
         a = b * rng.normal()  # through the origin

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 import line_strategies as ls
-import line_strategies as ls
 import linregions as lr
 import zoo
 from linregions import Line, Network, Path, Ray, Segment, _line_engine

@@ -57,6 +57,7 @@ def decide(z, h, weight, bias, breakpoints, relative=2.0**-42, blur=0.0):
         cut_numbers=np.empty((6, 0), np.int64),
         row=nothing,
         active=np.zeros(0, np.int64),
+        packed=np.zeros((0, 0)),
         change=np.zeros((0, 0)),
         state=state,
     )

@@ -113,15 +113,18 @@ def multiply_listed(
         count = 0
         for c in range(n_inner):
             active[count] = c
-            packed[0, count], packed[1, count], packed[2, count], packed[3, count] = left0[c], left1[c], left2[c], left3[c]
+            packed[0, count], packed[1, count], packed[2, count], packed[3, count] = (
+                left0[c],
+                left1[c],
+                left2[c],
+                left3[c],
+            )
             count += (left0[c] != 0.0) | (left1[c] != 0.0) | (left2[c] != 0.0) | (left3[c] != 0.0)
         in_place = i1 == i0 + 1 and i2 == i1 + 1 and i3 == i2 + 1
         sums = out[i0 : i0 + 4] if in_place else packed[4:]
         if count > 0:
             for k in range(0, even, TILE_COLUMNS):
-                add_tile(
-                    packed, np.int64(0), np.int64(count), right, active, np.int64(0), sums, np.int64(k), True
-                )
+                add_tile(packed, np.int64(0), np.int64(count), right, active, np.int64(0), sums, np.int64(k), True)
         for r in range(4):
             row = sums[r]
             for k in range(even if count else 0, n_columns):

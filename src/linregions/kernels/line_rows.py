@@ -100,7 +100,9 @@ def write_row(
         return
     change = 0.0
     if layer.rectify:
-        size, change = _rectify_and_measure(z, h_next[max(row - 1, 0)], inverse, h_next[row])
+        # Not the row itself where none is before: arrays that overlap are summed in another order.
+        before = h_next[row - 1] if row > 0 else z
+        size, change = _rectify_and_measure(z, before, inverse, h_next[row])
     else:
         activate(z, w, layer.rectify, layer.breakpoints, layer.slopes, layer.intercepts, h_next[row])
         size = scaled_norm(h_next[row], inverse)

@@ -59,7 +59,9 @@ class Layer(NamedTuple):
     leaders: IntArray  # (T * n,) for each form z_j - xi_b the first that it is a multiple of; (0,) if there are none
     opposite: PatternArray  # (T * n,) is it a negative multiple?
     zero_is_known: PatternArray  # (2,) is an input exactly zero where it is computed as zero, at an end and at a point?
-    grains: FloatArray  # (4,) powers of two that divide weights, biases and breakpoints, slopes, intercepts; see `exact`
+    grains: (
+        FloatArray  # (4,) powers of two that divide weights, biases and breakpoints, slopes, intercepts; see `exact`
+    )
     most: FloatArray  # (3,) the largest of a unit's terms for a row's norm, slope and intercept
     excess: float  # the most that a bias, and what the activation adds, are of a unit's scale
 
@@ -87,7 +89,9 @@ class Stage(NamedTuple):
 
     h: FloatArray  # (R, k) input; (0, 0) in the first layer
     z: FloatArray  # (R, n) pre-activations; the linear part until a row is decided
-    magnitudes: FloatArray  # (R, n) sums of absolute values of all terms, -1 where `z` is exact; (0, 0) but in the first
+    magnitudes: (
+        FloatArray  # (R, n) sums of absolute values of all terms, -1 where `z` is exact; (0, 0) but in the first
+    )
     low: FloatArray  # (R,) smallest distance to a breakpoint
     above: WordArray  # (R, T * words) bit ``j % 64`` of word ``b * words + j // 64``: above breakpoint b?
     zero: WordArray  # (R, T * words) the same: on it?
@@ -184,7 +188,13 @@ def terms_and_value(layer: Layer, rows: Rows, stage: Stage, p: int, j: int) -> t
 
 @compiled()
 def list_close_values(
-    z: FloatArray, magnitudes: FloatArray, w: FloatArray, bias: FloatArray, xi: FloatArray, relative: float, out: IntArray
+    z: FloatArray,
+    magnitudes: FloatArray,
+    w: FloatArray,
+    bias: FloatArray,
+    xi: FloatArray,
+    relative: float,
+    out: IntArray,
 ) -> int:
     """Add the bias to the first layer's values and magnitudes; list where a value is close to a breakpoint, R * n most.
 
