@@ -74,8 +74,9 @@ class LinePartition(LineQueries):
         ``snapped_signs``: pre-activations within the band of a breakpoint that were taken as on it;
         ``merged_ties``: cuts that could not be told from their neighbour and were made one point with it;
         ``smallest_margin``: the closest decision that was not taken as zero or equal, in multiples of its band
-        (above 1024 a lower bound of it; inf if there was none); ``undecided``: decisions that rounding may have changed,
-        whichever way they were taken. Where it is 0, double precision decided everything.
+        (above 1024 a lower bound of it; inf if there was none);
+        ``undecided``: decisions that rounding may have changed, whichever way they were taken. Where it is 0, double
+        precision decided everything.
 
     Notes
     -----

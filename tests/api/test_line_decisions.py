@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from fractions import Fraction
 
 import numpy as np
@@ -85,7 +86,8 @@ def test_affine_steps_are_united_without_rounding():
     (step,) = steps_of(Network.from_layers(layers, [shift, IDENTITY, RELU]))
     x = [Fraction(0.37), Fraction(-1.25)]
     for k, (weight, bias) in enumerate(layers[:3]):
-        x = [Fraction(b) + sum(Fraction(w) * v for w, v in zip(row, x, strict=True)) for row, b in zip(weight, bias)]
+        rows = zip(weight, bias, strict=True)
+        x = [Fraction(b) + sum(Fraction(w) * v for w, v in zip(row, x, strict=True)) for row, b in rows]
         if k == 0:
             x = [Fraction(0.3) * (v - Fraction(0.1)) + Fraction(0.7) for v in x]
     for (weights, bias), value, near, near_bias in zip(step.rational([0, 1]), x, step.weight, step.bias, strict=True):
@@ -154,7 +156,7 @@ def problem(family: str, rng: np.random.Generator) -> tuple[Network, lr.Line | l
     """Draw a small network whose decisions are close."""
     widths = [int(rng.integers(1, 4)), *rng.integers(2, 6, size=rng.integers(1, 4)).tolist(), 1]
     layers = []
-    for a, b in zip(widths, widths[1:], strict=False):
+    for a, b in itertools.pairwise(widths):
         weight, bias = rng.normal(size=(b, a)), 0.5 * rng.normal(size=b)
         if family in ("tenths", "hard sigmoid"):
             weight, bias = rng.integers(-9, 10, size=(b, a)) / 10, rng.integers(-9, 10, size=b) / 10

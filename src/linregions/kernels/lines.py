@@ -258,10 +258,10 @@ def _slope(z: FloatArray, t: FloatArray, w: FloatArray, p: int, q: int, j: int) 
 @compiled(internal=True)
 def _nothing_reaches(weights: FloatArray, h: FloatArray) -> bool:
     """Return whether every term is zero for good, not by underflow."""
+    count = 0
     for k in range(h.size):
-        if weights[k] != 0.0 and h[k] != 0.0:
-            return False
-    return True
+        count += weights[k] != 0.0 and h[k] != 0.0
+    return count == 0
 
 
 @compiled(internal=True)
