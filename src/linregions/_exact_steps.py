@@ -12,7 +12,8 @@ import numpy.typing as npt
 
 from linregions._validation import FloatArray
 from linregions.activations import PiecewiseLinear
-from linregions.network import AffineLayer, Network
+from linregions.affine import AffineLayer
+from linregions.network import Network
 
 # How many products of integers, of a tenth of a microsecond each, uniting two steps may take, and of how many bits.
 _MOST_PRODUCTS, _MOST_BITS = 1 << 21, 1 << 12
