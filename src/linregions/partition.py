@@ -16,7 +16,7 @@ from linregions._validation import as_choice, as_integer, as_threads
 from linregions.domains import Line, LineDomain, Path, PlaneWindow, Ray, Segment
 from linregions.errors import InvalidTypeError, InvalidValueError, UndecidedWarning
 from linregions.importers import as_network
-from linregions.lines import LinePartition, count_lines, partition_lines
+from linregions.lines import LinePartition, count_and_doubt_lines, partition_lines
 from linregions.network import Network
 from linregions.planes import PlanePartition, count_plane, partition_plane, run_sink
 from linregions.sinks import Sink
@@ -250,7 +250,7 @@ def _warn_of_undecided(undecided: int) -> None:
         warnings.warn(
             f"{undecided:,} decisions lay within the rounding of float64 and were taken as ties (lines that meet in a "
             "point, touch a corner or coincide). Where they are none, the count is off by about as many regions at "
-            "most. See `partition(...).diagnostics`, and move the window slightly to see whether the count stays.",
+            "most. See `partition(...).diagnostics`, and move the domain slightly to see whether the count stays.",
             UndecidedWarning,
             stacklevel=3,
         )
@@ -337,7 +337,8 @@ def count_regions(
     lines = [k for k, entry in enumerate(domains) if not isinstance(entry, PlaneWindow)]
     if lines:
         chosen: list[Any] = [domains[k] for k in lines]
-        counts[lines] = count_lines(net, chosen, wanted, **_for_lines(options))
+        counts[lines], doubts = count_and_doubt_lines(net, chosen, wanted, **_for_lines(options))
+        undecided += int(doubts.sum())
     for k, entry in enumerate(domains):
         if isinstance(entry, PlaneWindow):
             counts[k], found = count_plane(net, entry, wanted, **options)

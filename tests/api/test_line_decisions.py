@@ -227,3 +227,12 @@ def test_lines_go_through_a_thousand_layers(tmp_path):
     np.testing.assert_array_equal(again.patterns, part.patterns)
     assert again.network.n_neurons == 4500
     assert lr.count_regions(Network.from_layers(layers, IDENTITY), line) == 1
+
+
+def test_counts_of_lines_warn_of_what_is_undecided(recwarn):
+    net = Network.from_layers(TENTHS)
+    with pytest.warns(lr.errors.UndecidedWarning, match="1 decisions lay within the rounding"):
+        assert lr.count_regions(net, [Segment([1.0], [20.0]), Segment([1.0], [5.0])]).tolist() == [2, 1]
+    recwarn.clear()
+    lr.count_regions(net, Segment([1.0], [5.0]))
+    assert not recwarn.list
