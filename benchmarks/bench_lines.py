@@ -55,7 +55,10 @@ def rows(n_lines: int = 100) -> Iterator[Row]:
         def count(threads: int, net: lr.Network = net) -> None:
             count_lines(net, lines, threads=threads)
 
-        case, goal = f"{n_lines} lines, {name}", {"mnist_64x3_trained": 0.4, "random 128x3": 0.35, "random 256x3": 0.18}[name]
+        case, goal = (
+            f"{n_lines} lines, {name}",
+            {"mnist_64x3_trained": 0.4, "random 128x3": 0.35, "random 256x3": 0.18}[name],
+        )
         yield from compare(case, n_regions, "regions", whole, forward, goal=goal)
         yield from compare(f"{case}, count", n_regions, "regions", count, forward)
         yield from compare(f"{case}, 784 inputs", n_regions, "regions", whole, full_forward, threads=(1,))
