@@ -247,10 +247,11 @@ def partition(
 def _warn_of_undecided(undecided: int) -> None:
     """Tell that counts rest on decisions that float64 cannot make, since they carry no diagnostics."""
     if undecided:
+        lie = "decision lies" if undecided == 1 else "decisions lie"
         warnings.warn(
-            f"{undecided:,} decisions lay within the rounding of float64 and were taken as ties (lines that meet in a "
-            "point, touch a corner or coincide). Where they are none, the count is off by about as many regions at "
-            "most. See `partition(...).diagnostics`, and move the domain slightly to see whether the count stays.",
+            f"{undecided:,} {lie} within the rounding of float64, taken as ties (lines that meet in a point, touch a "
+            "corner or coincide). Where they are none, the count is off by about as many regions at most. See "
+            "`partition(...).diagnostics`, and move the domain slightly to see whether the count stays.",
             UndecidedWarning,
             stacklevel=3,
         )

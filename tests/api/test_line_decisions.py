@@ -231,7 +231,7 @@ def test_lines_go_through_a_thousand_layers(tmp_path):
 
 def test_counts_of_lines_warn_of_what_is_undecided(recwarn):
     net = Network.from_layers(TENTHS)
-    with pytest.warns(lr.errors.UndecidedWarning, match="1 decisions lay within the rounding"):
+    with pytest.warns(lr.errors.UndecidedWarning, match="1 decision lies within the rounding"):
         assert lr.count_regions(net, [Segment([1.0], [20.0]), Segment([1.0], [5.0])]).tolist() == [2, 1]
     recwarn.clear()
     lr.count_regions(net, Segment([1.0], [5.0]))

@@ -112,7 +112,7 @@ def test_a_breakpoint_beside_which_terms_do_not_matter() -> None:
         [([[1.0, 0.0], [0.0, 1.0]], [0.0, 0.1]), ([[1e-170, 1e-170], [1.0, 1.0]], [0.0, 0.0]), ([[1.0, 1.0]], [0.0])],
         lr.HARD_TANH,
     )
-    with pytest.warns(UndecidedWarning, match="4 decisions lay within the rounding"):  # lines through corners
+    with pytest.warns(UndecidedWarning, match="4 decisions lie within the rounding"):  # lines through corners
         assert lr.count_regions(net, WINDOW) == partition_exactly(net, WINDOW).n_regions
 
 

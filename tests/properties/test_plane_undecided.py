@@ -153,7 +153,7 @@ def test_counts_warn_once() -> None:
     net = Network.from_layers([(weight, np.zeros(3)), (np.ones((1, 3)), [0.0])])
     both = [UNIT, PlaneWindow.of_inputs([-2.0, -1.0], [1.0, 3.0])]
     undecided = sum(part.diagnostics["undecided"] for part in lr.partition(net, both))  # type: ignore[union-attr]
-    with pytest.warns(UndecidedWarning, match=f"{undecided} decisions lay within the rounding .* and move") as caught:
+    with pytest.warns(UndecidedWarning, match=f"{undecided} decisions lie within the rounding .* and move") as caught:
         counts = lr.count_regions(net, both)
     assert counts.tolist() == [6, 6]
     assert len(caught) == 1
