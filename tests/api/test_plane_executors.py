@@ -244,7 +244,7 @@ class Slow(RegionStatistics):
     """Statistics that take their time, and leave a mark where they were made."""
 
     def __init__(self, folder: Path) -> None:
-        super().__init__(linear=True, nearest=2)
+        super().__init__(linear=True, gradient=True, nearest=2)
         self.folder = folder
 
     def digest(self, batch: RegionBatch) -> Any:
