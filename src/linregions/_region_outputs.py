@@ -186,6 +186,8 @@ class RegionGroup:
     Parameters
     ----------
     network : Network
+    lines : list of ndarray of float64, shape (2, pieces)
+        Slopes and intercepts of each activation.
     affine : ndarray of float64, shape (units of the first layer, 3)
         Their pre-activations as combinations of u, v and 1.
     pattern : ndarray of uint8, shape (n_neurons,)
@@ -195,9 +197,14 @@ class RegionGroup:
     """
 
     def __init__(
-        self, network: Network, affine: FloatArray, pattern: npt.NDArray[np.uint8], mixed: npt.NDArray[np.bool_]
+        self,
+        network: Network,
+        lines: list[FloatArray],
+        affine: FloatArray,
+        pattern: npt.NDArray[np.uint8],
+        mixed: npt.NDArray[np.bool_],
     ) -> None:
-        self.network = network
+        self.network, self.lines = network, lines
         self.stages: list[Stage] = []
         constant, rows = 2, affine
         for k, layer in enumerate(network.layers[1:]):
@@ -205,8 +212,7 @@ class RegionGroup:
             low, high = network.neuron_offsets[k : k + 2]
             here = mixed[low:high] if high > low else np.zeros(rows.shape[0], dtype=bool)
             piece = pattern[low:high] if high > low else np.zeros(rows.shape[0], dtype=np.uint8)
-            slopes = np.where(here, 0.0, np.asarray(activation.slopes)[piece])
-            intercepts = np.where(here, 0.0, activation.intercepts[piece])
+            slopes, intercepts = np.where(here, 0.0, lines[k][:, piece])
             units, steady = np.flatnonzero(here), np.flatnonzero(slopes)
             used = rows.shape[1]
             if steady.size + 1 <= used:
@@ -220,7 +226,8 @@ class RegionGroup:
             else:
                 self.stages.append(Stage(units, rows[units], used))
                 after = np.empty((layer.weight.shape[0], used + units.size))
-                np.matmul(layer.weight, rows * slopes[:, None], out=after[:, :used])
+                # Most units are closed, or switch and are functions of their own.
+                np.matmul(layer.weight[:, steady], rows[steady] * slopes[steady, None], out=after[:, :used])
                 after[:, constant] += layer.weight @ intercepts + layer.bias
                 after[:, used:] = layer.weight[:, units]
             rows = after
@@ -274,11 +281,11 @@ class RegionGroup:
         n = patterns.shape[0]
         values, constant = np.tile(np.eye(3), n), 2  # coefficients of u, v and 1 for every region
         for k, stage in enumerate(self.stages):
-            activation = self.network.activations[k]
             low, high = self.network.neuron_offsets[k : k + 2]
             piece = patterns[:, low:high][:, stage.units].T if high > low else np.zeros((stage.units.size, n), np.uint8)
-            fresh = (stage.rows @ values).reshape(-1, n, 3) * np.asarray(activation.slopes)[piece][:, :, None]
-            fresh[:, :, 2] += activation.intercepts[piece]
+            slopes, intercepts = self.lines[k][:, piece]
+            fresh = (stage.rows @ values).reshape(-1, n, 3) * slopes[:, :, None]
+            fresh[:, :, 2] += intercepts
             fresh = fresh.reshape(-1, 3 * n)
             if stage.kept:
                 values = np.concatenate([values, fresh])
@@ -305,19 +312,22 @@ def region_groups(network: Network, rows: FloatArray, words: WordArray) -> Itera
     """
     affine = network.layers[0].linear(rows)
     affine[2] += network.layers[0].bias
+    affine = np.ascontiguousarray(affine.T)
     starts = np.arange(0, words.shape[0], _GROUP)
+    lines = [np.stack([np.asarray(each.slopes), each.intercepts]) for each in network.activations]
     patterns, mixed = unpack_patterns(network, words[starts]), _mixed_neurons(network, words, starts)
     for g, start in enumerate(starts.tolist()):
         stop = min(start + _GROUP, words.shape[0])
-        yield start, stop, RegionGroup(network, np.ascontiguousarray(affine.T), patterns[g], mixed[g])
+        yield start, stop, RegionGroup(network, lines, affine, patterns[g], mixed[g])
 
 
-def first_owner(n_vertices: int, face_offsets: IndexArray, face_vertices: npt.NDArray[np.int32]) -> IndexArray:
-    """Return the first of the regions that have each vertex as a corner, shape (n_vertices,)."""
-    owner = np.zeros(n_vertices, dtype=np.intp)
+def first_sides(n_vertices: int, face_vertices: npt.NDArray[np.int32]) -> npt.NDArray[np.bool_]:
+    """Tell which corners of regions, region by region, are the first to be at their vertex."""
+    numbers = np.arange(face_vertices.size, dtype=np.int32 if face_vertices.size < 2**31 else np.int64)
+    first = np.zeros(n_vertices, dtype=numbers.dtype)
     # Of several values for one place the last stays.
-    owner[face_vertices[::-1]] = np.repeat(np.arange(face_offsets.size - 1), np.diff(face_offsets))[::-1]
-    return owner
+    first[face_vertices[::-1]] = numbers[::-1]
+    return np.asarray(first[face_vertices] == numbers)
 
 
 def _mixed_neurons(network: Network, words: WordArray, starts: IndexArray) -> npt.NDArray[np.bool_]:

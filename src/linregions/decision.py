@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from linregions._plane_frame import frame_of
-from linregions._region_outputs import Comparison, first_owner, region_groups
+from linregions._region_outputs import Comparison, first_sides, region_groups
 from linregions._threads import one_blas_thread
 from linregions._validation import FloatArray
 from linregions.domains import PlaneWindow
@@ -176,18 +176,16 @@ def _open_faces(
     """
     from linregions.kernels.decision import mixed_faces, take_leads
 
-    owner = first_owner(part.vertices.shape[0], part.face_offsets, part.face_vertices)
-    order = np.argsort(owner, kind="stable")
-    owner = owner[order]
+    is_first = first_sides(part.vertices.shape[0], part.face_vertices)
     relative = float(part.diagnostics.get("relative_tolerance", DEFAULT_TOLERANCES.relative))
-    first = np.zeros(order.size, dtype=np.int32)
+    first = np.zeros(part.vertices.shape[0], dtype=np.int32)
     found: list[tuple[IndexArray, FloatArray, FloatArray]] = []
     for start, stop, group in region_groups(compared, rows, part.pattern_words):
-        vertices = order[slice(*np.searchsorted(owner, (start, stop)))]
+        sides = slice(part.face_offsets[start], part.face_offsets[stop])
+        corners = part.face_vertices[sides]
+        vertices = corners[is_first[sides]].astype(np.int64)
         if 2 * vertices.size < stop - start:  # most belong to earlier groups, but sizes are to be those of all
-            vertices = np.unique(part.face_vertices[part.face_offsets[start] : part.face_offsets[stop]]).astype(
-                np.int64
-            )
+            vertices = np.unique(corners).astype(np.int64)
         columns = np.ones((3, vertices.size), dtype=np.float32)
         columns[:2] = points[vertices].T
         with np.errstate(over="ignore", invalid="ignore"):  # in single precision; then nothing is ahead
