@@ -208,7 +208,6 @@ class RegionGroup:
         self.stages: list[Stage] = []
         constant, rows = 2, affine
         for k, layer in enumerate(network.layers[1:]):
-            activation = network.activations[k]
             low, high = network.neuron_offsets[k : k + 2]
             here = mixed[low:high] if high > low else np.zeros(rows.shape[0], dtype=bool)
             piece = pattern[low:high] if high > low else np.zeros(rows.shape[0], dtype=np.uint8)
