@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -21,11 +21,9 @@ from linregions.kernels.line_cuts import cut_rows
 from linregions.kernels.line_products import multiply_or_interpolate
 from linregions.kernels.linearity import mark_linear_boundaries
 from linregions.kernels.lines import (
-    DECIDED,
     FILLED,
     MULTIPLIED,
     RESERVED,
-    WRITTEN,
     Events,
     Layer,
     Rows,
@@ -38,7 +36,7 @@ from linregions.tolerances import Tolerances
 
 # How many numbers the points of a chunk of lines may hold: a chunk is what one thread takes at a time. With several
 # threads there are more chunks.
-_CHUNK_NUMBERS = 1 << 20
+_CHUNK_NUMBERS = 1 << 21
 # How many numbers one array of a stage may hold: few enough to stay in cache through a layer.
 _STAGE_NUMBERS = 1 << 16
 # A stage needs some rows to be worth its calls; with fewer than the second figure it cannot go on at all.
@@ -144,10 +142,8 @@ class _Worker:
                 raise Stopped
             k, last = waiting[-1]
             ends = k + 1 == len(self._plan.layers)
-            code = self._cut(k)
+            code = self._cut(k, last)
             if code == 0:
-                if not last:
-                    _shift(self._rows[k], self._stages[k])
                 waiting.pop()
             if code == 2:
                 self._take_events()
@@ -161,7 +157,8 @@ class _Worker:
         """Multiply the new rows of stage k and decide them."""
         plan, layer, stage, rows = self._plan, self._plan.layers[k], self._stages[k], self._rows[k]
         done, filled = int(stage.state[MULTIPLIED]), int(stage.state[FILLED])
-        _check_finite(rows.norm[done:filled] * plan.largest[k])  # bounds every pre-activation
+        # Bounds every pre-activation. (Not of each row: a maximum hands on what is no number.)
+        _check_finite(rows.norm[done:filled].max(initial=0.0) * plan.largest[k])
         if k:
             if layer.most_kinks:
                 multiply_or_interpolate(layer, rows, stage)
@@ -170,7 +167,7 @@ class _Worker:
                 multiply_listed(stage.h, new, layer.transposed, stage.active, stage.packed, stage.z)
         decide_rows(layer, rows, stage, plan.relative, last, self._tally)
 
-    def _cut(self, k: int) -> int:
+    def _cut(self, k: int, last: bool) -> int:
         """Cut the decided rows of stage k until all is written, 0, the next stage is full, 1, or the events are, 2."""
         ends = k + 1 == len(self._plan.layers)
         h_next, state_next = (_NONE, self._made) if ends else (self._stages[k + 1].h, self._stages[k + 1].state)
@@ -187,6 +184,7 @@ class _Worker:
                 state_next,
                 self._events,
                 self._counts,
+                last,
             )
         )
 
@@ -204,16 +202,15 @@ class _Worker:
         self._made[FILLED] = 0
 
     def _gather(self, n_lines: int) -> Chunk:
-        name, neuron, level, direction = (np.concatenate(column) for column in zip(*self._found, strict=True))
-        found = Events(name, neuron, level, direction)
-        t, names, line = (np.concatenate(column) for column in zip(*self._points, strict=True))
+        found = Events(*(_united(column) for column in zip(*self._found, strict=True)))
+        t, names, line = (_united(column) for column in zip(*self._points, strict=True))
         self._found, self._points = [], []
-        _check_finite(t)
-        count = np.bincount(name, minlength=int(self._counts[1]))
+        _check_finite(np.abs(t).max(initial=0.0))
+        count = np.bincount(found.name, minlength=int(self._counts[1]))
         n_places = int(np.count_nonzero(count))
         offsets, places = np.empty(n_lines + 1, dtype=np.int64), np.empty(n_places)
         event_offsets = np.empty(n_places + 1, dtype=np.int64)
-        events = Events(name[:0], np.empty_like(neuron), np.empty_like(level), np.empty_like(direction))
+        events = Events(found.name[:0], *(np.empty_like(column) for column in found[1:]))
         gather_breakpoints(t, names, line, count, found, offsets, places, event_offsets, events)
         return Chunk(self._base, offsets, places, event_offsets, events, self._tally)
 
@@ -221,24 +218,16 @@ class _Worker:
 _NONE = np.zeros((0, 0))
 
 
-def _check_finite(values: FloatArray) -> None:
-    if not np.all(np.isfinite(values)):
+def _united(pieces: Sequence[npt.NDArray[Any]]) -> npt.NDArray[Any]:
+    return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
+
+
+def _check_finite(bound: float) -> None:
+    if not np.isfinite(bound):
         raise NumericalError(
             "`net` overflows along `domain` (values or places beyond 1e308), but an exact count needs finite numbers. "
             "Scale the weights or the direction."
         )
-
-
-def _shift(rows: Rows, stage: Stage) -> None:
-    """Move what is not yet done, and the row before it, to the front."""
-    state = stage.state
-    base, filled = max(int(state[WRITTEN]) - 1, 0), int(state[FILLED])
-    if base:
-        # Of what tells between which pivots a row lies, all but the first has served its purpose.
-        moving = (*rows[:-2], stage.h, stage.z, stage.magnitudes, stage.low, stage.above, stage.zero)
-        for array in moving:
-            array[: filled - base] = array[base:filled]
-        state[[FILLED, MULTIPLIED, DECIDED, WRITTEN]] -= base
 
 
 def _stage(layer: Layer, is_first: bool, n_rows: int) -> Stage:

@@ -32,9 +32,9 @@ _KEPT_BYTES = 1 << 24
 # Weights that are no small multiples of a power of two leave nothing exact.
 _FINE = 2.0**30
 # Rows of a straight domain: index into its two points, sign, place and weight. An end without bound has weight 0.
-_SEGMENT = (np.array([0, 1]), np.array([1.0, 1.0]), np.array([0.0, 1.0]), np.array([1.0, 1.0]))
-_RAY = (np.array([0, 1]), np.array([1.0, 1.0]), np.array([0.0, 1.0]), np.array([1.0, 0.0]))
-_LINE = (np.array([1, 0, 1]), np.array([-1.0, 1.0, 1.0]), np.array([-1.0, 0.0, 1.0]), np.array([0.0, 1.0, 0.0]))
+_SEGMENT = np.array([[0.0, 1.0], [1.0, 1.0], [0.0, 1.0], [1.0, 1.0]])
+_RAY = np.array([[0.0, 1.0], [1.0, 1.0], [0.0, 1.0], [1.0, 0.0]])
+_LINE = np.array([[1.0, 0.0, 1.0], [-1.0, 1.0, 1.0], [-1.0, 0.0, 1.0], [0.0, 1.0, 0.0]])
 
 
 @dataclass(frozen=True, eq=False)
@@ -189,13 +189,14 @@ def _inverse(values: FloatArray) -> FloatArray:
     return np.divide(1.0, values, out=np.zeros_like(values), where=values > 0)
 
 
-def _rows(domain: LineDomain) -> tuple[FloatArray | tuple[FloatArray, ...], tuple[npt.NDArray[Any], ...]]:
+def _rows(domain: LineDomain) -> tuple[FloatArray | tuple[FloatArray, ...], FloatArray]:
     """Return points (or directions) of the input space, and of each row its point, sign, place and weight."""
     if isinstance(domain, Ray):
         return (domain.origin, domain.direction), _LINE if isinstance(domain, Line) else _RAY
     if isinstance(domain, Path):
         m = domain.points.shape[0]
-        return domain.points, (np.arange(m), np.ones(m), np.arange(m, dtype=np.float64), np.ones(m))
+        numbers, ones = np.arange(m, dtype=np.float64), np.ones(m)
+        return domain.points, np.stack([numbers, ones, numbers, ones])
     return (domain.a, domain.b), _SEGMENT
 
 
@@ -206,10 +207,10 @@ class Source:
         parts = [_rows(domain) for domain in domains]
         self._plan, self._points = plan, [points for points, _ in parts]
         sizes = np.array([len(points) for points, _ in parts])
-        lengths = np.array([rows[0].size for _, rows in parts])
-        source, self._sign, self.t, self.w = (np.concatenate([rows[i] for _, rows in parts]) for i in range(4))
+        lengths = np.array([rows.shape[1] for _, rows in parts])
+        source, self._sign, self.t, self.w = np.concatenate([rows for _, rows in parts], axis=1)
         self._first = np.concatenate([[0], np.cumsum(sizes)])
-        self._source = source + np.repeat(self._first[:-1], lengths)
+        self._source = source.astype(np.int64) + np.repeat(self._first[:-1], lengths)
         self.line = np.repeat(np.arange(len(domains)), lengths)
         self.blur = RESOLUTION * np.abs(self.t)
         self._active = np.empty(plan.net.n_in + 4, dtype=np.int64)
@@ -220,7 +221,8 @@ class Source:
         squares = np.empty(int(self._first[-1]))
         for low in range(0, squares.size, self.block):
             high = min(low + self.block, squares.size)
-            squares[low:high] = np.square(self._gather(low, high)).sum(axis=1)
+            points = self._gather(low, high)
+            squares[low:high] = np.square(points, out=points).sum(axis=1)
         self._squares = squares
         self.norm = norm = np.sqrt(squares[self._source] + np.square(self.w))
         self.doubt, self.noise, self.grain = self.blur, np.sqrt(squares[self._source]), np.zeros(self.t.size)
@@ -254,10 +256,11 @@ class Source:
         made = np.zeros((high - low, z.shape[1]))
         # Many lines go through the origin, which needs no product.
         (own,) = np.nonzero(self._squares[low:high])
-        for weights, out in zip(self._plan.first, (z, magnitudes), strict=True):
-            multiply_listed(points, own, weights, self._active, self._packed, made)
-            np.take(made, source - low, axis=0, out=out)
-            np.abs(points, out=points)
+        for k, out in enumerate((z, magnitudes)):
+            if k:
+                np.abs(points, out=points)
+            multiply_listed(points, own, self._plan.first[k], self._active, self._packed, made)
+            out[:] = made[source - low]
         sign, w = self._sign[start:stop], self.w[start:stop]
         z *= sign[:, None]
         first = self._plan.layers[0]

@@ -306,7 +306,7 @@ def test_memory_of_a_count_follows_the_chunk():
     lines = [Line(a, b) for a, b in rng.normal(size=(1500, 2, 6))]
     count_lines(net, lines[:10])
     peaks = []
-    for batch in (lines[:150], lines):
+    for batch in (lines[:300], lines):  # a chunk is full, and many are
         tracemalloc.start()
         counts = count_lines(net, batch)
         peaks.append(tracemalloc.get_traced_memory()[1])

@@ -15,6 +15,7 @@ from linregions.kernels.lines import (
     GROUPS,
     HERE,
     INSIDE,
+    MULTIPLIED,
     RESERVED,
     RESOLUTION,
     WRITTEN,
@@ -26,6 +27,7 @@ from linregions.kernels.lines import (
     Rows,
     Stage,
     Tally,
+    WordArray,
     activated_grain,
     distance_along,
     exact_grain,
@@ -233,6 +235,59 @@ def _find_cuts(layer: Layer, rows: Rows, stage: Stage, p: int, relative: float, 
     return n_groups
 
 
+@compiled(internal=True)
+def _move_numbers(numbers: FloatArray, start: int, stop: int) -> None:
+    for k in range(start, stop):
+        numbers[k - start] = numbers[k]
+
+
+@compiled(internal=True)
+def _move_integers(numbers: IntArray, start: int, stop: int) -> None:
+    for k in range(start, stop):
+        numbers[k - start] = numbers[k]
+
+
+@compiled(internal=True)
+def _move_values(values: FloatArray, start: int, stop: int) -> None:
+    if values.shape[0]:
+        for k in range(start, stop):
+            for j in range(values.shape[1]):
+                values[k - start, j] = values[k, j]
+
+
+@compiled(internal=True)
+def _move_words(words: WordArray, start: int, stop: int) -> None:
+    for k in range(start, stop):
+        for j in range(words.shape[1]):
+            words[k - start, j] = words[k, j]
+
+
+@compiled(internal=True)
+def _move_to_front(rows: Rows, stage: Stage) -> None:
+    """Move rows that are not yet done, and the one before them, to the front.
+
+    Of what tells between which pivots a row lies, only whether it is one is still of use.
+    """
+    state = stage.state
+    start, stop = max(state[WRITTEN] - 1, 0), state[FILLED]
+    if start == 0:
+        return
+    for numbers in (rows.t, rows.w, rows.blur, rows.doubt, rows.noise, rows.grain, rows.norm, rows.steep, stage.low):
+        _move_numbers(numbers, start, stop)
+    for integers in (rows.names, rows.line):
+        _move_integers(integers, start, stop)
+    for values in (stage.h, stage.z, stage.magnitudes):
+        _move_values(values, start, stop)
+    for words in (stage.above, stage.zero):
+        _move_words(words, start, stop)
+    for k in range(start, stop):
+        rows.ends[k - start, 0] = rows.ends[k, 0]
+    state[FILLED] -= start
+    state[MULTIPLIED] -= start
+    state[DECIDED] -= start
+    state[WRITTEN] -= start
+
+
 @compiled()
 def cut_rows(
     layer: Layer,
@@ -246,10 +301,12 @@ def cut_rows(
     state_next: IntArray,
     events: Events,
     counts: IntArray,
+    last: bool,
 ) -> int:
     """Write the decided rows, and the cuts between them, into the next stage; list what switches at them.
 
-    Goes on where it stopped the last time.
+    Goes on where it stopped the last time. When all is written and rows will follow, what these need is moved to the
+    front.
 
     Parameters
     ----------
@@ -263,6 +320,8 @@ def cut_rows(
         With room for two times T * n at least.
     counts : (2,)
         Events that are there, and names that are given.
+    last : bool
+        Whether no row will follow.
 
     Returns
     -------
@@ -347,4 +406,6 @@ def cut_rows(
         state[INSIDE] = 0
         p += 1
     state[WRITTEN], state_next[FILLED] = p, row
+    if code == 0 and not last:
+        _move_to_front(rows, stage)
     return code

@@ -50,25 +50,31 @@ def make_paths(weights: Sequence[npt.NDArray[np.float64]], slopes: Sequence[Sequ
 
 
 @compiled()
-def mark_good(paths: Paths, pattern: PatternArray, good: WordArray) -> None:
+def mark_good(paths: Paths, pattern: PatternArray, good: WordArray, keepers: WordArray) -> bool:
     """Set in `good`, words of all hidden units, the bit of each unit from which open units lead to an output.
 
     Whether the unit itself is open does not matter: one that switches is open on one of the sides at least.
-    A layer without zero weights costs one look at one open unit behind it.
+    A layer without zero weights costs one look at one open unit behind it. In `keepers`, as long as `good`, the bits
+    of these open units are set.
+
+    Returns whether all units are good. Then they stay so until one of the keepers switches.
     """
-    depth = paths.first_neuron.size
+    depth, whole = paths.first_neuron.size, True
     for k in range(depth - 1, -1, -1):
         start, n_words = paths.words[k], paths.words[k + 1] - paths.words[k]
         for i in range(n_words):
             good[start + i] = np.uint64(0)
-        after = paths.widths[k + 1]
+        after, first_after, complete = paths.widths[k + 1], paths.words[k + 1], False
+        for i in range((after + 63) // 64):
+            keepers[first_after + i] = np.uint64(0)
         neuron = -1 if k + 1 == depth else paths.first_neuron[k + 1]
         for j in range(after):
             if k + 1 < depth:
                 piece = 0 if neuron < 0 else pattern[neuron + j]
-                reached = (good[paths.words[k + 1] + j // 64] >> np.uint64(j % 64)) & np.uint64(1)
+                reached = (good[first_after + j // 64] >> np.uint64(j % 64)) & np.uint64(1)
                 if not (paths.is_open[k + 1, piece] and reached):
                     continue
+                keepers[first_after + j // 64] |= np.uint64(1) << np.uint64(j % 64)
             complete = True
             for i in range(n_words):
                 good[start + i] |= paths.links[paths.link_offsets[k] + j * n_words + i]
@@ -76,13 +82,15 @@ def mark_good(paths: Paths, pattern: PatternArray, good: WordArray) -> None:
                 complete = complete and good[start + i] == ~np.uint64(0) >> np.uint64(64 - n_bits)
             if complete:
                 break
+        whole = whole and complete
+    return whole
 
 
 @compiled(allocates=True)
 def _good_neurons(paths: Paths, patterns: PatternArray, out: BoolArray) -> None:
-    good = np.zeros(paths.words[-1], np.uint64)
+    good, keepers = np.zeros(paths.words[-1], np.uint64), np.zeros(paths.words[-1], np.uint64)
     for r in range(patterns.shape[0]):
-        mark_good(paths, patterns[r], good)
+        mark_good(paths, patterns[r], good, keepers)
         for k in range(paths.first_neuron.size):
             neuron = paths.first_neuron[k]
             if neuron >= 0:
@@ -149,8 +157,8 @@ def mark_linear_boundaries(
     """
     word, bit = _units(paths, base.shape[1])
     pattern = np.empty(base.shape[1], np.uint8)
-    good = np.zeros(paths.words[-1], np.uint64)
-    _walk(paths, base, breakpoint_offsets, event_offsets, neuron, direction, word, bit, pattern, good, out)
+    marks = np.zeros((2, paths.words[-1]), np.uint64)
+    _walk(paths, base, breakpoint_offsets, event_offsets, neuron, direction, word, bit, pattern, marks, out)
 
 
 @compiled()
@@ -164,16 +172,20 @@ def _walk(
     word: npt.NDArray[np.int64],
     bit: WordArray,
     pattern: PatternArray,
-    good: WordArray,
+    marks: WordArray,
     out: BoolArray,
 ) -> None:
+    good, keepers = marks[0], marks[1]
     for line in range(base.shape[0]):
+        is_whole = False
         for j in range(pattern.size):
             pattern[j] = base[line, j]
         for k in range(breakpoint_offsets[line], breakpoint_offsets[line + 1]):
-            mark_good(paths, pattern, good)
+            if not is_whole:
+                is_whole = mark_good(paths, pattern, good, keepers)
             out[k] = False
             for e in range(event_offsets[k], event_offsets[k + 1]):
                 j = neuron[e]
                 pattern[j] = np.uint8(pattern[j] + direction[e])
                 out[k] |= (good[word[j]] & bit[j]) != 0
+                is_whole = is_whole and (keepers[word[j]] & bit[j]) == 0

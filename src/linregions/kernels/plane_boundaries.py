@@ -19,8 +19,9 @@ def linear_boundaries(
     """Tell for each pair of neighbouring faces whether a neuron that switches between them is good in one of them."""
     n_words = paths.words[paths.words.shape[0] - 1]
     good = np.zeros((patterns.shape[0], n_words), dtype=np.uint64)
+    keepers = np.zeros(n_words, dtype=np.uint64)
     for f in range(patterns.shape[0]):
-        mark_good(paths, patterns[f], good[f])
+        mark_good(paths, patterns[f], good[f], keepers)
     result = np.zeros(left.shape[0], dtype=np.bool_)
     for e in range(left.shape[0]):
         f, g = left[e], right[e]
