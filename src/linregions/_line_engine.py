@@ -15,10 +15,10 @@ from linregions._line_plan import INPUT_NUMBERS, Plan, Source
 from linregions._validation import FloatArray
 from linregions.domains import LineDomain, Path
 from linregions.errors import MemoryLimitError, NumericalError
+from linregions.kernels import line_cuts, line_products, lines
+from linregions.kernels.compiled import OfOneType
 from linregions.kernels.dense import multiply_listed
 from linregions.kernels.line_breakpoints import gather_breakpoints
-from linregions.kernels.line_cuts import cut_rows
-from linregions.kernels.line_products import multiply_or_interpolate
 from linregions.kernels.linearity import mark_linear_boundaries
 from linregions.kernels.lines import (
     FILLED,
@@ -29,7 +29,6 @@ from linregions.kernels.lines import (
     Rows,
     Stage,
     Tally,
-    decide_rows,
 )
 from linregions.network import Network
 from linregions.tolerances import Tolerances
@@ -46,6 +45,14 @@ _EVENTS = 1 << 14
 _LAST_ROWS = 8
 # What a breakpoint takes until it is handed on, in bytes: rows and events as they come, united and sorted.
 _BYTES_PER_BREAKPOINT = 160
+
+# A worker that takes more than this goes with the call that made it; else the last one of a thread is kept.
+_KEPT_BYTES = 1 << 23
+_kept = threading.local()
+
+# All layers, rows and stages are made of arrays of the same types, in `_line_plan` and here.
+decide_rows, cut_rows = OfOneType(lines.decide_rows), OfOneType(line_cuts.cut_rows)
+multiply_or_interpolate = OfOneType(line_products.multiply_or_interpolate)
 
 Result = TypeVar("Result")
 
@@ -84,7 +91,7 @@ class _Worker:
     """The stages of one thread, through which its lines stream; used again and again, since fresh pages are dear."""
 
     def __init__(self, plan: Plan, n_rows: int, stop: threading.Event) -> None:
-        self._plan, self._stop = plan, stop
+        self.plan, self.n_rows, self.stop = plan, n_rows, stop
         self._stages = [_stage(layer, k == 0, n_rows) for k, layer in enumerate(plan.layers)]
         inputs = [0, *(layer.bias.size for layer in plan.layers[:-1]), 0]
         self._rows = [_no_rows(n_rows, n) for n in inputs]
@@ -98,7 +105,7 @@ class _Worker:
     @np.errstate(over="ignore", invalid="ignore")  # then `_check_finite` tells
     def work(self, domains: Sequence[LineDomain]) -> Chunk:
         """Partition a chunk of lines."""
-        plan, n_lines = self._plan, len(domains)
+        plan, n_lines = self.plan, len(domains)
         self._base = np.zeros((n_lines, plan.net.n_neurons), dtype=np.uint8)
         counts = np.zeros((3, n_lines), np.int64)
         self._tally = Tally(counts[0], counts[1], np.full(n_lines, np.inf), counts[2])
@@ -138,10 +145,10 @@ class _Worker:
         waiting = [(0, last)]
         self._begin(0, last)
         while waiting:
-            if self._stop.is_set():
+            if self.stop.is_set():
                 raise Stopped
             k, last = waiting[-1]
-            ends = k + 1 == len(self._plan.layers)
+            ends = k + 1 == len(self.plan.layers)
             code = self._cut(k, last)
             if code == 0:
                 waiting.pop()
@@ -155,7 +162,7 @@ class _Worker:
 
     def _begin(self, k: int, last: bool) -> None:
         """Multiply the new rows of stage k and decide them."""
-        plan, layer, stage, rows = self._plan, self._plan.layers[k], self._stages[k], self._rows[k]
+        plan, layer, stage, rows = self.plan, self.plan.layers[k], self._stages[k], self._rows[k]
         done, filled = int(stage.state[MULTIPLIED]), int(stage.state[FILLED])
         # Bounds every pre-activation. (Not of each row: a maximum hands on what is no number.)
         _check_finite(rows.norm[done:filled].max(initial=0.0) * plan.largest[k])
@@ -169,14 +176,14 @@ class _Worker:
 
     def _cut(self, k: int, last: bool) -> int:
         """Cut the decided rows of stage k until all is written, 0, the next stage is full, 1, or the events are, 2."""
-        ends = k + 1 == len(self._plan.layers)
+        ends = k + 1 == len(self.plan.layers)
         h_next, state_next = (_NONE, self._made) if ends else (self._stages[k + 1].h, self._stages[k + 1].state)
         return int(
             cut_rows(
-                self._plan.layers[k],
+                self.plan.layers[k],
                 self._rows[k],
                 self._stages[k],
-                self._plan.relative,
+                self.plan.relative,
                 self._tally,
                 self._base,
                 h_next,
@@ -210,7 +217,8 @@ class _Worker:
         n_places = int(np.count_nonzero(count))
         offsets, places = np.empty(n_lines + 1, dtype=np.int64), np.empty(n_places)
         event_offsets = np.empty(n_places + 1, dtype=np.int64)
-        events = Events(found.name[:0], *(np.empty_like(column) for column in found[1:]))
+        neuron, level, direction = (np.empty_like(column) for column in found[1:])
+        events = Events(found.name[:0], neuron, level, direction)
         gather_breakpoints(t, names, line, count, found, offsets, places, event_offsets, events)
         return Chunk(self._base, offsets, places, event_offsets, events, self._tally)
 
@@ -360,7 +368,11 @@ def work_lines(
         return finish(plan, part, local.worker.work(part))
 
     if threads == 1 or len(bounds) == 1:
-        return list(_watched(map(one, bounds), bounds, progress))
+        local.worker = _kept_worker(plan, n_rows, stop)
+        results = list(_watched(map(one, bounds), bounds, progress))
+        if _worker_bytes(plan, n_rows) <= _KEPT_BYTES:
+            _kept.worker = local.worker
+        return results
     with ThreadPoolExecutor(min(threads, len(bounds))) as pool:
         try:
             return list(_watched(pool.map(one, bounds), bounds, progress))
@@ -368,6 +380,16 @@ def work_lines(
             stop.set()  # within a few milliseconds, also on Ctrl-C
             pool.shutdown(wait=True, cancel_futures=True)
             raise
+
+
+def _kept_worker(plan: Plan, n_rows: int, stop: threading.Event) -> _Worker:
+    """Return the worker that this thread has kept if it is for the same, else a new one; no other call gets it then."""
+    worker: _Worker | None = getattr(_kept, "worker", None)
+    _kept.worker = None
+    if worker is None or worker.plan is not plan or worker.n_rows != n_rows:
+        return _Worker(plan, n_rows, stop)
+    worker.stop = stop
+    return worker
 
 
 def _watched(results: Iterator[Result], bounds: list[tuple[int, int]], progress: bool) -> Iterator[Result]:

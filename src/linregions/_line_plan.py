@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from linregions._exact_steps import Step, multiples, steps_of, value_beside
 from linregions._paths import paths_of
@@ -65,7 +64,8 @@ class Plan:
         for k, step in enumerate(steps):
             last, activation = k + 1 == len(steps), step.activation
             slopes, intercepts = np.array(activation.slopes), activation.intercepts
-            weight = np.ascontiguousarray(step.weight)
+            weight = np.ascontiguousarray(step.weight)[:]
+            weight.flags.writeable = False  # in every layer, or kernels are compiled for both
             breakpoints, absolute = np.array(activation.breakpoints), np.abs(step.weight)
             size, inverse_input = _norms(step.weight * scale), _inverse(scale)
             bound = np.hypot(size, step.bias) + offset * absolute.sum(axis=1) + np.abs(breakpoints).max(initial=0.0)
@@ -83,7 +83,7 @@ class Plan:
                 Layer(
                     bias=step.bias.copy() if k else np.zeros(n),  # in the first layer it is there, see `Source`
                     weight=weight,
-                    transposed=np.ascontiguousarray(weight.T) if k else np.zeros((0, 0)),
+                    transposed=np.array(weight.T, order="C") if k else np.zeros((0, 0)),
                     offset=offset,
                     inverse=_inverse(bound),
                     breakpoints=breakpoints,
@@ -175,7 +175,7 @@ def grain(values: FloatArray) -> float:
 
 
 def _first(weight: FloatArray) -> tuple[FloatArray, FloatArray]:
-    transposed = np.ascontiguousarray(weight.T)
+    transposed = np.array(weight.T, order="C")
     return transposed, np.abs(transposed)
 
 
@@ -218,6 +218,7 @@ class Source:
         self._packed = np.zeros((8, max(plan.first[0].shape)))
         # Points of one block of rows: those of a straight domain stand next to each other.
         self.block = max(3, INPUT_NUMBERS // plan.net.n_in)
+        self._room = np.empty((self.block, plan.net.n_in))
         squares = np.empty(int(self._first[-1]))
         for low in range(0, squares.size, self.block):
             high = min(low + self.block, squares.size)
@@ -233,8 +234,8 @@ class Source:
         self.steep = np.append(change, 0.0)
 
     def _gather(self, low: int, high: int) -> FloatArray:
-        """Return points `low` to `high` - 1 of the input space."""
-        out = np.empty((high - low, self._plan.net.n_in))
+        """Return points `low` to `high` - 1 of the input space, no more than a block, until it is called again."""
+        out = self._room[: high - low]
         k, filled = int(np.searchsorted(self._first, low, side="right")) - 1, 0
         while filled < high - low:
             start = low + filled - int(self._first[k])

@@ -172,3 +172,13 @@ def test_a_folder_that_no_longer_works(fresh: Any, method: str, monkeypatch: pyt
     compiled._warn_that_nothing_is_kept.cache_clear()
     with pytest.warns(UncachedKernelsWarning, match=r"in every process anew, .* Set the environment variable NUMBA_C"):
         assert fresh() == (0, 1)
+
+
+def test_a_kernel_of_one_type_is_looked_up_once(fresh: Any) -> None:
+    kernel = fresh().doubled
+    direct = compiled.OfOneType(kernel)
+    assert [direct(x) for x in (1.5, 2.5)] == [3.0, 5.0]
+    assert len(kernel.overloads) == 1
+    assert direct._entry is kernel.overloads[next(iter(kernel.overloads))].entry_point
+    with pytest.raises(TypeError):
+        direct("a")

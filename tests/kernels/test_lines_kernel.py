@@ -1,15 +1,20 @@
 """The pieces of the line kernel, each against a few lines of numpy or the exact twin."""
 
 import itertools
+import threading
 
 import numpy as np
 import pytest
+from numba import typeof
 
 import linregions as lr
-from linregions import Line, Network
+import zoo
+from linregions import Line, Network, _line_engine
+from linregions._line_plan import Plan
 from linregions.kernels import line_cuts, lines
-from linregions.kernels.linearity import good_neurons, make_paths
+from linregions.kernels.linearity import good_neurons, make_paths, mark_good
 from linregions.lines import partition_lines
+from linregions.tolerances import DEFAULT_TOLERANCES
 from reference.lines_exact import good_neurons as exact_good_neurons
 
 
@@ -197,3 +202,42 @@ def test_good_neurons_behind_a_constant_layer():
     )
     paths = make_paths([layer.weight for layer in net.layers], [(0.0, 1.0), (0.0,)])
     assert not good_neurons(paths, np.ones((1, 2), np.uint8)).any()
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_all_neurons_stay_good_until_a_keeper_switches(seed):
+    rng = np.random.default_rng(seed)
+    widths = [int(rng.integers(1, 6)), *rng.integers(2, 70, size=3).tolist(), 2]
+    density = 0.9 if seed % 2 else 1.0
+    shapes = [(n, k) for k, n in itertools.pairwise(widths)]
+    weights = [rng.normal(size=shape) * (rng.random(shape) < density) for shape in shapes]
+    paths = make_paths(weights, [(0.0, 1.0)] * 3)
+    word = np.concatenate([paths.words[k] + np.arange(n) // 64 for k, n in enumerate(widths[1:4])])
+    bit = np.concatenate([np.arange(n) % 64 for n in widths[1:4]]).astype(np.uint64)
+    good, keepers = np.zeros(paths.words[-1], np.uint64), np.zeros(paths.words[-1], np.uint64)
+    pattern, n_whole = rng.integers(0, 2, size=sum(widths[1:4])).astype(np.uint8), 0
+    for _ in range(50):
+        is_whole = mark_good(paths, pattern, good, keepers)
+        assert is_whole == good_neurons(paths, pattern[None])[0].all()
+        others = np.flatnonzero((keepers[word] >> bit) & np.uint64(1) == 0)
+        switching = rng.choice(others, size=min(5, others.size), replace=False)
+        pattern[switching] ^= 1
+        if is_whole:
+            assert good_neurons(paths, pattern[None])[0].all()
+            n_whole += 1
+        pattern[rng.integers(pattern.size)] ^= 1
+    assert density < 1.0 or n_whole > 0
+
+
+def test_kernels_are_called_with_arrays_of_the_same_types():
+    """`OfOneType` looks at them in the first call only."""
+    nets = [case.network for case in zoo.small_cases()]
+    nets += [lr.random_network(widths, 0) for widths in ([1, 1, 1], [2, 1, 3, 1], [3, 100, 1, 1, 2], [1, 5, 1])]
+    layers, rows, stages = set(), set(), set()
+    for net in nets:
+        plan = Plan.of(net, DEFAULT_TOLERANCES)
+        worker = _line_engine._Worker(plan, 8, threading.Event())
+        layers |= {typeof(layer) for layer in plan.layers}
+        rows |= {typeof(own) for own in worker._rows}
+        stages |= {typeof(stage) for stage in worker._stages}
+    assert len(layers) == len(rows) == len(stages) == 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from linregions.kernels.bits import lowest_bit
 from linregions.kernels.compiled import compiled
 from linregions.kernels.products import TILE_COLUMNS, add_tile
 
@@ -90,6 +91,15 @@ def multiply_rows(
         _add_one(left[i, left_first:last], right, out[i, own:end])
 
 
+@compiled(inlined=True)
+def _nonzero(a: FloatArray, b: FloatArray, c: FloatArray, d: FloatArray) -> np.uint64:
+    """Return in bits where one of four pieces of rows, of 64 numbers at most, is not zero."""
+    bits = np.uint64(0)
+    for j in range(a.size):
+        bits |= np.uint64((a[j] != 0.0) | (b[j] != 0.0) | (c[j] != 0.0) | (d[j] != 0.0)) << np.uint64(j)
+    return bits
+
+
 @compiled(fastmath={"contract"})
 def multiply_listed(
     left: FloatArray,
@@ -111,15 +121,16 @@ def multiply_listed(
         i0, i1, i2, i3 = listed[i], listed[min(i + 1, last)], listed[min(i + 2, last)], listed[min(i + 3, last)]
         left0, left1, left2, left3 = left[i0], left[i1], left[i2], left[i3]
         count = 0
-        for c in range(n_inner):
-            active[count] = c
-            packed[0, count], packed[1, count], packed[2, count], packed[3, count] = (
-                left0[c],
-                left1[c],
-                left2[c],
-                left3[c],
-            )
-            count += (left0[c] != 0.0) | (left1[c] != 0.0) | (left2[c] != 0.0) | (left3[c] != 0.0)
+        for start in range(0, n_inner, 64):
+            stop = min(start + 64, n_inner)
+            bits = _nonzero(left0[start:stop], left1[start:stop], left2[start:stop], left3[start:stop])
+            while bits:
+                c = start + lowest_bit(bits)
+                bits &= bits - np.uint64(1)
+                active[count] = c
+                packed[0, count], packed[1, count] = left0[c], left1[c]
+                packed[2, count], packed[3, count] = left2[c], left3[c]
+                count += 1
         in_place = i1 == i0 + 1 and i2 == i1 + 1 and i3 == i2 + 1
         sums = out[i0 : i0 + 4] if in_place else packed[4:]
         if count > 0:

@@ -226,7 +226,8 @@ def _scan_row(
     if w != 0.0:
         for j in range(n):
             row[j] += bias[j]
-    low = np.inf
+    # Numbers from 0 on are ordered as the integers that their bits make, whose minimum runs in vector registers.
+    low = np.float64(np.inf).view(np.int64)
     for b in range(xi.size):
         target = xi[b] * w
         for word in range(n_words):
@@ -236,9 +237,9 @@ def _scan_row(
                 bits |= np.uint64(block[j] > target) << np.uint64(j)
             above[b * n_words + word] = bits
         for j in range(n):
-            distance = abs(row[j] - target) * inverse[j]
+            distance = np.float64(abs(row[j] - target) * inverse[j]).view(np.int64)
             low = distance if distance < low else low
-    return low
+    return np.int64(low).view(np.float64)
 
 
 @compiled(inlined=True)
