@@ -217,8 +217,8 @@ class _Worker:
         n_places = int(np.count_nonzero(count))
         offsets, places = np.empty(n_lines + 1, dtype=np.int64), np.empty(n_places)
         event_offsets = np.empty(n_places + 1, dtype=np.int64)
-        neuron, level, direction = (np.empty_like(column) for column in found[1:])
-        events = Events(found.name[:0], neuron, level, direction)
+        level, direction = np.empty_like(found.level), np.empty_like(found.direction)
+        events = Events(found.name[:0], np.empty_like(found.neuron), level, direction)
         gather_breakpoints(t, names, line, count, found, offsets, places, event_offsets, events)
         return Chunk(self._base, offsets, places, event_offsets, events, self._tally)
 

@@ -15,6 +15,7 @@ import pytest
 
 from linregions.errors import UncachedKernelsWarning
 from linregions.kernels import compiled
+from linregions.kernels.line_cuts import _sort_by
 
 SOURCE = """
 from linregions.kernels.compiled import compiled
@@ -174,11 +175,12 @@ def test_a_folder_that_no_longer_works(fresh: Any, method: str, monkeypatch: pyt
         assert fresh() == (0, 1)
 
 
-def test_a_kernel_of_one_type_is_looked_up_once(fresh: Any) -> None:
-    kernel = fresh().doubled
-    direct = compiled.OfOneType(kernel)
-    assert [direct(x) for x in (1.5, 2.5)] == [3.0, 5.0]
-    assert len(kernel.overloads) == 1
-    assert direct._entry is kernel.overloads[next(iter(kernel.overloads))].entry_point
+def test_a_kernel_of_one_type_is_looked_up_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    kernel = compiled.OfOneType(_sort_by)
+    for keys in ([3.0, 1.0, 2.0], [1.0, 3.0, 2.0]):
+        order = np.arange(3)
+        kernel(np.array(keys), order, 3)
+        assert order.tolist() == np.argsort(keys).tolist()
+        monkeypatch.setattr(kernel, "_function", None)
     with pytest.raises(TypeError):
-        direct("a")
+        kernel("keys", order, 3)
