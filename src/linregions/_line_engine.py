@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -231,7 +232,7 @@ def _united(pieces: Sequence[npt.NDArray[Any]]) -> npt.NDArray[Any]:
 
 
 def _check_finite(bound: float) -> None:
-    if not np.isfinite(bound):
+    if not math.isfinite(bound):
         raise NumericalError(
             "`net` overflows along `domain` (values or places beyond 1e308), but an exact count needs finite numbers. "
             "Scale the weights or the direction."

@@ -351,29 +351,34 @@ def _partitions(plan: Plan, domains: Sequence[LineDomain], chunk: Chunk) -> list
     linear = chunk.linear_boundaries(plan)
     for array in (linear, chunk.breakpoints, chunk.first_patterns, *chunk.events[1:]):
         array.flags.writeable = False
-    bounds = chunk.offsets.tolist()
-    first_events = chunk.event_offsets[chunk.offsets].tolist()
-    snapped, merged, margin, undecided = (column.tolist() for column in chunk.tally)
+    _, neuron, level, direction = chunk.events
+    breakpoints, bounds = chunk.breakpoints, chunk.offsets.tolist()
+    first_events = chunk.event_offsets[chunk.offsets]
+    events = first_events.tolist()
+    # Offsets of each line, one more than it has breakpoints, from its own first event.
+    own = np.repeat(np.arange(len(domains)), np.diff(chunk.offsets) + 1)
+    offsets = _read_only(chunk.event_offsets[np.arange(own.size) - own] - first_events[own])
+    diagnostics = zip(*(column.tolist() for column in chunk.tally), strict=True)
     result = []
-    for i, domain in enumerate(domains):
-        start, stop, low, high = bounds[i], bounds[i + 1], first_events[i], first_events[i + 1]
+    for i, (domain, (snapped, merged, margin, undecided)) in enumerate(zip(domains, diagnostics, strict=True)):
+        start, stop, low, high = bounds[i], bounds[i + 1], events[i], events[i + 1]
         part = object.__new__(LinePartition)
         # As the constructor does, which takes longer than all the rest for a frozen class.
         part.__dict__.update(
             domain=domain,
             network=plan.net,
-            breakpoints=chunk.breakpoints[start:stop],
+            breakpoints=breakpoints[start:stop],
             is_linear_boundary=linear[start:stop],
             first_pattern=chunk.first_patterns[i],
-            switch_offsets=_read_only(chunk.event_offsets[start : stop + 1] - low),
-            switch_neurons=chunk.events.neuron[low:high],
-            switch_breakpoints=chunk.events.level[low:high],
-            switch_directions=chunk.events.direction[low:high],
+            switch_offsets=offsets[start + i : stop + i + 1],
+            switch_neurons=neuron[low:high],
+            switch_breakpoints=level[low:high],
+            switch_directions=direction[low:high],
             diagnostics={
-                "snapped_signs": snapped[i],
-                "merged_ties": merged[i],
-                "smallest_margin": margin[i],
-                "undecided": undecided[i],
+                "snapped_signs": snapped,
+                "merged_ties": merged,
+                "smallest_margin": margin,
+                "undecided": undecided,
             },
         )
         result.append(part)
