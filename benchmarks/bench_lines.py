@@ -10,7 +10,8 @@ import numpy as np
 import linregions as lr
 from linregions._threads import one_blas_thread
 from linregions.datasets import load_dataset
-from linregions.lines import count_lines, partition_lines
+from linregions.line_counts import count_lines
+from linregions.lines import partition_lines
 from measure import GOLDEN, Row, compare, peak_megabytes, plain_forward, seconds
 
 

@@ -16,7 +16,8 @@ from linregions._validation import as_choice, as_integer, as_threads
 from linregions.domains import Line, LineDomain, Path, PlaneWindow, Ray, Segment
 from linregions.errors import InvalidTypeError, InvalidValueError, UndecidedWarning
 from linregions.importers import as_network
-from linregions.lines import LinePartition, count_and_doubt_lines, partition_lines
+from linregions.line_counts import count_and_doubt_lines
+from linregions.lines import LinePartition, partition_lines
 from linregions.network import Network
 from linregions.planes import PlanePartition, count_plane, partition_plane, run_sink
 from linregions.sinks import Sink

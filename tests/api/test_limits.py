@@ -15,7 +15,8 @@ import linregions as lr
 import zoo
 from linregions import Line, Path, Ray, Segment, _line_engine, _line_plan
 from linregions.errors import InvalidTypeError, InvalidValueError, MemoryLimitError
-from linregions.lines import count_lines, partition_lines
+from linregions.line_counts import count_lines
+from linregions.lines import partition_lines
 
 ARRAYS = ("breakpoints", "is_linear_boundary", "first_pattern", "switch_offsets", "switch_neurons")
 
@@ -168,7 +169,7 @@ def test_an_interrupt_ends_the_work(work, threads, interruptible):
     """The whole would take minutes."""
     script = (
         "import numpy as np, linregions as lr\n"
-        "from linregions.lines import count_lines\n"
+        "from linregions.line_counts import count_lines\n"
         "rng = np.random.default_rng(0)\n"
         "net = lr.random_network([9, *[64] * 6, 2], rng, bias_variance=0.1)\n"
         "count_lines(net, [lr.Line(np.zeros(9), np.ones(9))]), lr.boundary_distance(net, np.zeros((1, 9)))\n"

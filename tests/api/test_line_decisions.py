@@ -11,7 +11,8 @@ import pytest
 import linregions as lr
 from linregions import IDENTITY, RELU, Line, Network, Path, Ray, Segment
 from linregions._exact_steps import multiples, steps_of, value_beside
-from linregions.lines import LinePartition, count_and_doubt_lines, partition_lines
+from linregions.line_counts import count_and_doubt_lines
+from linregions.lines import LinePartition, partition_lines
 from reference.lines_exact import exact_line
 
 TENTHS = [([[1.0], [1.0]], [0.0, -10.0]), ([[0.7, 0.0]], [-7.0]), ([[1.0]], [0.0])]

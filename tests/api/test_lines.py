@@ -10,7 +10,8 @@ import linregions as lr
 import zoo
 from linregions import Line, Network, Path, Ray, Segment, _line_engine
 from linregions.errors import FileFormatError, InvalidValueError, NumericalError
-from linregions.lines import LinePartition, count_lines, partition_lines
+from linregions.line_counts import count_lines
+from linregions.lines import LinePartition, partition_lines
 from linregions.planes import partition_plane
 
 STEPS = Network.from_layers([([[1.0], [1.0]], [0.0, -1.0]), ([[1.0, 1.0]], [0.0])])  # relu(x) + relu(x - 1)

@@ -16,7 +16,8 @@ import zoo
 from line_strategies import pivots
 from linregions import Line, Network, Path, Ray, Segment, _line_engine, _line_plan
 from linregions.kernels import lines
-from linregions.lines import count_lines, partition_lines
+from linregions.line_counts import count_lines
+from linregions.lines import partition_lines
 from properties.test_lines_properties import examples, float_problems, integer_problems
 
 ROUNDING = 2.0**-53

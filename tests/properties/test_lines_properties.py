@@ -11,7 +11,8 @@ import line_strategies as ls
 import linregions as lr
 import zoo
 from linregions import Line, Network, Path, Ray, Segment
-from linregions.lines import count_lines, partition_lines
+from linregions.line_counts import count_lines
+from linregions.lines import partition_lines
 from reference.lines_exact import exact_line
 
 
