@@ -27,8 +27,16 @@ def is_homogeneous(activation: PiecewiseLinear) -> bool:
     return not any(activation.breakpoints) and not activation.knots[0].any() and not activation.knots[1].any()
 
 
-def common(exponent: IndexArray, activation: PiecewiseLinear) -> IndexArray:
-    """Return the exponents that neurons of a layer may have, from those that they would have alone."""
+def common(
+    exponent: IndexArray, activation: PiecewiseLinear | None, varies: npt.NDArray[np.bool_] | None = None
+) -> IndexArray:
+    """Return the exponents that neurons of a layer may have, from those that they would have alone.
+
+    Without an activation they are outputs that are compared: all have one, whatever those that never vary have.
+    """
+    if activation is None:
+        chosen = exponent if varies is None else exponent[varies]
+        return np.full_like(exponent, chosen.max() if chosen.size else 0)
     if is_homogeneous(activation) or not exponent.any():
         return exponent
     levels = exponents(np.array([*activation.breakpoints, *activation.knots[1]]))
@@ -55,11 +63,12 @@ def sizes_after(activation: PiecewiseLinear, size: FloatArray, exponent: IndexAr
 
 
 def scaled_step(
-    layer: AffineLayer, before: IndexArray, size: FloatArray, activation: PiecewiseLinear
+    layer: AffineLayer, before: IndexArray, size: FloatArray, activation: PiecewiseLinear | None
 ) -> tuple[FloatArray, FloatArray, IndexArray, FloatArray]:
     """Take powers of two out of an affine step of inputs of a `size` in units of two to the power of `before`.
 
-    Returns weight, bias, exponents of the units, and bounds on their pre-activations in these units.
+    Returns weight, bias, exponents of the units, and bounds on their pre-activations in these units. There is no
+    activation after the outputs.
     """
     weight, bias = layer.weight, layer.bias
     if not before.any():
@@ -71,8 +80,8 @@ def scaled_step(
     mantissa, power = np.frexp(weight)
     at = np.where(weight == 0, exponents(np.zeros(1)), power.astype(np.int64) + before)
     own = np.maximum(np.max(at + np.where(size > 0, exponents(size), 0), axis=1), exponents(bias))
-    own = np.where(own < exponents(np.zeros(1)) // 2, 0, own)
-    exponent = common(own, activation)
+    varies = own >= exponents(np.zeros(1)) // 2
+    exponent = common(np.where(varies, own, 0), activation, varies)
     scaled = shifted(mantissa, at - exponent[:, None])
     scaled = np.where((weight != 0) & (np.abs(scaled) < _LEAST), np.copysign(_LEAST, weight), scaled)
     offset = shifted(bias, -exponent)

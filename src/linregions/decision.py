@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from linregions._decision_scales import in_frame
 from linregions._plane_frame import frame_of
 from linregions._region_outputs import Comparison, first_sides, region_groups
 from linregions._threads import one_blas_thread
@@ -24,6 +25,8 @@ IntArray = npt.NDArray[np.int32]
 # By how much, in units of the terms it is the sum of, a value of single precision must be ahead: 16 rounding units,
 # where no more than 2 were seen in networks of 12 layers or of 256 units.
 _SINGLE = 2.0**-20
+# Rows of inputs that are the coordinates of a plane.
+_COORDINATES = np.eye(3)[:, :2]
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,7 +149,7 @@ def boundary_of(part: _Cut, comparison: Comparison) -> DecisionBoundary:
     frame = frame_of(part.window)
     points = frame.from_plane(part.vertices)
     with one_blas_thread():
-        faces, maps, band = _open_faces(part, compared, frame.rows(part.window), points)
+        faces, maps, band = _open_faces(part, in_frame(compared, part.window, frame), _COORDINATES, points)
     segments, numbers, undecided = _pieces(part, points, faces, maps, band)
     frame.to_plane(segments.reshape(-1, 2))
     at_vertex = numbers[:, 3:] < 0

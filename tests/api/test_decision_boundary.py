@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 import linregions as lr
 import plane_strategies as ps
 import zoo
+from fuzz.families import FAMILIES, FIVE_BREAKPOINTS
 from linregions import Network, PlanePartition, PlaneWindow
 from reference.planes_exact import partition_exactly
 
@@ -418,6 +419,46 @@ def test_scaled_outputs_have_the_same_boundary(scale: float) -> None:
     layers[-1] = (layers[-1][0] * scale, layers[-1][1] * scale)
     found = lr.partition(Network.from_layers(layers, net.activations), window).decision_boundary()
     np.testing.assert_allclose(lengths_of(found).sum(), lengths_of(lr.partition(net, window).decision_boundary()).sum())
+
+
+@pytest.mark.parametrize("activation", [lr.RELU, lr.HARD_TANH, FIVE_BREAKPOINTS], ids=lambda chosen: chosen.name)
+@pytest.mark.parametrize("scale", [2.0**-600, 2.0**-170, 2.0**130, 2.0**600])
+def test_the_boundary_keeps_in_all_units(activation: lr.PiecewiseLinear, scale: float) -> None:
+    """Values whose squares, or that in single precision, are out of range."""
+    net, window = zoo.float_network([2, 6, 5, 3], np.random.default_rng(8), activation, 0.5), zoo.WIDE
+    plain = lr.partition(net, window)
+    layers = [(layer.weight, layer.bias) for layer in net.layers]
+    first, last = layers[0], layers[-1]
+    problems = [(Network.from_layers([*layers[:-1], (last[0] * scale, last[1] * scale)], activation), window)]
+    # Inputs in other units, and for ReLU also each of the hidden neurons.
+    inputs = Network.from_layers([(first[0] / scale, first[1]), *layers[1:]], activation)
+    problems.append((inputs, PlaneWindow(window.origin * scale, window.basis * scale, window.polygon)))
+    if activation is lr.RELU:
+        hidden = [(first[0] * scale, first[1] * scale), (layers[1][0], layers[1][1] * scale), (last[0] / scale, last[1])]
+        problems.append((Network.from_layers(hidden, activation), window))
+    for other, where in problems:
+        part = lr.partition(other, where)
+        for found, expected in (
+            (part.decision_boundary(), plain.decision_boundary()),
+            (part.decision_boundary("argmin"), plain.decision_boundary("argmin")),
+        ):
+            assert found.diagnostics == {"undecided": 0}
+            assert len(expected.segments) > 5
+            assert Counter(map(tuple, found.classes)) == Counter(map(tuple, expected.classes))
+            np.testing.assert_allclose(lengths_of(found).sum(), lengths_of(expected).sum(), rtol=1e-9)
+
+
+@pytest.mark.parametrize("family", ["scaled_by_powers_of_two", "far_scales", "generic", "far_windows"])
+def test_length_equals_the_twin_in_families(family: str) -> None:
+    for number in range(12):
+        problem = FAMILIES[family](np.random.default_rng([1, number]))
+        part = lr.partition(problem.network, problem.window)
+        exact = partition_exactly(problem.network, problem.window)
+        found, level = part.decision_boundary(), part.level_set(0, 0.25)
+        assert found.diagnostics["undecided"] == part.diagnostics["undecided"] == 0
+        np.testing.assert_allclose(lengths(part, found.segments).sum(), exact.decision_length(), rtol=1e-7)
+        if not level.diagnostics["undecided"]:  # an output of 1e100 or more is near no level
+            np.testing.assert_allclose(lengths(part, level.segments).sum(), exact.level_length(0, 0.25), rtol=1e-7)
 
 
 def test_consecutive_affine_layers_and_many_groups(monkeypatch: pytest.MonkeyPatch) -> None:
