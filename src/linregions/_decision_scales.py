@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from linregions._plane_frame import Frame
 from linregions._plane_restriction import REACH, restrict, shifted
-from linregions._plane_scales import LARGE, SMALL, common, pieces, scaled_step, sizes_after
+from linregions._plane_scales import LARGE, SMALL, common, is_homogeneous, pieces, scaled_step, sizes_after
 from linregions.activations import PiecewiseLinear
 from linregions.domains import PlaneWindow
 from linregions.network import Network
@@ -39,8 +39,8 @@ def in_frame(network: Network, window: PlaneWindow, frame: Frame) -> Network:
 
 
 def _scaled_activation(activation: PiecewiseLinear, exponent: npt.NDArray[np.int64]) -> PiecewiseLinear:
-    breakpoints, knots, heights = pieces(activation, exponent)
-    if not exponent.any() or breakpoints is activation.breakpoints:
+    if not exponent.any() or is_homogeneous(activation):
         return activation
+    breakpoints, knots, heights = pieces(activation, exponent)
     anchor = float(knots[0]), float(heights[0])
     return PiecewiseLinear(breakpoints.tolist(), activation.slopes, anchor=anchor, name=activation.name)

@@ -12,7 +12,7 @@ from linregions._exact_steps import Step, multiples, steps_of, value_beside
 from linregions._paths import paths_of
 from linregions._validation import FloatArray
 from linregions.activations import RELU, PiecewiseLinear
-from linregions.domains import Line, LineDomain, Path, Ray
+from linregions.domains import Line, LineDomain, Path, Ray, lengths_of
 from linregions.kernels.dense import multiply_listed
 from linregions.kernels.linearity import Paths
 from linregions.kernels.lines import RESOLUTION, Layer, list_close_values
@@ -30,6 +30,8 @@ FEWEST_INPUTS = 96
 _KEPT_BYTES = 1 << 24
 # Weights that are no small multiples of a power of two leave nothing exact.
 _FINE = 2.0**30
+# Squares below this have lost digits, or are 0 though no number is.
+_SMALLEST = 2.0**-960
 # Rows of a straight domain: index into its two points, sign, place and weight. An end without bound has weight 0.
 _SEGMENT = np.array([[0.0, 1.0], [1.0, 1.0], [0.0, 1.0], [1.0, 1.0]])
 _RAY = np.array([[0.0, 1.0], [1.0, 1.0], [0.0, 1.0], [1.0, 0.0]])
@@ -224,9 +226,14 @@ class Source:
             high = min(low + self.block, squares.size)
             points = self._gather(low, high)
             squares[low:high] = np.square(points, out=points).sum(axis=1)
-        self._squares = squares
-        self.norm = norm = np.sqrt(squares[self._source] + np.square(self.w))
-        self.doubt, self.noise, self.grain = self.blur, np.sqrt(squares[self._source]), np.zeros(self.t.size)
+        self._sizes = sizes = np.sqrt(squares)
+        if squares.min() < _SMALLEST:
+            for low in range(0, squares.size, self.block):
+                high = min(low + self.block, squares.size)
+                small = low + np.flatnonzero(squares[low:high] < _SMALLEST)
+                sizes[small] = lengths_of(self._gather(low, high)[small - low])
+        self.norm = norm = np.hypot(sizes[self._source], self.w)
+        self.doubt, self.noise, self.grain = self.blur, sizes[self._source], np.zeros(self.t.size)
         # An end without bound holds the change itself. What stands from one line to the next is never looked at.
         ends = self.w == 0
         change = np.where(ends[1:], norm[1:], np.where(ends[:-1], norm[:-1], norm[1:] + norm[:-1]))
@@ -256,7 +263,7 @@ class Source:
         points = self._gather(low, high)
         made = np.zeros((high - low, z.shape[1]))
         # Many lines go through the origin, which needs no product.
-        (own,) = np.nonzero(self._squares[low:high])
+        (own,) = np.nonzero(self._sizes[low:high])
         for k, out in enumerate((z, magnitudes)):
             if k:
                 np.abs(points, out=points)

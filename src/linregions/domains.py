@@ -32,6 +32,13 @@ def power_of_two(size: float) -> float:
     return math.ldexp(1.0, power) if power < 1024 else math.inf
 
 
+def lengths_of(vectors: FloatArray) -> FloatArray:
+    """Return the Euclidean lengths of vectors, (..., n) -> (...), whose squares may overflow or vanish."""
+    largest = np.abs(vectors).max(axis=-1, initial=0.0)
+    scale = np.ldexp(1.0, np.minimum(np.frexp(largest)[1], 1023))
+    return np.asarray(np.linalg.norm(vectors / scale[..., None], axis=-1) * scale)
+
+
 def _in_its_box(polygon: FloatArray) -> tuple[FloatArray, tuple[float, float]]:
     """Return corners in units of powers of two, about the polygon's width and height, and these units."""
     low, high = polygon.min(axis=0), polygon.max(axis=0)

@@ -16,7 +16,7 @@ from linregions._threads import one_blas_thread
 from linregions._validation import FloatArray, as_choice, as_float_array, as_points
 from linregions.adjacency import Adjacency, adjacency_of, as_region, data_frame, hexadecimal
 from linregions.decision import DecisionPoints
-from linregions.domains import Line, LineDomain, Path, Segment
+from linregions.domains import Line, LineDomain, Path, Segment, lengths_of, power_of_two
 from linregions.errors import InvalidValueError
 from linregions.network import Network
 from linregions.tolerances import DEFAULT_TOLERANCES
@@ -226,7 +226,7 @@ class LineQueries:
                 "Partition a `Segment` or a `Path`."
             )
         maps = self._maps(spans, self.network)
-        weights = spans.length * (np.linalg.norm(spans.direction, axis=1) if chosen == "length" else 1.0)
+        weights = spans.length * (lengths_of(spans.direction) if chosen == "length" else 1.0)
         middles = maps[:, :, 1] + maps[:, :, 0] * (0.5 * spans.length)[:, None]
         return np.asarray(weights @ middles)
 
@@ -367,18 +367,25 @@ class LineQueries:
         return DecisionPoints(where, names[between], {"undecided": undecided})
 
 
+def _along(offsets: FloatArray, step: FloatArray) -> FloatArray:
+    """Return how many steps offsets, shape (N, n_in), go along a direction, whose square may overflow or vanish."""
+    unit = power_of_two(float(np.abs(step).max()) / 2)
+    small = step / unit
+    return np.asarray((offsets / unit) @ small / (small @ small))
+
+
 def _parameters(domain: LineDomain, points: FloatArray) -> FloatArray:
     """Return the parameters of the projections of points, shape (N,)."""
     if not isinstance(domain, Path):
         origin, step = (
             (domain.a, domain.b - domain.a) if isinstance(domain, Segment) else (domain.origin, domain.direction)
         )
-        return np.asarray((points - origin) @ step / (step @ step))
+        return _along(points - origin, step)
     result, nearest = np.zeros(points.shape[0]), np.full(points.shape[0], np.inf)
     for leg, (a, b) in enumerate(zip(domain.points[:-1], domain.points[1:], strict=True)):
         step = b - a
-        s = np.clip((points - a) @ step / (step @ step), 0.0, 1.0)
-        distance = np.linalg.norm(points - (a + s[:, None] * step), axis=1)
+        s = np.clip(_along(points - a, step), 0.0, 1.0)
+        distance = lengths_of(points - (a + s[:, None] * step))
         closer = distance < nearest
         result[closer], nearest[closer] = leg + s[closer], distance[closer]
     return result

@@ -16,7 +16,7 @@ from linregions._files import read_npz, write_npz
 from linregions._line_patterns import Switches, line_gradient_boundaries, pattern_blocks
 from linregions._saved_arrays import SavedArrays, switches_of
 from linregions._validation import FloatArray
-from linregions.domains import Line, LineDomain, Path, Ray, Segment
+from linregions.domains import Line, LineDomain, Path, Ray, Segment, lengths_of
 from linregions.errors import InvalidTypeError, InvalidValueError
 from linregions.line_queries import LineQueries
 from linregions.network import Network, network_from_arrays, network_to_arrays
@@ -157,8 +157,8 @@ class LinePartition(LineQueries):
         intervals = self.intervals
         if not isinstance(self.domain, Path):
             direction = self.domain.b - self.domain.a if isinstance(self.domain, Segment) else self.domain.direction
-            return np.asarray((intervals[:, 1] - intervals[:, 0]) * np.linalg.norm(direction))
-        legs = np.linalg.norm(np.diff(self.domain.points, axis=0), axis=1)
+            return np.asarray((intervals[:, 1] - intervals[:, 0]) * lengths_of(direction))
+        legs = lengths_of(np.diff(self.domain.points, axis=0))
         before = np.concatenate([[0.0], np.cumsum(legs)])
         low = np.minimum(np.floor(intervals[:, 0]).astype(np.intp), legs.size - 1)
         high = np.clip(np.ceil(intervals[:, 1]).astype(np.intp) - 1, low, None)

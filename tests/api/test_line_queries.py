@@ -228,3 +228,37 @@ def test_touching_outputs_and_levels_have_no_point() -> None:
     assert part.decision_points().t.tolist() == [0.5]
     assert part.decision_points().classes.tolist() == [[0, 1]]
     assert part.decision_points("argmin").t.size == 0
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+@pytest.mark.parametrize("exponent", [-1000, -560, 400])
+@pytest.mark.parametrize("name", DOMAINS)
+def test_inputs_in_other_units(name: str, exponent: int) -> None:
+    """A power of two in inputs and biases changes units only, also where squares of lengths vanish or overflow."""
+    unit = 2.0**exponent
+    domains = {
+        "segment": lr.Segment(-2 * unit * POINTS[0], 2 * unit * POINTS[1]),
+        "ray": lr.Ray(unit * POINTS[0], unit * POINTS[1]),
+        "line": lr.Line(unit * POINTS[2], unit * POINTS[3]),
+        "path": lr.Path(2 * unit * POINTS),
+    }
+    layers = [(layer.weight, layer.bias * unit) for layer in NET.layers]
+    found = lr.partition(Network.from_layers(layers, NET.activations), domains[name])
+    expected = lr.partition(NET, DOMAINS[name])
+    assert found.n_regions == expected.n_regions > 5
+    assert np.array_equal(found.patterns, expected.patterns)
+    assert found.diagnostics["undecided"] == 0
+    np.testing.assert_allclose(found.breakpoints, expected.breakpoints, rtol=1e-12)
+    np.testing.assert_allclose(found.lengths, expected.lengths * unit, rtol=1e-12)
+    np.testing.assert_allclose(found.decision_points().t, expected.decision_points().t, rtol=1e-9)
+    middles = inner_points(found, 0.5)
+    assert np.array_equal(found.locate(domains[name].point(middles)), np.arange(found.n_regions))
+    if np.all(np.isfinite(found.lengths)):
+        np.testing.assert_allclose(found.integrate(per="t"), expected.integrate(per="t") * unit, rtol=1e-9)
+
+
+def test_the_smallest_step_there_is() -> None:
+    """A change of one input by the least float has lengths and gradients."""
+    part = lr.partition(NET, lr.Segment(np.zeros(6), 5e-324 * np.eye(6)[0]))
+    assert part.n_regions == 1
+    assert part.lengths.tolist() == [5e-324]
