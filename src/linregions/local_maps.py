@@ -65,7 +65,7 @@ class ActivationRegion:
     vector: FloatArray
 
     def contains(self, x: npt.ArrayLike) -> npt.NDArray[np.bool_]:
-        """Tell which points are in the region or on its border.
+        """Tell which points are in the region or on its border, `point` always; rounding decides for neither side.
 
         Parameters
         ----------
@@ -76,7 +76,9 @@ class ActivationRegion:
         ndarray of bool, shape (...)
         """
         points = as_points(x, "x", "ActivationRegion.contains", self.point.size)
-        return np.asarray(np.all(points @ self.normals.T <= self.bounds, axis=-1))
+        rounding = (self.point.size + 2) * np.finfo(np.float64).eps
+        slack = rounding * (np.abs(points) @ np.abs(self.normals).T + np.abs(self.bounds))
+        return np.asarray(np.all(points @ self.normals.T <= self.bounds + slack, axis=-1))
 
     @property
     def distances(self) -> FloatArray:

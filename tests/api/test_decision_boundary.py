@@ -434,7 +434,11 @@ def test_the_boundary_keeps_in_all_units(activation: lr.PiecewiseLinear, scale: 
     inputs = Network.from_layers([(first[0] / scale, first[1]), *layers[1:]], activation)
     problems.append((inputs, PlaneWindow(window.origin * scale, window.basis * scale, window.polygon)))
     if activation is lr.RELU:
-        hidden = [(first[0] * scale, first[1] * scale), (layers[1][0], layers[1][1] * scale), (last[0] / scale, last[1])]
+        hidden = [
+            (first[0] * scale, first[1] * scale),
+            (layers[1][0], layers[1][1] * scale),
+            (last[0] / scale, last[1]),
+        ]
         problems.append((Network.from_layers(hidden, activation), window))
     for other, where in problems:
         part = lr.partition(other, where)

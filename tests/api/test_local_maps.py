@@ -93,6 +93,22 @@ def test_no_point_and_no_hidden_layer():
 # ---- regions ---------------------------------------------------------------------------------------------------------
 
 
+def test_a_point_on_the_border_is_in_its_region():
+    """Rounding, which depends on how many points are asked for at once, does not put it outside."""
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        n_in = int(rng.integers(2, 40))
+        weight, x = rng.normal(size=(12, n_in)), rng.normal(size=n_in)
+        layers = [(weight, np.zeros(12)), (rng.normal(size=(8, 12)), rng.normal(size=8)), (np.ones((1, 8)), [0.0])]
+        layers[0] = weight, -lr.Network.from_layers(layers).pre_activations(x)[0]
+        region = lr.Network.from_layers(layers).region(x)
+        assert np.count_nonzero(region.distances == 0) >= 6
+        assert bool(region.contains(x))
+        assert np.all(region.contains(np.stack([x] * 5)))
+        outside = x + 1e-9 * region.normals[0] / np.linalg.norm(region.normals[0])
+        assert not region.contains(outside)
+
+
 @pytest.mark.parametrize("name", ACTIVATIONS)
 def test_the_half_spaces_hold_what_has_the_pattern(name):
     """Points of the same pattern and no others: the definition, tried at many points."""
