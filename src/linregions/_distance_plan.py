@@ -184,11 +184,14 @@ def _scaled(net: Network) -> tuple[list[FloatArray], FloatArray]:
     """Return the hidden layers' scaled weights, and the scale of every unit."""
     scaled: list[FloatArray] = []
     exponents: list[npt.NDArray[np.int64]] = [np.zeros(net.n_in, dtype=np.int64)]
+    varies = np.ones(net.n_in, dtype=bool)
     for layer in net.layers[:-1]:
-        mantissas, powers = np.frexp(layer.weight)
+        # Units that do not vary add nothing to gradients, and must not set the scale of those that do.
+        mantissas, powers = np.frexp(np.where(varies, layer.weight, 0.0))
         powers = np.where(mantissas == 0, -10_000, powers - exponents[-1])
         # A row of zeros needs no scale; beyond 2**1000 the scale itself would overflow.
         largest = powers.max(axis=1)
+        varies = largest > -10_000
         exponent = np.clip(np.where(largest == -10_000, 0, -largest), -1000, 1000)
         scaled.append(np.ldexp(mantissas, powers + exponent[:, None]))
         exponents.append(exponent)

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from linregions._polytope import nearest_point
 from linregions._validation import FloatArray
+from linregions.domains import lengths_of, power_of_two
 from linregions.errors import NumericalError
 from linregions.network import Network
 
@@ -23,6 +24,8 @@ from linregions.network import Network
 # side a point must be found for the side to be one.
 _ROUNDING, _SAME, _INSIDE = 2.0**-42, 1e-9, 1e-9
 _MOST_SIDES = 20_000
+# Distances from the nearest switch on whose squares, and those of lengths about as large, are in range.
+_NEAR, _FAR = 2.0**-300, 2.0**300
 BoolArray = npt.NDArray[np.bool_]
 Pieces = tuple[npt.NDArray[np.int64], ...]  # of every hidden layer: which piece of the activation each unit is on
 
@@ -89,8 +92,27 @@ class LinearRegions:
             reached = good[..., own] & is_open[..., own]
         return good
 
-    def search(self, x: FloatArray, number: int, who: str) -> Found:
+    def found(self, x: FloatArray, activation_distance: float, number: int, who: str) -> Found:
         """Return the nearest boundary of the linear region of a point, which is called `number` in messages."""
+        if activation_distance == 0 or _NEAR < activation_distance < _FAR:
+            return self.search(x, number, who)
+        # In other units of the inputs, a power of two.
+        unit = power_of_two(activation_distance)
+        first = self.net.layers[0]
+        with np.errstate(over="ignore"):
+            steps = [(layer.weight, layer.bias) for layer in self.net.layers]
+            steps[0] = first.weight * unit, first.bias
+        if not np.all(np.isfinite(steps[0][0])):
+            raise NumericalError(
+                f"`points` {number} is {activation_distance:g} from the nearest switch, where gradients overflow, but "
+                f"{who} needs squares of distances that are finite. Scale the points or the weights down."
+            )
+        scaled = LinearRegions(Network.from_layers(steps, self.net.activations))
+        found = scaled.search(x / unit, number, who)
+        return Found(found.distance * unit, found.neuron, found.point * unit)
+
+    def search(self, x: FloatArray, number: int, who: str) -> Found:
+        """Find it in the units that there are."""
         start = self._region(x, self._pieces_at(x))
         best, neurons, nearest = np.inf, set[int](), np.full(x.shape, np.nan)
         regions = [start]
@@ -172,7 +194,7 @@ class LinearRegions:
 
     def _region(self, x: FloatArray, pieces: Pieces) -> _Region:
         gradients, values = self._affine(x, pieces)
-        norms = np.linalg.norm(gradients, axis=1)
+        norms = lengths_of(gradients)
         sides, normals, limits = [], [], []
         for k, breaks in enumerate(self.breaks):
             for i, piece in enumerate(pieces[k]):
@@ -219,10 +241,8 @@ class LinearRegions:
             rows, values, sizes = self._through(k, rows, values, sizes)
             piece = old.copy()
             factors = rows @ normal
-            rest = np.linalg.norm(rows - factors[:, None] * normal, axis=1)
-            spread = np.linalg.norm(rows, axis=1) + np.linalg.norm(
-                region.gradients[self.units[k] : self.units[k + 1]], axis=1
-            )
+            rest = lengths_of(rows - factors[:, None] * normal)
+            spread = lengths_of(rows) + lengths_of(region.gradients[self.units[k] : self.units[k + 1]])
             for t, at in enumerate(self.breaks[k]):
                 height = values - at - factors * offset
                 scale = spread * (abs(offset) + float(np.linalg.norm(x))) + abs(at) + abs(values)

@@ -211,7 +211,7 @@ def boundary_distance(
                 if regions is None:
                     return
                 for k in chunk.start + np.flatnonzero(~nearest_is_good(space, regions, m)):
-                    found = regions.search(flat[k].astype(np.float64), int(k), _WHO)
+                    found = regions.found(flat[k].astype(np.float64), float(distances[k]), int(k), _WHO)
                     distances[k], neurons[k] = found.distance, found.neuron
                     if return_points:
                         nearest[k] = found.point

@@ -1,5 +1,7 @@
 """`boundary_distance`: shapes, messages, threads, and that it is the distance to a place where a neuron switches."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -247,3 +249,26 @@ def test_overflow_is_an_error(threads):
     net = Network.from_layers([([[1e300]], [0.0]), ([[1e300]], [0.0]), ([[1.0]], [0.0])])
     with pytest.raises(NumericalError, match="`points` 0 to 4 make layer 1 of the network overflow"):
         boundary_distance(net, np.full((5, 1), 2.0), threads=threads)
+
+
+@pytest.mark.parametrize("kind", ["activation", "linear"])
+@pytest.mark.parametrize("unit", [2.0**-560, 2.0**500])
+def test_distances_in_all_units(kind: str, unit: float) -> None:
+    """Squares of lengths and of gradients vanish or overflow; a unit of zeros sets no scale."""
+    rng = np.random.default_rng(0)
+    layers = [
+        (rng.normal(size=(b, a)) * (rng.uniform(size=(b, a)) < 0.5), rng.normal(size=b) * 0.4)
+        for a, b in itertools.pairwise([3, 6, 5, 1])
+    ]
+    layers[0][0][2] = 0.0
+    points = rng.normal(size=(4, 3))
+    expected = lr.boundary_distance(lr.Network.from_layers(layers), points, kind=kind, return_neurons=True)
+    inputs = [(w, b * unit) for w, b in layers]
+    hidden = [(layers[0][0] * unit, layers[0][1] * unit), (layers[1][0], layers[1][1] * unit), layers[2]]
+    for steps, scale in ((inputs, unit), (hidden, 1.0)):
+        net = lr.Network.from_layers(steps)
+        found = lr.boundary_distance(net, points * scale, kind=kind, return_neurons=True, return_points=True)
+        assert np.all(np.isfinite(found[0]))
+        np.testing.assert_allclose(found[0] / scale, expected[0], rtol=1e-9)
+        np.testing.assert_array_equal(found[1], expected[1])
+        np.testing.assert_allclose(np.linalg.norm(found[2] / scale - points, axis=1), expected[0], rtol=1e-9)
