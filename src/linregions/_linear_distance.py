@@ -1,8 +1,8 @@
 """Distance to the boundary of a linear region, through neighbouring activation regions where no good neuron switches.
 
-For nearly every point the nearest switch is one of a good neuron, and then this is the distance to B_N as well. Where
-it is not, the region beyond belongs to the same linear region, and other regions beyond that. They are visited in the
-order of their distance from the point, until a side is met where a good neuron switches.
+For nearly every point the nearest switch is one of a good neuron, and then this is the distance to that boundary as
+well. Where it is not, the region beyond belongs to the same linear region, and other regions beyond that. They are
+visited in the order of their distance from the point, until a side is met where a good neuron switches.
 """
 
 from __future__ import annotations

@@ -108,7 +108,8 @@ def boundary_distance(
         One point or many, in the units of the input space; images are flattened. An array of any number type that is
         contiguous, or mapped from a file, is read block by block and not copied.
     kind : {"activation", "linear"}
-        To where any neuron switches, or to the paper's B_N, where a good one does (see `partition`).
+        To where any neuron switches, or to where a good one does, which is the paper's B_N with probability 1 (see
+        `partition`).
     return_neurons : bool
         Whether to return also which neuron switches there.
     return_points : bool
@@ -151,11 +152,12 @@ def boundary_distance(
     reports. Since the region around x is an intersection of half-spaces, this is the distance to the region's
     border, switches of neurons that are not good included.
 
-    With ``kind="linear"`` it is the distance to B_N by Proposition 9, the places where a neuron switches that is good
-    on one side of them at least. If the nearest neuron is not good, the regions beyond are visited in the order of
-    their distance, each entered by a side where no good neuron switches, until a side is met where one does; so the
-    neuron need not be one whose formula above, at x, gives the distance. This takes milliseconds for a point, and
-    far more where many regions lie between, as behind a layer that is closed for good.
+    With ``kind="linear"`` it is the distance to the places where a neuron switches that is good on one side of them at
+    least: B_N with probability 1 (Proposition 9; good neurons that cancel exactly are places here, but not of B_N). If
+    the nearest neuron is not good, the regions beyond are visited in the order of their distance, each entered by a
+    side where no good neuron switches, until a side is met where one does; so the neuron need not be one whose formula
+    above, at x, gives the distance. This takes milliseconds for a point, and far more where many regions lie between,
+    as behind a layer that is closed for good.
 
     Cost: one forward pass, one product of squares per layer, and a gradient for the few neurons that
     ``|z - xi| / (norms of the matrices)`` cannot rule out; the first layer enters gradients only by the factor R

@@ -10,23 +10,21 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from linregions._files import read_npz, write_npz
 from linregions._region_kinds import KINDS, boundaries_between
 from linregions._region_outputs import Comparison, region_maps
-from linregions._saved_arrays import SavedArrays, complex_of
+from linregions._saved_planes import read_plane, write_plane
 from linregions._small_integers import keep_small
 from linregions._validation import FloatArray, as_choice, require
 from linregions.decision import DecisionBoundary, boundary_of
 from linregions.domains import PlaneWindow
-from linregions.errors import InvalidTypeError, InvalidValueError, MemoryLimitError
-from linregions.network import Network, network_from_arrays, network_to_arrays
-from linregions.pattern_words import breakpoints_of_neurons, switch_tables, unpack_patterns
+from linregions.errors import MemoryLimitError
+from linregions.network import Network
+from linregions.pattern_words import switch_tables, unpack_patterns
 from linregions.plane_queries import PlaneQueries
 from linregions.sinks import Sink
 from linregions.tolerances import DEFAULT_TOLERANCES, Tolerances
 
 IntArray = npt.NDArray[np.int32]
-_FORMAT = "linregions-plane-1"
 
 
 @keep_small("edge_breakpoint")
@@ -303,19 +301,7 @@ class PlanePartition(PlaneQueries):
         InvalidValueError
             If the place cannot be written.
         """
-        import json
-
-        arrays: dict[str, npt.NDArray[Any]] = {
-            "format": np.array(_FORMAT),
-            "window_origin": self.window.origin,
-            "window_basis": self.window.basis,
-            "window_polygon": self.window.polygon,
-            **({} if self.window.names is None else {"window_names": np.array(self.window.names)}),
-            "diagnostics": np.array(json.dumps(self.diagnostics)),
-            **{name: getattr(self, name) for name in _ARRAYS},
-            **{f"network_{key}": array for key, array in network_to_arrays(self.network).items()},
-        }
-        write_npz(path, arrays, "PlanePartition.save")
+        write_plane(self, path)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> PlanePartition:
@@ -328,49 +314,11 @@ class PlanePartition(PlaneQueries):
         FileFormatError
             If the file is truncated or holds something else.
         """
-        who = "PlanePartition.load"
-        arrays = read_npz(path, who)
-        saved = SavedArrays(arrays, f"`path` is {os.fspath(path)!r}", who, "Write it again with `PlanePartition.save`.")
-        if "format" not in arrays or str(arrays["format"]) != _FORMAT:
-            raise saved.wrong("which is no saved plane partition", "one")
-        try:
-            inner = {key[8:]: array for key, array in arrays.items() if key.startswith("network_")}
-            network = network_from_arrays(inner, path, who)
-            first, second = saved.texts("window_names", 2) if "window_names" in arrays else ("", "")
-            names = (first, second) if "window_names" in arrays else None
-            window = PlaneWindow(*(saved.floats(name, *shape) for name, shape in _WINDOW.items()), names=names)
-        except (InvalidValueError, InvalidTypeError) as error:
-            raise saved.wrong(f"which lacks or garbles an entry ({error})", "a whole partition") from None
-        if window.basis.shape[1] != network.n_in:
-            raise saved.wrong(
-                f"whose window lies in {window.basis.shape[1]} dimensions", f"the network's {network.n_in}"
-            )
-        polygons = complex_of(saved, breakpoints_of_neurons(network))
-        n_edges, n_regions = len(polygons["edges"]), len(polygons["face_offsets"]) - 1
-        faces = saved.integers("edge_faces", np.int32, -1, n_regions, n_edges, 2)
-        return cls(network, window, edge_faces=faces, diagnostics=saved.mapping("diagnostics"), **polygons)
+        return cls(**read_plane(path))
 
     def __repr__(self) -> str:
         v, e = self.vertices.shape[0], self.edges.shape[0]
         return f"PlanePartition({self.n_regions} regions, {v} vertices, {e} edges)"
-
-
-_WINDOW: dict[str, tuple[int | None, ...]] = {
-    "window_origin": (None,),
-    "window_basis": (2, None),
-    "window_polygon": (None, 2),
-}
-_ARRAYS = (
-    "vertices",
-    "edges",
-    "edge_neuron",
-    "edge_breakpoint",
-    "edge_faces",
-    "face_offsets",
-    "face_vertices",
-    "face_edges",
-    "pattern_words",
-)
 
 
 def partition_plane(

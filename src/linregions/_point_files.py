@@ -1,0 +1,106 @@
+"""Points of an input space, read from files."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+
+from linregions._files import as_path, brief
+from linregions._validation import FloatArray, as_float_array, as_point_rows, shape_of_points
+from linregions.errors import FileFormatError, InvalidValueError
+
+# Endings of files that are likely meant as points, and what they are.
+_FOREIGN = {
+    ".pt": "a file of PyTorch",
+    ".pth": "a file of PyTorch",
+    ".npz": "an archive of several arrays",
+    ".h5": "an HDF5 file",
+    ".hdf5": "an HDF5 file",
+    ".parquet": "a Parquet file",
+    ".pkl": "a pickle",
+}
+
+
+def read_points(path: str | os.PathLike[str], who: str, name: str = "points", n_in: int | None = None) -> FloatArray:
+    """Read points of an input space from a file.
+
+    Parameters
+    ----------
+    path : str or path-like
+        ``.npy``, or text with one point a line, numbers separated by commas, semicolons or blanks. Text may have a
+        header with the names of the columns, and lines that begin with ``#``.
+    who, name : str
+        For the message: who asks, and what the argument is called.
+    n_in : int, optional
+        Number of inputs; with it images, e.g. of shape (N, 28, 28), are flattened.
+
+    Returns
+    -------
+    ndarray of float64, shape (N, n_in)
+
+    Raises
+    ------
+    InvalidValueError
+        If there is no such file, or it holds no points or NaN.
+    FileFormatError
+        If the file cannot be read as numbers.
+    """
+    file = as_path(path, name, who)
+    if not file.is_file():
+        raise InvalidValueError(
+            f"`{name}` is {os.fspath(file)!r}, where there is no file, but {who} needs points from a .npy or text "
+            "file. Check the spelling and the current folder."
+        )
+    if file.suffix in _FOREIGN:
+        raise FileFormatError(
+            f"`{name}` is {os.fspath(file)!r}, {_FOREIGN[file.suffix]}, but {who} needs points from a .npy or text "
+            "file. Write them with `numpy.save('points.npy', points)`, tensors as `points.detach().cpu().numpy()`."
+        )
+    try:
+        if file.suffix == ".npy":
+            array = np.load(file, allow_pickle=False)
+            if not isinstance(array, np.ndarray):
+                raise ValueError("it is an archive of arrays")
+        else:
+            array = np.array(_numbers(file.read_text(encoding="utf-8-sig")))
+    except Exception as error:  # a damaged header makes numpy raise nearly anything
+        raise FileFormatError(
+            f"`{name}` is {os.fspath(file)!r}, which cannot be read ({brief(error)}), but {who} needs numbers, one "
+            "point a line in a text file or one a row in a .npy file. Write it again."
+        ) from None
+    # Rows are points, so that only arrays of more axes can be images.
+    if n_in is not None and np.ndim(array) > 2 and shape_of_points(np.shape(array), n_in) is not None:
+        return as_point_rows(array, name, who, n_in)
+    points = as_float_array(array, name, who)
+    if points.ndim not in {1, 2} or points.size == 0:
+        raise InvalidValueError(
+            f"`{name}` is {os.fspath(file)!r} with shape {points.shape}, but {who} needs shape (N, n_in). Reshape it."
+        )
+    return np.atleast_2d(points)
+
+
+def _numbers(text: str) -> list[list[float]]:
+    """Return the numbers of each line, without comments and a header."""
+    lines = [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
+    if len(lines) > 1:
+        # Split at one kind of mark only, since a name may hold blanks and numbers, as in "feature 1,feature 2".
+        mark = next((mark for mark in ";,\t" if mark in lines[0]), None)
+        header = [entry.strip().strip("\"'") for entry in lines[0].split(mark)]
+        if not any(_is_number(entry) for entry in header):
+            del lines[0]
+            if header[0] == "":
+                raise ValueError("its first column has no name, as the index that pandas writes unless `index=False`")
+    # A comma beside semicolons would be a decimal one, which is no number here.
+    return [
+        [float(entry) for entry in (line.split(";") if ";" in line else line.replace(",", " ").split())]
+        for line in lines
+    ]
+
+
+def _is_number(entry: str) -> bool:
+    try:
+        float(entry)
+    except ValueError:
+        return False
+    return True
