@@ -158,7 +158,8 @@ def test_line(run, folder, tmp_path, monkeypatch, words, domain):
     located = [part.network.locate_neuron(k) for k in part.neurons]
     assert [(int(row["layer"]) - 1, int(row["neuron"])) for row in rows] == located
     assert stdout.splitlines()[1].split()[:2] == [type(domain).__name__.lower(), str(part.n_regions)]
-    assert json.loads((tmp_path / "flat-line.json").read_text())["results"]["regions"] == part.n_regions
+    results = json.loads((tmp_path / "flat-line.json").read_text())["results"]
+    assert (results["regions"], results["undecided"]) == (part.n_regions, part.diagnostics["undecided"])
 
 
 def test_line_through_the_origin_and_an_example(run, folder, tmp_path):

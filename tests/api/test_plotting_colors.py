@@ -90,7 +90,7 @@ def test_every_place_has_the_colour_of_its_class(which, request, ax):
     for place, winner in zip(p.window.axes_coordinates(uv)[clear], winners[clear], strict=True):
         np.testing.assert_allclose(shown_color(drawn, place), class_color(winner), atol=1e-12)
     labels = [handle.get_label() for handle in drawn.handles]
-    assert labels == (["output < 0", "output > 0"] if p.network.n_out == 1 else [str(k) for k in np.unique(winners)])
+    assert labels == (["output ≤ 0", "output > 0"] if p.network.n_out == 1 else [str(k) for k in np.unique(winners)])
 
 
 def test_classes_of_costs_are_smallest_outputs(part):
@@ -103,6 +103,23 @@ def test_classes_of_costs_are_smallest_outputs(part):
     assert "Colour: the smallest output." in words_of(figure)
     beside = plot_plane(part, Figure().subplots(), color_by="class", decision_boundary="argmin", key=True)
     assert beside.axes.get_legend().get_title().get_text() == "smallest output"
+
+
+@pytest.mark.parametrize(
+    ("decision", "words"),
+    [("argmax", ["output ≤ 0", "output > 0"]), ("argmin", ["output ≥ 0", "output < 0"])],
+)
+def test_where_a_single_output_is_zero_it_has_the_class_of_its_boundary(decision, words, ax):
+    """relu(x - 1) - relu(-x - 1) is 0 between -1 and 1: not above, and not below."""
+    net = lr.Network.from_layers([([[1.0, 0.0], [-1.0, 0.0]], [-1.0, -1.0]), ([[1.0, -1.0]], [0.0])])
+    p = lr.partition(net, lr.PlaneWindow.of_inputs(-2, 2))
+    drawn = plot_plane(p, ax, color_by="class", decision_boundary=decision)
+    assert [handle.get_label() for handle in drawn.handles] == words
+    np.testing.assert_allclose(shown_color(drawn, (0.3, 0.2)), class_color(0))
+    below, above = shown_color(drawn, (-1.5, 0.2)), shown_color(drawn, (1.5, 0.2))
+    np.testing.assert_allclose((below, above), [class_color(k) for k in ((0, 1) if decision == "argmax" else (1, 0))])
+    at = {"argmax": 1.0, "argmin": -1.0}[decision]
+    np.testing.assert_allclose(np.concatenate(drawn.decision_boundary.get_segments())[:, 0], at)
 
 
 def test_pieces_fill_the_regions_in_which_the_class_changes(part):
@@ -199,7 +216,18 @@ def test_the_key_tells_what_is_drawn_only(part, single):
     assert "decision boundary" in words_of(part.plot(decision_boundary=True).axes.figure)
     assert "decision boundary" not in words_of(part.plot().axes.figure)
     assert "Colour: the sign of the output." in words_of(single.plot(color_by="class").axes.figure)
-    assert "output 2 grows" in words_of(part.plot(output=2).axes.figure)
+    assert "in which output 2 grows" in words_of(part.plot(output=2).axes.figure)
+    assert "in which the output grows" in words_of(single.plot().axes.figure)
+    assert "largest" not in words_of(single.plot(color_by="output").axes.figure)
+
+
+def test_a_long_key_makes_no_picture_smaller(part):
+    def width(note):
+        figure = plane_figure(part, title="t", note=note)
+        figure.draw_without_rendering()
+        return figure.axes[0].get_window_extent().width
+
+    assert width("") == pytest.approx(width("many words " * 20))
 
 
 @pytest.mark.parametrize("color_by", COLOR_BY)

@@ -160,6 +160,7 @@ def run_line(arguments: Namespace) -> None:
         "linear_regions": part.n_linear_regions,
         "gradient_regions": part.n_gradient_regions,
         "neurons": net.n_neurons,
+        "undecided": part.diagnostics["undecided"],
         "regions_per_neuron": part.n_regions / max(net.n_neurons, 1),
     }
     switches = [
@@ -213,7 +214,8 @@ def run_distance(arguments: Namespace) -> None:
     ]
 
     def figure() -> Any:
-        title = f"{len(distances):,} points, network with {net.n_neurons:,} neurons"
+        which = "boundaries of linear regions, " if arguments.kind == "linear" else ""
+        title = f"{len(distances):,} points, {which}network with {net.n_neurons:,} neurons"
         return distance_figure(distances, title=_title(arguments, title), size=arguments.size)
 
     arrays = {"distances": distances, "neurons": neurons, "points": points, "nearest": nearest}

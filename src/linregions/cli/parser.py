@@ -139,7 +139,7 @@ def _add_common(parser: argparse.ArgumentParser, *, numbers_alone: bool = True) 
         type=_threads,
         default=available_cores(),
         metavar="N",
-        help="for partitions (default: -1, one for each core)",
+        help="for the work on regions (default: -1, one for each core)",
     )
     parser.add_argument("--quiet", "-q", action="store_true", help="no messages or progress bars on stderr")
 
@@ -206,7 +206,9 @@ def _add_plane(commands: argparse._SubParsersAction) -> None:  # type: ignore[ty
     parser = _add(commands, "plane", "cut a window of a plane into the regions of a network", _PLANE_EPILOG)
     parser.add_argument("model", metavar="MODEL", help="an NPZ file")
     add_window(parser, required=True)
-    parser.add_argument("--color-by", choices=COLOR_BY, default="gradient", help="what colours mean")
+    parser.add_argument(
+        "--color-by", choices=COLOR_BY, default="gradient", help="what colours mean (default: gradient)"
+    )
     parser.add_argument("--colormap", metavar="NAME", help="matplotlib's colours for --color-by output and area")
     lines = parser.add_mutually_exclusive_group()
     lines.add_argument(
@@ -225,7 +227,12 @@ def _add_picture(parser: argparse.ArgumentParser) -> None:
     """Add the options of a picture; by default matplotlib's settings of the user, or else ours."""
     parser.add_argument("--title", metavar="TEXT", help="what to write above the picture (default: what was found)")
     parser.add_argument("--size", type=_positive, nargs=2, metavar="INCH", help="its width and height, in inches")
-    parser.add_argument("--dpi", type=_positive, metavar="DPI", help="dots per inch of PNG files (default: 200)")
+    parser.add_argument(
+        "--dpi",
+        type=_positive,
+        metavar="DPI",
+        help="dots per inch of PNG files (default: your matplotlibrc's, or 200)",
+    )
 
 
 def add_window(parser: argparse.ArgumentParser, *, required: bool) -> None:

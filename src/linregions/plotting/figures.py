@@ -52,7 +52,8 @@ def plane_figure(
     matplotlib.figure.Figure
         Not known to pyplot.
     """
-    figure = _figure(size, (8.0, 9.6), "plane_figure")  # a square, its title, and the strip below
+    # A square, its title, and the strip below; compressed, since ticks make the square smaller than its place.
+    figure = _figure(size, (8.0, 9.6), "plane_figure", "compressed")
     ax, strip = axes_and_strip(figure)
     drawn = plot_plane(
         partition,
@@ -72,6 +73,7 @@ def plane_figure(
         name_of_lines(drawn.decision_boundary),
         handles=drawn.handles,
         faces=drawn.faces,
+        single=partition.network.n_out == 1,
         smallest=decision_boundary == "argmin",
     )
     return figure
@@ -151,7 +153,9 @@ def distance_figure(
     return figure
 
 
-def _figure(size: tuple[float, float] | None, own: tuple[float, float], who: str) -> Figure:
+def _figure(
+    size: tuple[float, float] | None, own: tuple[float, float], who: str, layout: str = "constrained"
+) -> Figure:
     module = require("matplotlib", "plot", "plotting", lambda: importlib.import_module("matplotlib.figure"))
-    made: Figure = module.Figure(figsize=figure_size(size, own, who), layout="constrained")
+    made: Figure = module.Figure(figsize=figure_size(size, own, who), layout=layout)
     return made

@@ -20,13 +20,15 @@ _TEXTS = {
         "with a slight tint by activation pattern.",
     ],
     "pattern": ["Colour: the activation pattern; the same pattern has the same colour in every picture."],
-    "linear": ["Colour: the linear region; activation regions of one colour without a boundary are parts of one."],
+    "linear": [
+        "Colour: the linear region; where it is the same on both sides of a line, no good neuron switches there."
+    ],
     "class": ["Colour: the largest output."],
     "layer": ["Colour: the last layer that has a boundary around the region."],
 }
 
 
-def class_handles(numbers: npt.ArrayLike, n_out: int) -> list[Any]:
+def class_handles(numbers: npt.ArrayLike, n_out: int, smallest: bool = False) -> list[Any]:
     """Return the legend's entries for the colours of classes.
 
     Parameters
@@ -34,7 +36,9 @@ def class_handles(numbers: npt.ArrayLike, n_out: int) -> list[Any]:
     numbers : array_like of int
         Classes that occur, in any order and number.
     n_out : int
-        Outputs of the network; of one output the classes are its signs.
+        Outputs of the network; of one output the classes are 0 (not above zero) and 1.
+    smallest : bool
+        Whether classes are smallest outputs; of one output, 0 (not below zero) and 1.
 
     Returns
     -------
@@ -42,7 +46,8 @@ def class_handles(numbers: npt.ArrayLike, n_out: int) -> list[Any]:
     """
     from matplotlib.patches import Patch
 
-    names = {0: "output < 0", 1: "output > 0"} if n_out == 1 else {}
+    signs = ("output ≥ 0", "output < 0") if smallest else ("output ≤ 0", "output > 0")
+    names = dict(enumerate(signs)) if n_out == 1 else {}
     return [
         Patch(facecolor=class_color(number), edgecolor="0.3", linewidth=0.5, label=names.get(number, f"{number}"))
         for number in np.unique(np.asarray(numbers, dtype=np.int64)).tolist()
@@ -88,6 +93,7 @@ def explain_colors(
     handles: Sequence[Any] = (),
     faces: Any = None,
     output: int | None = None,
+    single: bool = False,
     smallest: bool = False,
 ) -> None:
     """Say in a strip below a picture what colours and lines mean.
@@ -108,19 +114,23 @@ def explain_colors(
         Where colours stand for numbers, what a colour bar is made of.
     output : int, optional
         Which output colours refer to; by default the largest.
+    single : bool
+        Whether the network has one output only.
     smallest : bool
         Whether classes are smallest outputs.
     """
     ax.set_axis_off()
+    which = _name_of_output(output, single)
     if color_by in BY_NUMBER:
-        _color_bar(ax, color_by, faces, output)
+        _color_bar(ax, color_by, faces, which)
         lines = []
     else:
         lines = list(_TEXTS[color_by])
-    which = "largest output" if output is None else f"output {output}"
     if color_by == "class" and handles and handles[0].get_label().startswith("output"):
         lines = ["Colour: the sign of the output."]
-    lines = [line.replace("largest output", which) if color_by == "gradient" else line for line in lines]
+    if color_by == "gradient":
+        the = "the " if output is not None and not single else ""  # but: in which output 3 grows
+        lines = [line.replace(f"{the}largest output", which) for line in lines]
     if color_by == "class" and smallest:
         lines = [line.replace("largest", "smallest") for line in lines]
     if black_lines:
@@ -149,7 +159,8 @@ def explain_colors(
             )
     text = "\n".join([*lines, *([note] if note else [])])
     if text:
-        ax.text(left, middle, text, transform=ax.transAxes, va="center", fontsize="small")
+        # Not laid out, since the picture would become narrower for a long line, which is broken where it has to.
+        ax.text(left, middle, text, transform=ax.transAxes, va="center", fontsize="small", wrap=True, in_layout=False)
 
 
 def plot_key_beside(
@@ -159,6 +170,7 @@ def plot_key_beside(
     handles: Sequence[Any] = (),
     faces: Any = None,
     output: int | None = None,
+    single: bool = False,
     smallest: bool = False,
 ) -> None:
     """Say in or beside a picture, in few words, what its colours mean.
@@ -167,15 +179,15 @@ def plot_key_beside(
     ----------
     ax : matplotlib.axes.Axes
         Of the picture.
-    color_by, handles, faces, output, smallest
+    color_by, handles, faces, output, single, smallest
         As in `explain_colors`.
     """
-    which = "largest output" if output is None else f"output {output}"
+    which = _name_of_output(output, single)
     if color_by in BY_NUMBER:
         label = f"{which}, in the middle of the region" if color_by == "output" else "area of the region"
         ax.figure.colorbar(faces, ax=ax, label=label, extend="min" if color_by == "area" else "neither")
     elif color_by == "gradient":
-        title = f"uphill direction\nof {'the ' if output is None else ''}{which}"
+        title = f"uphill direction\nof {'the ' if output is None or single else ''}{which}"
         plot_gradient_key(ax.inset_axes((1.06, 0.74, 0.26, 0.26)), title=title)
     elif handles and len(handles) <= _MOST_ENTRIES:
         words = "newest boundary"
@@ -188,8 +200,13 @@ def plot_key_beside(
         legend.set_zorder(9)
 
 
-def _color_bar(ax: Any, color_by: str, faces: Any, output: int | None) -> None:
-    which = "largest output" if output is None else f"output {output}"
+def _name_of_output(output: int | None, single: bool) -> str:
+    if single:
+        return "output"
+    return "largest output" if output is None else f"output {output}"
+
+
+def _color_bar(ax: Any, color_by: str, faces: Any, which: str) -> None:
     ax.figure.colorbar(
         faces,
         cax=ax.inset_axes((0.2, 0.55, 0.6, 0.2)),

@@ -196,7 +196,8 @@ def plot_plane(
     frame(partition.window, ax, scale_bar)
     if title is not None:
         ax.set_title(title)
-    meaning: dict[str, Any] = {"handles": handles, "faces": faces, "output": output, "smallest": smallest}
+    single = partition.network.n_out == 1
+    meaning = {"handles": handles, "faces": faces, "output": output, "single": single, "smallest": smallest}
     if strip is not None:
         explain_colors(strip, color_by, note, name_of_lines(boundary), **meaning)
     elif beside:
@@ -275,7 +276,7 @@ def _axes_and_strip(strip: bool) -> tuple[Axes, Any]:
     """Make a figure with axes for a picture and, below, for its key."""
     pyplot = require("matplotlib", "plot", "plot", lambda: importlib.import_module("matplotlib.pyplot"))
     size = figure_size(None, (6.4, 7.4) if strip else (6.0, 6.0), "plot")
-    figure = pyplot.figure(figsize=size, layout="constrained")
+    figure = pyplot.figure(figsize=size, layout="compressed")
     return axes_and_strip(figure, strip)
 
 
@@ -335,7 +336,7 @@ def _fill_classes(partition: PlanePartition, ax: Axes, collections: Any, faces: 
             ),
             autolim=False,
         )
-    return class_handles(numbers, partition.network.n_out)
+    return class_handles(numbers, partition.network.n_out, smallest)
 
 
 def _color_by_values(

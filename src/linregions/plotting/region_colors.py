@@ -86,7 +86,7 @@ def classes_in_the_middle(partition: PlanePartition, smallest: bool = False) -> 
 def class_pieces(partition: PlanePartition, smallest: bool = False) -> tuple[list[FloatArray], list[int]]:
     """Cut the regions in which the class changes; return the pieces, (corners, 2) in plane coordinates, and classes.
 
-    Of several outputs the class is the largest one or the smallest one, of a single one its sign.
+    Of several outputs the class is the largest or the smallest one, of a single one whether it is above zero, or below.
     """
     starts, sizes = partition.face_offsets[:-1], np.diff(partition.face_offsets)
     face = np.repeat(np.arange(sizes.size), sizes)
@@ -145,10 +145,9 @@ def _in_the_middle(partition: PlanePartition) -> FloatArray:
 
 
 def _scores(outputs: FloatArray, smallest: bool) -> FloatArray:
-    """Return numbers among which the largest is the class; those of a single output tell its sign."""
-    if outputs.shape[1] == 1:
-        return np.hstack([np.zeros_like(outputs), outputs])
-    return -outputs if smallest else outputs
+    """Return numbers among which the first largest is the class; those of a single output tell its sign."""
+    signed = -outputs if smallest else outputs
+    return np.hstack([np.zeros_like(signed), signed]) if outputs.shape[1] == 1 else signed
 
 
 def _pale(color: Any) -> FloatArray:
