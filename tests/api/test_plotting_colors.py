@@ -12,6 +12,7 @@ from linregions.plotting import (
     line_figure,
     newest_layer_handles,
     plane_figure,
+    plot_layers,
     plot_line,
     plot_plane,
     plot_points,
@@ -221,6 +222,28 @@ def test_the_key_tells_what_is_drawn_only(part, single):
     assert "largest" not in words_of(single.plot(color_by="output").axes.figure)
 
 
+@pytest.mark.parametrize(("low", "high"), [([0, 0], [7, 2]), ([0, 0], [2, 7]), ([-1, -1], [1, 1])])
+def test_new_figures_have_the_shape_of_their_window(low, high):
+    """So that neither a wide nor a tall window leaves much of the figure empty."""
+    p = lr.partition(TWIN, lr.PlaneWindow.of_inputs(low, high))
+    for figure in (p.plot(title="t").axes.figure, plane_figure(p, title="t"), plot_layers(p, legend=False).axes.figure):
+        figure.draw_without_rendering()
+        box, (width, height) = figure.axes[0].get_tightbbox(), figure.get_size_inches() * figure.dpi
+        assert max(box.width / width, box.height / height) > 0.8
+        assert min(box.width / width, box.height / height) > 0.5
+
+
+def test_a_key_beside_covers_no_other_axes(part):
+    for layout in (None, "constrained"):
+        figure = Figure(figsize=(10, 4), layout=layout)
+        first, second = figure.subplots(1, 2)
+        plot_plane(part, first, key=True)
+        figure.draw_without_rendering()
+        key = next(ax for ax in figure.axes if ax not in (first, second))
+        assert first.get_position().x1 <= key.get_position().x0
+        assert key.get_position().x1 <= second.get_position().x0
+
+
 def test_a_long_key_makes_no_picture_smaller(part):
     def width(note):
         figure = plane_figure(part, title="t", note=note)
@@ -380,7 +403,7 @@ def sizes(part, line):
         distance_figure(np.ones(5), title="t"),
         part.plot().axes.figure,
         line.plot().axes.figure,
-        lr.plotting.plot_layers(part).axes.figure,
+        plot_layers(part).axes.figure,
     ]
     return [tuple(figure.get_size_inches()) for figure in figures]
 

@@ -11,8 +11,9 @@ import numpy.typing as npt
 
 from linregions._validation import require
 from linregions.plotting.keys import explain_colors, name_of_lines
+from linregions.plotting.layout import axes_and_strip, size_for
 from linregions.plotting.lines import plot_line
-from linregions.plotting.planes import axes_and_strip, plot_plane
+from linregions.plotting.planes import plot_plane
 from linregions.plotting.style import figure_size
 
 if TYPE_CHECKING:
@@ -45,7 +46,8 @@ def plane_figure(
     color_by, decision_boundary, level, points, labels, colormap
         As in `plot_plane`.
     size : (float, float), optional
-        Width and height in inches; by default your setting ``figure.figsize``, or else 8 x 9.6.
+        Width and height in inches; by default your setting ``figure.figsize``, or else 8 x 9.6 for a square window and
+        less for others.
 
     Returns
     -------
@@ -53,7 +55,7 @@ def plane_figure(
         Not known to pyplot.
     """
     # A square, its title, and the strip below; compressed, since ticks make the square smaller than its place.
-    figure = _figure(size, (8.0, 9.6), "plane_figure", "compressed")
+    figure = _figure(size, size_for(partition.window, 8.0, 1.6), "plane_figure", "compressed")
     ax, strip = axes_and_strip(figure)
     drawn = plot_plane(
         partition,

@@ -188,7 +188,10 @@ def plot_key_beside(
         ax.figure.colorbar(faces, ax=ax, label=label, extend="min" if color_by == "area" else "neither")
     elif color_by == "gradient":
         title = f"uphill direction\nof {'the ' if output is None or single else ''}{which}"
-        plot_gradient_key(ax.inset_axes((1.06, 0.74, 0.26, 0.26)), title=title)
+        # In room that is taken from the picture, as a colour bar does, so that no axes beside it are covered.
+        from matplotlib.colorbar import make_axes
+
+        plot_gradient_key(make_axes(ax, fraction=0.24, shrink=0.4, aspect=1, anchor=(0.0, 1.0))[0], title=title)
     elif handles and len(handles) <= _MOST_ENTRIES:
         words = "newest boundary"
         if color_by == "class":

@@ -19,7 +19,8 @@ from linregions.plotting.keys import (
     newest_layer_handles,
     plot_key_beside,
 )
-from linregions.plotting.marks import layer_handles, plot_points, plot_scale_bar
+from linregions.plotting.layout import frame, new_axes
+from linregions.plotting.marks import layer_handles, plot_points
 from linregions.plotting.region_colors import (
     BY_NUMBER,
     COLOR_BY,
@@ -32,12 +33,11 @@ from linregions.plotting.region_colors import (
     layer_color,
     newest_layers,
 )
-from linregions.plotting.style import color_map, figure_size
+from linregions.plotting.style import color_map
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from linregions.domains import PlaneWindow
     from linregions.planes import PlanePartition
 
 _RASTERIZE_ABOVE = 5000
@@ -164,7 +164,7 @@ def plot_plane(
     collections = require("matplotlib", "plot", who, lambda: importlib.import_module("matplotlib.collections"))
     strip, beside, smallest = None, bool(key) and ax is not None, decision_boundary == "argmin"
     if ax is None:
-        ax, strip = _axes_and_strip(key is not False)
+        ax, strip = new_axes(partition.window, key is not False)
     corners = _polygons(partition)
     many = len(corners) > _RASTERIZE_ABOVE
     # Each polygon also gets a hairline of its own colour: it closes the seams that antialiasing leaves.
@@ -238,7 +238,7 @@ def plot_layers(
     who = "plot_layers"
     collections = require("matplotlib", "plot", who, lambda: importlib.import_module("matplotlib.collections"))
     if ax is None:
-        ax, _ = _axes_and_strip(False)
+        ax, _ = new_axes(partition.window, False)
     offsets = partition.network.neuron_offsets
     last = len(offsets) - 2
     emphasised = last if newest is None else as_integer(newest, "newest", who, 0)
@@ -270,22 +270,6 @@ def plot_layers(
         ax.legend(handles=layer_handles(last + 1), loc="upper right", fontsize="small", framealpha=0.9).set_zorder(9)
     frame(partition.window, ax, True)
     return PlaneArtists(ax, faces, lines, None, [])
-
-
-def _axes_and_strip(strip: bool) -> tuple[Axes, Any]:
-    """Make a figure with axes for a picture and, below, for its key."""
-    pyplot = require("matplotlib", "plot", "plot", lambda: importlib.import_module("matplotlib.pyplot"))
-    size = figure_size(None, (6.4, 7.4) if strip else (6.0, 6.0), "plot")
-    figure = pyplot.figure(figsize=size, layout="compressed")
-    return axes_and_strip(figure, strip)
-
-
-def axes_and_strip(figure: Any, strip: bool = True) -> tuple[Any, Any]:
-    """Return axes for a picture and, below, for its key; None for the key if there is none."""
-    if not strip:
-        return figure.subplots(), None
-    grid = figure.add_gridspec(2, 1, height_ratios=[8.4, 0.9])
-    return figure.add_subplot(grid[0]), figure.add_subplot(grid[1])
 
 
 def _points_across(ax: Axes) -> float:
@@ -386,20 +370,3 @@ def _draw_boundary(
     )
     ax.add_collection(artist, autolim=False)
     return artist
-
-
-def frame(window: PlaneWindow, ax: Axes, scale_bar: bool) -> None:
-    """Set the limits of a picture of a window, and its ticks and labels or a scale bar."""
-    corners = window.axes_coordinates(window.polygon)
-    ax.set_xlim(float(corners[:, 0].min()), float(corners[:, 0].max()))
-    ax.set_ylim(float(corners[:, 1].min()), float(corners[:, 1].max()))
-    ax.set_aspect("equal")
-    if window.axis_names is not None:
-        ax.set_xlabel(window.axis_names[0])
-        ax.set_ylabel(window.axis_names[1])
-        if window.features is not None:  # then ticks are values of these
-            return
-    ax.set_xticks([])
-    ax.set_yticks([])
-    if scale_bar:
-        plot_scale_bar(ax)

@@ -11,8 +11,8 @@ from linregions._validation import FloatArray, as_choice, as_integer, require
 from linregions.errors import InvalidValueError
 from linregions.pattern_words import unpack_patterns
 from linregions.plotting.colors import pattern_colors
+from linregions.plotting.layout import axes_and_strip, frame, size_for
 from linregions.plotting.marks import plot_points
-from linregions.plotting.planes import axes_and_strip, frame
 from linregions.plotting.style import color_map, figure_size
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def plot_stream(
         raise InvalidValueError(f"`pixels` is {size}, but {who} needs at most 20000. Give a smaller number.")
     if ax is None:
         pyplot = importlib.import_module("matplotlib.pyplot")
-        figure = pyplot.figure(figsize=figure_size(None, (6.4, 6.4), who), layout="constrained")
+        figure = pyplot.figure(figsize=figure_size(None, size_for(regions.window, 6.4), who), layout="constrained")
         ax, _ = axes_and_strip(figure, False)
     corners = regions.window.axes_coordinates(regions.window.polygon)
     low, high = corners.min(axis=0), corners.max(axis=0)

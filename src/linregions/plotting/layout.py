@@ -1,0 +1,71 @@
+"""Figures for a window of a plane: their size, the place of the picture and of its key, and its axes."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from linregions._validation import require
+from linregions.plotting.marks import plot_scale_bar
+from linregions.plotting.style import figure_size
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from linregions.domains import PlaneWindow
+
+# Of a figure: a strip for the key as high as two lines of text and a legend, or the disc of directions.
+_STRIP, _STRIP_OF_WIDTH, _LEAST_STRIP = 0.9 / 9.3, 0.116, 0.7
+# A key needs some width, and ticks some height.
+_LEAST_WIDTH, _LEAST_HEIGHT = 0.6, 0.3
+
+
+def size_for(window: PlaneWindow, side: float, more: float = 0.0) -> tuple[float, float]:
+    """Return width and height of a figure, in inches, in which the longer side of a window takes about `side`.
+
+    Parameters
+    ----------
+    window : PlaneWindow
+    side, more : float
+        Inches; `more` is what comes above and below the picture.
+    """
+    width, height = np.ptp(window.axes_coordinates(window.polygon), axis=0)
+    longer = max(width, height)
+    return side * max(_LEAST_WIDTH, float(width / longer)), side * max(_LEAST_HEIGHT, float(height / longer)) + more
+
+
+def new_axes(window: PlaneWindow, strip: bool) -> tuple[Axes, Any]:
+    """Make a figure of pyplot with axes for a picture and, below, for its key; None for the key if there is none."""
+    pyplot = require("matplotlib", "plot", "plot", lambda: importlib.import_module("matplotlib.pyplot"))
+    own = size_for(window, 6.4, 1.0) if strip else size_for(window, 6.0)
+    figure = pyplot.figure(figsize=figure_size(None, own, "plot"), layout="compressed")
+    return axes_and_strip(figure, strip)
+
+
+def axes_and_strip(figure: Any, strip: bool = True) -> tuple[Any, Any]:
+    """Return axes for a picture and, below, for its key; None for the key if there is none."""
+    if not strip:
+        return figure.subplots(), None
+    width, height = figure.get_size_inches()
+    below = min(_STRIP_OF_WIDTH * width, max(_STRIP * height, _LEAST_STRIP), 0.5 * height)
+    grid = figure.add_gridspec(2, 1, height_ratios=[height - below, below])
+    return figure.add_subplot(grid[0]), figure.add_subplot(grid[1])
+
+
+def frame(window: PlaneWindow, ax: Axes, scale_bar: bool) -> None:
+    """Set the limits of a picture of a window, and its ticks and labels or a scale bar."""
+    corners = window.axes_coordinates(window.polygon)
+    ax.set_xlim(float(corners[:, 0].min()), float(corners[:, 0].max()))
+    ax.set_ylim(float(corners[:, 1].min()), float(corners[:, 1].max()))
+    ax.set_aspect("equal")
+    if window.axis_names is not None:
+        ax.set_xlabel(window.axis_names[0])
+        ax.set_ylabel(window.axis_names[1])
+        if window.features is not None:  # then ticks are values of these
+            return
+    ax.set_xticks([])
+    ax.set_yticks([])
+    if scale_bar:
+        plot_scale_bar(ax)
