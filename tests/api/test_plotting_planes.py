@@ -219,15 +219,16 @@ def test_oklab_is_a_colour_space():
     np.testing.assert_allclose(oklab_to_srgb(0.62796, 0.22486, 0.12585), [1, 0, 0], atol=1e-3)  # sRGB red
 
 
-def test_figures_are_written_whole_in_every_format(part, tmp_path):
-    figure = plane_figure(part, title="regions", decision_boundary=True, note="a note")
+@pytest.mark.parametrize("color_by", ["gradient", "class", "area"])
+def test_figures_are_written_whole_in_every_format(part, tmp_path, color_by):
+    """And one format after the others is what it is alone."""
+    what = {"title": "regions", "decision_boundary": True, "note": "a note", "color_by": color_by}
+    figure = plane_figure(part, **what)
     files = save_figure(figure, tmp_path / "deep" / "fig", ("png", "svg", "pdf"), dpi=50)
     starts = [file.read_bytes()[:5] for file in files]
     assert starts == [b"\x89PNG\r", b"<?xml", b"%PDF-"]
     assert sorted(entry.name for entry in (tmp_path / "deep").iterdir()) == ["fig.pdf", "fig.png", "fig.svg"]
-    again = save_figure(
-        plane_figure(part, title="regions", decision_boundary=True, note="a note"), tmp_path / "b", ("svg",)
-    )
+    again = save_figure(plane_figure(part, **what), tmp_path / "b", ("svg",))
     assert again[0].read_bytes() == save_figure(figure, tmp_path / "c", ("svg",))[0].read_bytes()
 
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from linregions._validation import require
 from linregions.plotting.keys import explain_colors, name_of_lines
-from linregions.plotting.layout import axes_and_strip, size_for
+from linregions.plotting.layout import axes_and_strip, lay_out, size_for
 from linregions.plotting.lines import plot_line
 from linregions.plotting.planes import plot_plane
 from linregions.plotting.style import figure_size
@@ -46,16 +46,15 @@ def plane_figure(
     color_by, decision_boundary, level, points, labels, colormap
         As in `plot_plane`.
     size : (float, float), optional
-        Width and height in inches; by default your setting ``figure.figsize``, or else 8 x 9.6 for a square window and
-        less for others.
+        Width and height in inches; by default your setting ``figure.figsize``, or else 8 x 9.2 for a square window
+        without ticks and less for others.
 
     Returns
     -------
     matplotlib.figure.Figure
         Not known to pyplot.
     """
-    # A square, its title, and the strip below; compressed, since ticks make the square smaller than its place.
-    figure = _figure(size, size_for(partition.window, 8.0, 1.6), "plane_figure", "compressed")
+    figure = _figure(size, size_for(partition.window, 8.0, 1.2), "plane_figure")  # with the strip below
     ax, strip = axes_and_strip(figure)
     drawn = plot_plane(
         partition,
@@ -78,6 +77,7 @@ def plane_figure(
         single=partition.network.n_out == 1,
         smallest=decision_boundary == "argmin",
     )
+    lay_out(figure)
     return figure
 
 
@@ -155,9 +155,7 @@ def distance_figure(
     return figure
 
 
-def _figure(
-    size: tuple[float, float] | None, own: tuple[float, float], who: str, layout: str = "constrained"
-) -> Figure:
+def _figure(size: tuple[float, float] | None, own: tuple[float, float], who: str) -> Figure:
     module = require("matplotlib", "plot", "plotting", lambda: importlib.import_module("matplotlib.figure"))
-    made: Figure = module.Figure(figsize=figure_size(size, own, who), layout=layout)
+    made: Figure = module.Figure(figsize=figure_size(size, own, who), layout="constrained")
     return made

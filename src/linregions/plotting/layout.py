@@ -18,29 +18,31 @@ if TYPE_CHECKING:
 
 # Of a figure: a strip for the key as high as two lines of text and a legend, or the disc of directions.
 _STRIP, _STRIP_OF_WIDTH, _LEAST_STRIP = 0.9 / 9.3, 0.116, 0.7
-# A key needs some width, and ticks some height.
-_LEAST_WIDTH, _LEAST_HEIGHT = 0.6, 0.3
+# A key needs some width, and so do numbers beside ticks: left of a picture and below.
+_LEAST_WIDTH, _LEAST_HEIGHT = 0.6, 0.2
+_TICKS = np.array([0.75, 0.5])
 
 
 def size_for(window: PlaneWindow, side: float, more: float = 0.0) -> tuple[float, float]:
-    """Return width and height of a figure, in inches, in which the longer side of a window takes about `side`.
+    """Return width and height of a figure, in inches, that a window fills.
 
     Parameters
     ----------
     window : PlaneWindow
     side, more : float
-        Inches; `more` is what comes above and below the picture.
+        Inches: of the longer side, with its ticks, and of what comes above and below the picture.
     """
-    width, height = np.ptp(window.axes_coordinates(window.polygon), axis=0)
-    longer = max(width, height)
-    return side * max(_LEAST_WIDTH, float(width / longer)), side * max(_LEAST_HEIGHT, float(height / longer)) + more
+    extent = np.ptp(window.axes_coordinates(window.polygon), axis=0)
+    ticks = _TICKS if window.features is not None else np.zeros(2)
+    width, height = (extent / extent.max() * (side - ticks[0]) + ticks).tolist()
+    return max(_LEAST_WIDTH * side, width), max(_LEAST_HEIGHT * side, height) + more
 
 
 def new_axes(window: PlaneWindow, strip: bool) -> tuple[Axes, Any]:
     """Make a figure of pyplot with axes for a picture and, below, for its key; None for the key if there is none."""
     pyplot = require("matplotlib", "plot", "plot", lambda: importlib.import_module("matplotlib.pyplot"))
     own = size_for(window, 6.4, 1.0) if strip else size_for(window, 6.0)
-    figure = pyplot.figure(figsize=figure_size(None, own, "plot"), layout="compressed")
+    figure = pyplot.figure(figsize=figure_size(None, own, "plot"), layout="constrained")
     return axes_and_strip(figure, strip)
 
 
@@ -51,7 +53,19 @@ def axes_and_strip(figure: Any, strip: bool = True) -> tuple[Any, Any]:
     width, height = figure.get_size_inches()
     below = min(_STRIP_OF_WIDTH * width, max(_STRIP * height, _LEAST_STRIP), 0.5 * height)
     grid = figure.add_gridspec(2, 1, height_ratios=[height - below, below])
-    return figure.add_subplot(grid[0]), figure.add_subplot(grid[1])
+    # What room is left over is above the picture, not between it and its key.
+    return figure.add_subplot(grid[0], anchor="S"), figure.add_subplot(grid[1])
+
+
+def lay_out(figure: Any) -> None:
+    """Place everything once for all, so that each file of a figure has it at the same places.
+
+    The layout follows from the one before and from the resolution, so that it is another one each time.
+    """
+    engine = figure.get_layout_engine()
+    for _ in range(2):  # ticks are chosen by the first one
+        engine.execute(figure)
+    figure.set_layout_engine("none")
 
 
 def frame(window: PlaneWindow, ax: Axes, scale_bar: bool) -> None:
