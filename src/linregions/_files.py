@@ -71,8 +71,8 @@ def as_path(path: Any, name: str, who: str) -> Path:
 
 
 def brief(value: object) -> str:
-    """Return what a message repeats of a file, which may be megabytes of anything."""
-    text = str(value)
+    """Return what a message repeats of a file, which may be megabytes of anything, without marks of its own."""
+    text = str(value).replace("`", "'")
     return text if len(text) <= _BRIEF else f"{text[:_BRIEF]}..."
 
 

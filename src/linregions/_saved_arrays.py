@@ -12,7 +12,6 @@ import numpy.typing as npt
 from linregions.errors import FileFormatError
 
 _ASIDE = 40  # characters of a text that a message repeats
-_LONGEST = 400  # characters of what was found, which may repeat what a file holds
 
 
 class SavedArrays:
@@ -35,8 +34,6 @@ class SavedArrays:
 
     def wrong(self, found: str, needed: str) -> FileFormatError:
         """Return the error that says what was found and what is needed."""
-        if len(found) > _LONGEST:
-            found = f"{found[:_LONGEST]} ..."
         return FileFormatError(f"{self.where}, {found}, but {self.who} needs {needed}. {self.remedy}")
 
     def _array(self, name: str, kinds: str, what: str, shape: tuple[int | None, ...]) -> npt.NDArray[Any]:

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from linregions._files import read_npz, write_npz
+from linregions._files import brief, read_npz, write_npz
 from linregions._saved_arrays import SavedArrays, complex_of
 from linregions.domains import PlaneWindow
 from linregions.errors import InvalidTypeError, InvalidValueError
@@ -76,7 +76,7 @@ def read_plane(path: str | os.PathLike[str]) -> dict[str, Any]:
         names = (first, second) if "window_names" in arrays else None
         window = PlaneWindow(*(saved.floats(name, *shape) for name, shape in _WINDOW.items()), names=names)
     except (InvalidValueError, InvalidTypeError) as error:
-        raise saved.wrong(f"which lacks or garbles an entry ({error})", "a whole partition") from None
+        raise saved.wrong(f"which lacks or garbles an entry ({brief(error)})", "a whole partition") from None
     if window.basis.shape[1] != network.n_in:
         raise saved.wrong(f"whose window lies in {window.basis.shape[1]} dimensions", f"the network's {network.n_in}")
     polygons = complex_of(saved, breakpoints_of_neurons(network))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from linregions._files import read_npz, write_npz
+from linregions._files import brief, read_npz, write_npz
 from linregions._line_patterns import Switches, line_gradient_boundaries, pattern_blocks
 from linregions._saved_arrays import SavedArrays, switches_of
 from linregions._validation import FloatArray
@@ -253,7 +253,7 @@ class LinePartition(LineQueries):
             inner = {key[8:]: array for key, array in arrays.items() if key.startswith("network_")}
             network = network_from_arrays(inner, path, who)
         except (KeyError, InvalidValueError, InvalidTypeError) as error:
-            raise saved.wrong(f"which lacks or garbles an entry ({error})", "all of them") from None
+            raise saved.wrong(f"which lacks or garbles an entry ({brief(error)})", "all of them") from None
         if domain.n_in != network.n_in:
             raise saved.wrong(f"whose line lies in {domain.n_in} dimensions", f"the network's {network.n_in}")
         found = switches_of(saved, breakpoints_of_neurons(network), _ends(domain))
