@@ -90,7 +90,7 @@ def _numbers(text: str) -> list[list[float]]:
         if not any(_is_number(entry) for entry in header):
             del lines[0]
             if header[0] == "":
-                raise ValueError("its first column has no name, as the index that pandas writes unless `index=False`")
+                raise ValueError("its first column has no name, as the index that pandas writes unless index=False")
     # A comma beside semicolons would be a decimal one, which is no number here.
     return [
         [float(entry) for entry in (line.split(";") if ";" in line else line.replace(",", " ").split())]

@@ -9,7 +9,6 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from linregions._decision_scales import in_frame
 from linregions._plane_frame import frame_of
 from linregions._region_outputs import Comparison, first_sides, region_groups
 from linregions._threads import one_blas_thread
@@ -145,6 +144,8 @@ class _Cut(Protocol):
 
 def boundary_of(part: _Cut, comparison: Comparison) -> DecisionBoundary:
     """Find where the largest of what is compared changes; see `PlanePartition.decision_boundary`."""
+    from linregions._decision_scales import in_frame
+
     compared, names = comparison.of(part.network)
     frame = frame_of(part.window)
     points = frame.from_plane(part.vertices)

@@ -111,7 +111,7 @@ def test_points_of_text(tmp_path, text):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (",x,y\n0,1,2\n1,3,4\n", "its first column has no name, as the index that pandas writes unless `index=False`"),
+        (",x,y\n0,1,2\n1,3,4\n", "its first column has no name, as the index that pandas writes unless index=False"),
         ("1,a\n3,4\n", "could not convert string to float: 'a'"),
         ("x,y\n", "could not convert string to float: 'x'"),
         ("1,5;2,5\n", "could not convert string to float: '1,5'"),
