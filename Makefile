@@ -21,7 +21,7 @@ test:
 test-slow:
 	$(PYTHON) -m pytest -m slow
 
-fuzz:  ## counts against exact arithmetic on random networks for ten minutes; python tests/fuzz --help has more
+fuzz:  ## counts, classes and level sets against exact arithmetic on random networks for ten minutes; python tests/fuzz --help has more
 	$(PYTHON) tests/fuzz
 
 bench:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 
 from linregions._validation import FloatArray
 
 IndexArray = npt.NDArray[np.int64]
+
+# Rounding of a parameter t, relative to its size.
+_GRAIN = 2.0**-51
 
 
 def clear_winners(starts: FloatArray, ends: FloatArray, slack: float) -> IndexArray:
@@ -24,19 +29,53 @@ def clear_winners(starts: FloatArray, ends: FloatArray, slack: float) -> IndexAr
     return np.where(clear, winner, -1).astype(np.int64)
 
 
-def changes_on_span(
-    start: FloatArray, end: FloatArray, start_band: FloatArray, end_band: FloatArray, length: float
-) -> tuple[list[tuple[float, int]], int]:
-    """Follow the largest of some linear functions along one span.
+@dataclass(frozen=True)
+class Functions:
+    """Some linear functions on a span, which begins at distance 0.
 
     Parameters
     ----------
-    start, end : (n,)
+    start, end : ndarray of float64, shape (n,)
         Their values at its two ends; for an infinite span the second are slopes.
-    start_band, end_band : (n,)
+    slope : ndarray of float64, shape (n,)
+    start_band, end_band : ndarray of float64, shape (n,)
         Two values tie where they differ by no more than the sum of their bands.
     length : float
         inf for an infinite span.
+    grain : float
+        How far places may be moved by rounding.
+    """
+
+    start: FloatArray
+    end: FloatArray
+    slope: FloatArray
+    start_band: FloatArray
+    end_band: FloatArray
+    length: float
+    grain: float
+
+    def differ(self, others: IndexArray, c: int) -> npt.NDArray[np.bool_]:
+        """Tell which of some functions are not the same as function c."""
+        return np.asarray(
+            (self.start[others] != self.start[c])
+            | (self.end[others] != self.end[c])
+            | (self.slope[others] != self.slope[c])
+        )
+
+    def overtaking(self, others: IndexArray, c: int) -> tuple[FloatArray, FloatArray]:
+        """Return where some functions, which rise faster, pass function c, and how far from there that may be."""
+        gain, behind = self.end[others] - self.end[c], self.start[c] - self.start[others]
+        at_start, at_end = self.start_band[others] + self.start_band[c], self.end_band[others] + self.end_band[c]
+        with np.errstate(invalid="ignore", over="ignore"):
+            if np.isinf(self.length):
+                where = behind / gain
+                return where, (at_start + np.abs(where) * at_end) / gain + self.grain
+            share = behind / (behind + gain)
+            return share * self.length, np.maximum(at_start, at_end) / (behind + gain) * self.length + self.grain
+
+
+def changes_on_span(functions: Functions) -> tuple[list[tuple[float, int]], int]:
+    """Follow the largest of some linear functions along one span.
 
     Returns
     -------
@@ -44,9 +83,9 @@ def changes_on_span(
         From which distance from the start on which function is the largest; the first is at 0. Of those that tie on
         the whole span the lowest.
     undecided : int
-        How many values tied with the largest at an end though the functions are not the same.
+        How many values tied with the largest, at an end or where it changes, though the functions are not the same.
     """
-    undecided = 0
+    start, end, undecided = functions.start, functions.end, 0
 
     def best(primary: FloatArray, band: FloatArray, secondary: FloatArray, other_band: FloatArray) -> int:
         nonlocal undecided
@@ -55,22 +94,26 @@ def changes_on_span(
         chosen = int(tied[np.argmax(secondary[tied])])
         same = tied[np.abs(secondary[tied] - secondary[chosen]) <= other_band[tied] + other_band[chosen]]
         chosen = int(same[0])
-        undecided += int(np.sum((start[tied] != start[chosen]) | (end[tied] != end[chosen])))
+        undecided += int(np.sum(functions.differ(tied, chosen)))
         return chosen
 
-    now = best(start, start_band, end, end_band)
-    last = best(end, end_band, start, start_band)
-    changes = [(0.0, now)]
+    now = best(start, functions.start_band, end, functions.end_band)
+    last = best(end, functions.end_band, start, functions.start_band)
+    changes, reached = [(0.0, now)], -np.inf
     while now != last:
-        rising = np.flatnonzero(end - end[now] > end_band + end_band[now])
+        rising = np.flatnonzero(end - end[now] > functions.end_band + functions.end_band[now])
         if not rising.size:  # what is left ties with it at the end
             break
-        gain, behind = end[rising] - end[now], start[now] - start[rising]
-        with np.errstate(invalid="ignore", over="ignore"):
-            where = behind / gain if np.isinf(length) else behind / (behind + gain) * length
+        where, around = functions.overtaking(rising, now)
         # Where several overtake it in one point, the fastest goes on.
         first = np.flatnonzero(where <= where.min())
-        following = int(rising[first[np.argmax(end[rising[first]])]])
+        chosen = first[np.argmax(end[rising[first]])]
+        following = int(rising[chosen])
+        # Others that may pass there, or may have passed before the last change.
+        close = rising[where - around <= where[chosen] + around[chosen]]
+        undecided += int(np.sum(functions.differ(close, following)))
+        undecided += bool(where[chosen] - around[chosen] <= reached)
+        reached = float(where[chosen] + around[chosen])
         place = max(float(where.min()), changes[-1][0])
         if place == changes[-1][0] and place > 0.0:
             changes.pop()
@@ -85,6 +128,7 @@ def changes_on_spans(
     length: FloatArray,
     starts: FloatArray,
     ends: FloatArray,
+    slopes: FloatArray,
     winner: IndexArray,
     open_spans: npt.NDArray[np.intp],
     start_bands: FloatArray,
@@ -98,6 +142,8 @@ def changes_on_spans(
         Where each span begins, whether it goes forwards (1) or backwards (-1) from there, and how far.
     starts, ends : (S, n)
         Values there and at the other end (infinite spans: slopes).
+    slopes : (S, n)
+        By distance from `start`.
     winner : (S,)
         Function that is clearly ahead on all of a span; -1 for the spans of `open_spans`.
     open_spans : (F,)
@@ -112,7 +158,10 @@ def changes_on_spans(
     places[0] = -np.inf
     more: list[tuple[float, int, int]] = []  # place, span, function from there on
     for k, start_band, end_band in zip(open_spans.tolist(), start_bands, end_bands, strict=True):
-        changes, close = changes_on_span(starts[k], ends[k], start_band, end_band, float(length[k]))
+        ends_at = abs(start[k]) + (length[k] if np.isfinite(length[k]) else 0.0)
+        changes, close = changes_on_span(
+            Functions(starts[k], ends[k], slopes[k], start_band, end_band, float(length[k]), _GRAIN * float(ends_at))
+        )
         undecided += close
         if sign[k] < 0.0:  # seen from its right end
             classes[k] = changes[-1][1]

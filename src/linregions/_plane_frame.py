@@ -22,6 +22,8 @@ FloatArray = npt.NDArray[np.float64]
 _NEAR = 4.0
 # A polygon that fills less of its box than this is sheared.
 _FAT = 1.0 / 16.0
+# Of a coordinate on the way to the plane, relative to its size.
+_ROUNDINGS = 2.0**-51
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,6 +65,12 @@ class Frame:
         if self.shear:
             t = t - self.shear * (s * self.scale[0])
         return np.stack([s, t / self.scale[1]], axis=1)
+
+    def grain(self, window: PlaneWindow) -> FloatArray:
+        """Return how far the rounding of plane coordinates moves points of the window in these, shape (2,)."""
+        moved = _ROUNDINGS * np.abs(window.polygon).max(axis=0)
+        moved[1] += abs(self.shear) * moved[0]
+        return np.asarray(moved / self.scale)
 
     def rows(self, window: PlaneWindow) -> FloatArray:
         """Return what s and t add to the input, and the input where both are 0, shape (3, n_in)."""

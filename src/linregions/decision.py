@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from linregions._equal_outputs import undecided_equals
 from linregions._plane_frame import frame_of
 from linregions._region_outputs import Comparison, first_sides, region_groups
 from linregions._threads import one_blas_thread
@@ -41,8 +42,8 @@ class DecisionBoundary:
     regions : ndarray of int64, shape (S,)
         The activation region that the piece crosses; of a piece between two regions, the one of the first class.
     diagnostics : dict
-        ``undecided``: comparisons of two outputs at corners of regions whose difference is within rounding of zero,
-        and which were taken as ties.
+        ``undecided``: comparisons of two outputs, at corners of regions and where others tie, whose difference is
+        within rounding of zero. Where it is 0, and that of the partition, no class or piece is missing or wrong.
 
     Notes
     -----
@@ -106,7 +107,8 @@ class DecisionPoints:
     classes : ndarray of int64, shape (K, 2)
         The class before and after each.
     diagnostics : dict
-        ``undecided``: comparisons of two outputs whose difference is within rounding of zero, taken as ties.
+        ``undecided``: comparisons of two outputs, where a region ends or others tie, whose difference is within
+        rounding of zero. Where it is 0, and that of the partition, no class or point is missing or wrong.
 
     Notes
     -----
@@ -150,8 +152,10 @@ def boundary_of(part: _Cut, comparison: Comparison) -> DecisionBoundary:
     frame = frame_of(part.window)
     points = frame.from_plane(part.vertices)
     with one_blas_thread():
-        faces, maps, band = _open_faces(part, in_frame(compared, part.window, frame), _COORDINATES, points)
+        compared = in_frame(compared, part.window, frame)
+        faces, maps, band = _open_faces(part, compared, points, frame.grain(part.window))
     segments, numbers, undecided = _pieces(part, points, faces, maps, band)
+    undecided += undecided_equals(compared, maps, lambda k: unpack_patterns(compared, part.pattern_words[faces[k]]))
     frame.to_plane(segments.reshape(-1, 2))
     at_vertex = numbers[:, 3:] < 0
     segments[at_vertex] = part.vertices[-1 - numbers[:, 3:][at_vertex]]
@@ -166,9 +170,19 @@ def boundary_of(part: _Cut, comparison: Comparison) -> DecisionBoundary:
 
 
 def _open_faces(
-    part: _Cut, compared: Network, rows: FloatArray, points: FloatArray
+    part: _Cut, compared: Network, points: FloatArray, grain: FloatArray
 ) -> tuple[IndexArray, FloatArray, FloatArray]:
     """Find the regions where no output is clearly ahead all over.
+
+    Parameters
+    ----------
+    part : PlanePartition
+    compared : Network
+        Of the coordinates of the frame.
+    points : (V, 2)
+        The vertices in the frame.
+    grain : (2,)
+        How far these may be from what they are, by rounding.
 
     Returns
     -------
@@ -182,9 +196,10 @@ def _open_faces(
 
     is_first = first_sides(part.vertices.shape[0], part.face_vertices)
     relative = float(part.diagnostics.get("relative_tolerance", DEFAULT_TOLERANCES.relative))
+    slack = max(_SINGLE, 8.0 * relative, 8.0 * float(grain.max()))
     first = np.zeros(part.vertices.shape[0], dtype=np.int32)
     found: list[tuple[IndexArray, FloatArray, FloatArray]] = []
-    for start, stop, group in region_groups(compared, rows, part.pattern_words):
+    for start, stop, group in region_groups(compared, _COORDINATES, part.pattern_words):
         sides = slice(part.face_offsets[start], part.face_offsets[stop])
         corners = part.face_vertices[sides]
         vertices = corners[is_first[sides]].astype(np.int64)
@@ -194,12 +209,12 @@ def _open_faces(
         columns[:2] = points[vertices].T
         with np.errstate(over="ignore", invalid="ignore"):  # in single precision; then nothing is ahead
             outputs, sizes = group.values(columns)
-        take_leads(outputs, max(_SINGLE, 8.0 * relative) * float(sizes.max()), first, vertices)
+        take_leads(outputs, slack * float(sizes.max()), first, vertices)
         # Whose corners all belong to this group or to an earlier one.
         faces = start + np.flatnonzero(mixed_faces(first, part.face_offsets, part.face_vertices, start, stop))
         if faces.size:
             maps = group.maps(unpack_patterns(compared, part.pattern_words[faces]))
-            found.append((faces, maps, np.broadcast_to(relative * sizes, maps.shape[:2])))
+            found.append((faces, maps, relative * sizes + np.abs(maps[:, :, :2]) @ grain))
     if not found:
         return np.empty(0, np.int64), np.empty((0, compared.n_out, 3)), np.empty((0, compared.n_out))
     faces, maps, band = (np.concatenate(each) for each in zip(*found, strict=True))
@@ -214,7 +229,7 @@ def _pieces(
 
     n = maps.shape[1]
     corners = int(np.diff(part.face_offsets).max()) + n + 4
-    polygons = np.empty((3, corners, 2)), np.empty((4, corners), dtype=np.int64), np.empty(corners)
+    polygons = np.empty((5, corners, 2)), np.empty((4, corners), dtype=np.int64), np.empty(corners)
     lists = np.empty((2, n), dtype=np.int64), np.empty((2, n), dtype=np.int64)
     row = np.full(part.face_offsets.size - 1, -1, dtype=np.int64)
     row[faces] = np.arange(faces.size)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from linregions._equal_outputs import undecided_equals
 from linregions._line_changes import changes_on_spans, clear_winners
 from linregions._region_outputs import Comparison, maps_on_pieces, root_mean_squares
 from linregions._threads import one_blas_thread
@@ -362,8 +363,9 @@ class LineQueries:
         slope_bands = relative * root_mean_squares(compared, np.abs(spans.direction[open_]), biases=False)
         ends[~finite], bands_at_end = maps[~finite, :, 0], np.where(finite[open_, None], bands, slope_bands)
         where, between, undecided = changes_on_spans(
-            spans.start, spans.sign, spans.length, starts, ends, winner, open_, bands, bands_at_end
+            spans.start, spans.sign, spans.length, starts, ends, maps[:, :, 0], winner, open_, bands, bands_at_end
         )
+        undecided += undecided_equals(compared, maps[open_], lambda k: self.patterns[spans.region[open_[k]]])
         return DecisionPoints(where, names[between], {"undecided": undecided})
 
 

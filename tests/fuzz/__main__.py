@@ -1,4 +1,4 @@
-"""Compare counts with exact arithmetic on random networks until the time is over: `make fuzz`.
+"""Compare counts, classes and level sets with exact arithmetic on random networks for some time: `make fuzz`.
 
 Every mismatch without a sign in the diagnostics is printed, with what makes it again, and the exit status is then 1.
 """
@@ -17,8 +17,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from fuzz.campaign import OUTCOMES, SILENT, compare, compare_some
+from fuzz.campaign import DOMAINS, compare, compare_some
 from fuzz.families import FAMILIES
+from fuzz.outcomes import OUTCOMES, SILENT
 
 
 def main() -> int:
@@ -62,14 +63,14 @@ def main() -> int:
 
 def _print(totals: dict[tuple[str, str], Counter[str]], seed: int, seconds: float) -> None:
     print(f"seed {seed}, {seconds:.0f} s")
-    print(f"{'':8}{'family':28}" + "".join(f"{outcome:>18}" for outcome in OUTCOMES))
-    for domain in ("plane", "line"):
+    print(f"{'':16}{'family':28}" + "".join(f"{outcome:>18}" for outcome in OUTCOMES))
+    for domain in DOMAINS:
         whole: Counter[str] = Counter()
         for (where, family), counts in totals.items():
             if where == domain:
                 whole += counts
-                print(f"{domain:8}{family:28}" + "".join(f"{counts[outcome]:18,}" for outcome in OUTCOMES))
-        print(f"{domain:8}{'all':28}" + "".join(f"{whole[outcome]:18,}" for outcome in OUTCOMES))
+                print(f"{domain:16}{family:28}" + "".join(f"{counts[outcome]:18,}" for outcome in OUTCOMES))
+        print(f"{domain:16}{'all':28}" + "".join(f"{whole[outcome]:18,}" for outcome in OUTCOMES))
 
 
 if __name__ == "__main__":

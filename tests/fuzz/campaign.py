@@ -11,13 +11,14 @@ from typing import NamedTuple
 import numpy as np
 
 import linregions as lr
+from fuzz.decisions import ask, compare_in_plane, compare_on_line
 from fuzz.families import FAMILIES, Problem
+from fuzz.outcomes import REFUSED, judge
 from reference.lines_exact import exact_line
 from reference.planes_exact import partition_exactly
 
-#: What can come of a comparison. Only the last is a fault: a wrong result that nothing tells of.
-RIGHT, RIGHT_UNDECIDED, REFUSED, WARNED, SILENT = "right", "right, undecided", "refused", "wrong, warned", "silent"
-OUTCOMES = (RIGHT, RIGHT_UNDECIDED, REFUSED, WARNED, SILENT)
+#: Of what `Found` tells.
+DOMAINS = ("plane", "plane classes", "plane level", "line", "line classes", "line level")
 
 
 class Found(NamedTuple):
@@ -42,6 +43,12 @@ def compare(seed: int, family: str, number: int) -> Iterator[Found]:
     yield Found(family, number, "plane", *_plane(problem))
     for domain in problem.lines:
         yield Found(family, number, "line", *_line(problem, domain))
+    question = ask(problem, np.random.default_rng([seed, list(FAMILIES).index(family), number, 1]))
+    for name, outcome, text in compare_in_plane(problem, question):
+        yield Found(family, number, name, outcome, text)
+    for domain in problem.lines:
+        for name, outcome, text in compare_on_line(problem, domain, question):
+            yield Found(family, number, name, outcome, text)
 
 
 def compare_some(task: tuple[int, str, int, int, float]) -> list[Found]:
@@ -53,12 +60,6 @@ def compare_some(task: tuple[int, str, int, int, float]) -> list[Found]:
             break
         found += compare(seed, family, number)
     return found
-
-
-def _judge(same: bool, undecided: int, text: str) -> tuple[str, str]:
-    if same:
-        return (RIGHT_UNDECIDED if undecided else RIGHT), text
-    return (WARNED if undecided else SILENT), text
 
 
 def _plane(problem: Problem) -> tuple[str, str]:
@@ -77,7 +78,7 @@ def _plane(problem: Problem) -> tuple[str, str]:
         f"{part.n_regions} regions, {counted} when only counted, {part.n_linear_regions} linear; "
         f"exactly {exact.n_regions} and {exact.n_linear_regions}; {part.diagnostics}"
     )
-    return _judge(same, int(part.diagnostics["undecided"]), text)
+    return judge(same, int(part.diagnostics["undecided"]), text)
 
 
 def _line(problem: Problem, domain: lr.Line | lr.Ray | lr.Segment | lr.Path) -> tuple[str, str]:
@@ -95,4 +96,4 @@ def _line(problem: Problem, domain: lr.Line | lr.Ray | lr.Segment | lr.Path) -> 
         f"{type(domain).__name__}: {part.n_regions} regions, {counted} when only counted, "
         f"{part.n_linear_regions} linear; exactly {exact.n_regions} and {exact.n_linear_regions}; {part.diagnostics}"
     )
-    return _judge(same, int(part.diagnostics["undecided"]), text)
+    return judge(same, int(part.diagnostics["undecided"]), text)

@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import pytest
 
-from fuzz.campaign import SILENT, compare
+from fuzz.campaign import DOMAINS, compare
 from fuzz.families import FAMILIES
+from fuzz.outcomes import SILENT
 
 
 def _silent(family: str, numbers: range) -> list[str]:
     found = [found for number in numbers for found in compare(1, family, number)]
-    assert len(found) == 4 * len(numbers)
+    assert {f.domain for f in found} == set(DOMAINS)
+    assert len(found) == 12 * len(numbers)  # a plane and three lines: regions, classes and a level
     return [f"{f.number} {f.domain}: {f.text}" for f in found if f.outcome == SILENT]
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_no_wrong_count_without_a_sign(family: str) -> None:
+def test_no_wrong_result_without_a_sign(family: str) -> None:
     assert _silent(family, range(5)) == []
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("family", FAMILIES)
-def test_no_wrong_count_without_a_sign_in_many(family: str) -> None:
+def test_no_wrong_result_without_a_sign_in_many(family: str) -> None:
     assert _silent(family, range(5, 60)) == []
 
 
@@ -32,3 +34,45 @@ def test_a_wrong_count_without_a_sign_is_told(monkeypatch: pytest.MonkeyPatch) -
     right = PlanePartition.n_regions.fget
     monkeypatch.setattr(PlanePartition, "n_regions", property(lambda part: right(part) - 1))
     assert "plane" in "".join(_silent("generic", range(1)))
+
+
+def test_a_wrong_boundary_without_a_sign_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So it is with a piece too few, the wrong classes, a point too few, or one elsewhere."""
+    import numpy as np
+
+    from linregions import decision, line_queries, planes
+    from linregions.decision import DecisionPoints
+
+    def told() -> set[str]:
+        return {name for name in DOMAINS for text in _silent("generic", range(4)) if f" {name}: " in f" {text}"}
+
+    right, on_spans = decision.boundary_of, line_queries.changes_on_spans
+    assert told() == set()
+
+    def shorter(part, comparison):
+        found = right(part, comparison)
+        return decision.DecisionBoundary(
+            found.segments[1:], found.classes[1:], found.regions[1:], found._ends[1:], found._n_edges, found.diagnostics
+        )
+
+    with monkeypatch.context() as patched:
+        patched.setattr(planes, "boundary_of", shorter)
+        assert told() == {"plane classes", "plane level"}
+
+    def other_classes(part, comparison):
+        found = right(part, comparison)
+        return decision.DecisionBoundary(
+            found.segments, found.classes + 1, found.regions, found._ends, found._n_edges, found.diagnostics
+        )
+
+    with monkeypatch.context() as patched:
+        patched.setattr(planes, "boundary_of", other_classes)
+        assert told() == {"plane classes", "plane level"}
+    with monkeypatch.context() as patched:
+        patched.setattr(
+            line_queries, "changes_on_spans", lambda *given: tuple(x[1:] for x in on_spans(*given)[:2]) + (0,)
+        )
+        assert told() == {"line classes", "line level"}
+    with monkeypatch.context() as patched:
+        patched.setattr(line_queries, "DecisionPoints", lambda t, *rest: DecisionPoints(np.asarray(t) + 1e-3, *rest))
+        assert told() == {"line classes", "line level"}

@@ -140,6 +140,37 @@ def _summary(net: Network, pieces: tuple[ExactPiece, ...]) -> ExactLine:
     return ExactLine(pieces, tuple(breakpoints), tuple(switches), tuple(patterns), tuple(linear))
 
 
+def exact_changes(
+    line: ExactLine, *, decision: str = "argmax", output: int | None = None, level: float = 0.0
+) -> list[tuple[Fraction, int, int]]:
+    """Return where the class changes, and the classes before and after: by outputs, or above a level of one output.
+
+    Of outputs that tie the lowest is the class; a single one is compared with the constant 0, which comes first.
+    """
+    changes: list[tuple[Fraction, int, int]] = []
+    now: int | None = None
+    for piece in line.pieces:
+        if output is not None:
+            compared = [(Fraction(level), Fraction(0)), piece.outputs[output]]
+        else:
+            sign = -1 if decision == "argmin" else 1
+            compared = [(sign * v, sign * s) for v, s in piece.outputs]
+            if len(compared) == 1:
+                compared = [(Fraction(0), Fraction(0)), *compared]
+        ties = {(w - v) / (s - r) for (v, s), (w, r) in itertools.combinations(compared, 2) if s != r}
+        low, high = piece.low, piece.high
+        inner = sorted(t for t in ties if (low is None or t > low) and (high is None or t < high))
+        for left, right in itertools.pairwise([low, *inner, high]):
+            t = _inside(left, right)
+            values = [v + s * t for v, s in compared]
+            winner = values.index(max(values))
+            if now is not None and winner != now:
+                assert left is not None
+                changes.append((left, now, winner))
+            now = winner
+    return changes
+
+
 def good_neurons(net: Network, pattern: Sequence[int]) -> list[bool]:
     """Return for each neuron whether a path of open neurons leads from it to an output, by walking the paths."""
     reaches = [True] * net.n_out  # does an output count as reached from this unit?

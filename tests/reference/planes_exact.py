@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 from math import gcd
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -91,6 +91,14 @@ class ExactEdge:
         return min(self.left, self.right) < 0
 
 
+class ExactPiece(NamedTuple):
+    """A piece of a boundary between two classes, the smaller number first, and the region on the side of the first."""
+
+    classes: tuple[int, int]
+    region: int
+    length: float
+
+
 @dataclass(frozen=True)
 class ExactPartition:
     """All activation regions of a network in a window, and what follows from them."""
@@ -161,8 +169,8 @@ class ExactPartition:
         """Euclidean length of all boundaries between regions."""
         return length(self.window, self.vertices, [edge.ends for edge in self.edges if not edge.is_border])
 
-    def decision_length(self, decision: str = "argmax") -> float:
-        """Euclidean length of the curve where the arg-max of the outputs (the first of equals) changes.
+    def decision_pieces(self, decision: str = "argmax") -> list[ExactPiece]:
+        """Return the pieces of the curve where the arg-max of the outputs (the first of equals) changes.
 
         One output is compared with the constant 0, which comes first.
         """
@@ -170,37 +178,55 @@ class ExactPartition:
         compared = [sign * region.tensor.values for region in self.regions]
         if self.network.n_out == 1:
             compared = [np.concatenate([0 * outputs, outputs]) for outputs in compared]
-        return self._length_between_winners(compared)
+        return self._pieces_between_winners(compared)
 
-    def level_length(self, output: int, level: float) -> float:
-        """Euclidean length of the boundary of where an output is above a level."""
+    def level_pieces(self, output: int, level: float) -> list[ExactPiece]:
+        """Return the pieces of the boundary of where an output is above a level."""
         compared = []
         for region in self.regions:
             common = max(region.tensor.exponent, Dyadic.of([level]).exponent)
             row = region.tensor.at(common)[output]
             height = np.array([0, 0, int(Dyadic.of([level]).at(common)[0])], dtype=object)
             compared.append(np.array([height, row], dtype=object))
-        return self._length_between_winners(compared)
+        return self._pieces_between_winners(compared)
 
-    def _length_between_winners(self, compared: Sequence[Any]) -> float:
+    def decision_length(self, decision: str = "argmax") -> float:
+        """Euclidean length of all `decision_pieces`."""
+        return sum(piece.length for piece in self.decision_pieces(decision))
+
+    def level_length(self, output: int, level: float) -> float:
+        """Euclidean length of all `level_pieces`."""
+        return sum(piece.length for piece in self.level_pieces(output, level))
+
+    def _pieces_between_winners(self, compared: Sequence[Any]) -> list[ExactPiece]:
         cells: list[Polygon] = []
-        classes: list[int] = []
-        for region, outputs in zip(self.regions, compared, strict=True):
-            polygons = [region.polygon]
-            for a, b in itertools.combinations(range(len(outputs)), 2):
-                polygons = [part for polygon in polygons for part, _ in cut(polygon, outputs[a] - outputs[b])]
-            for polygon in polygons:  # in each of these the outputs keep their order
-                u, v = centre(polygon)
-                values = [row[0] * u + row[1] * v + row[2] for row in outputs]
-                cells.append(polygon)
-                classes.append(values.index(max(values)))
+        owners: list[tuple[int, int]] = []  # class and region of each cell
+        for number, (region, outputs) in enumerate(zip(self.regions, compared, strict=True)):
+            for c in range(len(outputs)):
+                cell = _where_largest(region.polygon, outputs, c)
+                if cell is not None:
+                    cells.append(cell)
+                    owners.append((c, number))
         vertices = corners(cells)
-        changes = [
-            ends
-            for ends, left, right in sides(cells, vertices)
-            if min(left, right) >= 0 and classes[left] != classes[right]
-        ]
-        return length(self.window, vertices, changes)
+        pieces = []
+        for ends, left, right in sides(cells, vertices):
+            if min(left, right) >= 0 and owners[left][0] != owners[right][0]:
+                (low, region_of_low), (high, _) = sorted((owners[left], owners[right]))
+                pieces.append(ExactPiece((low, high), region_of_low, length(self.window, vertices, [ends])))
+        return pieces
+
+
+def _where_largest(polygon: Polygon, outputs: Any, c: int) -> Polygon | None:
+    """Return the part of a polygon where output c is the largest, of equals the first; None if it has no interior."""
+    for d in range(len(outputs)):
+        difference = outputs[c] - outputs[d]
+        if d == c or (d > c and not any(difference)):
+            continue
+        above = [part for part, is_above in cut(polygon, difference) if is_above]
+        if not above:
+            return None
+        (polygon,) = above
+    return polygon
 
 
 def partition_exactly(net: Network, window: PlaneWindow) -> ExactPartition:

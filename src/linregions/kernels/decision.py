@@ -51,6 +51,12 @@ def _value(maps: FloatArray, g: int, c: int, d: int, x: float, y: float) -> floa
 
 
 @compiled(inlined=True)
+def _blur(maps: FloatArray, g: int, c: int, d: int, x: float, y: float) -> float:
+    """Return how much a step of up to (x, y) either way can change the difference of functions c and d."""
+    return abs(maps[g, c, 0] - maps[g, d, 0]) * x + abs(maps[g, c, 1] - maps[g, d, 1]) * y
+
+
+@compiled(inlined=True)
 def _same(maps: FloatArray, g: int, c: int, d: int) -> bool:
     """Tell whether two functions are one to the last bit."""
     return maps[g, c, 0] == maps[g, d, 0] and maps[g, c, 1] == maps[g, d, 1] and maps[g, c, 2] == maps[g, d, 2]
@@ -131,8 +137,9 @@ def envelope(
         Functions ``maps @ (u, v, 1)``.
     band : (F, n)
         Two functions tie at a point where they differ by no more than the sum of their bands.
-    xy, label, value : (3, M, 2), (4, M), (M,)
-        Room for polygons of as many corners as a face has and n + 4 more.
+    xy, label, value : (5, M, 2), (4, M), (M,)
+        Room for polygons of as many corners as a face has and n + 4 more: two to clip from one to the other, a face,
+        and how far the corners of the two may be from where they are.
     who, lowest : (2, n)
         Room.
     places : (S, 4)
@@ -162,6 +169,7 @@ def envelope(
             n = size
             for i in range(n):
                 xy[0, i, 0], xy[0, i, 1] = xy[2, i, 0], xy[2, i, 1]
+                xy[3, i, 0], xy[3, i, 1] = 0.0, 0.0
                 label[0, i] = f_e[f_off[f] + i]  # of the side from corner i to the next
                 label[2, i] = f_v[f_off[f] + i]  # which vertex the corner is
             for k_d in range(count):
@@ -171,7 +179,13 @@ def envelope(
                 ahead = False
                 for i in range(n):
                     value[i] = _value(maps, g, c, d, xy[now, i, 0], xy[now, i, 1])
-                    if abs(value[i]) <= band[g, c] + band[g, d]:
+                    slack = band[g, c] + band[g, d]
+                    # A corner where others tie; those of the face are counted already.
+                    if label[2 + now, i] < 0 and abs(value[i]) <= slack + _blur(
+                        maps, g, c, d, xy[3 + now, i, 0], xy[3 + now, i, 1]
+                    ):
+                        undecided += 1
+                    if abs(value[i]) <= slack:
                         value[i] = 0.0
                     ahead |= value[i] > 0.0
                 then = 1 - now
@@ -180,12 +194,19 @@ def envelope(
                     k = i + 1 if i + 1 < n else 0
                     if value[i] >= 0.0:
                         xy[then, m, 0], xy[then, m, 1] = xy[now, i, 0], xy[now, i, 1]
+                        xy[3 + then, m, 0], xy[3 + then, m, 1] = xy[3 + now, i, 0], xy[3 + now, i, 1]
                         label[then, m], label[2 + then, m] = label[now, i], label[2 + now, i]
                         m += 1
                     if (value[i] >= 0.0 and value[k] < 0.0) or (value[i] < 0.0 and value[k] > 0.0):
                         t = value[i] / (value[i] - value[k])
+                        # What rounding may do to t, and so to the place.
+                        x, y = max(xy[3 + now, i, 0], xy[3 + now, k, 0]), max(xy[3 + now, i, 1], xy[3 + now, k, 1])
+                        slack = band[g, c] + band[g, d] + _blur(maps, g, c, d, x, y)
+                        spread = min(1.0, slack / abs(value[i] - value[k]))
                         for q in range(2):
-                            xy[then, m, q] = xy[now, i, q] + t * (xy[now, k, q] - xy[now, i, q])
+                            step = xy[now, k, q] - xy[now, i, q]
+                            xy[then, m, q] = xy[now, i, q] + t * step
+                            xy[3 + then, m, q] = max(xy[3 + now, i, q], xy[3 + now, k, q]) + spread * abs(step)
                         label[then, m] = n_edges + d if value[k] < 0.0 else label[now, i]
                         label[2 + then, m] = label[2 + now, i] if value[i] == 0.0 else -1
                         m += 1

@@ -1,0 +1,71 @@
+"""Outputs that are the same floats on a region: which are the same function, and which only by rounding."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+
+import numpy as np
+import numpy.typing as npt
+
+from linregions._validation import FloatArray
+from linregions.network import Network
+
+IndexArray = npt.NDArray[np.intp]
+
+
+def undecided_equals(
+    network: Network, maps: FloatArray, patterns_of: Callable[[IndexArray], npt.NDArray[np.uint8]]
+) -> int:
+    """Count pairs of outputs that are the same floats on a region, and need not be the same function.
+
+    Parameters
+    ----------
+    network : Network
+        Whose outputs they are.
+    maps : ndarray of float64, shape (F, n_out, k)
+        Affine maps on some regions.
+    patterns_of : callable
+        Returns the patterns, shape (m, n_neurons), of m of these regions by their numbers.
+
+    Notes
+    -----
+    Two outputs are the same function where they differ only in the weights of units that are constant, and the
+    constants sum to the same, in whole numbers.
+    """
+    n_out = maps.shape[1]
+    if n_out < 2 or not maps.shape[0]:
+        return 0
+    # Equal rows of a region one after another; adding 0 makes -0 and 0 one.
+    rows = maps.reshape(-1, maps.shape[2]).T + 0.0
+    region, output = np.divmod(np.arange(rows.shape[1]), n_out)
+    order = np.lexsort((*rows, region))
+    rows, region, output = rows[:, order], region[order], output[order]
+    at = np.flatnonzero((region[1:] == region[:-1]) & np.all(rows[:, 1:] == rows[:, :-1], axis=0))
+    if not at.size:
+        return 0
+    if not network.activations:
+        return at.size  # rows that differ are not the same
+    activation, last = network.activations[-1], network.layers[-1]
+    low, high = network.neuron_offsets[-2:]
+    involved, of = np.unique(region[at], return_inverse=True)
+    patterns = (
+        patterns_of(involved)[:, low:high] if high > low else np.zeros((involved.size, last.weight.shape[1]), int)
+    )
+    kinds, kind = np.unique(patterns, axis=0, return_inverse=True)
+    pairs = np.stack([kind.ravel()[of], output[at], output[at + 1]], axis=1)
+    slopes, intercepts = np.asarray(activation.slopes), np.asarray(activation.intercepts)
+    count = 0
+    for (number, c, d), times in zip(*np.unique(pairs, axis=0, return_counts=True), strict=True):
+        pieces = kinds[number]
+        differ = last.weight[c] != last.weight[d]
+        constant = slopes[pieces] == 0.0
+        if np.any(differ & ~constant):
+            count += int(times)
+            continue
+        total = Fraction(float(last.bias[c])) - Fraction(float(last.bias[d]))
+        for k in np.flatnonzero(differ & (intercepts[pieces] != 0.0)):
+            step = Fraction(float(last.weight[c, k])) - Fraction(float(last.weight[d, k]))
+            total += step * Fraction(float(intercepts[pieces[k]]))
+        count += int(times) * (total != 0)
+    return count

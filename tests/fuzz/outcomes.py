@@ -1,0 +1,14 @@
+"""What can come of a comparison."""
+
+from __future__ import annotations
+
+#: Only the last is a fault: a wrong result that nothing tells of.
+RIGHT, RIGHT_UNDECIDED, REFUSED, WARNED, SILENT = "right", "right, undecided", "refused", "wrong, warned", "silent"
+OUTCOMES = (RIGHT, RIGHT_UNDECIDED, REFUSED, WARNED, SILENT)
+
+
+def judge(same: bool, undecided: int, text: str) -> tuple[str, str]:
+    """Tell the outcome of a comparison, with its text."""
+    if same:
+        return (RIGHT_UNDECIDED if undecided else RIGHT), text
+    return (WARNED if undecided else SILENT), text
