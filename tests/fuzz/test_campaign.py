@@ -68,10 +68,13 @@ def test_a_wrong_boundary_without_a_sign_is_told(monkeypatch: pytest.MonkeyPatch
     with monkeypatch.context() as patched:
         patched.setattr(planes, "boundary_of", other_classes)
         assert told() == {"plane classes", "plane level"}
+
+    def fewer_points(*given):
+        places, classes, _ = on_spans(*given)
+        return places[1:], classes[1:], 0
+
     with monkeypatch.context() as patched:
-        patched.setattr(
-            line_queries, "changes_on_spans", lambda *given: tuple(x[1:] for x in on_spans(*given)[:2]) + (0,)
-        )
+        patched.setattr(line_queries, "changes_on_spans", fewer_points)
         assert told() == {"line classes", "line level"}
     with monkeypatch.context() as patched:
         patched.setattr(line_queries, "DecisionPoints", lambda t, *rest: DecisionPoints(np.asarray(t) + 1e-3, *rest))
