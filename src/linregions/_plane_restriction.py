@@ -24,6 +24,8 @@ _EPSILON = float(np.finfo(np.float64).eps)
 # Exponent of a number that is zero.
 _NOWHERE = -(1 << 20)
 _LARGE, _SMALL = 2.0**300, 2.0**-300
+# How much a bound on rounding may add to the size of a neuron's numbers.
+_SHARE = 2.0**-6
 # Corners of a window in its frame are not farther from the origin, in either coordinate.
 REACH = 6.0
 
@@ -218,7 +220,11 @@ def restrict_plainly(layer: AffineLayer, norms: FloatArray, window: PlaneWindow,
     found = high + low
     reach = np.sqrt(np.einsum("ij,ij->i", points, points)) @ np.array([1.0, REACH, REACH])
     terms = np.abs(layer.bias) + norms * reach
-    size = np.abs(found[0]) + (n_in + 4) ** 2 * _EPSILON * terms
+    rounding = (n_in + 4) ** 2 * _EPSILON * terms
+    # Norms mix the units of inputs. Where these differ by far, such a bound says nothing.
+    if np.any(rounding > _SHARE * np.abs(found).sum(axis=0)):
+        return None
+    size = np.abs(found[0]) + rounding
     return np.vstack([found, size, np.hypot(found[1], found[2])])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from linregions._input_units import in_units, unit_for
 from linregions._sampling_memory import batch_numbers, limit_of_work, with_remedy
 from linregions._threads import one_blas_thread
 from linregions._validation import (
@@ -23,11 +25,11 @@ from linregions._validation import (
     as_threads,
 )
 from linregions.domains import Segment
-from linregions.errors import InvalidTypeError, InvalidValueError, MemoryLimitError
+from linregions.errors import FewPointsWarning, InvalidTypeError, InvalidValueError, MemoryLimitError, NumericalError
 from linregions.estimate import Estimate, seed_of
 from linregions.importers import as_network
 from linregions.network import Network
-from linregions.partition import count_regions, partition
+from linregions.partition import count_regions, partition, warn_of_undecided
 from linregions.planes import PlanePartition
 from linregions.sections import mean_crossing_factor, random_directions, random_frames
 from linregions.solids import Ball, Box, PlaneSection, Solid
@@ -38,6 +40,8 @@ _BATCH_NUMBERS = 1 << 20
 # Planes are drawn through points of a box that is larger by this share, while inputs are few: see `_planes`.
 _MARGIN, _FEW_INPUTS = 0.1, 5
 _TRIED = 16  # chords or sections with which a sufficient limit on memory is found
+# Boxes whose sides differ by more have mostly short chords; of which so few that meet a boundary tell nothing.
+_FLAT, _FEW_CHORDS = 1e-2, 10
 _KINDS = ("linear", "activation", "gradient")
 
 
@@ -99,6 +103,15 @@ def boundary_density(
         If an argument has the wrong type.
     MemoryLimitError
         If a single chord or section does not fit into `memory_limit`; the message says what would fit.
+    NumericalError
+        If values of the network overflow, or the density itself.
+
+    Warns
+    -----
+    FewPointsWarning
+        If fewer than ten chords met a boundary in a box with sides that differ by more than a hundred times.
+    UndecidedWarning
+        If some decisions lay within the rounding of float64.
 
     Notes
     -----
@@ -120,7 +133,8 @@ def boundary_density(
     almost no biases, few sections make `stderr` too small; take a thousand, or a ball.
 
     The standard error comes from the spread of the chords. If no chord met any boundary both are 0, which says only
-    that the density is low. Memory does not grow with `n_chords` beyond one number each.
+    that the density is low against the inverse of the chords' total length. In a flat box chords are short, and few of
+    them carry the estimate (`FewPointsWarning`). Memory does not grow with `n_chords` beyond one number each.
 
     References
     ----------
@@ -154,12 +168,13 @@ def boundary_density(
         raise InvalidValueError(
             f"`method` is 'exact' for {net.n_in} inputs, but {_WHO} needs one or two for it. Give 'auto' or 'chords'."
         )
+    net, solid, unit = _in_own_units(net, solid)
     workers = as_threads(threads, "threads", _WHO)
     limit = None if memory_limit is None else as_integer(memory_limit, "memory_limit", _WHO, 1)
     if how != "chords" and net.n_in <= 2:
         exactly = partial(_exact, net, solid, wanted, order, workers)
         try:
-            return Estimate(exactly(limit), 0.0, 1, None)
+            return _in_units_of_inputs(Estimate(exactly(limit), 0.0, 1, None), unit, order)
         except MemoryLimitError as error:
             raise with_remedy(error, limit, _WHO, 1, exactly) from None
     sampler = _Sampler(net, solid, wanted, order, workers, progress, limit, *_streams(generator))
@@ -168,10 +183,57 @@ def boundary_density(
             pilot = Estimate.from_samples(sampler.draw(count))
             if pilot.value > 0:
                 count = max(count, math.ceil(count * (pilot.stderr / pilot.value / target) ** 2))
-        found = Estimate.from_samples(sampler.draw(count))
+        samples = sampler.draw(count)
     except MemoryLimitError as error:
         raise with_remedy(error, limit, _WHO, 2 * workers, sampler.try_out) from None
-    return Estimate(found.value, found.stderr, found.n, seed_of(generator))
+    _warn_of_flat_boxes(solid, samples)
+    found = Estimate.from_samples(samples)
+    return _in_units_of_inputs(Estimate(found.value, found.stderr, found.n, seed_of(generator)), unit, order)
+
+
+def _in_own_units(net: Network, solid: Solid) -> tuple[Network, Solid, float]:
+    """Return network and domain in units in which no square of its size is out of range, and the unit."""
+    size = solid.radius if isinstance(solid, Ball) else float((solid.high / 2 - solid.low / 2).max())
+    unit = unit_for(size)
+    if unit == 1.0:
+        return net, solid, unit
+    net = in_units(net, unit, "net", _WHO)
+    if isinstance(solid, Ball):
+        return net, Ball(solid.center / unit, solid.radius / unit), unit
+    return net, Box(solid.low / unit, solid.high / unit), unit
+
+
+def _in_units_of_inputs(found: Estimate, unit: float, codimension: int) -> Estimate:
+    """Return a density from that in units of its own."""
+    if unit == 1.0:
+        return found
+    with np.errstate(over="ignore", under="ignore"):
+        value, stderr = (
+            float(np.float64(x) / unit / (unit if codimension == 2 else 1.0)) for x in (found.value, found.stderr)
+        )
+    if not math.isfinite(value) or (found.value > 0) != (value > 0):
+        raise NumericalError(
+            f"`net` has a density of {found.value:g} * {unit:.0e}**-{codimension}, which is no float, but {_WHO} needs "
+            "one. Scale the inputs."
+        )
+    return Estimate(value, stderr, found.n, found.seed)
+
+
+def _warn_of_flat_boxes(solid: Solid, samples: FloatArray) -> None:
+    """Tell where few chords or sections met a boundary since they are short, those of a box that is flat."""
+    if not isinstance(solid, Box):
+        return
+    sides = solid.high - solid.low
+    met = int(np.count_nonzero(samples))
+    if met < _FEW_CHORDS and sides.min() < _FLAT * sides.max():
+        warnings.warn(
+            f"only {met} of {samples.size:,} chords or sections met a boundary, in a box whose sides differ by the "
+            f"factor {sides.max() / sides.min():.2g}: most are about as short as the shortest side, so neither the "
+            "value nor its standard error can be trusted. Raise `n_chords`, or measure inputs in units in which the "
+            "sides are alike.",
+            FewPointsWarning,
+            stacklevel=3,
+        )
 
 
 def _solid(net: Network, low: Any, high: Any) -> Solid:
@@ -276,18 +338,21 @@ class _Sampler:
         frames = random_frames(n, 2, self.net.n_in, self.directions)
         limit = limit_of_work(self.memory_limit, self.threads)
 
+        undecided = np.zeros(n, dtype=np.int64)
+
         def one(k: int) -> float:
             around = wide.section(points[k], frames[k])
             section = solid.part_of(around) if around and isinstance(solid, Box) and wide is not solid else around
             if around is None or section is None:
                 return 0.0
             part = partition(self.net, section.window, memory_limit=limit)
+            undecided[k] = part.diagnostics["undecided"]
             return factor * count_meetings(part, self.kind, section) / around.area
 
-        if self.threads == 1:
-            return np.array([one(k) for k in range(n)])
         with ThreadPoolExecutor(self.threads) as pool:
-            return np.array(list(pool.map(one, range(n))))
+            found = np.array(list((pool.map if self.threads > 1 else map)(one, range(n))))
+        warn_of_undecided(int(undecided.sum()), 5)
+        return found
 
 
 def _exact(net: Network, solid: Solid, kind: str, codimension: int, threads: int, limit: int | None) -> float:
@@ -300,6 +365,7 @@ def _exact(net: Network, solid: Solid, kind: str, codimension: int, threads: int
     if section is None:  # a radius whose square underflows
         return 0.0
     part = partition(net, section.window, threads=threads, memory_limit=limit)
+    warn_of_undecided(int(part.diagnostics["undecided"]), 4)
     if codimension == 2:
         return count_meetings(part, kind, section) / section.area
     edges = part.edges[_boundary_edges(part, kind)]

@@ -26,6 +26,8 @@ IndexArray = npt.NDArray[np.int64]
 
 # How many numbers a temporary array may hold.
 _BLOCK_NUMBERS = 1 << 20
+# Outputs below two to this power, and above its inverse, are compared as they are.
+_MODERATE = 400
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -348,25 +350,48 @@ class LineQueries:
     def _changes(self, comparison: Comparison) -> DecisionPoints:
         compared, names = comparison.of(self.network)
         spans = self._spans
-        maps = self._maps(spans, compared)
         finite = np.isfinite(spans.length)
         reach = np.where(finite, spans.length, 0.0)[:, None]
+        sizes = np.maximum(np.abs(spans.point), np.abs(spans.point + spans.direction * reach))
+        changes = np.abs(spans.direction)
+        compared = _with_moderate_outputs(compared, np.maximum(sizes, changes).max(axis=0, keepdims=True))
+        maps = self._maps(spans, compared)
         starts, ends = maps[:, :, 1], maps[:, :, 1] + maps[:, :, 0] * reach
         relative = float(self.diagnostics.get("relative_tolerance", DEFAULT_TOLERANCES.relative))
-        sizes = np.maximum(np.abs(spans.point), np.abs(spans.point + spans.direction * reach))
         most = root_mean_squares(compared, sizes.max(axis=0, keepdims=True))
         winner = clear_winners(starts, ends, 4.0 * relative * float(most.max()))
         winner[~finite] = -1
         # Bands of their own for those few that need a closer look.
         open_ = np.flatnonzero(winner < 0)
         bands = relative * root_mean_squares(compared, sizes[open_])
-        slope_bands = relative * root_mean_squares(compared, np.abs(spans.direction[open_]), biases=False)
+        slope_bands = relative * root_mean_squares(compared, changes[open_], biases=False)
         ends[~finite], bands_at_end = maps[~finite, :, 0], np.where(finite[open_, None], bands, slope_bands)
         where, between, undecided = changes_on_spans(
             spans.start, spans.sign, spans.length, starts, ends, maps[:, :, 0], winner, open_, bands, bands_at_end
         )
         undecided += undecided_equals(compared, maps[open_], lambda k: self.patterns[spans.region[open_[k]]])
         return DecisionPoints(where, names[between], {"undecided": undecided})
+
+
+def _with_moderate_outputs(network: Network, sizes: FloatArray) -> Network:
+    """Return a network whose outputs, for inputs of some sizes, are in a unit in which they do not overflow or vanish.
+
+    The unit is a power of two, and of outputs that are compared only the order matters.
+    """
+    *others, last = network.layers
+
+    def in_unit(exponent: int) -> Network:
+        steps = [*((layer.weight, layer.bias) for layer in others)]
+        steps.append((np.ldexp(last.weight, -exponent), np.ldexp(last.bias, -exponent)))
+        return Network.from_layers(steps, network.activations)
+
+    with np.errstate(over="ignore", invalid="ignore"):
+        most, exponent = float(root_mean_squares(network, sizes).max()), 0
+        if not np.isfinite(most):
+            exponent = 900
+            most = float(root_mean_squares(in_unit(exponent), sizes).max())
+    exponent += int(np.frexp(most)[1]) if np.isfinite(most) else 0
+    return network if abs(exponent) < _MODERATE else in_unit(exponent)
 
 
 def _along(offsets: FloatArray, step: FloatArray) -> FloatArray:

@@ -10,6 +10,7 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 
+from linregions._input_units import in_units, unit_for
 from linregions._region_kinds import COUNTS, KINDS
 from linregions._sampling_memory import batch_numbers, limit_of_work, with_remedy
 from linregions._threads import one_blas_thread
@@ -27,7 +28,7 @@ from linregions.errors import InvalidValueError, MemoryLimitError
 from linregions.importers import as_network
 from linregions.lines import LinePartition
 from linregions.network import Network
-from linregions.partition import partition
+from linregions.partition import partition, warn_of_undecided
 from linregions.planes import PlanePartition
 from linregions.sections import random_frames
 from linregions.solids import Ball, PlaneSection
@@ -38,6 +39,8 @@ _FRAME_SIZE = 20
 _PLANES = 4
 # Points with which a sufficient limit on memory is found.
 _TRIED = 4
+# How far points may be from the origin, in radii, to be measured in them.
+_FARTHEST = 2.0**40
 # Numbers that the segments of a batch may hold, so that memory does not grow with the points.
 _BATCH_NUMBERS = 1 << 21
 
@@ -137,7 +140,8 @@ def local_complexity(
     Raises
     ------
     InvalidValueError
-        If points do not fit the network, the radius is not positive, or an option is out of its range.
+        If points do not fit the network, the radius is not positive or so small that it leads nowhere in float64, or an
+        option is out of its range.
     InvalidTypeError
         If an argument has the wrong type.
     NumericalError
@@ -186,9 +190,13 @@ def local_complexity(
         raise InvalidValueError(
             f"`n_planes` is {planes} for one input, but {_WHO} needs two inputs or more for planes. Give 0."
         )
+    given = as_positive(radius, "radius", _WHO)
+    farthest = float(np.abs(centers).max(initial=0.0))
+    unit = unit_for(given) if farthest <= _FARTHEST * given else 1.0
+    centers = centers / unit
     search = _Search(
-        net=net,
-        radius=as_positive(radius, "radius", _WHO),
+        net=in_units(net, unit, "net", _WHO),
+        radius=given / unit,
         kind=as_choice(kind, "kind", _WHO, KINDS),
         n_frames=as_integer(n_frames, "n_frames", _WHO, 1),
         frame_size=size,
@@ -198,7 +206,7 @@ def local_complexity(
     )
     generator = as_generator(rng, "rng", _WHO)
     try:
-        return search.run(centers, generator, progress)
+        return replace(search.run(centers, generator, progress), radius=given)
     except MemoryLimitError as error:
         tried = partial(search.try_out, centers[:_TRIED])
         raise with_remedy(error, search.memory_limit, _WHO, 2 * search.threads, tried) from None
@@ -249,11 +257,20 @@ class _Search:
         steps = self.radius * random_frames(n, self.frame_size, self.net.n_in, rng)
         middles = np.repeat(centers, self.n_frames, axis=0)[:, None, :]
         starts, ends = middles - steps, middles + steps
-        flat = (array.reshape(-1, self.net.n_in) for array in (starts, ends))
+        flat = [array.reshape(-1, self.net.n_in) for array in (starts, ends)]
+        (same,) = np.nonzero(np.all(flat[0] == flat[1], axis=1))
+        if same.size:
+            size = float(np.abs(flat[0][same[0]]).max())
+            raise InvalidValueError(
+                f"`radius` is {self.radius:g} round a point with a coordinate of {size:g}, beside which floats are "
+                f"{np.spacing(size):.1e} apart, but {_WHO} needs one that leads to other points. Give a larger radius, "
+                "or move the origin of the inputs near the points."
+            )
         segments = [Segment(a, b) for a, b in zip(*flat, strict=True)]
         limit = limit_of_work(self.memory_limit)
         made = partition(self.net, segments, threads=self.threads, memory_limit=limit)
         parts = [part for part in made if isinstance(part, LinePartition)]
+        warn_of_undecided(sum(int(part.diagnostics["undecided"]) for part in parts), 5)
         found = np.empty((n, 3))
         for k, group in enumerate(_groups(parts, self.frame_size)):
             regions = [getattr(part, COUNTS[self.kind]) for part in group]
@@ -274,10 +291,14 @@ class _Search:
             section = Ball(center, self.radius).section(center, bases[k])
             if section is None:  # a radius whose square underflows
                 return 1, 0
-            return count_in_disc(partition(self.net, section.window, memory_limit=limit), section, self.kind)
+            part = partition(self.net, section.window, memory_limit=limit)
+            undecided[k] = part.diagnostics["undecided"]
+            return count_in_disc(part, section, self.kind)
 
+        undecided = np.zeros(bases.shape[0], dtype=np.int64)
         with ThreadPoolExecutor(self.threads) as pool:
             counts = list((pool.map if self.threads > 1 else map)(one, range(bases.shape[0])))
+        warn_of_undecided(int(undecided.sum()), 5)
         return np.array(counts, dtype=np.float64).reshape(centers.shape[0], self.n_planes, 2)
 
 

@@ -245,7 +245,7 @@ def partition(
     return result if batch else result[0]
 
 
-def _warn_of_undecided(undecided: int) -> None:
+def warn_of_undecided(undecided: int, stacklevel: int = 3) -> None:
     """Tell that counts rest on decisions that float64 cannot make, since they carry no diagnostics."""
     if undecided:
         lie = "decision lies" if undecided == 1 else "decisions lie"
@@ -254,7 +254,7 @@ def _warn_of_undecided(undecided: int) -> None:
             "corner or coincide). Where they are none, the count is off by about as many regions at most. See "
             "`partition(...).diagnostics`, and move the domain slightly to see whether the count stays.",
             UndecidedWarning,
-            stacklevel=3,
+            stacklevel=stacklevel,
         )
 
 
@@ -345,5 +345,5 @@ def count_regions(
         if isinstance(entry, PlaneWindow):
             counts[k], found = count_plane(net, entry, wanted, **options)
             undecided += found
-    _warn_of_undecided(undecided)
+    warn_of_undecided(undecided)
     return counts if batch else int(counts[0])

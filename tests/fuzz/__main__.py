@@ -64,7 +64,7 @@ def main() -> int:
 def _print(totals: dict[tuple[str, str], Counter[str]], seed: int, seconds: float) -> None:
     print(f"seed {seed}, {seconds:.0f} s")
     print(f"{'':16}{'family':28}" + "".join(f"{outcome:>18}" for outcome in OUTCOMES))
-    for domain in DOMAINS:
+    for domain in (*DOMAINS, "raised"):
         whole: Counter[str] = Counter()
         for (where, family), counts in totals.items():
             if where == domain:

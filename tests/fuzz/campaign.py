@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import warnings
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -13,12 +13,13 @@ import numpy as np
 import linregions as lr
 from fuzz.decisions import ask, compare_in_plane, compare_on_line
 from fuzz.families import FAMILIES, Problem
-from fuzz.outcomes import REFUSED, judge
+from fuzz.outcomes import REFUSED, SILENT, judge
 from reference.lines_exact import exact_line
 from reference.planes_exact import partition_exactly
 
 #: Of what `Found` tells.
 DOMAINS = ("plane", "plane classes", "plane level", "line", "line classes", "line level")
+# Beside these there is "raised", of errors that are none of the package's.
 
 
 class Found(NamedTuple):
@@ -38,17 +39,22 @@ def make(seed: int, family: str, number: int) -> Problem:
 
 
 def compare(seed: int, family: str, number: int) -> Iterator[Found]:
-    """Yield how the window and the lines of one problem compare with exact arithmetic."""
+    """Yield how one problem compares with exact arithmetic: regions, classes and a level in a window and on lines."""
     problem = make(seed, family, number)
-    yield Found(family, number, "plane", *_plane(problem))
-    for domain in problem.lines:
-        yield Found(family, number, "line", *_line(problem, domain))
     question = ask(problem, np.random.default_rng([seed, list(FAMILIES).index(family), number, 1]))
-    for name, outcome, text in compare_in_plane(problem, question):
-        yield Found(family, number, name, outcome, text)
+    tries: list[Callable[[], Iterable[tuple[str, str, str]]]] = [
+        lambda: [("plane", *_plane(problem))],
+        lambda: compare_in_plane(problem, question),
+    ]
     for domain in problem.lines:
-        for name, outcome, text in compare_on_line(problem, domain, question):
-            yield Found(family, number, name, outcome, text)
+        tries.append(lambda domain=domain: [("line", *_line(problem, domain))])
+        tries.append(lambda domain=domain: compare_on_line(problem, domain, question))
+    for compared in tries:
+        try:
+            for found in compared():
+                yield Found(family, number, *found)
+        except Exception as error:  # whatever it is, it is no clear answer
+            yield Found(family, number, "raised", SILENT, f"{type(error).__name__}: {error}")
 
 
 def compare_some(task: tuple[int, str, int, int, float]) -> list[Found]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -95,10 +96,20 @@ def compare_in_plane(problem: Problem, question: Question) -> Iterator[tuple[str
     patterns = [bytes(pattern) for pattern in exact.patterns]
     low, high = problem.window.polygon.min(axis=0), problem.window.polygon.max(axis=0)
     size = float((high - low) @ np.linalg.norm(problem.window.basis, axis=1))
-    for name, found, pieces, what in (
-        ("plane classes", part.decision_boundary(decision), exact.decision_pieces(decision), decision),
-        ("plane level", part.level_set(output, level), exact.level_pieces(output, level), f"{output} at {level!r}"),
+    for name, find, pieces, what in (
+        ("plane classes", partial(part.decision_boundary, decision), exact.decision_pieces(decision), decision),
+        (
+            "plane level",
+            partial(part.level_set, output, level),
+            exact.level_pieces(output, level),
+            f"{output} at {level!r}",
+        ),
     ):
+        try:
+            found = find()
+        except lr.errors.LinRegionsError as error:
+            yield name, REFUSED, str(error)
+            continue
         differing = _differing(_lengths(part, found), _exact_lengths(pieces, patterns), _PLACE * size)
         doubt = int(found.diagnostics["undecided"]) + int(part.diagnostics["undecided"])
         text = f"{what}: {len(found.segments)} pieces; {differing}; {found.diagnostics}, {part.diagnostics}"
@@ -140,10 +151,15 @@ def compare_on_line(problem: Problem, domain: LineDomain, question: Question) ->
         yield from ((name, REFUSED, str(error)) for name in ("line classes", "line level"))
         return
     exact = exact_line(network, domain)
-    for name, found, changes in (
-        ("line classes", part.decision_points(decision), exact_changes(exact, decision=decision)),
-        ("line level", part.level_set(output, level), exact_changes(exact, output=output, level=level)),
+    for name, find, changes in (
+        ("line classes", partial(part.decision_points, decision), exact_changes(exact, decision=decision)),
+        ("line level", partial(part.level_set, output, level), exact_changes(exact, output=output, level=level)),
     ):
+        try:
+            found = find()
+        except lr.errors.LinRegionsError as error:
+            yield name, REFUSED, str(error)
+            continue
         same = found.classes.tolist() == [[before, after] for _, before, after in changes]
         same = same and _close(found, np.array([float(t) for t, _, _ in changes]))
         doubt = int(found.diagnostics["undecided"]) + int(part.diagnostics["undecided"])
