@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -62,7 +64,7 @@ def test_densities_in_all_units(n_in: int, exponent: int) -> None:
             assert found.value * size == pytest.approx(want.value, rel=1e-9)
             assert found.stderr * size == pytest.approx(want.stderr, rel=1e-9, abs=1e-12)
         if n_in > 1 and abs(exponent) > 500:
-            with pytest.raises(NumericalError, match="`net` has a density of .*, which is no float"):
+            with pytest.raises(NumericalError, match=r"`net` has a density of .*, which is no float"):
                 lr.boundary_density(other, scaled, rng=1, n_chords=5, codimension=2)
 
 
@@ -84,19 +86,22 @@ def test_few_chords_of_a_flat_box_are_told_of() -> None:
         lr.boundary_density(Network.from_layers(layers), -1.0, 1.0, rng=0, n_chords=100)
 
 
-@pytest.mark.parametrize("call", [1, 2, 3])
-def test_undecided_is_told_of(call: int) -> None:
+@pytest.mark.parametrize(
+    "measure",
+    [
+        lambda net: lr.boundary_density(net, -1.0, 1.0, rng=0),
+        lambda net: lr.boundary_density(net, -1.0, 1.0, rng=0, codimension=2, method="chords", n_chords=20),
+        lambda net: lr.local_complexity(net, [0.0, 0.0], 1.0, rng=0),
+    ],
+    ids=["exact", "sections", "discs"],
+)
+def test_undecided_is_told_of(measure: Callable[[Network], Any]) -> None:
     """Lines of the first layer are one but for rounding."""
     net = Network.from_layers(
         [([[1.0, 0.3], [1.0, 0.3 + 1e-15], [-0.2, 1.0]], [0.1, 0.1, 0.0]), ([[1.0, 1.0, 1.0]], [0.0])]
     )
     with pytest.warns(UndecidedWarning, match="within the rounding of float64"):
-        if call == 1:
-            lr.boundary_density(net, -1.0, 1.0, rng=0)
-        elif call == 2:
-            lr.boundary_density(net, -1.0, 1.0, rng=0, codimension=2, method="chords", n_chords=20)
-        else:
-            lr.local_complexity(net, [0.0, 0.0], 1.0, rng=0)
+        measure(net)
 
 
 @pytest.mark.parametrize("exponent", [-600, -300, 300, 600])
