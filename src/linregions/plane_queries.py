@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from linregions._plane_frame import frame_of
+from linregions._plane_frame import Frame, frame_of
 from linregions._region_outputs import patterns_in_plane
 from linregions._validation import FloatArray, as_choice, as_float_array, as_points
 from linregions.adjacency import Adjacency, adjacency_of, as_region, data_frame, hexadecimal
@@ -181,7 +181,7 @@ class PlaneQueries:
         the rounding of a forward pass, at the cost of one. So a point where a neuron is exactly on its breakpoint goes
         to the region where that neuron is not above it; where no region at the point has such a pattern (in vertices,
         say, or beside a boundary because of rounding), to one of those that touch it. The window's border belongs to
-        the window.
+        the window, and so does what rounding of coordinates leaves beyond it.
 
         Examples
         --------
@@ -205,12 +205,14 @@ class PlaneQueries:
                 )
         shape = given.shape[:-1]
         given = given.reshape(-1, needed)
+        frame = frame_of(self.window)
+        grain = np.broadcast_to(frame.grain(self.window), (given.shape[0], 2))
         if coordinates == "input":
+            grain = grain + _grain_of_projections(self.window, frame, given)
             given = self._to_plane(given)
         result = np.full(given.shape[0], -1, dtype=np.int64)
-        frame = frame_of(self.window)
         points_in = frame.from_plane(given)
-        inside = np.flatnonzero(_inside(frame.polygon, points_in))
+        inside = np.flatnonzero(_inside(frame.polygon, points_in, grain))
         if inside.size:
             result[inside] = self._locate_in_frame(frame.rows(self.window), points_in[inside])
         return result.reshape(shape)
@@ -332,12 +334,22 @@ class PlaneQueries:
         )
 
 
-def _inside(polygon: FloatArray, points: FloatArray) -> npt.NDArray[np.bool_]:
+def _grain_of_projections(window: PlaneWindow, frame: Frame, points: FloatArray) -> FloatArray:
+    """Return how far rounding may move the projections of points of the input space in a frame, shape (N, 2)."""
+    orthonormal, triangle = np.linalg.qr(window.basis.T)
+    sizes = (np.abs(points) + np.abs(window.origin)) @ np.abs(orthonormal)
+    moved = 2.0**-50 * sizes @ np.abs(np.linalg.inv(triangle)).T
+    moved[:, 1] += abs(frame.shear) * moved[:, 0]
+    return np.asarray(moved / frame.scale)
+
+
+def _inside(polygon: FloatArray, points: FloatArray, grain: FloatArray) -> npt.NDArray[np.bool_]:
     """Tell which points lie in a convex polygon, its border and what rounding leaves beyond it included."""
     inside = np.ones(points.shape[0], dtype=bool)
     for a, b in zip(polygon, np.roll(polygon, -1, axis=0), strict=True):
         side = b - a
-        inside &= side[0] * (points[:, 1] - a[1]) - side[1] * (points[:, 0] - a[0]) >= -(2.0**-48) * np.hypot(*side)
+        slack = 2.0**-48 * np.hypot(*side) + grain @ np.abs(side[::-1])
+        inside &= side[0] * (points[:, 1] - a[1]) - side[1] * (points[:, 0] - a[0]) >= -slack
     return inside
 
 
