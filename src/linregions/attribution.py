@@ -11,7 +11,7 @@ from linregions._region_outputs import piece_slopes
 from linregions._threads import one_blas_thread
 from linregions._validation import FloatArray, as_integer, as_points
 from linregions.domains import Segment
-from linregions.errors import InvalidValueError
+from linregions.errors import InvalidValueError, NumericalError
 from linregions.importers import as_network
 from linregions.lines import LinePartition, partition_lines
 from linregions.network import Network
@@ -47,7 +47,7 @@ def integrated_gradients(
     InvalidValueError, InvalidTypeError
         If shapes do not fit, a number is not finite, or there is no such output.
     NumericalError
-        If values overflow.
+        If values or gradients overflow; the message names the point.
 
     Notes
     -----
@@ -94,10 +94,32 @@ def integrated_gradients(
     for first in range(0, moved.size, _BATCH):
         chosen = moved[first : first + _BATCH]
         segments = [Segment(a, b) for a, b in zip(begins[chosen], ends[chosen], strict=True)]
-        for k, part in zip(chosen.tolist(), partition_lines(network, segments), strict=True):
-            result[k] = _mean_gradient(part, backwards) * (ends[k] - begins[k])
+        try:
+            parts = partition_lines(network, segments)
+        except NumericalError:
+            for k, segment in zip(chosen.tolist(), segments, strict=True):
+                try:
+                    partition_lines(network, [segment])
+                except NumericalError:
+                    raise _overflow(k, points, begins[k], ends[k]) from None
+            raise
+        for k, part in zip(chosen.tolist(), parts, strict=True):
+            with np.errstate(over="ignore", invalid="ignore"):
+                result[k] = _mean_gradient(part, backwards) * (ends[k] - begins[k])
+            if not np.all(np.isfinite(result[k])):
+                raise _overflow(k, points, begins[k], ends[k])
     result = result.reshape(*points.shape[:-1], *result.shape[1:])
     return result if output is None else result[..., 0, :]
+
+
+def _overflow(row: int, points: FloatArray, begin: FloatArray, end: FloatArray) -> NumericalError:
+    """Return the error of a segment on which values or gradients are out of range, in the words of the caller."""
+    name = f"x[{', '.join(map(str, np.unravel_index(row, points.shape[:-1])))}]" if points.ndim > 1 else "x"
+    return NumericalError(
+        f"`{name}` has coordinates up to {np.abs(end).max():.3g} and its `baseline` up to {np.abs(begin).max():.3g}, "
+        "between which values or gradients of `network` overflow, but integrated_gradients needs finite ones. "
+        "Give `x` and `baseline` of smaller numbers, or scale the network's weights."
+    )
 
 
 def _mean_gradient(part: LinePartition, backwards: FloatArray) -> FloatArray:

@@ -8,7 +8,7 @@ import pytest
 import linregions as lr
 import zoo
 from linregions import Network
-from linregions.errors import InvalidTypeError, InvalidValueError
+from linregions.errors import InvalidTypeError, InvalidValueError, NumericalError
 
 
 @pytest.mark.parametrize(
@@ -96,3 +96,21 @@ def test_what_does_not_fit() -> None:
         lr.integrated_gradients(net, [0.0] * 3, [1.0] * 3, output=2)
     with pytest.raises(InvalidValueError, match="`x` holds 1 NaN"):
         lr.integrated_gradients(net, [0.0] * 3, [1.0, np.nan, 0.0])
+
+
+def test_overflow_names_what_was_given() -> None:
+    net = zoo.float_network([2, 8, 2], np.random.default_rng(0))
+    with pytest.raises(NumericalError, match=r"`x` has coordinates up to 2e\+300 and its `baseline` up to 3, between"):
+        lr.integrated_gradients(net, [3.0, 0.0], [1.0, -2e300])
+    x = np.zeros((2, 70, 2))
+    x[1, 5] = 1e305, 0.0
+    with pytest.raises(
+        NumericalError, match=r"`x\[1, 5\]` has coordinates up to 1e\+305 .* Give `x` and `baseline` of"
+    ):
+        lr.integrated_gradients(net, [1.0, 1.0], x)
+    steep = Network.from_layers([(np.full((3, 2), 1e200), [0.0, 1.0, 2.0]), (np.full((2, 3), 1e200), [0.0, 0.0])])
+    with pytest.raises(NumericalError, match=r"`x` has .* gradients of `network` overflow"):
+        lr.integrated_gradients(steep, [0.0, 0.0], [1.0, 1.0])
+    # What the message tells to do works.
+    small = lr.integrated_gradients(net, [3.0, 0.0], [1.0, -2e100])
+    assert np.all(np.isfinite(small))
