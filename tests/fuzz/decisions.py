@@ -40,14 +40,19 @@ def ask(problem: Problem, rng: Rng) -> Question:
     somewhere = low + rng.uniform(size=2) * (high - low)
     choice = rng.uniform()
     level = 0.0
-    if choice > 0.7:  # reached in the window
-        level = float(network(problem.window.point(somewhere))[output])
-    elif choice > 0.4:  # reached in a vertex, be it by rounding
-        vertices = lr.partition(network, problem.window).vertices
-        vertex = vertices[int(rng.integers(len(vertices)))]
-        level = float(network(problem.window.point(vertex))[output])
+    if choice > 0.4:
+        if choice < 0.7:  # reached in a vertex, be it by rounding; else somewhere in the window
+            try:
+                vertices = lr.partition(network, problem.window).vertices
+                somewhere = vertices[int(rng.integers(len(vertices)))]
+            except lr.errors.LinRegionsError:
+                pass
+        with np.errstate(over="ignore", invalid="ignore"):
+            level = float(network(problem.window.point(somewhere))[output])
     elif choice > 0.2:
         level = float(rng.integers(-4, 5)) / 2
+    if not np.isfinite(level):
+        level = 0.0
     return Question(network, "argmax" if rng.uniform() < 0.7 else "argmin", output, level)
 
 
