@@ -69,3 +69,48 @@ def undecided_equals(
             total += step * Fraction(float(intercepts[pieces[k]]))
         count += int(times) * (total != 0)
     return count
+
+
+def undecided_slopes(
+    network: Network,
+    slopes: FloatArray,
+    directions: FloatArray,
+    patterns_of: Callable[[IndexArray], npt.NDArray[np.uint8]],
+) -> int:
+    """Count outputs whose slope is the same float as that of the steepest one, and need not be the same number.
+
+    Parameters
+    ----------
+    network : Network
+    slopes : ndarray of float64, shape (F, n_out)
+        On some regions of lines.
+    directions : ndarray of float64, shape (F, n_in)
+        In which direction.
+    patterns_of : callable
+        As in `undecided_equals`.
+
+    Notes
+    -----
+    Slopes are the same where outputs differ only in the weights of units that do not vary in this direction.
+    """
+    count = 0
+    for f in range(slopes.shape[0]):
+        (steepest,) = np.nonzero(slopes[f] == slopes[f].max())
+        if steepest.size < 2:
+            continue
+        varies = np.any((network.layers[0].weight != 0) & (directions[f] != 0), axis=1)
+        (pattern,) = patterns_of(np.array([f]))
+        for k, activation in enumerate(network.activations):
+            low, high = network.neuron_offsets[k : k + 2]
+            pieces = pattern[low:high] if high > low else np.zeros(varies.size, dtype=np.uint8)
+            varies &= np.asarray(activation.slopes)[pieces] != 0.0
+            if k + 1 < len(network.activations):
+                varies = np.any((network.layers[k + 1].weight != 0) & varies, axis=1)
+        weight = network.layers[-1].weight
+        if network.activations:
+            differ = weight[steepest[1:]] != weight[steepest[0]]
+            count += int(np.count_nonzero(np.any(differ & varies, axis=1)))
+        else:
+            differ = (weight[steepest[1:]] != weight[steepest[0]]) & (directions[f] != 0)
+            count += int(np.count_nonzero(np.any(differ, axis=1)))
+    return count

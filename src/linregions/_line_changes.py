@@ -94,7 +94,10 @@ def changes_on_span(functions: Functions) -> tuple[list[tuple[float, int]], int]
         chosen = int(tied[np.argmax(secondary[tied])])
         same = tied[np.abs(secondary[tied] - secondary[chosen]) <= other_band[tied] + other_band[chosen]]
         chosen = int(same[0])
-        undecided += int(np.sum(functions.differ(tied, chosen)))
+        if primary is end and np.isinf(functions.length):  # of slopes that are the same floats `undecided_slopes` tells
+            undecided += int(np.sum(end[tied] != end[chosen]))
+        else:
+            undecided += int(np.sum(functions.differ(tied, chosen)))
         return chosen
 
     now = best(start, functions.start_band, end, functions.end_band)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from linregions._equal_outputs import undecided_equals
+from linregions._equal_outputs import undecided_equals, undecided_slopes
 from linregions._line_changes import changes_on_spans, clear_winners
 from linregions._region_outputs import Comparison, maps_on_pieces, root_mean_squares
 from linregions._threads import one_blas_thread
@@ -370,6 +370,10 @@ class LineQueries:
             spans.start, spans.sign, spans.length, starts, ends, maps[:, :, 0], winner, open_, bands, bands_at_end
         )
         undecided += undecided_equals(compared, maps[open_], lambda k: self.patterns[spans.region[open_[k]]])
+        (far,) = np.nonzero(~finite)
+        undecided += undecided_slopes(
+            compared, maps[far, :, 0], spans.direction[far], lambda k: self.patterns[spans.region[far[k]]]
+        )
         return DecisionPoints(where, names[between], {"undecided": undecided})
 
 

@@ -135,3 +135,19 @@ def test_ordinary_networks_are_decided() -> None:
         assert part.decision_boundary().diagnostics["undecided"] == 0
         assert part.level_set(0, 0.01).diagnostics["undecided"] == 0
         assert lr.partition(net, LINE).decision_points().diagnostics["undecided"] == 0
+
+
+def test_slopes_at_infinity() -> None:
+    """A network that is constant far out is decided there; slopes that only rounding makes the same are told of."""
+    ray = lr.Ray([3.0, 0.0], [1.0, 0.0])
+    closed = Network.from_layers([([[-1.0, 0.0]], [0.0]), ([[1.0]], [0.5]), ([[2.0], [1.0]], [0.0, 0.25])])
+    found = lr.partition(closed, ray).decision_points()  # 1 and 3 / 4
+    assert found.t.size == 0
+    assert found.diagnostics["undecided"] == 0
+    assert lr.partition(closed, ray).level_set(0, 0.25).diagnostics["undecided"] == 0
+    close = Network.from_layers(
+        [([[1.0, 0.0], [1.0, 0.0]], [0.0, 0.0]), ([[1.0, 1.0], [1.0, 1.0 + 2.0**-52]], [0, -1])]
+    )
+    part = lr.partition(close, ray)
+    assert len(exact_changes(exact_line(close, ray))) == 1  # some 1e16 away
+    assert part.decision_points().t.size == 1 or part.decision_points().diagnostics["undecided"] > 0
