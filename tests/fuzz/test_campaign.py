@@ -77,5 +77,5 @@ def test_a_wrong_boundary_without_a_sign_is_told(monkeypatch: pytest.MonkeyPatch
         patched.setattr(line_queries, "changes_on_spans", fewer_points)
         assert told() == {"line classes", "line level"}
     with monkeypatch.context() as patched:
-        patched.setattr(line_queries, "DecisionPoints", lambda t, *rest: DecisionPoints(np.asarray(t) + 1e-3, *rest))
+        patched.setattr(line_queries, "DecisionPoints", lambda t, *rest: DecisionPoints(np.asarray(t) + 1e-1, *rest))
         assert told() == {"line classes", "line level"}
