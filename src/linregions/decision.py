@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from linregions._equal_outputs import undecided_equals
 from linregions._plane_frame import frame_of
-from linregions._region_outputs import Comparison, first_sides, region_groups
+from linregions._region_outputs import Comparison
 from linregions._threads import one_blas_thread
 from linregions._validation import FloatArray
 from linregions.domains import PlaneWindow
@@ -22,11 +22,8 @@ from linregions.tolerances import DEFAULT_TOLERANCES
 IndexArray = npt.NDArray[np.int64]
 IntArray = npt.NDArray[np.int32]
 
-# By how much, in units of the terms it is the sum of, a value of single precision must be ahead: 16 rounding units,
-# where no more than 2 were seen in networks of 12 layers or of 256 units.
-_SINGLE = 2.0**-20
-# Rows of inputs that are the coordinates of a plane.
-_COORDINATES = np.eye(3)[:, :2]
+# Of how many regions networks are reduced to the neurons that switch there, in steps.
+_REGIONS = (4096, 1024, 256, 64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,7 +150,7 @@ def boundary_of(part: _Cut, comparison: Comparison) -> DecisionBoundary:
     points = frame.from_plane(part.vertices)
     with one_blas_thread():
         compared = in_frame(compared, part.window, frame)
-        faces, maps, band = _open_faces(part, compared, points, frame.grain(part.window))
+    faces, maps, band = _contested(part, compared, points, frame.grain(part.window))
     segments, numbers, undecided = _pieces(part, points, faces, maps, band)
     undecided += undecided_equals(compared, maps, lambda k: unpack_patterns(compared, part.pattern_words[faces[k]]))
     frame.to_plane(segments.reshape(-1, 2))
@@ -169,7 +166,7 @@ def boundary_of(part: _Cut, comparison: Comparison) -> DecisionBoundary:
     )
 
 
-def _open_faces(
+def _contested(
     part: _Cut, compared: Network, points: FloatArray, grain: FloatArray
 ) -> tuple[IndexArray, FloatArray, FloatArray]:
     """Find the regions where no output is clearly ahead all over.
@@ -192,33 +189,30 @@ def _open_faces(
     band : (F, n)
         How far each output may be from what it is, by rounding.
     """
-    from linregions.kernels.decision import mixed_faces, take_leads
+    from linregions.kernels.contested import Plane, contested_regions, make_contest
+    from linregions.kernels.reduction import make_layers, make_reduced, make_step
 
-    is_first = first_sides(part.vertices.shape[0], part.face_vertices)
+    weights, biases = zip(*((layer.weight, layer.bias) for layer in compared.layers), strict=True)
+    activations = [(each.breakpoints, each.slopes, each.intercepts.tolist()) for each in compared.activations]
+    layers = make_layers(activations, compared.widths[1:-1])
+    reduced, numbers = make_reduced(weights, biases, len(_REGIONS) + 2)
+    functions = reduced.constant.shape[1]
+    step = make_step(functions, len(activations))
+    plane = Plane(points, part.face_offsets, part.face_vertices, part.pattern_words)
+    contest = make_contest(_REGIONS, plane, functions, compared.n_out)
     relative = float(part.diagnostics.get("relative_tolerance", DEFAULT_TOLERANCES.relative))
-    slack = max(_SINGLE, 8.0 * relative, 8.0 * float(grain.max()))
-    first = np.zeros(part.vertices.shape[0], dtype=np.int32)
-    found: list[tuple[IndexArray, FloatArray, FloatArray]] = []
-    for start, stop, group in region_groups(compared, _COORDINATES, part.pattern_words):
-        sides = slice(part.face_offsets[start], part.face_offsets[stop])
-        corners = part.face_vertices[sides]
-        vertices = corners[is_first[sides]].astype(np.int64)
-        if 2 * vertices.size < stop - start:  # most belong to earlier groups, but sizes are to be those of all
-            vertices = np.unique(corners).astype(np.int64)
-        columns = np.ones((3, vertices.size), dtype=np.float32)
-        columns[:2] = points[vertices].T
-        with np.errstate(over="ignore", invalid="ignore"):  # in single precision; then nothing is ahead
-            outputs, sizes = group.values(columns)
-        take_leads(outputs, slack * float(sizes.max()), first, vertices)
-        # Whose corners all belong to this group or to an earlier one.
-        faces = start + np.flatnonzero(mixed_faces(first, part.face_offsets, part.face_vertices, start, stop))
-        if faces.size:
-            maps = group.maps(unpack_patterns(compared, part.pattern_words[faces]))
-            found.append((faces, maps, relative * sizes + np.abs(maps[:, :, :2]) @ grain))
-    if not found:
-        return np.empty(0, np.int64), np.empty((0, compared.n_out, 3)), np.empty((0, compared.n_out))
-    faces, maps, band = (np.concatenate(each) for each in zip(*found, strict=True))
-    return faces, maps, band
+    start, faces, maps = 0, [], []
+    while start < part.pattern_words.shape[0]:
+        count, start, need = contested_regions(
+            layers, reduced, step, numbers, plane, contest, relative, float(grain.max()), start
+        )
+        faces.append(contest.faces[:count].copy())
+        maps.append(contest.maps[:count].copy())
+        if need > numbers.size:
+            numbers = np.concatenate([numbers, np.empty(2 * need - numbers.size)])
+    found = np.concatenate(maps)
+    rows = np.ascontiguousarray(found[:, :, :3])
+    return np.concatenate(faces), rows, found[:, :, 3] + np.abs(rows[:, :, :2]) @ grain
 
 
 def _pieces(

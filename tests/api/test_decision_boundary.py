@@ -473,8 +473,8 @@ def test_consecutive_affine_layers_and_many_groups(monkeypatch: pytest.MonkeyPat
     plane = lr.partition(net, zoo.WIDE)
     whole = plane.decision_boundary()
     assert len(whole.segments) > 5
-    for size in (1, 3, 10):
-        monkeypatch.setattr("linregions._region_outputs._GROUP", size)
+    for sizes in ([1], [3], [40, 10], [12, 6, 3, 1]):
+        monkeypatch.setattr("linregions.decision._REGIONS", sizes)
         found = plane.decision_boundary()
         np.testing.assert_array_equal(found.classes, whole.classes)
         np.testing.assert_allclose(found.segments, whole.segments, rtol=0, atol=1e-12)

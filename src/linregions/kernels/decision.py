@@ -15,35 +15,6 @@ FloatArray = npt.NDArray[np.float64]
 IndexArray = npt.NDArray[np.int64]
 
 
-@compiled(allocates=True)
-def mixed_faces(
-    winner: npt.NDArray[np.int32], f_off: IndexArray, f_v: npt.NDArray[np.int32], begin: int, end: int
-) -> npt.NDArray[np.bool_]:
-    """Tell which faces have vertices with different winners, or with none (-1); in the others that one wins."""
-    mixed = np.zeros(end - begin, dtype=np.bool_)
-    for f in range(begin, end):
-        first = winner[f_v[f_off[f]]]
-        for i in range(f_off[f], f_off[f + 1]):
-            if winner[f_v[i]] != first or first < 0:
-                mixed[f - begin] = True
-                break
-    return mixed
-
-
-@compiled(allocates=True)
-def take_leads(outputs: npt.NDArray[np.float32], slack: float, first: npt.NDArray[np.int32], at: IndexArray) -> None:
-    """Write which row of `outputs` is ahead in each column by more than `slack`, or -1, to ``first[at[column]]``."""
-    for i in range(outputs.shape[1]):
-        best, second, winner = np.float32(-np.inf), np.float32(-np.inf), -1
-        for c in range(outputs.shape[0]):
-            value = outputs[c, i]
-            if value > best:
-                second, best, winner = best, value, c
-            elif not value <= second:  # NaN is not ahead of anything
-                second = value
-        first[at[i]] = winner if best - second > slack else -1
-
-
 @compiled(inlined=True)
 def _value(maps: FloatArray, g: int, c: int, d: int, x: float, y: float) -> float:
     """Return by how much function c is above d at a point."""

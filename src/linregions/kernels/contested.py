@@ -1,0 +1,278 @@
+"""Regions of a plane in which no output is ahead all over, and the affine maps of these."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from linregions.kernels.compiled import compiled
+from linregions.kernels.products import TILE_COLUMNS, TILE_ROWS, add_product
+from linregions.kernels.reduction import (
+    BREAKPOINT,
+    COUNTING,
+    FIRST,
+    INTERCEPT,
+    LOWEST,
+    N_BREAKPOINTS,
+    SLOPE,
+    SQUARE,
+    SWITCHES,
+    Layers,
+    Reduced,
+    Step,
+    place_of,
+    plan_step,
+    take_step,
+)
+
+FloatArray = npt.NDArray[np.float64]
+IndexArray = npt.NDArray[np.int64]
+IntArray = npt.NDArray[np.int32]
+WordArray = npt.NDArray[np.uint64]
+
+# Vertices that are evaluated at once.
+COLUMNS_AT_ONCE = 128
+# Rows of the arrays below.
+WINNER, STAMP = 0, 1
+NOBODY = -1
+BEST, SECOND, AHEAD = 0, 1, 2
+U, V, CONSTANT, BAND = range(4)
+
+
+class Plane(NamedTuple):
+    """The partition."""
+
+    points: FloatArray  # (vertices, 2)
+    f_off: IndexArray
+    f_v: IntArray
+    words: WordArray  # (regions, words)
+
+
+class Contest(NamedTuple):
+    """What is found, and room for it."""
+
+    sizes: (
+        IndexArray  # (levels,): of how many regions, that follow one another, each is made; each divides the one before
+    )
+    vertex: (
+        IntArray  # (2, vertices): which output is the WINNER, or NOBODY; STAMP of the regions it was found for, or -1
+    )
+    span: WordArray  # (2, words): switches passed in all of some regions, and in any
+    values: FloatArray  # (functions + TILE_ROWS, COLUMNS_AT_ONCE)
+    lead: FloatArray  # (3, COLUMNS_AT_ONCE): BEST and SECOND output, which one is AHEAD
+    at: IndexArray  # (COLUMNS_AT_ONCE,): vertices that are evaluated
+    faces: IndexArray  # (F,): contested regions
+    maps: (
+        FloatArray  # (F, n_out, 4): their affine maps, U, V and CONSTANT; BAND how far an output may be from what it is
+    )
+
+
+def make_contest(sizes: list[int], plane: Plane, functions: int, n_out: int) -> Contest:
+    """Return the room, for as many regions as the last size and some more."""
+    room = sizes[-1] + 64
+    return Contest(
+        sizes=np.array([*sizes, 1]),
+        vertex=np.full((2, plane.points.shape[0]), -1, dtype=np.int32),
+        span=np.empty((2, plane.words.shape[1]), dtype=np.uint64),
+        values=np.empty((functions + TILE_ROWS, COLUMNS_AT_ONCE)),
+        lead=np.empty((3, COLUMNS_AT_ONCE)),
+        at=np.empty(COLUMNS_AT_ONCE, dtype=np.int64),
+        faces=np.empty(room, dtype=np.int64),
+        maps=np.empty((room, n_out, 4)),
+    )
+
+
+@compiled(internal=True, fastmath={"nnan", "nsz"})
+def _activate(layers: Layers, k: int, row: FloatArray) -> float:
+    """Turn pre-activations of a hidden layer into values; return the largest of their sizes."""
+    t = layers.shape[N_BREAKPOINTS, k]
+    largest = 0.0
+    if t == 1:  # no look-up of pieces, so that the loop is vectorised
+        xi = layers.piece[BREAKPOINT, k, 0]
+        slope_0, slope_1 = layers.piece[SLOPE, k, 0], layers.piece[SLOPE, k, 1]
+        shift_0, shift_1 = layers.piece[INTERCEPT, k, 0], layers.piece[INTERCEPT, k, 1]
+        for i in range(row.shape[0]):
+            below, above = slope_0 * row[i] + shift_0, slope_1 * row[i] + shift_1
+            row[i] = above if row[i] > xi else below
+            largest = max(largest, abs(row[i]))
+        return largest
+    for i in range(row.shape[0]):
+        piece = 0
+        for j in range(t):
+            piece += row[i] > layers.piece[BREAKPOINT, k, j]
+        row[i] = layers.piece[SLOPE, k, piece] * row[i] + layers.piece[INTERCEPT, k, piece]
+        largest = max(largest, abs(row[i]))
+    return largest
+
+
+@compiled(internal=True)
+def _evaluate(
+    layers: Layers, reduced: Reduced, step: Step, numbers: FloatArray, level: int, values: FloatArray, n: int
+) -> None:
+    """Find all functions at n points, whose coordinates are in the first two rows of `values`.
+
+    Their SQUARE is set to how large the terms are whose sums they are, those of earlier layers included: terms of
+    random signs add up like squares, and rounding with them.
+    """
+    layout, square, counting = reduced.layout[level], step.factor[SQUARE], step.number[COUNTING]
+    last = layout.shape[1] - 2
+    for q in range(2):
+        square[q] = 0.0
+        for i in range(n):
+            square[q] = max(square[q], values[q, i] ** 2)
+    for k in range(1, last + 1):
+        first, low = layout[FIRST, k], layout[FIRST, layout[LOWEST, k]]
+        place, n_rows, width = place_of(reduced, level, k)
+        rows = numbers[place : place + n_rows * width].reshape(n_rows, width)
+        for q in range(first, layout[FIRST, k + 1]):
+            constant, row = reduced.constant[level, q], values[q, :n]
+            for i in range(n):
+                row[i] = constant
+        add_product(rows, n_rows, first - low, values, counting[low:], np.int64(0), n, values[first:], np.bool_(False))
+        steepest = 0.0
+        if k < last:
+            for j in range(layers.shape[N_BREAKPOINTS, k - 1] + 1):
+                steepest = max(steepest, abs(layers.piece[SLOPE, k - 1, j]))
+        for q in range(first, layout[FIRST, k + 1]):
+            row = rows[q - first]
+            total = reduced.constant[level, q] ** 2
+            for p in range(first - low):
+                total += row[p] ** 2 * square[low + p]
+            if k < last and reduced.unit[level, SWITCHES, q]:
+                total = total * steepest**2 + _activate(layers, k - 1, values[q, :n]) ** 2
+            square[q] = total
+
+
+@compiled(internal=True)
+def _take_leads(outputs: FloatArray, n: int, slack: float, lead: FloatArray, winner: IntArray, at: IndexArray) -> None:
+    """Write which output is ahead in each column by more than `slack`, or nobody, to ``winner[at[column]]``."""
+    best, second, ahead = lead[BEST, :n], lead[SECOND, :n], lead[AHEAD, :n]
+    for i in range(n):
+        best[i], second[i], ahead[i] = -np.inf, -np.inf, 0.0
+    for c in range(outputs.shape[0]):
+        row = outputs[c, :n]
+        for i in range(n):
+            value = row[i]
+            second[i] = max(second[i], min(best[i], value))
+            ahead[i] = c if value > best[i] else ahead[i]
+            best[i] = max(best[i], value)
+    for i in range(n):
+        winner[at[i]] = np.int32(ahead[i]) if best[i] - second[i] > slack else NOBODY
+
+
+@compiled(internal=True)
+def _reduce(
+    layers: Layers,
+    reduced: Reduced,
+    step: Step,
+    numbers: FloatArray,
+    plane: Plane,
+    contest: Contest,
+    level: int,
+    f: int,
+) -> int:
+    """Reduce the network to as many regions, from region f on, as the next level has; return how much room it takes.
+
+    Without so much room, and some for the outputs of one region, it is not done.
+    """
+    passed, somewhere = contest.span[0], contest.span[1]
+    for w in range(passed.shape[0]):
+        passed[w] = somewhere[w] = plane.words[f, w]
+        for g in range(f + 1, min(f + contest.sizes[level], plane.words.shape[0])):
+            passed[w] &= plane.words[g, w]
+            somewhere[w] |= plane.words[g, w]
+    need = plan_step(layers, reduced, step, level, passed, somewhere)
+    if level + 1 < contest.sizes.shape[0]:
+        need += (contest.maps.shape[1] + TILE_ROWS) * TILE_COLUMNS
+    if need <= numbers.shape[0]:
+        take_step(reduced, step, level, numbers)
+    return need
+
+
+@compiled()
+def contested_regions(
+    layers: Layers,
+    reduced: Reduced,
+    step: Step,
+    numbers: FloatArray,
+    plane: Plane,
+    contest: Contest,
+    relative: float,
+    slack: float,
+    start: int,
+) -> tuple[int, int, int]:
+    """Find regions in which no output is ahead all over, from region `start` on, until the room is full.
+
+    Parameters
+    ----------
+    layers, reduced, step, numbers, plane, contest
+        The network, the partition, and room.
+    relative, slack : float
+        How far the outputs may be from what they are, and how far one must be ahead, in units of their terms.
+
+    Returns
+    -------
+    How many were found; the region to go on with; how much room the rows need there
+    """
+    sizes, f_off, f_v = contest.sizes, plane.f_off, plane.f_v
+    winner, stamp, values = contest.vertex[WINNER], contest.vertex[STAMP], contest.values
+    leaf = sizes.shape[0] - 1
+    n_faces, size = plane.words.shape[0], sizes[leaf - 1]
+    last = reduced.layout.shape[2] - 2
+    found, need = np.int64(0), np.int64(0)
+    while start < n_faces and found + size <= contest.faces.shape[0]:
+        for level in range(leaf):
+            if start % sizes[level] == 0:
+                need = _reduce(layers, reduced, step, numbers, plane, contest, level, start)
+                if need > numbers.shape[0]:
+                    return found, start, need
+        stop, group = min(start + size, n_faces), np.int32(start // size)
+        first, end = reduced.layout[leaf, FIRST, last], reduced.layout[leaf, FIRST, last + 1]
+        terms = 1 + first - reduced.layout[leaf, FIRST, reduced.layout[leaf, LOWEST, last]]
+        # All corners where most have been found before, since sizes are to be those of all.
+        fresh = 0
+        for i in range(f_off[start], f_off[stop]):
+            fresh += stamp[f_v[i]] < 0
+        band = contest.maps[found, :, BAND]
+        for c in range(end - first):
+            band[c] = 0.0
+        n = 0
+        for i in range(f_off[start], f_off[stop]):
+            v = f_v[i]
+            if stamp[v] < 0 or (2 * fresh < stop - start and stamp[v] != group):
+                stamp[v] = group
+                values[0, n], values[1, n], contest.at[n] = plane.points[v, 0], plane.points[v, 1], v
+                n += 1
+            if n == COLUMNS_AT_ONCE or (n > 0 and i == f_off[stop] - 1):
+                _evaluate(layers, reduced, step, numbers, leaf, values, n)
+                largest = 0.0
+                for c in range(end - first):
+                    # By Cauchy and Schwarz at least the sum of absolute values, if the terms were exact.
+                    total = np.sqrt(terms * step.factor[SQUARE, first + c])
+                    largest, band[c] = max(largest, total), max(band[c], relative * total)
+                _take_leads(values[first:end], n, slack * largest, contest.lead, winner, contest.at)
+                n = 0
+        begin = found
+        for f in range(start, stop):
+            who = winner[f_v[f_off[f]]]
+            mixed = who == NOBODY
+            for i in range(f_off[f] + 1, f_off[f + 1]):
+                mixed |= winner[f_v[i]] != who
+            if not mixed:
+                continue
+            # Nothing switches in one region, so all is folded, and there is room for it.
+            _reduce(layers, reduced, step, numbers, plane, contest, leaf, f)
+            contest.faces[found] = f
+            map_ = contest.maps[found]
+            rows, _, width = place_of(reduced, leaf + 1, last)
+            own = reduced.layout[leaf + 1, FIRST, last]
+            for c in range(end - first):
+                map_[c, U] = numbers[rows + c * width] if width > 0 else 0.0
+                map_[c, V] = numbers[rows + c * width + 1] if width > 0 else 0.0
+                map_[c, CONSTANT] = reduced.constant[leaf + 1, own + c]
+                map_[c, BAND] = contest.maps[begin, c, BAND]
+            found += 1
+        start = stop
+    return found, start, need
