@@ -177,13 +177,14 @@ def _reduce(
 
     Without so much room, and some for the outputs of one region, it is not done.
     """
-    passed, somewhere = contest.span[0], contest.span[1]
-    for w in range(passed.shape[0]):
-        passed[w] = somewhere[w] = plane.words[f, w]
-        for g in range(f + 1, min(f + contest.sizes[level], plane.words.shape[0])):
-            passed[w] &= plane.words[g, w]
-            somewhere[w] |= plane.words[g, w]
-    need = plan_step(layers, reduced, step, level, passed, somewhere)
+    words = plane.words[f : min(f + contest.sizes[level], plane.words.shape[0])]
+    for w in range(words.shape[1]):
+        passed, somewhere = words[0, w], words[0, w]
+        for g in range(words.shape[0]):
+            passed &= words[g, w]
+            somewhere |= words[g, w]
+        contest.span[0, w], contest.span[1, w] = passed, somewhere
+    need = plan_step(layers, reduced, step, level, contest.span[0], contest.span[1])
     if level + 1 < contest.sizes.shape[0]:
         need += (contest.maps.shape[1] + TILE_ROWS) * TILE_COLUMNS
     if need <= numbers.shape[0]:

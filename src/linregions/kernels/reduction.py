@@ -29,9 +29,9 @@ N_BREAKPOINTS, FIRST_SWITCH = 0, 1
 BREAKPOINT, SLOPE, INTERCEPT = 0, 1, 2
 FIRST, LOWEST, PLACE = 0, 1, 2
 UNIT, SWITCHES = 0, 1
-KEPT, SOURCE, COUNTING = 0, 1, 2
-STEEPNESS, SHIFT, SQUARE = 0, 1, 2
-SWITCHING, OPEN, FOLDED = 0, 1, 2
+WAS, FOLDED, COUNTING = 0, 1, 2
+SCALE, FACTOR, SHIFT, SQUARE = 0, 1, 2, 3
+SWITCHING, OPEN, LISTED = 0, 1, 2
 FULL, LEFT = 0, 1
 
 
@@ -47,22 +47,20 @@ class Reduced(NamedTuple):
 
     layout: IndexArray  # (levels, 3, layers + 3): FIRST function of each layer; LOWEST layer whose functions its rows
     # combine; PLACE where these begin in the room for rows
-    unit: (
-        IndexArray  # (levels, 2, functions): which UNIT of its layer; whether it SWITCHES, or is affine in those before
-    )
-    constant: FloatArray  # (levels, functions)
+    unit: IndexArray  # (levels, 2, functions): which UNIT of its layer; whether it SWITCHES, or is its pre-activation
+    constant: FloatArray  # (levels, functions): what is added to its row
 
 
 class Step(NamedTuple):
     """Room for one step of reduction, and what becomes of each function in it."""
 
-    number: IndexArray  # (3, functions): KEPT under which number, or -1; SOURCE, a list of some; COUNTING 0, 1, 2, ..
-    factor: FloatArray  # (3, functions): it becomes STEEPNESS times its pre-activation, and SHIFT (1 and 0 if it stays
-    # what it is); SQUARE of the size of its terms, where it is evaluated
-    count: IndexArray  # (3, layers + 2): functions SWITCHING; those that do not, but are OPEN; those of them FOLDED
-    rows: (
-        FloatArray  # (2, ROWS_AT_ONCE, functions + TILE_COLUMNS): FULL rows of all functions; LEFT factor of a product
-    )
+    number: IndexArray  # (3, functions): which function each of the next level WAS; list of those of each layer, counted
+    # in the layer and from its first place on, that are to be FOLDED into what they are made of; COUNTING 0, 1, 2, ...
+    factor: FloatArray  # (4, functions): SCALE of each of the next level; FACTOR of the row of each that is folded, and
+    # what to add, SHIFT; SQUARE of the size of each function where it is evaluated
+    count: IndexArray  # (3, layers + 2): functions of a layer that are SWITCHING; how many that do not are OPEN and
+    # folded; how many are LISTED to be folded
+    rows: FloatArray  # (2, ROWS_AT_ONCE, functions + TILE_COLUMNS): FULL rows of all functions; LEFT factor of a product
 
 
 def make_layers(activations: list[tuple[Sequence[float], ...]], widths: list[int]) -> Layers:
@@ -101,7 +99,7 @@ def make_step(functions: int, layers: int) -> Step:
     """Return room for steps of reduction."""
     return Step(
         number=np.tile(np.arange(functions), (3, 1)),
-        factor=np.zeros((3, functions)),
+        factor=np.zeros((4, functions)),
         count=np.zeros((3, layers + 2), dtype=np.int64),
         rows=np.zeros((2, ROWS_AT_ONCE, functions + TILE_COLUMNS)),
     )
@@ -134,47 +132,44 @@ def plan_step(layers: Layers, reduced: Reduced, step: Step, level: int, passed: 
     Returns how much room all rows take then.
     """
     old, new = reduced.layout[level], reduced.layout[level + 1]
-    old_unit, new_unit = reduced.unit[level], reduced.unit[level + 1]
-    kept, steepness, shift = step.number[KEPT], step.factor[STEEPNESS], step.factor[SHIFT]
-    switching, opened, folded = step.count[SWITCHING], step.count[OPEN], step.count[FOLDED]
+    unit = reduced.unit[level]
+    folded, factor, shift = step.number[FOLDED], step.factor[FACTOR], step.factor[SHIFT]
     last = old.shape[1] - 2
     n_switching = np.int64(0)
-    for k in range(last + 1):
-        switching[k], opened[k], folded[k] = 0, 0, 0
+    for k in range(1, last):
+        step.count[SWITCHING, k], step.count[OPEN, k] = 0, 0
+        t, base = layers.shape[N_BREAKPOINTS, k - 1], layers.shape[FIRST_SWITCH, k - 1]
         for q in range(old[FIRST, k], old[FIRST, k + 1]):
-            kept[q], steepness[q], shift[q] = 0, 1.0, 0.0
-            if k == 0 or k == last:
-                continue
-            if old_unit[SWITCHES, q]:
-                t = layers.shape[N_BREAKPOINTS, k - 1]
-                switch = layers.shape[FIRST_SWITCH, k - 1] + t * old_unit[UNIT, q]
-                piece = _piece(passed, switch, t)
-                if piece != _piece(somewhere, switch, t):
-                    switching[k] += 1
+            folded[q], factor[q], shift[q] = 1, 1.0, 0.0
+            if unit[SWITCHES, q]:
+                piece = _piece(passed, base + t * unit[UNIT, q], t)
+                if piece != _piece(somewhere, base + t * unit[UNIT, q], t):
+                    folded[q] = 0
+                    step.count[SWITCHING, k] += 1
                     continue
-                steepness[q], shift[q] = layers.piece[SLOPE, k - 1, piece], layers.piece[INTERCEPT, k - 1, piece]
-            kept[q] = -1
-            opened[k] += steepness[q] != 0.0
-        n_switching += switching[k]
+                factor[q], shift[q] = layers.piece[SLOPE, k - 1, piece], layers.piece[INTERCEPT, k - 1, piece]
+            step.count[OPEN, k] += factor[q] != 0.0
+        n_switching += step.count[SWITCHING, k]
     later = n_switching + old[FIRST, last + 1] - old[FIRST, last]  # rows after a layer
-    n, stay, end = np.int64(0), False, old[PLACE, last + 1]
+    n, end = np.int64(0), old[PLACE, last + 1]
     for k in range(last + 1):
-        low, is_cut = old[LOWEST, k], n_switching > 0
+        low = old[LOWEST, k]
         for j in range(k - 1, 0, -1):
-            if j >= low and folded[j] > 0:
+            if j >= low and step.count[OPEN, j] > 0:
                 low = min(low, old[LOWEST, j])
-        for j in range(k + 1, last + 1):
-            is_cut &= old[LOWEST, j] >= k
-        later -= switching[k]
-        used = n - new[FIRST, low]
-        # Few affine functions that all later layers go through take less than what they are made of.
-        stay = is_cut and opened[k] * (used + later) < later * used
-        folded[k] = 0 if stay else opened[k]
         new[FIRST, k], new[LOWEST, k], new[PLACE, k] = n, low, end
-        for q in range(old[FIRST, k], old[FIRST, k + 1]):
-            if kept[q] == 0 or (stay and steepness[q] != 0.0):
-                new_unit[UNIT, n], new_unit[SWITCHES, n] = old_unit[UNIT, q], old_unit[SWITCHES, q] and kept[q] == 0
-                kept[q] = n
+        if 0 < k < last:
+            # Few affine functions that all later layers go through take less than what they are made of.
+            stay = n_switching > 0
+            for j in range(k + 1, last + 1):
+                stay &= old[LOWEST, j] >= k
+            later -= step.count[SWITCHING, k]
+            used = n - new[FIRST, low]
+            stay &= step.count[OPEN, k] * (used + later) < later * used
+            n = _list_layer(reduced, step, level, k, n, stay)
+        else:
+            for q in range(old[FIRST, k], old[FIRST, k + 1]):
+                step.number[WAS, n], step.factor[SCALE, n] = q, 1.0
                 n += 1
         new[FIRST, k + 1] = n
         if k > 0:
@@ -185,78 +180,91 @@ def plan_step(layers: Layers, reduced: Reduced, step: Step, level: int, passed: 
 
 
 @compiled(internal=True)
+def _list_layer(reduced: Reduced, step: Step, level: int, k: int, n: int, stay: bool) -> int:
+    """List the functions of a layer that are kept, from place n on, and those that are folded; return the next place."""
+    old, new = reduced.unit[level], reduced.unit[level + 1]
+    folded, factor, shift = step.number[FOLDED], step.factor[FACTOR], step.factor[SHIFT]
+    first = reduced.layout[level, FIRST, k]
+    at = first
+    for q in range(first, reduced.layout[level, FIRST, k + 1]):
+        switches, slope, constant = folded[q] == 0, factor[q], shift[q]
+        keep = switches or (stay and slope != 0.0)
+        if keep:
+            new[UNIT, n], new[SWITCHES, n] = old[UNIT, q], switches
+            step.number[WAS, n], step.factor[SCALE, n] = q, slope
+            n += 1
+            slope = 0.0
+        if slope != 0.0 or constant != 0.0:
+            folded[at], factor[at], shift[at] = q - first, slope, constant + slope * reduced.constant[level, q]
+            at += 1
+    step.count[LISTED, k] = at - first
+    if stay:
+        step.count[OPEN, k] = 0
+    return n
+
+
+@compiled(internal=True)
 def take_step(reduced: Reduced, step: Step, level: int, numbers: FloatArray) -> None:
     """Make the rows of the next level, as decided."""
     old, new = reduced.layout[level], reduced.layout[level + 1]
-    kept, full = step.number[KEPT], step.rows[FULL]
+    full = step.rows[FULL]
     for k in range(1, old.shape[1] - 1):
         low = new[LOWEST, k]
-        base, end = old[FIRST, low], old[FIRST, k]
+        base, inner = old[FIRST, low], new[FIRST, k] - new[FIRST, low]
+        was, scale = step.number[WAS, new[FIRST, low] :], step.factor[SCALE, new[FIRST, low] :]
         place, n_rows, width = place_of(reduced, level, k)
         before = numbers[place : place + n_rows * width].reshape(n_rows, width)
         place, n_rows, width = place_of(reduced, level + 1, k)
         after = numbers[place : place + n_rows * width].reshape(n_rows, width)
-        own = old[FIRST, old[LOWEST, k]] - base
-        q, at = end, np.int64(0)
-        while q < old[FIRST, k + 1]:
-            total = reduced.constant[level + 1, new[FIRST, k] + at :]
-            n = np.int64(0)
-            while q < old[FIRST, k + 1] and n < ROWS_AT_ONCE:
-                if kept[q] >= 0:
-                    row, source = full[n], before[q - end]
-                    for i in range(own):
-                        row[i] = 0.0
-                    for i in range(end - base - own):
-                        row[own + i] = source[i]
-                    for i in range(TILE_COLUMNS):
-                        row[end - base + i] = 0.0
-                    total[n] = reduced.constant[level, q]
-                    n += 1
-                q += 1
+        own, columns = old[FIRST, old[LOWEST, k]] - base, old[FIRST, k] - base
+        for start in range(0, new[FIRST, k + 1] - new[FIRST, k], ROWS_AT_ONCE):
+            total = reduced.constant[level + 1, new[FIRST, k] + start :]
+            n = min(ROWS_AT_ONCE, new[FIRST, k + 1] - new[FIRST, k] - start)
+            for r in range(n):
+                q = was[inner + start + r]
+                row, source = full[r], before[q - old[FIRST, k]]
+                for i in range(own):
+                    row[i] = 0.0
+                for i in range(columns - own):
+                    row[own + i] = source[i]
+                for i in range(TILE_COLUMNS):
+                    row[columns + i] = 0.0
+                total[r] = reduced.constant[level, q]
             for j in range(k - 1, max(low, 1) - 1, -1):
                 _fold(reduced, step, level, numbers, j, base, total, n)
-            for r in range((n + TILE_ROWS - 1) // TILE_ROWS * TILE_ROWS):
-                row, target = full[r], after[at + r]
-                for i in range(width):
+            for r in range(min(ROWS_AT_ONCE, n_rows - start)):
+                row, target = full[r], after[start + r]
+                for i in range(inner):
+                    target[i] = row[was[i] - base] * scale[i] if r < n else 0.0
+                for i in range(inner, width):
                     target[i] = 0.0
-                if r < n:
-                    for p in range(base, end):
-                        if kept[p] >= 0:
-                            target[kept[p] - new[FIRST, low]] = row[p - base] * step.factor[STEEPNESS, p]
-            at += n
 
 
 @compiled(internal=True)
 def _fold(
     reduced: Reduced, step: Step, level: int, numbers: FloatArray, j: int, base: int, total: FloatArray, n: int
 ) -> None:
-    """Put, for functions of layer j in some full rows, what they are made of, as far as they are folded."""
+    """Put, for functions of layer j in n full rows, what they are made of, as far as they are folded."""
     layout = reduced.layout[level]
     full, left = step.rows[FULL], step.rows[LEFT]
-    inner = np.int64(0)
-    for q in range(layout[FIRST, j], layout[FIRST, j + 1]):
-        steepness, shift = step.factor[STEEPNESS, q], step.factor[SHIFT, q]
-        if step.number[KEPT, q] >= 0:
-            if shift != 0.0:
-                for r in range(n):
-                    total[r] += full[r, q - base] * shift
-        elif steepness != 0.0 or shift != 0.0:
-            shift += steepness * reduced.constant[level, q]
-            step.number[SOURCE, inner] = q - layout[FIRST, j]
-            for r in range(n):
-                factor = full[r, q - base]
-                left[r, inner] = factor * steepness
-                total[r] += factor * shift
-            inner += 1
-    if inner == 0:
-        return
-    for r in range(n, (n + TILE_ROWS - 1) // TILE_ROWS * TILE_ROWS):
+    first, inner = layout[FIRST, j], step.count[LISTED, j]
+    folded, factor, shift = step.number[FOLDED, first:], step.factor[FACTOR, first:], step.factor[SHIFT, first:]
+    whole = (n + TILE_ROWS - 1) // TILE_ROWS * TILE_ROWS
+    for r in range(whole):
+        row, target = full[r, first - base :], left[r]
+        constant = 0.0
         for i in range(inner):
-            left[r, i] = 0.0
+            number = row[folded[i]] if r < n else 0.0
+            target[i] = number * factor[i]
+            constant += number * shift[i]
+        if r < n:
+            total[r] += constant
+    if step.count[OPEN, j] == 0:
+        return
     place, n_rows, width = place_of(reduced, level, j)
     rows = numbers[place : place + n_rows * width].reshape(n_rows, width)
     # Beyond the last column there are zeros, whose product with finite numbers changes nothing.
-    first = layout[FIRST, layout[LOWEST, j]] - base
-    for k in range(first, first + width, TILE_COLUMNS):
-        for r in range(0, n, TILE_ROWS):
-            add_tile(left, np.int64(r), inner, rows, step.number[SOURCE], -first, full, k, np.bool_(False))
+    offset = layout[FIRST, layout[LOWEST, j]] - base
+    for k in range(offset, offset + width, TILE_COLUMNS):
+        for r in range(0, whole, TILE_ROWS):
+            add_tile(left, np.int64(r), inner, rows, folded, -offset, full, k, np.bool_(False))
