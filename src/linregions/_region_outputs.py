@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from linregions._validation import FloatArray, as_float_array, as_integer
-from linregions.activations import RELU
 from linregions.errors import InvalidValueError
 from linregions.network import Network
 from linregions.pattern_words import unpack_patterns

@@ -192,10 +192,10 @@ def _contested(
     from linregions.kernels.contested import Plane, contested_regions, make_contest
     from linregions.kernels.reduction import make_layers, make_reduced, make_step
 
-    weights, biases = zip(*((layer.weight, layer.bias) for layer in compared.layers), strict=True)
     activations = [(each.breakpoints, each.slopes, each.intercepts.tolist()) for each in compared.activations]
     layers = make_layers(activations, compared.widths[1:-1])
-    reduced, numbers = make_reduced(weights, biases, len(_REGIONS) + 2)
+    steps = [(layer.weight, layer.bias) for layer in compared.layers]
+    reduced, numbers = make_reduced(steps, len(_REGIONS) + 2)
     functions = reduced.constant.shape[1]
     step = make_step(functions, len(activations))
     plane = Plane(points, part.face_offsets, part.face_vertices, part.pattern_words)

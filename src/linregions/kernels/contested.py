@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -16,8 +17,9 @@ from linregions.kernels.reduction import (
     INTERCEPT,
     LOWEST,
     N_BREAKPOINTS,
+    SIZE,
     SLOPE,
-    SQUARE,
+    STEEPNESS,
     SWITCHES,
     Layers,
     Reduced,
@@ -34,6 +36,8 @@ WordArray = npt.NDArray[np.uint64]
 
 # Vertices that are evaluated at once.
 COLUMNS_AT_ONCE = 128
+# By how many times what rounding does an output must be ahead, and the least that it does: a few units.
+_AHEAD, _ROUNDING = 8.0, 2.0**-48
 # Rows of the arrays below.
 WINNER, STAMP = 0, 1
 NOBODY = -1
@@ -53,23 +57,17 @@ class Plane(NamedTuple):
 class Contest(NamedTuple):
     """What is found, and room for it."""
 
-    sizes: (
-        IndexArray  # (levels,): of how many regions, that follow one another, each is made; each divides the one before
-    )
-    vertex: (
-        IntArray  # (2, vertices): which output is the WINNER, or NOBODY; STAMP of the regions it was found for, or -1
-    )
+    sizes: IndexArray  # (levels,): of how many regions in a row each level is made; each divides the one before
+    vertex: IntArray  # (2, vertices): which output is the WINNER, or NOBODY; STAMP of the regions it was found with
     span: WordArray  # (2, words): switches passed in all of some regions, and in any
     values: FloatArray  # (functions + TILE_ROWS, COLUMNS_AT_ONCE)
     lead: FloatArray  # (3, COLUMNS_AT_ONCE): BEST and SECOND output, which one is AHEAD
     at: IndexArray  # (COLUMNS_AT_ONCE,): vertices that are evaluated
     faces: IndexArray  # (F,): contested regions
-    maps: (
-        FloatArray  # (F, n_out, 4): their affine maps, U, V and CONSTANT; BAND how far an output may be from what it is
-    )
+    maps: FloatArray  # (F, n_out, 4): their affine maps, U, V and CONSTANT; BAND of each output by rounding
 
 
-def make_contest(sizes: list[int], plane: Plane, functions: int, n_out: int) -> Contest:
+def make_contest(sizes: Sequence[int], plane: Plane, functions: int, n_out: int) -> Contest:
     """Return the room, for as many regions as the last size and some more."""
     room = sizes[-1] + 64
     return Contest(
@@ -113,15 +111,15 @@ def _evaluate(
 ) -> None:
     """Find all functions at n points, whose coordinates are in the first two rows of `values`.
 
-    Their SQUARE is set to how large the terms are whose sums they are, those of earlier layers included: terms of
+    Set are, squared, their SIZE, which is that of the terms whose sums they are, and how steep they may be. Terms of
     random signs add up like squares, and rounding with them.
     """
-    layout, square, counting = reduced.layout[level], step.factor[SQUARE], step.number[COUNTING]
+    layout, size, steep = reduced.layout[level], step.factor[SIZE], step.factor[STEEPNESS]
     last = layout.shape[1] - 2
     for q in range(2):
-        square[q] = 0.0
+        size[q], steep[q] = 0.0, 1.0
         for i in range(n):
-            square[q] = max(square[q], values[q, i] ** 2)
+            size[q] = max(size[q], values[q, i] ** 2)
     for k in range(1, last + 1):
         first, low = layout[FIRST, k], layout[FIRST, layout[LOWEST, k]]
         place, n_rows, width = place_of(reduced, level, k)
@@ -130,19 +128,22 @@ def _evaluate(
             constant, row = reduced.constant[level, q], values[q, :n]
             for i in range(n):
                 row[i] = constant
-        add_product(rows, n_rows, first - low, values, counting[low:], np.int64(0), n, values[first:], np.bool_(False))
+        gather = step.number[COUNTING, low:]
+        add_product(rows, n_rows, first - low, values, gather, np.int64(0), n, values[first:], np.bool_(False))
         steepest = 0.0
         if k < last:
             for j in range(layers.shape[N_BREAKPOINTS, k - 1] + 1):
-                steepest = max(steepest, abs(layers.piece[SLOPE, k - 1, j]))
+                steepest = max(steepest, layers.piece[SLOPE, k - 1, j] ** 2)
         for q in range(first, layout[FIRST, k + 1]):
             row = rows[q - first]
-            total = reduced.constant[level, q] ** 2
+            total, rise = reduced.constant[level, q] ** 2, 0.0
             for p in range(first - low):
-                total += row[p] ** 2 * square[low + p]
+                total += row[p] ** 2 * size[low + p]
+                rise += row[p] ** 2 * steep[low + p]
             if k < last and reduced.unit[level, SWITCHES, q]:
-                total = total * steepest**2 + _activate(layers, k - 1, values[q, :n]) ** 2
-            square[q] = total
+                total = total * steepest + _activate(layers, k - 1, values[q, :n]) ** 2
+                rise *= steepest
+            size[q], steep[q] = total, rise
 
 
 @compiled(internal=True)
@@ -201,7 +202,7 @@ def contested_regions(
     plane: Plane,
     contest: Contest,
     relative: float,
-    slack: float,
+    grain: float,
     start: int,
 ) -> tuple[int, int, int]:
     """Find regions in which no output is ahead all over, from region `start` on, until the room is full.
@@ -210,8 +211,8 @@ def contested_regions(
     ----------
     layers, reduced, step, numbers, plane, contest
         The network, the partition, and room.
-    relative, slack : float
-        How far the outputs may be from what they are, and how far one must be ahead, in units of their terms.
+    relative, grain : float
+        How far outputs may be from what they are by rounding, in units of their terms, and how far points may be.
 
     Returns
     -------
@@ -228,7 +229,7 @@ def contested_regions(
             if start % sizes[level] == 0:
                 need = _reduce(layers, reduced, step, numbers, plane, contest, level, start)
                 if need > numbers.shape[0]:
-                    return found, start, need
+                    return int(found), start, int(need)
         stop, group = min(start + size, n_faces), np.int32(start // size)
         first, end = reduced.layout[leaf, FIRST, last], reduced.layout[leaf, FIRST, last + 1]
         terms = 1 + first - reduced.layout[leaf, FIRST, reduced.layout[leaf, LOWEST, last]]
@@ -236,24 +237,27 @@ def contested_regions(
         fresh = 0
         for i in range(f_off[start], f_off[stop]):
             fresh += stamp[f_v[i]] < 0
+        anew = 2 * fresh < stop - start
         band = contest.maps[found, :, BAND]
         for c in range(end - first):
             band[c] = 0.0
         n = 0
         for i in range(f_off[start], f_off[stop]):
             v = f_v[i]
-            if stamp[v] < 0 or (2 * fresh < stop - start and stamp[v] != group):
+            if stamp[v] < 0 or (anew and stamp[v] != group):
                 stamp[v] = group
                 values[0, n], values[1, n], contest.at[n] = plane.points[v, 0], plane.points[v, 1], v
                 n += 1
             if n == COLUMNS_AT_ONCE or (n > 0 and i == f_off[stop] - 1):
                 _evaluate(layers, reduced, step, numbers, leaf, values, n)
-                largest = 0.0
+                size_most, steepest = 0.0, 0.0
                 for c in range(end - first):
                     # By Cauchy and Schwarz at least the sum of absolute values, if the terms were exact.
-                    total = np.sqrt(terms * step.factor[SQUARE, first + c])
-                    largest, band[c] = max(largest, total), max(band[c], relative * total)
-                _take_leads(values[first:end], n, slack * largest, contest.lead, winner, contest.at)
+                    total = np.sqrt(terms * step.factor[SIZE, first + c])
+                    size_most, band[c] = max(size_most, total), max(band[c], relative * total)
+                    steepest = max(steepest, np.sqrt(terms * step.factor[STEEPNESS, first + c]))
+                slack = _AHEAD * (max(relative, _ROUNDING) * size_most + grain * steepest)
+                _take_leads(values[first:end], n, slack, contest.lead, winner, contest.at)
                 n = 0
         begin = found
         for f in range(start, stop):
@@ -276,4 +280,4 @@ def contested_regions(
                 map_[c, BAND] = contest.maps[begin, c, BAND]
             found += 1
         start = stop
-    return found, start, need
+    return int(found), start, int(need)

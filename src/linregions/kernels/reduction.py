@@ -30,7 +30,7 @@ BREAKPOINT, SLOPE, INTERCEPT = 0, 1, 2
 FIRST, LOWEST, PLACE = 0, 1, 2
 UNIT, SWITCHES = 0, 1
 WAS, FOLDED, COUNTING = 0, 1, 2
-SCALE, FACTOR, SHIFT, SQUARE = 0, 1, 2, 3
+SCALE, FACTOR, SHIFT, SIZE, STEEPNESS = 0, 1, 2, 3, 4
 SWITCHING, OPEN, LISTED = 0, 1, 2
 FULL, LEFT = 0, 1
 
@@ -47,23 +47,25 @@ class Reduced(NamedTuple):
 
     layout: IndexArray  # (levels, 3, layers + 3): FIRST function of each layer; LOWEST layer whose functions its rows
     # combine; PLACE where these begin in the room for rows
-    unit: IndexArray  # (levels, 2, functions): which UNIT of its layer; whether it SWITCHES, or is its pre-activation
+    unit: IndexArray  # (levels, 2, functions): UNIT of its layer that it is; if it SWITCHES, or is its pre-activation
     constant: FloatArray  # (levels, functions): what is added to its row
 
 
 class Step(NamedTuple):
     """Room for one step of reduction, and what becomes of each function in it."""
 
-    number: IndexArray  # (3, functions): which function each of the next level WAS; list of those of each layer, counted
+    number: (
+        IndexArray  # (3, functions): which function each of the next level WAS; list of those of each layer, counted
+    )
     # in the layer and from its first place on, that are to be FOLDED into what they are made of; COUNTING 0, 1, 2, ...
-    factor: FloatArray  # (4, functions): SCALE of each of the next level; FACTOR of the row of each that is folded, and
-    # what to add, SHIFT; SQUARE of the size of each function where it is evaluated
-    count: IndexArray  # (3, layers + 2): functions of a layer that are SWITCHING; how many that do not are OPEN and
+    factor: FloatArray  # (5, functions): SCALE of each of the next level; FACTOR of the row of each that is folded, and
+    # what to add, SHIFT; SIZE and STEEPNESS, squared, of each function where it is evaluated
+    counts: IndexArray  # (3, layers + 2): functions of a layer that are SWITCHING; how many that do not are OPEN and
     # folded; how many are LISTED to be folded
-    rows: FloatArray  # (2, ROWS_AT_ONCE, functions + TILE_COLUMNS): FULL rows of all functions; LEFT factor of a product
+    rows: FloatArray  # (2, ROWS_AT_ONCE, functions + TILE_COLUMNS): FULL rows; LEFT factor of a product
 
 
-def make_layers(activations: list[tuple[Sequence[float], ...]], widths: list[int]) -> Layers:
+def make_layers(activations: Sequence[tuple[Sequence[float], ...]], widths: Sequence[int]) -> Layers:
     """Return the hidden layers, given by breakpoints, slopes and intercepts of their activations, and their widths."""
     most = max((len(slopes) for _, slopes, _ in activations), default=1)
     shape = np.zeros((2, len(widths)), dtype=np.int64)
@@ -76,16 +78,19 @@ def make_layers(activations: list[tuple[Sequence[float], ...]], widths: list[int
     return Layers(shape, piece)
 
 
-def make_reduced(weights: list[FloatArray], biases: list[FloatArray], levels: int) -> tuple[Reduced, FloatArray]:
-    """Return a network of plane coordinates, with room for some levels in all, and the room for rows with its own."""
-    widths = [2, *(bias.size for bias in biases)]
+def make_reduced(steps: Sequence[tuple[FloatArray, FloatArray]], levels: int) -> tuple[Reduced, FloatArray]:
+    """Return a network of plane coordinates, with room for some levels in all, and the room for rows with its own.
+
+    The steps are weights and biases.
+    """
+    widths = [2, *(bias.size for _, bias in steps)]
     n, functions = len(widths), sum(widths)
     layout = np.zeros((levels, 3, n + 1), dtype=np.int64)
     unit, constant = np.zeros((levels, 2, functions), dtype=np.int64), np.zeros((levels, functions))
     layout[0, FIRST, 1:] = np.cumsum(widths)
     layout[0, LOWEST, 1:n] = np.arange(n - 1)
     blocks = []
-    for k, (weight, bias) in enumerate(zip(weights, biases, strict=True), 1):
+    for k, (weight, bias) in enumerate(steps, 1):
         here = slice(layout[0, FIRST, k], layout[0, FIRST, k + 1])
         unit[0, UNIT, here], unit[0, SWITCHES, here], constant[0, here] = np.arange(bias.size), k < n - 1, bias
         rows, columns = weight.shape
@@ -99,8 +104,8 @@ def make_step(functions: int, layers: int) -> Step:
     """Return room for steps of reduction."""
     return Step(
         number=np.tile(np.arange(functions), (3, 1)),
-        factor=np.zeros((4, functions)),
-        count=np.zeros((3, layers + 2), dtype=np.int64),
+        factor=np.zeros((5, functions)),
+        counts=np.zeros((3, layers + 2), dtype=np.int64),
         rows=np.zeros((2, ROWS_AT_ONCE, functions + TILE_COLUMNS)),
     )
 
@@ -111,7 +116,7 @@ def _piece(word: WordArray, first: int, n_breakpoints: int) -> int:
     piece = np.int64(0)
     for switch in range(first, first + n_breakpoints):
         piece += np.int64(word[switch >> 6] >> np.uint64(switch & 63)) & 1
-    return piece
+    return int(piece)
 
 
 @compiled(internal=True)
@@ -137,7 +142,7 @@ def plan_step(layers: Layers, reduced: Reduced, step: Step, level: int, passed: 
     last = old.shape[1] - 2
     n_switching = np.int64(0)
     for k in range(1, last):
-        step.count[SWITCHING, k], step.count[OPEN, k] = 0, 0
+        step.counts[SWITCHING, k], step.counts[OPEN, k] = 0, 0
         t, base = layers.shape[N_BREAKPOINTS, k - 1], layers.shape[FIRST_SWITCH, k - 1]
         for q in range(old[FIRST, k], old[FIRST, k + 1]):
             folded[q], factor[q], shift[q] = 1, 1.0, 0.0
@@ -145,17 +150,17 @@ def plan_step(layers: Layers, reduced: Reduced, step: Step, level: int, passed: 
                 piece = _piece(passed, base + t * unit[UNIT, q], t)
                 if piece != _piece(somewhere, base + t * unit[UNIT, q], t):
                     folded[q] = 0
-                    step.count[SWITCHING, k] += 1
+                    step.counts[SWITCHING, k] += 1
                     continue
                 factor[q], shift[q] = layers.piece[SLOPE, k - 1, piece], layers.piece[INTERCEPT, k - 1, piece]
-            step.count[OPEN, k] += factor[q] != 0.0
-        n_switching += step.count[SWITCHING, k]
+            step.counts[OPEN, k] += factor[q] != 0.0
+        n_switching += step.counts[SWITCHING, k]
     later = n_switching + old[FIRST, last + 1] - old[FIRST, last]  # rows after a layer
     n, end = np.int64(0), old[PLACE, last + 1]
     for k in range(last + 1):
         low = old[LOWEST, k]
         for j in range(k - 1, 0, -1):
-            if j >= low and step.count[OPEN, j] > 0:
+            if j >= low and step.counts[OPEN, j] > 0:
                 low = min(low, old[LOWEST, j])
         new[FIRST, k], new[LOWEST, k], new[PLACE, k] = n, low, end
         if 0 < k < last:
@@ -163,9 +168,9 @@ def plan_step(layers: Layers, reduced: Reduced, step: Step, level: int, passed: 
             stay = n_switching > 0
             for j in range(k + 1, last + 1):
                 stay &= old[LOWEST, j] >= k
-            later -= step.count[SWITCHING, k]
+            later -= step.counts[SWITCHING, k]
             used = n - new[FIRST, low]
-            stay &= step.count[OPEN, k] * (used + later) < later * used
+            stay &= step.counts[OPEN, k] * (used + later) < later * used
             n = _list_layer(reduced, step, level, k, n, stay)
         else:
             for q in range(old[FIRST, k], old[FIRST, k + 1]):
@@ -181,7 +186,10 @@ def plan_step(layers: Layers, reduced: Reduced, step: Step, level: int, passed: 
 
 @compiled(internal=True)
 def _list_layer(reduced: Reduced, step: Step, level: int, k: int, n: int, stay: bool) -> int:
-    """List the functions of a layer that are kept, from place n on, and those that are folded; return the next place."""
+    """List the functions of a layer that are kept, from place n on, and those that are folded.
+
+    Returns the next place. Of those that switch no more, the open ones are kept if they are to `stay`.
+    """
     old, new = reduced.unit[level], reduced.unit[level + 1]
     folded, factor, shift = step.number[FOLDED], step.factor[FACTOR], step.factor[SHIFT]
     first = reduced.layout[level, FIRST, k]
@@ -197,9 +205,9 @@ def _list_layer(reduced: Reduced, step: Step, level: int, k: int, n: int, stay: 
         if slope != 0.0 or constant != 0.0:
             folded[at], factor[at], shift[at] = q - first, slope, constant + slope * reduced.constant[level, q]
             at += 1
-    step.count[LISTED, k] = at - first
+    step.counts[LISTED, k] = at - first
     if stay:
-        step.count[OPEN, k] = 0
+        step.counts[OPEN, k] = 0
     return n
 
 
@@ -247,7 +255,7 @@ def _fold(
     """Put, for functions of layer j in n full rows, what they are made of, as far as they are folded."""
     layout = reduced.layout[level]
     full, left = step.rows[FULL], step.rows[LEFT]
-    first, inner = layout[FIRST, j], step.count[LISTED, j]
+    first, inner = layout[FIRST, j], step.counts[LISTED, j]
     folded, factor, shift = step.number[FOLDED, first:], step.factor[FACTOR, first:], step.factor[SHIFT, first:]
     whole = (n + TILE_ROWS - 1) // TILE_ROWS * TILE_ROWS
     for r in range(whole):
@@ -259,7 +267,7 @@ def _fold(
             constant += number * shift[i]
         if r < n:
             total[r] += constant
-    if step.count[OPEN, j] == 0:
+    if step.counts[OPEN, j] == 0:
         return
     place, n_rows, width = place_of(reduced, level, j)
     rows = numbers[place : place + n_rows * width].reshape(n_rows, width)
