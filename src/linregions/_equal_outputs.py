@@ -36,9 +36,14 @@ def undecided_equals(
     n_out = maps.shape[1]
     if n_out < 2 or not maps.shape[0]:
         return 0
+    # Most regions have no two outputs with one slope.
+    some = np.flatnonzero(np.any(np.diff(np.sort(maps[:, :, 0], axis=1), axis=1) == 0, axis=1))
+    if not some.size:
+        return 0
     # Equal rows of a region one after another; adding 0 makes -0 and 0 one.
-    rows = maps.reshape(-1, maps.shape[2]).T + 0.0
+    rows = maps[some].reshape(-1, maps.shape[2]).T + 0.0
     region, output = np.divmod(np.arange(rows.shape[1]), n_out)
+    region = some[region]
     order = np.lexsort((*rows, region))
     rows, region, output = rows[:, order], region[order], output[order]
     at = np.flatnonzero((region[1:] == region[:-1]) & np.all(rows[:, 1:] == rows[:, :-1], axis=0))

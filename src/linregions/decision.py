@@ -195,7 +195,7 @@ def _contested(
     activations = [(each.breakpoints, each.slopes, each.intercepts.tolist()) for each in compared.activations]
     layers = make_layers(activations, compared.widths[1:-1])
     steps = [(layer.weight, layer.bias) for layer in compared.layers]
-    reduced, numbers = make_reduced(steps, len(_REGIONS) + 2)
+    reduced, numbers = make_reduced(steps, len(_REGIONS) + 1)
     functions = reduced.constant.shape[1]
     step = make_step(functions, len(activations))
     plane = Plane(points, part.face_offsets, part.face_vertices, part.pattern_words)

@@ -9,11 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from linregions.kernels.compiled import compiled
-from linregions.kernels.products import TILE_COLUMNS, TILE_ROWS, add_product
+from linregions.kernels.products import TILE_ROWS
 from linregions.kernels.reduction import (
     BREAKPOINT,
-    COUNTING,
     FIRST,
+    FIRST_SWITCH,
     INTERCEPT,
     LOWEST,
     N_BREAKPOINTS,
@@ -21,9 +21,12 @@ from linregions.kernels.reduction import (
     SLOPE,
     STEEPNESS,
     SWITCHES,
+    UNIT,
     Layers,
     Reduced,
     Step,
+    combine,
+    piece_of,
     place_of,
     plan_step,
     take_step,
@@ -34,15 +37,16 @@ IndexArray = npt.NDArray[np.int64]
 IntArray = npt.NDArray[np.int32]
 WordArray = npt.NDArray[np.uint64]
 
-# Vertices that are evaluated at once.
+# Vertices that are evaluated at once, and regions whose maps are found at once.
 COLUMNS_AT_ONCE = 128
+REGIONS_AT_ONCE = COLUMNS_AT_ONCE // 3
 # By how many times what rounding does an output must be ahead, and the least that it does: a few units.
 _AHEAD, _ROUNDING = 8.0, 2.0**-48
 # Rows of the arrays below.
 WINNER, STAMP = 0, 1
 NOBODY = -1
 BEST, SECOND, AHEAD = 0, 1, 2
-U, V, CONSTANT, BAND = range(4)
+BAND = 3
 
 
 class Plane(NamedTuple):
@@ -64,14 +68,14 @@ class Contest(NamedTuple):
     lead: FloatArray  # (3, COLUMNS_AT_ONCE): BEST and SECOND output, which one is AHEAD
     at: IndexArray  # (COLUMNS_AT_ONCE,): vertices that are evaluated
     faces: IndexArray  # (F,): contested regions
-    maps: FloatArray  # (F, n_out, 4): their affine maps, U, V and CONSTANT; BAND of each output by rounding
+    maps: FloatArray  # (F, n_out, 4): their affine maps, of the coordinates and 1; BAND of each output by rounding
 
 
 def make_contest(sizes: Sequence[int], plane: Plane, functions: int, n_out: int) -> Contest:
     """Return the room, for as many regions as the last size and some more."""
     room = sizes[-1] + 64
     return Contest(
-        sizes=np.array([*sizes, 1]),
+        sizes=np.array(sizes),
         vertex=np.full((2, plane.points.shape[0]), -1, dtype=np.int32),
         span=np.empty((2, plane.words.shape[1]), dtype=np.uint64),
         values=np.empty((functions + TILE_ROWS, COLUMNS_AT_ONCE)),
@@ -128,8 +132,7 @@ def _evaluate(
             constant, row = reduced.constant[level, q], values[q, :n]
             for i in range(n):
                 row[i] = constant
-        gather = step.number[COUNTING, low:]
-        add_product(rows, n_rows, first - low, values, gather, np.int64(0), n, values[first:], np.bool_(False))
+        combine(reduced, step, numbers, level, k, values, n)
         steepest = 0.0
         if k < last:
             for j in range(layers.shape[N_BREAKPOINTS, k - 1] + 1):
@@ -164,6 +167,49 @@ def _take_leads(outputs: FloatArray, n: int, slack: float, lead: FloatArray, win
 
 
 @compiled(internal=True)
+def _find_maps(
+    layers: Layers,
+    reduced: Reduced,
+    step: Step,
+    numbers: FloatArray,
+    level: int,
+    words: WordArray,
+    values: FloatArray,
+    faces: IndexArray,
+    maps: FloatArray,
+) -> None:
+    """Find the outputs as affine functions: column ``3 i + j`` of `values` has coefficient j in the i-th region.
+
+    A function that is zero on a region changes no bit, so outputs that are the same there have the same map.
+    """
+    layout, unit = reduced.layout[level], reduced.unit[level]
+    last, n = layout.shape[1] - 2, faces.shape[0]
+    for q in range(2):
+        for i in range(n):
+            for j in range(3):
+                values[q, 3 * i + j] = 1.0 if j == q else 0.0
+    for k in range(1, last + 1):
+        for q in range(layout[FIRST, k], layout[FIRST, k + 1]):
+            for i in range(n):
+                values[q, 3 * i], values[q, 3 * i + 1], values[q, 3 * i + 2] = 0.0, 0.0, reduced.constant[level, q]
+        combine(reduced, step, numbers, level, k, values, 3 * n)
+        if k == last:
+            break
+        t, base = layers.shape[N_BREAKPOINTS, k - 1], layers.shape[FIRST_SWITCH, k - 1]
+        for q in range(layout[FIRST, k], layout[FIRST, k + 1]):
+            if unit[SWITCHES, q]:
+                for i in range(n):
+                    piece = piece_of(words[faces[i]], base + t * unit[UNIT, q], t)
+                    for j in range(3):
+                        values[q, 3 * i + j] *= layers.piece[SLOPE, k - 1, piece]
+                    values[q, 3 * i + 2] += layers.piece[INTERCEPT, k - 1, piece]
+    for i in range(n):
+        for c in range(layout[FIRST, last + 1] - layout[FIRST, last]):
+            for j in range(3):
+                maps[i, c, j] = values[layout[FIRST, last] + c, 3 * i + j]
+
+
+@compiled(internal=True)
 def _reduce(
     layers: Layers,
     reduced: Reduced,
@@ -176,7 +222,7 @@ def _reduce(
 ) -> int:
     """Reduce the network to as many regions, from region f on, as the next level has; return how much room it takes.
 
-    Without so much room, and some for the outputs of one region, it is not done.
+    Without so much room it is not done.
     """
     words = plane.words[f : min(f + contest.sizes[level], plane.words.shape[0])]
     for w in range(words.shape[1]):
@@ -186,8 +232,6 @@ def _reduce(
             somewhere |= words[g, w]
         contest.span[0, w], contest.span[1, w] = passed, somewhere
     need = plan_step(layers, reduced, step, level, contest.span[0], contest.span[1])
-    if level + 1 < contest.sizes.shape[0]:
-        need += (contest.maps.shape[1] + TILE_ROWS) * TILE_COLUMNS
     if need <= numbers.shape[0]:
         take_step(reduced, step, level, numbers)
     return need
@@ -220,7 +264,7 @@ def contested_regions(
     """
     sizes, f_off, f_v = contest.sizes, plane.f_off, plane.f_v
     winner, stamp, values = contest.vertex[WINNER], contest.vertex[STAMP], contest.values
-    leaf = sizes.shape[0] - 1
+    leaf = sizes.shape[0]
     n_faces, size = plane.words.shape[0], sizes[leaf - 1]
     last = reduced.layout.shape[2] - 2
     found, need = np.int64(0), np.int64(0)
@@ -267,17 +311,12 @@ def contested_regions(
                 mixed |= winner[f_v[i]] != who
             if not mixed:
                 continue
-            # Nothing switches in one region, so all is folded, and there is room for it.
-            _reduce(layers, reduced, step, numbers, plane, contest, leaf, f)
             contest.faces[found] = f
-            map_ = contest.maps[found]
-            rows, _, width = place_of(reduced, leaf + 1, last)
-            own = reduced.layout[leaf + 1, FIRST, last]
             for c in range(end - first):
-                map_[c, U] = numbers[rows + c * width] if width > 0 else 0.0
-                map_[c, V] = numbers[rows + c * width + 1] if width > 0 else 0.0
-                map_[c, CONSTANT] = reduced.constant[leaf + 1, own + c]
-                map_[c, BAND] = contest.maps[begin, c, BAND]
+                contest.maps[found, c, BAND] = contest.maps[begin, c, BAND]
             found += 1
+        for i in range(begin, found, REGIONS_AT_ONCE):
+            faces, maps = contest.faces[i : min(i + REGIONS_AT_ONCE, found)], contest.maps[i:]
+            _find_maps(layers, reduced, step, numbers, leaf, plane.words, values, faces, maps)
         start = stop
     return int(found), start, int(need)

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from linregions.kernels.compiled import compiled
-from linregions.kernels.products import TILE_COLUMNS, TILE_ROWS, add_tile
+from linregions.kernels.products import TILE_COLUMNS, TILE_ROWS, add_product, add_tile
 
 FloatArray = npt.NDArray[np.float64]
 IndexArray = npt.NDArray[np.int64]
@@ -111,7 +111,7 @@ def make_step(functions: int, layers: int) -> Step:
 
 
 @compiled(internal=True)
-def _piece(word: WordArray, first: int, n_breakpoints: int) -> int:
+def piece_of(word: WordArray, first: int, n_breakpoints: int) -> int:
     """Return how many of a neuron's switches are passed."""
     piece = np.int64(0)
     for switch in range(first, first + n_breakpoints):
@@ -147,8 +147,8 @@ def plan_step(layers: Layers, reduced: Reduced, step: Step, level: int, passed: 
         for q in range(old[FIRST, k], old[FIRST, k + 1]):
             folded[q], factor[q], shift[q] = 1, 1.0, 0.0
             if unit[SWITCHES, q]:
-                piece = _piece(passed, base + t * unit[UNIT, q], t)
-                if piece != _piece(somewhere, base + t * unit[UNIT, q], t):
+                piece = piece_of(passed, base + t * unit[UNIT, q], t)
+                if piece != piece_of(somewhere, base + t * unit[UNIT, q], t):
                     folded[q] = 0
                     step.counts[SWITCHING, k] += 1
                     continue
@@ -276,3 +276,16 @@ def _fold(
     for k in range(offset, offset + width, TILE_COLUMNS):
         for r in range(0, whole, TILE_ROWS):
             add_tile(left, np.int64(r), inner, rows, folded, -offset, full, k, np.bool_(False))
+
+
+@compiled(internal=True)
+def combine(
+    reduced: Reduced, step: Step, numbers: FloatArray, level: int, layer: int, values: FloatArray, n: int
+) -> None:
+    """Add to n columns of a layer's rows of `values` what they are of those of functions before, without constants."""
+    layout = reduced.layout[level]
+    first, low = layout[FIRST, layer], layout[FIRST, layout[LOWEST, layer]]
+    place, n_rows, width = place_of(reduced, level, layer)
+    rows = numbers[place : place + n_rows * width].reshape(n_rows, width)
+    gather = step.number[COUNTING, low:]
+    add_product(rows, n_rows, first - low, values, gather, np.int64(0), n, values[first:], np.bool_(False))
