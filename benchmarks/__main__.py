@@ -43,7 +43,8 @@ def main(names: list[str]) -> int:
     versions = f"Python {platform.python_version()}, numpy {np.__version__}, numba {numba.__version__}"
     print(f"# {versions}, {platform.machine()}")
     print("# ratio = time / yardstick: a plain float64 forward pass over the final points, one BLAS thread, same run")
-    print("# (for tracking and fig5: the training without it; for jacobians: all Jacobians, carried forwards in numpy)")
+    print("# (for tracking and fig5: the training without it; for jacobians: all Jacobians, carried forwards in numpy;")
+    print("# for boundaries: the partition)")
     print(f"{'case':<42}{'count':>9} {'of':<12}{'threads':>7}{'ms':>10}{'yardstick':>11}{'ratio':>8}", end="")
     print(f"{'goal':>6}{'MB':>8}")
     for name in names or SETS:

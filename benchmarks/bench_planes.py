@@ -45,3 +45,26 @@ def rows() -> Iterator[Row]:
 
         yield from compare(name, made.n_regions, "regions", whole, forward, goal=goals.get(name))
         yield from compare(f"{name}, count", made.n_regions, "regions", count, forward)
+    yield from _boundaries()
+
+
+def _boundaries() -> Iterator[Row]:
+    """Measure decision boundaries; their yardstick is the partition itself, on one thread."""
+    wide = lr.random_network([8, 256, 256, 8], rng=0)
+    basis = np.linalg.qr(np.random.default_rng(7).normal(size=(8, 2)))[0].T
+    cases = {
+        "mnist_64x3_trained": load_case(GOLDEN / "mnist_64x3_trained.npz"),
+        "mnist_128x3_trained": load_case(GOLDEN / "mnist_128x3_trained.npz"),
+        "8-256-256-8": (wide, lr.PlaneWindow.square(np.zeros(8), basis, 9.0)),
+    }
+    for name, (net, window) in cases.items():
+        made = lr.partition(net, window)
+
+        def boundary(threads: int, made: lr.PlanePartition = made) -> None:
+            made.decision_boundary()
+
+        def partition(net: lr.Network = net, window: lr.PlaneWindow = window) -> None:
+            lr.partition(net, window)
+
+        label = f"{name}, boundary / partition"
+        yield from compare(label, made.n_regions, "regions", boundary, partition, goal=1.0, threads=(1,))

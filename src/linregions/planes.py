@@ -203,10 +203,10 @@ class PlanePartition(PlaneQueries):
         Notes
         -----
         In every region the outputs are affine, so the boundary is that of their upper envelope: straight pieces. All
-        vertices are evaluated in groups of neighbouring regions, in which few neurons switch; only regions in which no
-        output is ahead all over get their affine map. That costs about as much as the partition (0.8 to 0.9 times for
-        two layers of 256, 1.2 to 1.4 times for three of 64 or 128), and memory beyond it grows by a few numbers a
-        vertex.
+        vertices are evaluated, with the network reduced to the neurons that switch among 64 neighbouring regions; only
+        regions in which no output is ahead all over get their affine map. That costs less than the partition (0.4
+        times for two layers of 256, 0.7 and 0.9 times for three of 128 and 64), and memory beyond it grows by a few
+        numbers a vertex.
         """
         who = "PlanePartition.decision_boundary"
         sign = 1.0 if as_choice(decision, "decision", who, ("argmax", "argmin")) == "argmax" else -1.0
