@@ -12,25 +12,25 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from linregions._line_plan import INPUT_NUMBERS, Plan, Source
+from linregions._line_plan import Plan, Source
+from linregions._line_stages import (
+    LAST_ROWS,
+    NONE,
+    make_events,
+    make_points,
+    make_rows,
+    make_stage,
+    room_for_events,
+    worker_bytes,
+)
 from linregions._validation import FloatArray
 from linregions.domains import LineDomain, Path
 from linregions.errors import MemoryLimitError, NumericalError
-from linregions.kernels import line_cuts, line_products, lines
+from linregions.kernels import dense, line_cuts, line_products, lines
 from linregions.kernels.compiled import OfOneType
-from linregions.kernels.dense import multiply_listed
 from linregions.kernels.line_breakpoints import gather_breakpoints
 from linregions.kernels.linearity import mark_linear_boundaries
-from linregions.kernels.lines import (
-    FILLED,
-    MULTIPLIED,
-    RESERVED,
-    Events,
-    Layer,
-    Rows,
-    Stage,
-    Tally,
-)
+from linregions.kernels.lines import FILLED, MULTIPLIED, RESERVED, Events, Tally
 from linregions.network import Network
 from linregions.tolerances import Tolerances
 
@@ -41,10 +41,8 @@ _CHUNK_NUMBERS = 1 << 21
 _STAGE_NUMBERS = 1 << 16
 # A stage needs some rows to be worth its calls; with fewer than the second figure it cannot go on at all.
 _FEW_ROWS, _FEWEST_ROWS = 64, 8
-_EVENTS = 1 << 14
-# Points that all layers have seen take little room, so there may be so many times as many of them.
-_LAST_ROWS = 8
-# What a breakpoint takes until it is handed on, in bytes: rows and events as they come, united and sorted.
+# What a breakpoint takes until it is handed on, in bytes: points and events as they come, with room for twice as many
+# at most, and sorted.
 _BYTES_PER_BREAKPOINT = 160
 
 # A worker that takes more than this goes with the call that made it; else the last one of a thread is kept.
@@ -53,6 +51,7 @@ _kept = threading.local()
 
 # All layers, rows and stages are made of arrays of the same types, in `_line_plan` and here.
 decide_rows, cut_rows = OfOneType(lines.decide_rows), OfOneType(line_cuts.cut_rows)
+multiply_listed = OfOneType(dense.multiply_listed)
 multiply_or_interpolate = OfOneType(line_products.multiply_or_interpolate)
 
 Result = TypeVar("Result")
@@ -66,6 +65,7 @@ class Chunk:
     offsets: npt.NDArray[np.int64]  # (L + 1,) first breakpoint of each line
     breakpoints: FloatArray  # (K,)
     event_offsets: npt.NDArray[np.int64]  # (K + 1,) first event of each breakpoint
+    own_offsets: npt.NDArray[np.int64]  # (K + L,) the same for each line, from its own first event to its own last
     events: Events
     tally: Tally
 
@@ -93,15 +93,20 @@ class _Worker:
 
     def __init__(self, plan: Plan, n_rows: int, stop: threading.Event) -> None:
         self.plan, self.n_rows, self.stop = plan, n_rows, stop
-        self._stages = [_stage(layer, k == 0, n_rows) for k, layer in enumerate(plan.layers)]
+        self._stages = [make_stage(layer, k == 0, n_rows) for k, layer in enumerate(plan.layers)]
         inputs = [0, *(layer.bias.size for layer in plan.layers[:-1]), 0]
-        self._rows = [_no_rows(n_rows, n) for n in inputs]
-        self._rows[-1] = _no_rows(_LAST_ROWS * n_rows, 0)
+        self._rows = [make_rows(n_rows, n) for n in inputs]
+        self._rows[-1] = make_rows(LAST_ROWS * n_rows, 0)
         self._made = np.zeros(8, dtype=np.int64)  # state of the last rows, which no stage takes
-        self._events = _no_events(_event_room(plan))
+        self._events = make_events(room_for_events(plan))
         self._counts = np.zeros(2, dtype=np.int64)  # events, names
-        self._found: list[Events] = []
-        self._points: list[tuple[FloatArray, npt.NDArray[np.int64], npt.NDArray[np.int64]]] = []
+        self._points, self._n_points = make_points(0), 0
+        self._source = Source(plan, n_rows) if plan.layers else None
+
+    @property
+    def grown_bytes(self) -> int:
+        """Bytes that it has come to take beyond `worker_bytes`, for the breakpoints of a chunk."""
+        return sum(array.nbytes for array in (*self._points, *self._events)) - 17 * room_for_events(self.plan)
 
     @np.errstate(over="ignore", invalid="ignore")  # then `_check_finite` tells
     def work(self, domains: Sequence[LineDomain]) -> Chunk:
@@ -110,14 +115,15 @@ class _Worker:
         self._base = np.zeros((n_lines, plan.net.n_neurons), dtype=np.uint8)
         counts = np.zeros((3, n_lines), np.int64)
         self._tally = Tally(counts[0], counts[1], np.full(n_lines, np.inf), counts[2])
-        if not plan.layers:
+        source = self._source
+        if source is None:
             nothing = np.zeros(n_lines + 1, dtype=np.int64)
-            return Chunk(self._base, nothing, np.zeros(0), nothing[:1], _no_events(0), self._tally)
+            return Chunk(self._base, nothing, np.zeros(0), nothing[:1], nothing[:-1], make_events(0), self._tally)
         for stage in self._stages:
             stage.state[:] = 0
         self._made[:] = 0
-        self._found, self._points = [], []
-        source = Source(plan, domains)
+        self._n_points = 0
+        source.begin(domains)
         self._counts[:] = 0, source.t.size
         start, stage, rows = 0, self._stages[0], self._rows[0]
         while start < source.t.size:
@@ -133,7 +139,6 @@ class _Worker:
             start += n
             if start == source.t.size or int(stage.state[FILLED]) == rows.t.size - RESERVED:
                 self._advance(start == source.t.size)
-        self._take_events()
         self._take_points()
         return self._gather(n_lines)
 
@@ -154,7 +159,7 @@ class _Worker:
             if code == 0:
                 waiting.pop()
             if code == 2:
-                self._take_events()
+                self._make_room_for_events()
             elif ends and code == 1:
                 self._take_points()
             elif not ends and (code == 1 or last):
@@ -178,7 +183,7 @@ class _Worker:
     def _cut(self, k: int, last: bool) -> int:
         """Cut the decided rows of stage k until all is written, 0, the next stage is full, 1, or the events are, 2."""
         ends = k + 1 == len(self.plan.layers)
-        h_next, state_next = (_NONE, self._made) if ends else (self._stages[k + 1].h, self._stages[k + 1].state)
+        h_next, state_next = (NONE, self._made) if ends else (self._stages[k + 1].h, self._stages[k + 1].state)
         return int(
             cut_rows(
                 self.plan.layers[k],
@@ -196,39 +201,53 @@ class _Worker:
             )
         )
 
-    def _take_events(self) -> None:
-        """Make room for events."""
-        n = int(self._counts[0])
-        name, neuron, level, direction = self._events
-        self._found.append(Events(name[:n].copy(), neuron[:n].copy(), level[:n].copy(), direction[:n].copy()))
-        self._counts[0] = 0
+    def _make_room_for_events(self) -> None:
+        n, (name, neuron, level, direction) = int(self._counts[0]), self._events
+        self._events = Events(
+            _with_room(name, n, 2 * name.size),
+            _with_room(neuron, n, 2 * name.size),
+            _with_room(level, n, 2 * name.size),
+            _with_room(direction, n, 2 * name.size),
+        )
 
     def _take_points(self) -> None:
-        """Make room for points that all layers have seen."""
-        n, rows = int(self._made[FILLED]), self._rows[-1]
-        self._points.append((rows.t[:n].copy(), rows.names[:n].copy(), rows.line[:n].copy()))
+        """Keep the points that all layers have seen, and make room for others."""
+        n, rows, kept = int(self._made[FILLED]), self._rows[-1], self._n_points
+        t, names, line = self._points
+        t, names, line = (_with_room(x, kept, kept + n) for x in (t, names, line))
+        t[kept : kept + n], names[kept : kept + n], line[kept : kept + n] = rows.t[:n], rows.names[:n], rows.line[:n]
+        self._points, self._n_points = (t, names, line), kept + n
         self._made[FILLED] = 0
 
     def _gather(self, n_lines: int) -> Chunk:
-        found = Events(*(_united(column) for column in zip(*self._found, strict=True)))
-        t, names, line = (_united(column) for column in zip(*self._points, strict=True))
-        self._found, self._points = [], []
-        _check_finite(np.abs(t).max(initial=0.0))
+        n_events = int(self._counts[0])
+        name, neuron, level, direction = self._events
+        found = Events(name[:n_events], neuron[:n_events], level[:n_events], direction[:n_events])
+        t, names, line = (column[: self._n_points] for column in self._points)
+        _check_finite(t.max(initial=0.0))
+        _check_finite(t.min(initial=0.0))
         count = np.bincount(found.name, minlength=int(self._counts[1]))
         n_places = int(np.count_nonzero(count))
         offsets, places = np.empty(n_lines + 1, dtype=np.int64), np.empty(n_places)
         event_offsets = np.empty(n_places + 1, dtype=np.int64)
-        level, direction = np.empty_like(found.level), np.empty_like(found.direction)
-        events = Events(found.name[:0], np.empty_like(found.neuron), level, direction)
-        gather_breakpoints(t, names, line, count, found, offsets, places, event_offsets, events)
-        return Chunk(self._base, offsets, places, event_offsets, events, self._tally)
+        own_offsets = np.empty(n_places + n_lines, dtype=np.int64)
+        neuron, level, direction = (
+            np.empty_like(found.neuron),
+            np.empty_like(found.level),
+            np.empty_like(found.direction),
+        )
+        events = Events(np.empty(0, np.int64), neuron, level, direction)
+        gather_breakpoints(t, names, line, count, found, offsets, places, event_offsets, own_offsets, events)
+        return Chunk(self._base, offsets, places, event_offsets, own_offsets, events, self._tally)
 
 
-_NONE = np.zeros((0, 0))
-
-
-def _united(pieces: Sequence[npt.NDArray[Any]]) -> npt.NDArray[Any]:
-    return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
+def _with_room(array: npt.NDArray[Any], filled: int, size: int) -> npt.NDArray[Any]:
+    """Return an array with room for so many numbers, the first of them kept."""
+    if array.size >= size:
+        return array
+    larger = np.empty(max(size, 2 * array.size), array.dtype)
+    larger[:filled] = array[:filled]
+    return larger
 
 
 def _check_finite(bound: float) -> None:
@@ -237,63 +256,6 @@ def _check_finite(bound: float) -> None:
             "`net` overflows along `domain` (values or places beyond 1e308), but an exact count needs finite numbers. "
             "Scale the weights or the direction."
         )
-
-
-def _stage(layer: Layer, is_first: bool, n_rows: int) -> Stage:
-    """Return the stage of a layer with room for some rows."""
-    n, n_inputs = layer.weight.shape
-    n_breaks, n_words = layer.breakpoints.size, (n + 63) // 64
-    n_rows += RESERVED
-    return Stage(
-        h=_NONE if is_first else np.empty((n_rows, n_inputs)),
-        z=np.empty((n_rows, n)),
-        magnitudes=np.empty((n_rows, n)) if is_first else _NONE,
-        low=np.empty(n_rows),
-        above=np.empty((n_rows, n_breaks * n_words), dtype=np.uint64),
-        zero=np.empty((n_rows, n_breaks * n_words), dtype=np.uint64),
-        cuts=np.empty((5, n * n_breaks + 1)),
-        cut_numbers=np.empty((6, n * n_breaks + 1), dtype=np.int64),
-        row=np.empty(n),
-        active=np.empty(0 if is_first else n_inputs + 4 + n_rows, dtype=np.int64),
-        packed=_NONE if is_first else np.zeros((8, max(n, n_inputs))),
-        change=_NONE if is_first else np.empty((4, n_inputs + 1)),
-        state=np.zeros(8, dtype=np.int64),
-    )
-
-
-def _no_rows(n: int, n_inputs: int) -> Rows:
-    """Return room for n rows, some of whose inputs may bend."""
-    n += RESERVED
-    t, w, blur, doubt, noise, grain, norm, steep = (np.empty(n) for _ in range(8))
-    names, line, ends = np.empty(n, np.int64), np.empty(n, np.int64), np.empty((n, 2), np.int64)
-    kinks = np.empty((n, (n_inputs + 63) // 64), np.uint64)
-    return Rows(t, w, blur, doubt, noise, grain, norm, steep, names, line, ends, np.empty((n, 2)), kinks)
-
-
-def _no_events(n: int) -> Events:
-    """Return room for n events."""
-    return Events(np.empty(n, np.int64), np.empty(n, np.int32), np.empty(n, np.int32), np.empty(n, np.int8))
-
-
-def _event_room(plan: Plan) -> int:
-    return max([_EVENTS, *(2 * layer.bias.size * layer.breakpoints.size for layer in plan.layers)])
-
-
-def _worker_bytes(plan: Plan, n_rows: int) -> int:
-    """Return what the stages of one thread take."""
-    total = 17 * _event_room(plan) + 112 * (_LAST_ROWS * n_rows + RESERVED) + 24 * max(3 * plan.net.n_in, INPUT_NUMBERS)
-    for k, layer in enumerate(plan.layers):
-        n, n_inputs = layer.weight.shape
-        n_breaks = layer.breakpoints.size
-        n_words = (n + 63) // 64
-        row = 8 * (16 + n + (n_inputs if k else n) + (2 * n_breaks + 1) * n_words)
-        total += (
-            (n_rows + RESERVED) * row
-            + 88 * (n * n_breaks + 1)
-            + 8 * n
-            + (8 * (5 * n_inputs + 8 + 8 * max(n, n_inputs)) if k else 0)
-        )
-    return total
 
 
 def _line_bytes(plan: Plan, domain: LineDomain) -> int:
@@ -325,21 +287,21 @@ def _shares(
         return threads, usual, np.inf
     largest = max(_line_bytes(plan, domain) for domain in domains)
     available = memory_limit - plan.n_bytes
-    least = _worker_bytes(plan, _FEWEST_ROWS) + largest
+    least = worker_bytes(plan, _FEWEST_ROWS) + largest
     if available < least:
         raise MemoryLimitError(
             f"`memory_limit` is {memory_limit} bytes, but {who} needs {plan.n_bytes + least} to take one line after "
             f"the other through {plan.net.n_neurons} neurons. Raise it to that at least.",
             plan.n_bytes + least,
         )
-    threads = max(1, min(threads, available // (_worker_bytes(plan, min(usual, _FEW_ROWS)) + largest)))
+    threads = max(1, min(threads, available // (worker_bytes(plan, min(usual, _FEW_ROWS)) + largest)))
     share = available // threads
-    per_row = _worker_bytes(plan, 1) - _worker_bytes(plan, 0)
+    per_row = worker_bytes(plan, 1) - worker_bytes(plan, 0)
     # Half of what is left goes to rows, up to what is of use, and the rest to lines.
-    spare = share - largest - _worker_bytes(plan, 0)
+    spare = share - largest - worker_bytes(plan, 0)
     n_rows = int(np.clip(max(spare // 2, _FEW_ROWS * per_row) // per_row, _FEWEST_ROWS, usual))
     n_rows = max(_FEWEST_ROWS, min(n_rows, spare // per_row))
-    return threads, n_rows, share - _worker_bytes(plan, n_rows)
+    return threads, n_rows, share - worker_bytes(plan, n_rows)
 
 
 def work_lines(
@@ -369,9 +331,9 @@ def work_lines(
         return finish(plan, part, local.worker.work(part))
 
     if threads == 1 or len(bounds) == 1:
-        local.worker = _kept_worker(plan, n_rows, stop)
+        local.worker = _kept_worker(plan, n_rows, most_bytes, stop)
         results = list(_watched(map(one, bounds), bounds, progress))
-        if _worker_bytes(plan, n_rows) <= _KEPT_BYTES:
+        if worker_bytes(plan, n_rows) + local.worker.grown_bytes <= _KEPT_BYTES:
             _kept.worker = local.worker
         return results
     with ThreadPoolExecutor(min(threads, len(bounds))) as pool:
@@ -383,11 +345,11 @@ def work_lines(
             raise
 
 
-def _kept_worker(plan: Plan, n_rows: int, stop: threading.Event) -> _Worker:
+def _kept_worker(plan: Plan, n_rows: int, most_bytes: float, stop: threading.Event) -> _Worker:
     """Return the worker that this thread has kept if it is for the same, else a new one; no other call gets it then."""
     worker: _Worker | None = getattr(_kept, "worker", None)
     _kept.worker = None
-    if worker is None or worker.plan is not plan or worker.n_rows != n_rows:
+    if worker is None or worker.plan is not plan or worker.n_rows != n_rows or worker.grown_bytes > most_bytes / 2:
         return _Worker(plan, n_rows, stop)
     worker.stop = stop
     return worker

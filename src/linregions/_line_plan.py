@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+import itertools
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
+from linregions._aligned import aligned
 from linregions._exact_steps import Step, multiples, steps_of, value_beside
 from linregions._paths import paths_of
 from linregions._validation import FloatArray
 from linregions.activations import RELU, PiecewiseLinear
 from linregions.domains import Line, LineDomain, Path, Ray, lengths_of
-from linregions.kernels.dense import multiply_listed
+from linregions.kernels import dense
+from linregions.kernels.compiled import OfOneType
 from linregions.kernels.linearity import Paths
 from linregions.kernels.lines import RESOLUTION, Layer, list_close_values
 from linregions.network import Network
 from linregions.tolerances import DEFAULT_TOLERANCES, Tolerances
 
 # How many numbers the points of the input space may hold that are met at once.
-INPUT_NUMBERS = 1 << 15
+_INPUT_NUMBERS = 1 << 15
 # How many times their sum the terms of an interpolated row may be, in its norm and in each pre-activation, see
 # `kernels.line_products`. Small values make all rows products, and infinities trust any sum.
 LOSSES = (4.0, 8.0)
@@ -32,6 +37,8 @@ _KEPT_BYTES = 1 << 24
 _FINE = 2.0**30
 # Squares below this have lost digits, or are 0 though no number is.
 _SMALLEST = 2.0**-960
+# Its arrays are always of the same types.
+multiply_listed = OfOneType(dense.multiply_listed)
 # Rows of a straight domain: index into its two points, sign, place and weight. An end without bound has weight 0.
 _SEGMENT = np.array([[0.0, 1.0], [1.0, 1.0], [0.0, 1.0], [1.0, 1.0]])
 _RAY = np.array([[0.0, 1.0], [1.0, 1.0], [0.0, 1.0], [1.0, 0.0]])
@@ -85,7 +92,7 @@ class Plan:
                 Layer(
                     bias=step.bias.copy() if k else np.zeros(n),  # in the first layer it is there, see `Source`
                     weight=weight,
-                    transposed=np.array(weight.T, order="C") if k else np.zeros((0, 0)),
+                    transposed=_transposed(weight) if k else np.zeros((0, 0)),
                     offset=offset,
                     inverse=_inverse(bound),
                     breakpoints=breakpoints,
@@ -177,8 +184,14 @@ def grain(values: FloatArray) -> float:
 
 
 def _first(weight: FloatArray) -> tuple[FloatArray, FloatArray]:
-    transposed = np.array(weight.T, order="C")
-    return transposed, np.abs(transposed)
+    transposed = _transposed(weight)
+    return transposed, np.abs(transposed, out=aligned(transposed.shape))
+
+
+def _transposed(weight: FloatArray) -> FloatArray:
+    out = aligned((weight.shape[1], weight.shape[0]))
+    out[:] = weight.T
+    return out
 
 
 def _norms(rows: FloatArray) -> FloatArray:
@@ -203,35 +216,40 @@ def _rows(domain: LineDomain) -> tuple[FloatArray | tuple[FloatArray, ...], Floa
 
 
 class Source:
-    """The rows that a batch of lines starts from: corners of paths, ends, and directions of ends without bound."""
+    """The rows that a batch of lines starts from: corners of paths, ends, and directions of ends without bound.
 
-    def __init__(self, plan: Plan, domains: Sequence[LineDomain]) -> None:
+    Made once and used for one batch after the other, since fresh pages are dear; takes no more than `n_rows` at a time.
+    """
+
+    def __init__(self, plan: Plan, n_rows: int) -> None:
+        self._plan, n_in, n = plan, plan.net.n_in, plan.first[0].shape[1]
+        self.block = _most_points(n_in)
+        # One more, for the rows of a line whose direction comes before its origin: some reach beyond both ends.
+        n_points = min(self.block, n_rows) + 1
+        self._room, self._squared = aligned((self.block + 1, n_in)), aligned((self.block + 1, n_in))
+        self._made, self._packed = aligned((n_points, n)), aligned((8, max(n_in, n)))
+        self._packed[:] = 0.0
+        self._active = np.empty(n_in + 4, dtype=np.int64)
+        self._close = np.empty(min(self.block, n_rows) * n, dtype=np.int64)
+
+    def begin(self, domains: Sequence[LineDomain]) -> None:
+        """Find the places of all rows of a batch and what is known of their points."""
         parts = [_rows(domain) for domain in domains]
-        self._plan, self._points = plan, [points for points, _ in parts]
+        n_in, pieces = self._plan.net.n_in, list[FloatArray]()
+        for points, _ in parts:
+            if isinstance(points, tuple):
+                pieces += points
+            else:
+                pieces.append(points.reshape(-1))
+        self._pieces = pieces
+        self._first = [0, *itertools.accumulate(piece.size // n_in for piece in pieces)]
         sizes = np.array([len(points) for points, _ in parts])
         lengths = np.array([rows.shape[1] for _, rows in parts])
         source, self._sign, self.t, self.w = np.concatenate([rows for _, rows in parts], axis=1)
-        self._first = np.concatenate([[0], np.cumsum(sizes)])
-        self._source = source.astype(np.int64) + np.repeat(self._first[:-1], lengths)
+        self._source = source.astype(np.int64) + np.repeat(np.cumsum(sizes) - sizes, lengths)
         self.line = np.repeat(np.arange(len(domains)), lengths)
         self.blur = RESOLUTION * np.abs(self.t)
-        self._active = np.empty(plan.net.n_in + 4, dtype=np.int64)
-        self._close = np.empty(0, dtype=np.int64)
-        self._packed = np.zeros((8, max(plan.first[0].shape)))
-        # Points of one block of rows: those of a straight domain stand next to each other.
-        self.block = max(3, INPUT_NUMBERS // plan.net.n_in)
-        self._room = np.empty((self.block, plan.net.n_in))
-        squares = np.empty(int(self._first[-1]))
-        for low in range(0, squares.size, self.block):
-            high = min(low + self.block, squares.size)
-            points = self._gather(low, high)
-            squares[low:high] = np.square(points, out=points).sum(axis=1)
-        self._sizes = sizes = np.sqrt(squares)
-        if squares.min() < _SMALLEST:
-            for low in range(0, squares.size, self.block):
-                high = min(low + self.block, squares.size)
-                small = low + np.flatnonzero(squares[low:high] < _SMALLEST)
-                sizes[small] = lengths_of(self._gather(low, high)[small - low])
+        self._sizes = sizes = self._lengths_of_points()
         self.norm = norm = np.hypot(sizes[self._source], self.w)
         self.doubt, self.noise, self.grain = self.blur, sizes[self._source], np.zeros(self.t.size)
         # An end without bound holds the change itself. What stands from one line to the next is never looked at.
@@ -240,20 +258,37 @@ class Source:
         change /= np.where(ends[1:] | ends[:-1] | (np.diff(self.line) > 0), 1.0, np.abs(np.diff(self.t)))
         self.steep = np.append(change, 0.0)
 
+    def _lengths_of_points(self) -> FloatArray:
+        """Return the distance of each point from the origin."""
+        squares = np.empty(self._first[-1])
+        mended: list[tuple[npt.NDArray[np.intp], FloatArray]] = []
+        for low in range(0, squares.size, self.block):
+            high = min(low + self.block, squares.size)
+            points = self._gather(low, high)
+            own = np.square(points, out=self._squared[: high - low]).sum(axis=1)
+            squares[low:high] = own
+            (small,) = np.nonzero(own < _SMALLEST)
+            if small.size:
+                small = small[points[small].any(axis=1)]  # many lines go through the origin itself
+                mended.append((low + small, lengths_of(points[small])))
+        sizes = np.sqrt(squares, out=squares)
+        for at, lengths in mended:
+            sizes[at] = lengths
+        return sizes
+
     def _gather(self, low: int, high: int) -> FloatArray:
-        """Return points `low` to `high` - 1 of the input space, no more than a block, until it is called again."""
+        """Return points `low` to `high` - 1 of the input space, some more than a block, until it is called again."""
+        n_in, first = self._plan.net.n_in, self._first
         out = self._room[: high - low]
-        k, filled = int(np.searchsorted(self._first, low, side="right")) - 1, 0
-        while filled < high - low:
-            start = low + filled - int(self._first[k])
-            for x in self._points[k][start : start + high - low - filled]:
-                out[filled] = x
-                filled += 1
-            k += 1
+        start, stop = bisect_right(first, low) - 1, bisect_left(first, high)
+        pieces = self._pieces[start:stop]
+        pieces[-1] = pieces[-1][: (high - first[stop - 1]) * n_in]
+        pieces[0] = pieces[0][(low - first[start]) * n_in :]
+        np.concatenate(pieces, out=out.reshape(-1))
         return out
 
     def restrict(self, start: int, stop: int, z: FloatArray, magnitudes: FloatArray) -> None:
-        """Set the first layer's pre-activations in some rows and their magnitudes, (R, n) each.
+        """Set the first layer's pre-activations in some rows, a block at most, and their magnitudes, (R, n) each.
 
         A value that is close to a breakpoint is found in rational arithmetic: the points are given, and so exact. Its
         magnitude is then -1.
@@ -261,25 +296,39 @@ class Source:
         source, step = self._source[start:stop], self._plan.steps[0]
         low, high = int(source.min()), int(source.max()) + 1
         points = self._gather(low, high)
-        made = np.zeros((high - low, z.shape[1]))
+        made = self._made[: high - low]
         # Many lines go through the origin, which needs no product.
-        (own,) = np.nonzero(self._sizes[low:high])
+        is_there = self._sizes[low:high] != 0.0
+        (own,) = np.nonzero(is_there)
+        made[~is_there] = 0.0
+        at = source - low
         for k, out in enumerate((z, magnitudes)):
             if k:
                 np.abs(points, out=points)
             multiply_listed(points, own, self._plan.first[k], self._active, self._packed, made)
-            out[:] = made[source - low]
+            np.take(made, at, axis=0, out=out, mode="clip")
         sign, w = self._sign[start:stop], self.w[start:stop]
         z *= sign[:, None]
         first = self._plan.layers[0]
         if first.most[0] < _FINE * first.grains[0]:
             grains = np.array([grain(x) for x in points])
-            self.grain[start:stop] = np.where(np.isfinite(grains), grains, 1.0)[source - low]
+            self.grain[start:stop] = np.where(np.isfinite(grains), grains, 1.0)[at]
         relative = 2 * min(self._plan.relative, DEFAULT_TOLERANCES.relative)
-        if self._close.size < z.size:
-            self._close = np.empty(z.size, dtype=np.int64)
         n_close = list_close_values(z, magnitudes, w, step.bias, first.breakpoints, relative, self._close)
         for entry in self._close[:n_close].tolist():
             row, unit = divmod(entry, z.shape[1])
             x = self._gather(int(source[row]), int(source[row]) + 1)[0] * sign[row]
             z[row, unit], magnitudes[row, unit] = value_beside(step, unit, x, float(w[row])), -1.0
+
+
+def source_bytes(plan: Plan, n_rows: int) -> int:
+    """Return what a source takes beside a batch's rows."""
+    n_in, n = int(plan.net.n_in), int(plan.first[0].shape[1])
+    block = _most_points(n_in)
+    own = min(block, n_rows)
+    return 8 * (2 * (block + 1) * n_in + n_in + own * n_in // 4 + (2 * own + 1) * n + 8 * max(n_in, n)) + 512
+
+
+def _most_points(n_in: int) -> int:
+    """Return how many rows of points are met at once; the points of a straight domain stand next to each other."""
+    return max(3, _INPUT_NUMBERS // n_in)

@@ -348,37 +348,34 @@ def partition_lines(
 
 def _partitions(plan: Plan, domains: Sequence[LineDomain], chunk: Chunk) -> list[LinePartition]:
     linear = chunk.linear_boundaries(plan)
-    for array in (linear, chunk.breakpoints, chunk.first_patterns, *chunk.events[1:]):
-        array.flags.writeable = False
+    breakpoints, first_patterns, offsets = chunk.breakpoints, chunk.first_patterns, chunk.own_offsets
     _, neuron, level, direction = chunk.events
-    breakpoints, bounds = chunk.breakpoints, chunk.offsets.tolist()
-    first_events = chunk.event_offsets[chunk.offsets]
-    events = first_events.tolist()
-    # Offsets of each line, one more than it has breakpoints, from its own first event.
-    own = np.repeat(np.arange(len(domains)), np.diff(chunk.offsets) + 1)
-    offsets = _read_only(chunk.event_offsets[np.arange(own.size) - own] - first_events[own])
+    for array in (linear, breakpoints, first_patterns, offsets, neuron, level, direction):
+        array.flags.writeable = False
+    bounds, events = chunk.offsets.tolist(), chunk.event_offsets[chunk.offsets].tolist()
     diagnostics = zip(*(column.tolist() for column in chunk.tally), strict=True)
     result = []
     for i, (domain, (snapped, merged, margin, undecided)) in enumerate(zip(domains, diagnostics, strict=True)):
         start, stop, low, high = bounds[i], bounds[i + 1], events[i], events[i + 1]
         part = object.__new__(LinePartition)
         # As the constructor does, which takes longer than all the rest for a frozen class.
-        part.__dict__.update(
-            domain=domain,
-            network=plan.net,
-            breakpoints=breakpoints[start:stop],
-            is_linear_boundary=linear[start:stop],
-            first_pattern=chunk.first_patterns[i],
-            switch_offsets=offsets[start + i : stop + i + 1],
-            switch_neurons=neuron[low:high],
-            switch_breakpoints=level[low:high],
-            switch_directions=direction[low:high],
-            diagnostics={
+        values = {
+            "domain": domain,
+            "network": plan.net,
+            "breakpoints": breakpoints[start:stop],
+            "is_linear_boundary": linear[start:stop],
+            "first_pattern": first_patterns[i],
+            "switch_offsets": offsets[start + i : stop + i + 1],
+            "switch_neurons": neuron[low:high],
+            "switch_breakpoints": level[low:high],
+            "switch_directions": direction[low:high],
+            "diagnostics": {
                 "snapped_signs": snapped,
                 "merged_ties": merged,
                 "smallest_margin": margin,
                 "undecided": undecided,
             },
-        )
+        }
+        object.__setattr__(part, "__dict__", values)
         result.append(part)
     return result

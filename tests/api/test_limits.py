@@ -13,7 +13,7 @@ import pytest
 
 import linregions as lr
 import zoo
-from linregions import Line, Path, Ray, Segment, _line_engine, _line_plan
+from linregions import Line, Path, Ray, Segment, _line_engine, _line_plan, _line_stages
 from linregions.errors import InvalidTypeError, InvalidValueError, MemoryLimitError
 from linregions.line_counts import count_lines
 from linregions.lines import partition_lines
@@ -76,7 +76,7 @@ def test_lines_do_not_depend_on_limits_threads_or_batches(name, spacing, monkeyp
     for numbers, rows in ((1, 8), (1, 9), (500, 8)):
         monkeypatch.setattr(_line_engine, "_STAGE_NUMBERS", numbers)
         monkeypatch.setattr(_line_engine, "_FEW_ROWS", rows)
-        monkeypatch.setattr(_line_engine, "_EVENTS", 8)
+        monkeypatch.setattr(_line_stages, "EVENTS", 8)
         assert_same_bits(partition_lines(net, domains), whole)
 
 

@@ -301,6 +301,20 @@ def test_batches_do_not_depend_on_chunks_or_threads(monkeypatch):
         assert count_lines(net, domains, "linear", threads=threads).tolist() == [p.n_linear_regions for p in whole]
 
 
+@pytest.mark.parametrize("n_in", [200, 784, 9000])
+def test_domains_of_all_kinds_together_have_many_inputs(n_in):
+    """Blocks of rows may end between the direction of a line, which comes first, and its origin."""
+    rng = np.random.default_rng(n_in)
+    net = lr.random_network([n_in, 8, 1], rng)
+    a, b, c = rng.normal(size=(3, n_in))
+    kinds = [Ray(c, a), Segment(a, b), Line(b, c), Path([a, b, c]), Line(np.zeros(n_in), a)]
+    alone = [partition_lines(net, [domain])[0].breakpoints for domain in kinds]
+    for n_lines in range(4 if n_in > 1000 else 60):
+        chosen = [0, 1, *[2] * n_lines, 3, 4]
+        for k, part in zip(chosen, partition_lines(net, [kinds[k] for k in chosen]), strict=True):
+            np.testing.assert_array_equal(part.breakpoints, alone[k])
+
+
 def test_memory_of_a_count_follows_the_chunk():
     rng = np.random.default_rng(9)
     net = zoo.float_network([6, 64, 64, 1], rng)

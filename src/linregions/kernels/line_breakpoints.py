@@ -16,6 +16,7 @@ def gather_breakpoints(
     offsets: IntArray,
     places: FloatArray,
     event_offsets: IntArray,
+    own_offsets: IntArray,
     events: Events,
 ) -> None:
     """Drop points where nothing switches and list what switches at the others, by neuron and breakpoint.
@@ -28,9 +29,9 @@ def gather_breakpoints(
         How many events each point has; is overwritten.
     found : Events
         In any order.
-    offsets, places, event_offsets, events
-        Filled: the first breakpoint of each line (L + 1,), their places (K,), the first event of each (K + 1,), and
-        the events without names.
+    offsets, places, event_offsets, own_offsets, events
+        Filled: the first breakpoint of each line (L + 1,), their places (K,), the first event of each (K + 1,), the
+        same for each line from its own first event to its own last (K + L,), and the events without names.
     """
     n_places, filled = 0, 0
     offsets[0] = 0
@@ -48,6 +49,10 @@ def gather_breakpoints(
     for k in range(reached + 1, offsets.size):
         offsets[k] = n_places
     event_offsets[n_places] = filled
+    for k in range(offsets.size - 1):
+        first = event_offsets[offsets[k]]
+        for i in range(offsets[k], offsets[k + 1] + 1):
+            own_offsets[i + k] = event_offsets[i] - first
     neuron, level, direction = events.neuron, events.level, events.direction
     for e in range(found.name.size):
         at = count[found.name[e]]

@@ -176,6 +176,12 @@ def _find_cuts(layer: Layer, rows: Rows, stage: Stage, p: int, relative: float, 
     above, zero, xi, q = stage.above, stage.zero, layer.breakpoints, p + 1
     n = stage.z.shape[1]
     n_words = (n + 63) // 64
+    crossing = np.uint64(0)
+    for k in range(above.shape[1]):
+        crossing |= (above[p, k] ^ above[q, k]) & ~(zero[p, k] | zero[q, k])
+    if crossing == np.uint64(0):  # as in most intervals of a late layer
+        group[0] = -1
+        return 0
     unbounded = w[p] == 0.0 or w[q] == 0.0
     unit = min(exact_grain(layer, rows, p), exact_grain(layer, rows, q))
     count = np.int64(0)
@@ -334,7 +340,7 @@ def cut_rows(
     n_words = (z.shape[1] + 63) // 64
     room, room_for_events = rows_next.t.size - RESERVED, events.name.size - z.shape[1] * xi.size
     filled, decided, p = state[FILLED], state[DECIDED], state[WRITTEN]
-    row, code = state_next[FILLED], 0
+    row, code, is_measured = state_next[FILLED], 0, h_next.shape[0] > 0
     while p < decided:
         follows = p + 1 < filled and line[p + 1] == line[p]
         if follows and p + 1 >= decided:
@@ -344,9 +350,10 @@ def cut_rows(
                 code = 1 if row == room else 2
                 break
             write_row(line[p], rows.t[p], w[p], rows.names[p], z[p], layer, h_next, rows_next, row)
-            rows_next.blur[row], rows_next.doubt[row] = rows.blur[p], rows.doubt[p]
-            rows_next.noise[row] += rows.noise[p] + w[p] * layer.excess
-            rows_next.grain[row] = activated_grain(layer, exact_grain(layer, rows, p), rows.norm[p])
+            if is_measured:
+                rows_next.blur[row], rows_next.doubt[row] = rows.blur[p], rows.doubt[p]
+                rows_next.noise[row] += rows.noise[p] + w[p] * layer.excess
+                rows_next.grain[row] = activated_grain(layer, exact_grain(layer, rows, p), rows.norm[p])
             row += 1
             if not follows:
                 p += 1
@@ -360,7 +367,7 @@ def cut_rows(
         q, i = p + 1, 0
         g = state[GROUP]
         start, spacing = g, 1
-        if h_next.shape[0] and layer.spacing:
+        if is_measured and layer.spacing:
             spacing = even_spacing(layer.spacing, state[GROUPS])
         if g > 0:
             while group[i] < g:
@@ -370,7 +377,7 @@ def cut_rows(
                 code = 1 if row == room else 2
                 break
             cut, name, e = best[g], counts[1], counts[0]
-            if h_next.shape[0]:
+            if is_measured:
                 cut_row(z, w, p, g, i, stage.cuts[2], stage.cut_numbers, xi, stage.row)
             grain = stage.cuts[4, cut]
             while group[i] == g:
@@ -385,13 +392,14 @@ def cut_rows(
                 e += 1
                 i += 1
             write_row(line[p], place[cut], 1.0, name, stage.row, layer, h_next, rows_next, row)
-            rows_next.blur[row], rows_next.doubt[row] = blur[cut], doubt[cut]
-            unbounded = w[p] == 0.0 or w[q] == 0.0
-            rows_next.noise[row] += noise_at(rows, layer, p, unbounded, abs(step[cut]))
-            reach = rows.norm[p] + rows.norm[q] * (abs(step[cut]) if unbounded else 1.0)
-            if unbounded and w[p] == 0.0:
-                reach = rows.norm[q] + rows.norm[p] * abs(step[cut])
-            rows_next.grain[row] = activated_grain(layer, grain, reach)
+            if is_measured:
+                rows_next.blur[row], rows_next.doubt[row] = blur[cut], doubt[cut]
+                unbounded = w[p] == 0.0 or w[q] == 0.0
+                rows_next.noise[row] += noise_at(rows, layer, p, unbounded, abs(step[cut]))
+                reach = rows.norm[p] + rows.norm[q] * (abs(step[cut]) if unbounded else 1.0)
+                if unbounded and w[p] == 0.0:
+                    reach = rows.norm[q] + rows.norm[p] * abs(step[cut])
+                rows_next.grain[row] = activated_grain(layer, grain, reach)
             if spacing > 1 and (g + 1) % spacing:
                 is_first = g == start or g % spacing == 0
                 join_pivots(layer, stage, w, p, g, spacing, h_next, rows_next, row, is_first)

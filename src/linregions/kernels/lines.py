@@ -272,6 +272,8 @@ def exact_grain(layer: Layer, rows: Rows, p: int) -> float:
     Sums of multiples of a power of two are exact in floating point, in any order, as long as they stay below 2^53 of
     it. So small integers and halves of them decide without a doubt.
     """
+    if rows.grain[p] == 0.0:
+        return 0.0
     grain = rows.grain[p] * layer.grains[0]
     if rows.w[p] != 0.0:
         grain = min(grain, layer.grains[1])
@@ -281,6 +283,8 @@ def exact_grain(layer: Layer, rows: Rows, p: int) -> float:
 @compiled(internal=True)
 def activated_grain(layer: Layer, grain: float, norm: float) -> float:
     """Return a power of two that divides the activations of a row whose pre-activations `grain` divides, or 0."""
+    if grain == 0.0:
+        return 0.0
     after = min(grain * layer.grains[2], layer.grains[3])
     return after if norm * layer.most[0] * layer.most[1] + layer.most[2] < 2.0**52 * after else 0.0
 
