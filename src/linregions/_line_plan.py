@@ -37,6 +37,8 @@ _KEPT_BYTES = 1 << 24
 _FINE = 2.0**30
 # Squares below this have lost digits, or are 0 though no number is.
 _SMALLEST = 2.0**-960
+# The largest weights of different inputs may differ by so many binary digits until these are measured in units apart.
+_EQUAL_UNITS = 20
 # Its arrays are always of the same types.
 multiply_listed = OfOneType(dense.multiply_listed)
 # Rows of a straight domain: index into its two points, sign, place and weight. An end without bound has weight 0.
@@ -58,6 +60,7 @@ class Plan:
     n_switches: int
     width: int
     first: tuple[FloatArray, FloatArray]  # (n_in, n_1) transposed weights of the first layer and their absolute values
+    inverse_input: FloatArray  # (n_in,) of the scales of the inputs; (0,) where all are 1
 
     @classmethod
     @np.errstate(over="ignore")  # then `_check_finite` tells
@@ -68,8 +71,9 @@ class Plan:
         of which a part is taken to be open. So bounds stay tight however neurons are scaled and however many layers
         there are, and scaling one by a power of two changes no decision. (Any scales give bounds that hold.)
         """
-        layers, largest, scale, offset = [], [], np.ones(net.n_in), 0.0
         steps, zero_is_known = steps_of(net), (True, True)
+        input_scale = _scale_of_inputs(steps[0].weight) if steps else np.ones(net.n_in)
+        layers, largest, scale, offset = [], [], input_scale, 0.0
         for k, step in enumerate(steps):
             last, activation = k + 1 == len(steps), step.activation
             slopes, intercepts = np.array(activation.slopes), activation.intercepts
@@ -133,6 +137,7 @@ class Plan:
             n_switches=sum(layer.bias.size * layer.breakpoints.size for layer in layers),
             width=max([layer.bias.size for layer in layers], default=1),
             first=_first(steps[0].weight if steps else np.zeros((1, net.n_in))),
+            inverse_input=np.zeros(0) if (input_scale == 1.0).all() else _inverse(input_scale),
         )
 
     @classmethod
@@ -194,6 +199,15 @@ def _transposed(weight: FloatArray) -> FloatArray:
     return out
 
 
+def _scale_of_inputs(weight: FloatArray) -> FloatArray:
+    """Return the unit of each input, 1 for all unless the weights tell that units are very unequal; 0 where unused."""
+    heaviest = np.abs(weight).max(axis=0)
+    exponents, is_used = np.frexp(heaviest)[1], heaviest > 0
+    if not is_used.any() or np.ptp(exponents[is_used]) <= _EQUAL_UNITS:
+        return np.ones(heaviest.size)
+    return np.where(is_used, np.ldexp(1.0, np.minimum(exponents[is_used].max() - exponents, 1000)), 0.0)
+
+
 def _norms(rows: FloatArray) -> FloatArray:
     """Return the norm of each row, also where squares would be too large or too small for a float."""
     largest = np.abs(rows).max(axis=1, initial=0.0)
@@ -249,7 +263,7 @@ class Source:
         self._source = source.astype(np.int64) + np.repeat(np.cumsum(sizes) - sizes, lengths)
         self.line = np.repeat(np.arange(len(domains)), lengths)
         self.blur = RESOLUTION * np.abs(self.t)
-        self._sizes = sizes = self._lengths_of_points()
+        sizes = self._lengths_of_points()
         self.norm = norm = np.hypot(sizes[self._source], self.w)
         self.doubt, self.noise, self.grain = self.blur, sizes[self._source], np.zeros(self.t.size)
         # An end without bound holds the change itself. What stands from one line to the next is never looked at.
@@ -259,18 +273,22 @@ class Source:
         self.steep = np.append(change, 0.0)
 
     def _lengths_of_points(self) -> FloatArray:
-        """Return the distance of each point from the origin."""
-        squares = np.empty(self._first[-1])
+        """Return the distance of each point from the origin, each input measured in its own scale."""
+        squares, inverse = np.empty(self._first[-1]), self._plan.inverse_input
+        self._is_there = np.ones(squares.size, dtype=np.bool_)
         mended: list[tuple[npt.NDArray[np.intp], FloatArray]] = []
         for low in range(0, squares.size, self.block):
             high = min(low + self.block, squares.size)
             points = self._gather(low, high)
-            own = np.square(points, out=self._squared[: high - low]).sum(axis=1)
+            scaled = np.multiply(points, inverse, out=self._squared[: high - low]) if inverse.size else points
+            own = np.square(scaled, out=self._squared[: high - low]).sum(axis=1)
             squares[low:high] = own
             (small,) = np.nonzero(own < _SMALLEST)
             if small.size:
-                small = small[points[small].any(axis=1)]  # many lines go through the origin itself
-                mended.append((low + small, lengths_of(points[small])))
+                is_there = points[small].any(axis=1)
+                self._is_there[low + small] = is_there  # many lines go through the origin itself
+                small = small[is_there]
+                mended.append((low + small, lengths_of(points[small] * inverse if inverse.size else points[small])))
         sizes = np.sqrt(squares, out=squares)
         for at, lengths in mended:
             sizes[at] = lengths
@@ -298,7 +316,7 @@ class Source:
         points = self._gather(low, high)
         made = self._made[: high - low]
         # Many lines go through the origin, which needs no product.
-        is_there = self._sizes[low:high] != 0.0
+        is_there = self._is_there[low:high]
         (own,) = np.nonzero(is_there)
         made[~is_there] = 0.0
         at = source - low

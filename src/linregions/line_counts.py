@@ -19,33 +19,6 @@ if TYPE_CHECKING:
     from linregions._line_plan import Plan
 
 
-def count_lines(
-    net: Network,
-    domains: Sequence[LineDomain],
-    kind: str = "activation",
-    *,
-    tolerances: Tolerances = DEFAULT_TOLERANCES,
-    threads: int = 1,
-    progress: bool = False,
-    memory_limit: int | None = None,
-) -> npt.NDArray[np.int64]:
-    """Count the regions of many lines without keeping geometry; `count_and_doubt_lines` without its second array.
-
-    Returns
-    -------
-    ndarray of int64, shape (len(domains),)
-    """
-    return count_and_doubt_lines(
-        net,
-        domains,
-        kind,
-        tolerances=tolerances,
-        threads=threads,
-        progress=progress,
-        memory_limit=memory_limit,
-    )[0]
-
-
 def count_and_doubt_lines(
     net: Network,
     domains: Sequence[LineDomain],

@@ -15,7 +15,7 @@ import linregions as lr
 import zoo
 from linregions import Line, Path, Ray, Segment, _line_engine, _line_plan, _line_stages
 from linregions.errors import InvalidTypeError, InvalidValueError, MemoryLimitError
-from linregions.line_counts import count_lines
+from linregions.line_counts import count_and_doubt_lines
 from linregions.lines import partition_lines
 
 ARRAYS = ("breakpoints", "is_linear_boundary", "first_pattern", "switch_offsets", "switch_neurons")
@@ -71,7 +71,7 @@ def test_lines_do_not_depend_on_limits_threads_or_batches(name, spacing, monkeyp
     enough = least(lambda limit: partition_lines(net, domains, memory_limit=limit))
     for limit, threads in ((enough, 1), (enough + 50_000, 2), (3 * enough, 3), (10**9, 2)):
         assert_same_bits(partition_lines(net, domains, memory_limit=limit, threads=threads), whole)
-        assert count_lines(net, domains, memory_limit=limit, threads=threads).tolist() == counts
+        assert count_and_doubt_lines(net, domains, memory_limit=limit, threads=threads)[0].tolist() == counts
     assert_same_bits([partition_lines(net, [domain])[0] for domain in domains], whole)
     for numbers, rows in ((1, 8), (1, 9), (500, 8)):
         monkeypatch.setattr(_line_engine, "_STAGE_NUMBERS", numbers)
@@ -86,7 +86,7 @@ def test_a_path_longer_than_any_stage():
     path = Path(rng.normal(size=(2000, 40)))
     whole = partition_lines(net, [path])
     assert whole[0].n_regions > 10_000
-    enough = least(lambda limit: count_lines(net, [path], memory_limit=limit))
+    enough = least(lambda limit: count_and_doubt_lines(net, [path], memory_limit=limit))
     assert_same_bits(partition_lines(net, [path], memory_limit=enough), whole)
 
 
@@ -95,10 +95,10 @@ def test_lines_keep_to_the_limit():
     rng = np.random.default_rng(5)
     net = lr.random_network([20, 128, 128, 128, 2], rng, bias_variance=0.1)
     lines = [Line(a, b) for a, b in rng.normal(size=(100, 2, 20))]
-    count_lines(net, lines[:3], "linear")
+    count_and_doubt_lines(net, lines[:3], "linear")
     for limit in (2_000_000, 5_000_000):
         tracemalloc.start()
-        counts = count_lines(net, lines, "linear", memory_limit=limit)
+        counts = count_and_doubt_lines(net, lines, "linear", memory_limit=limit)[0]
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         assert counts.sum() > 10_000
@@ -108,10 +108,10 @@ def test_lines_keep_to_the_limit():
 def test_limits_that_cannot_be_kept():
     net = cases()["wide"]
     line = [Line(np.zeros(6), np.ones(6))]
-    enough = least(lambda limit: count_lines(net, line, memory_limit=limit))
+    enough = least(lambda limit: count_and_doubt_lines(net, line, memory_limit=limit))
     with pytest.raises(InvalidValueError, match=f"but count_regions needs {enough} to take one line after the other"):
-        count_lines(net, line, memory_limit=enough - 1)
-    assert count_lines(net, line, memory_limit=enough)[0] > 1
+        count_and_doubt_lines(net, line, memory_limit=enough - 1)
+    assert count_and_doubt_lines(net, line, memory_limit=enough)[0][0] > 1
     points = np.ones((2, 6))
     enough = least(lambda limit: lr.boundary_distance(net, points, memory_limit=limit))
     with pytest.raises(InvalidValueError, match=f"but boundary_distance needs {enough} to take one point after the"):
@@ -161,7 +161,7 @@ def test_points_of_any_number_type_say_where_they_are_bad():
 @pytest.mark.parametrize(
     "work",
     [
-        "count_lines(net, [lr.Line(np.zeros(9), b) for b in rng.normal(size=(300_000, 9))], threads={})",
+        "count_and_doubt_lines(net, [lr.Line(np.zeros(9), b) for b in rng.normal(size=(300_000, 9))], threads={})",
         "lr.boundary_distance(net, rng.normal(size=(3_000_000, 9)), threads={})",
     ],
 )
@@ -169,10 +169,11 @@ def test_an_interrupt_ends_the_work(work, threads, interruptible):
     """The whole would take minutes."""
     script = (
         "import numpy as np, linregions as lr\n"
-        "from linregions.line_counts import count_lines\n"
+        "from linregions.line_counts import count_and_doubt_lines\n"
         "rng = np.random.default_rng(0)\n"
         "net = lr.random_network([9, *[64] * 6, 2], rng, bias_variance=0.1)\n"
-        "count_lines(net, [lr.Line(np.zeros(9), np.ones(9))]), lr.boundary_distance(net, np.zeros((1, 9)))\n"
+        "count_and_doubt_lines(net, [lr.Line(np.zeros(9), np.ones(9))])\n"
+        "lr.boundary_distance(net, np.zeros((1, 9)))\n"
         "print('ready', flush=True)\n" + work.format(threads)
     )
     process = subprocess.Popen(

@@ -48,6 +48,35 @@ def test_two_lines_that_are_one_to_the_last_bit_are_no_decision(bias, in_doubt):
         assert part.diagnostics["snapped_signs"] == part.diagnostics["merged_ties"] == 0
 
 
+@pytest.mark.parametrize("digits", [19, 40, 60, 300, -60])
+def test_units_of_inputs_leave_no_doubt(digits):
+    """Features in units of their own, as far apart as meters and light years: bands do not mix them."""
+    rng = np.random.default_rng(3)
+    net = lr.random_network([3, 8, 8, 2], 0, bias_variance=0.1)
+    (weight, bias), *others = ((layer.weight.copy(), layer.bias) for layer in net.layers)
+    weight[:, 2] = 0.0  # an input that is not used
+    net = Network.from_layers([(weight, bias), *others])
+    units = np.array([1.0, 2.0**digits, 2.0**-digits])
+    scaled = Network.from_layers([(weight / units, bias), *others])
+    ends = rng.uniform(-1.0, 1.0, (40, 2, 3))
+    kinds = (Segment, Line, Ray)
+    plain = partition_lines(net, [kinds[k % 3](a, b) for k, (a, b) in enumerate(ends)])
+    parts = partition_lines(scaled, [kinds[k % 3](a * units, b * units) for k, (a, b) in enumerate(ends)])
+    assert sum(part.n_regions for part in parts) > 100
+    for part, other in zip(parts, plain, strict=True):
+        assert part.breakpoints.tolist() == other.breakpoints.tolist()
+        assert part.patterns.tolist() == other.patterns.tolist()
+        assert undecided(part) == undecided(other) == 0
+
+
+def test_a_point_that_vanishes_in_the_units_of_the_network_is_not_the_origin():
+    net = Network.from_layers([([[1.0, 2.0**-900], [0.0, 2.0**-900]], [0.0, -(2.0**-960)]), ([[1.0, 1.0]], [0.0])])
+    part = lr.partition(net, Segment([0.0, 0.0], [0.0, 2.0**-50]))
+    assert part.breakpoints.tolist() == [2.0**-10]
+    assert is_right(part)
+    assert undecided(part) == 0
+
+
 def noise_of_identities(rng: np.random.Generator) -> Network:
     """A neuron that is (h1 + h2) + h3 - (h1 + (h2 + h3)), given layer by layer."""
     pairs, sums = np.array([[1, 1, 0], [0, 1, 1], [1, 0, 0], [0, 0, 1.0]]), np.array([[1, 0, 0, 1], [0, 1, 1, 0.0]])

@@ -10,7 +10,7 @@ import linregions as lr
 import zoo
 from linregions import Line, Network, Path, Ray, Segment, _line_engine
 from linregions.errors import FileFormatError, InvalidValueError, NumericalError
-from linregions.line_counts import count_lines
+from linregions.line_counts import count_and_doubt_lines
 from linregions.lines import LinePartition, partition_lines
 from linregions.planes import partition_plane
 
@@ -203,8 +203,8 @@ def test_linear_regions(layers, activation, regions, linear):
     net = Network.from_layers(layers, activation)
     part = one(net, Line([0.25], [1.0]))
     assert (part.n_regions, part.n_linear_regions) == (regions, linear)
-    assert count_lines(net, [Line([0.25], [1.0])]).tolist() == [regions]
-    assert count_lines(net, [Line([0.25], [1.0])], "linear").tolist() == [linear]
+    assert count_and_doubt_lines(net, [Line([0.25], [1.0])])[0].tolist() == [regions]
+    assert count_and_doubt_lines(net, [Line([0.25], [1.0])], "linear")[0].tolist() == [linear]
 
 
 def test_breakpoint_of_an_activation_is_named():
@@ -287,7 +287,7 @@ def test_batches_do_not_depend_on_chunks_or_threads(monkeypatch):
         a, b = rng.normal(size=(2, 4))
         domains += [Segment(a, b), Line(a, b), Ray(a, b), Path([a, b, -a])]
     whole = partition_lines(net, domains)
-    assert count_lines(net, domains).tolist() == [part.n_regions for part in whole]
+    assert count_and_doubt_lines(net, domains)[0].tolist() == [part.n_regions for part in whole]
     for size, threads in ((1, 1), (1, 3), (500, 2)):
         monkeypatch.setattr(_line_engine, "_CHUNK_NUMBERS", size)
         parts = partition_lines(net, domains, threads=threads)
@@ -298,10 +298,11 @@ def test_batches_do_not_depend_on_chunks_or_threads(monkeypatch):
             np.testing.assert_array_equal(part.breakpoints, other.breakpoints)
             np.testing.assert_array_equal(part.patterns, other.patterns)
             assert part.diagnostics == other.diagnostics
-        assert count_lines(net, domains, "linear", threads=threads).tolist() == [p.n_linear_regions for p in whole]
+        counts = count_and_doubt_lines(net, domains, "linear", threads=threads)[0]
+        assert counts.tolist() == [part.n_linear_regions for part in whole]
 
 
-@pytest.mark.parametrize("n_in", [200, 784, 9000])
+@pytest.mark.parametrize("n_in", [784, 9000])
 def test_domains_of_all_kinds_together_have_many_inputs(n_in):
     """Blocks of rows may end between the direction of a line, which comes first, and its origin."""
     rng = np.random.default_rng(n_in)
@@ -309,8 +310,8 @@ def test_domains_of_all_kinds_together_have_many_inputs(n_in):
     a, b, c = rng.normal(size=(3, n_in))
     kinds = [Ray(c, a), Segment(a, b), Line(b, c), Path([a, b, c]), Line(np.zeros(n_in), a)]
     alone = [partition_lines(net, [domain])[0].breakpoints for domain in kinds]
-    for n_lines in range(4 if n_in > 1000 else 60):
-        chosen = [0, 1, *[2] * n_lines, 3, 4]
+    for n_segments in range(4 if n_in > 1000 else 24):
+        chosen = [*[1] * n_segments, 2, 0, 2, 3, 4]
         for k, part in zip(chosen, partition_lines(net, [kinds[k] for k in chosen]), strict=True):
             np.testing.assert_array_equal(part.breakpoints, alone[k])
 
@@ -319,11 +320,11 @@ def test_memory_of_a_count_follows_the_chunk():
     rng = np.random.default_rng(9)
     net = zoo.float_network([6, 64, 64, 1], rng)
     lines = [Line(a, b) for a, b in rng.normal(size=(1500, 2, 6))]
-    count_lines(net, lines[:10])
+    count_and_doubt_lines(net, lines[:10])
     peaks = []
     for batch in (lines[:300], lines):  # a chunk is full, and many are
         tracemalloc.start()
-        counts = count_lines(net, batch)
+        counts = count_and_doubt_lines(net, batch)[0]
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
         assert counts.sum() > 50 * len(batch)
@@ -402,6 +403,6 @@ def test_regions_at_initialisation(width):
         rng = np.random.default_rng(seed)
         net = lr.random_network([784, width, width, width, 10], rng)
         chosen = mnist.examples(rng.choice(60_000, 100, replace=False))
-        counts = count_lines(net, [Line(np.zeros(784), example) for example in chosen])
+        counts = count_and_doubt_lines(net, [Line(np.zeros(784), example) for example in chosen])[0]
         ratios.append(counts.mean() / net.n_neurons)
     assert 0.95 < np.mean(ratios) < 1.06

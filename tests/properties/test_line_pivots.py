@@ -16,7 +16,7 @@ import zoo
 from line_strategies import pivots
 from linregions import Line, Network, Path, Ray, Segment, _line_engine, _line_plan
 from linregions.kernels import lines
-from linregions.line_counts import count_lines
+from linregions.line_counts import count_and_doubt_lines
 from linregions.lines import partition_lines
 from properties.test_lines_properties import examples, float_problems, integer_problems
 
@@ -63,7 +63,7 @@ def test_values_between_pivots_are_as_good_as_products(name, spacing, n_rows):
     rng = np.random.default_rng(spacing)
     net = zoo.float_network([3, 40, 30, 20, 2], rng, zoo.ACTIVATIONS[name], 0.5)
     with pivots(spacing), watched(n_rows) as seen:
-        count_lines(net, some_domains(3, rng))
+        count_and_doubt_lines(net, some_domains(3, rng))
     if name != "identity":
         assert seen["between"] > 0.15 * seen["rows"] > 50
         assert seen["crossing"] >= seen["between"]
@@ -136,7 +136,7 @@ def test_the_ways_out_are_taken():
     shares = []
     for losses in ((0.0, 8.0), (4.0, 1e-9), (4.0, 8.0)):
         with pivots(4, losses), watched() as seen:
-            count_lines(net, some_domains(3, rng))
+            count_and_doubt_lines(net, some_domains(3, rng))
         shares.append(seen["between"] / seen["rows"])
     assert shares[0] == shares[1] == 0
     assert shares[2] > 0.5
@@ -186,8 +186,8 @@ def test_wide_networks_use_them():
     net = lr.random_network([5, 128, 128, 2], rng, bias_variance=0.1)
     domains = some_domains(5, rng)
     with watched() as seen:
-        counts = count_lines(net, domains)
+        counts = count_and_doubt_lines(net, domains)[0]
     assert seen["between"] > 0.7 * seen["rows"]
     assert seen["worst"] < 100 * ROUNDING
     with pivots(0):
-        np.testing.assert_array_equal(count_lines(net, domains), counts)
+        np.testing.assert_array_equal(count_and_doubt_lines(net, domains)[0], counts)
