@@ -346,24 +346,17 @@ def cut_rows(
         if follows and p + 1 >= decided:
             break
         if state[INSIDE] == 0:
-            if row == room or counts[0] > room_for_events:
-                code = 1 if row == room else 2
+            if counts[0] > room_for_events:
+                code = 2
                 break
-            write_row(line[p], rows.t[p], w[p], rows.names[p], z[p], layer, h_next, rows_next, row)
-            if is_measured:
-                rows_next.blur[row], rows_next.doubt[row] = rows.blur[p], rows.doubt[p]
-                rows_next.noise[row] += rows.noise[p] + w[p] * layer.excess
-                rows_next.grain[row] = activated_grain(layer, exact_grain(layer, rows, p), rows.norm[p])
-            row += 1
-            if not follows:
-                p += 1
-                continue
-            if p > 0 and line[p - 1] == line[p]:
-                _list_switches_on_row(layer, rows, stage, p, events, counts)
-            else:
-                _add_first_states(layer, rows, stage, p, first_patterns)
-            state[GROUPS], state[GROUP] = _find_cuts(layer, rows, stage, p, relative, tally), 0
-            state[INSIDE], state[HERE] = 1, -1
+            state[GROUPS], state[GROUP], state[HERE] = 0, -1, -1
+            if follows:
+                if p > 0 and line[p - 1] == line[p]:
+                    _list_switches_on_row(layer, rows, stage, p, events, counts)
+                else:
+                    _add_first_states(layer, rows, stage, p, first_patterns)
+                state[GROUPS] = _find_cuts(layer, rows, stage, p, relative, tally)
+            state[INSIDE] = 1
         q, i = p + 1, 0
         g = state[GROUP]
         start, spacing = g, 1
@@ -376,23 +369,33 @@ def cut_rows(
             if row == room or counts[0] > room_for_events:
                 code = 1 if row == room else 2
                 break
-            cut, name, e = best[g], counts[1], counts[0]
-            if is_measured:
-                cut_row(z, w, p, g, i, stage.cuts[2], stage.cut_numbers, xi, stage.row)
-            grain = stage.cuts[4, cut]
-            while group[i] == g:
-                if not _are_one(stage.cuts, stage.cut_numbers[5], order[i], cut):
-                    grain = 0.0
-                j, b = cut_neuron[order[i]], cut_level[order[i]]
-                events.name[e] = name
-                events.neuron[e] = layer.first_neuron + j
-                events.level[e] = b
-                rises = (stage.above[q, b * n_words + j // 64] >> np.uint64(j % 64)) & np.uint64(1)
-                events.direction[e] = 1 if rises else -1
-                e += 1
-                i += 1
-            write_row(line[p], place[cut], 1.0, name, stage.row, layer, h_next, rows_next, row)
-            if is_measured:
+            cut, name, e, grain = np.int64(0), rows.names[p], counts[0], 0.0
+            at, weight, values = rows.t[p], w[p], z[p]
+            if g >= 0:
+                cut, name = best[g], counts[1]
+                if is_measured:
+                    cut_row(z, w, p, g, i, step, stage.cut_numbers, xi, stage.row)
+                grain = stage.cuts[4, cut]
+                while group[i] == g:
+                    if not _are_one(stage.cuts, stage.cut_numbers[5], order[i], cut):
+                        grain = 0.0
+                    j, b = cut_neuron[order[i]], cut_level[order[i]]
+                    events.name[e] = name
+                    events.neuron[e] = layer.first_neuron + j
+                    events.level[e] = b
+                    rises = (stage.above[q, b * n_words + j // 64] >> np.uint64(j % 64)) & np.uint64(1)
+                    events.direction[e] = 1 if rises else -1
+                    e += 1
+                    i += 1
+                counts[0], counts[1] = e, name + 1
+                at, weight, values = place[cut], 1.0, stage.row
+            # One call for both, since it is inlined.
+            write_row(line[p], at, weight, name, values, layer, h_next, rows_next, row)
+            if is_measured and g < 0:
+                rows_next.blur[row], rows_next.doubt[row] = rows.blur[p], rows.doubt[p]
+                rows_next.noise[row] += rows.noise[p] + w[p] * layer.excess
+                rows_next.grain[row] = activated_grain(layer, exact_grain(layer, rows, p), rows.norm[p])
+            elif is_measured:
                 rows_next.blur[row], rows_next.doubt[row] = blur[cut], doubt[cut]
                 unbounded = w[p] == 0.0 or w[q] == 0.0
                 rows_next.noise[row] += noise_at(rows, layer, p, unbounded, abs(step[cut]))
@@ -400,12 +403,11 @@ def cut_rows(
                 if unbounded and w[p] == 0.0:
                     reach = rows.norm[q] + rows.norm[p] * abs(step[cut])
                 rows_next.grain[row] = activated_grain(layer, grain, reach)
-            if spacing > 1 and (g + 1) % spacing:
-                is_first = g == start or g % spacing == 0
-                join_pivots(layer, stage, w, p, g, spacing, h_next, rows_next, row, is_first)
+                if spacing > 1 and (g + 1) % spacing:
+                    is_first = g == start or g % spacing == 0
+                    join_pivots(layer, stage, w, p, g, spacing, h_next, rows_next, row, is_first)
             row += 1
             g += 1
-            counts[0], counts[1] = e, name + 1
         state[GROUP] = g
         if code:
             # The next stage goes through its rows now, unless it is only the events that need room.

@@ -105,8 +105,9 @@ class Stage(NamedTuple):
 
 
 # Entries of `Stage.state`: rows that are there, multiplied, decided and written on; then, of the interval after the
-# row that is being written: whether that row is written, its groups of cuts, all and written, and the first of them
-# whose row the next stage has got since it last went through its rows (-1 where it has got the row before them).
+# row that is being written: whether its cuts are found, its groups of them, how many of these are written (-1 before
+# that row is), and the first of them whose row the next stage has got since it last went through its rows (-1 where it
+# has got the row before them).
 FILLED, MULTIPLIED, DECIDED, WRITTEN, INSIDE, GROUPS, GROUP, HERE = range(8)
 
 # Rows at the end of all arrays for the pivots on both sides of an interval that the stage cannot hold as a whole.
