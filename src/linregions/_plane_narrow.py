@@ -18,6 +18,7 @@ from linregions._plane_tasks import Job
 from linregions._plane_worker import Worker
 from linregions.kernels import cells
 from linregions.kernels import plan as records
+from linregions.kernels.basis import SCREENED_AT_ONCE
 from linregions.kernels.workspace import GROW, INCONSISTENT
 
 # Switches that may cross a cell which later layers bound too.
@@ -25,6 +26,8 @@ _CELL_SWITCHES = 4
 # Lines that bound such cells at most, and bytes that patterns of the faces between them take at most.
 _MOST_LINES = 128
 _PATTERN_BYTES = 1 << 24
+# Vertices and columns of such a cell: one that goes on in parts has some columns by then.
+_CELL_ROOM = 4096, 3 + EXPECTED_SWITCHES + MOST_SWITCHES + SCREENED_AT_ONCE
 
 
 class CellsWanted(NamedTuple):
@@ -38,11 +41,14 @@ class CellsWanted(NamedTuple):
         To be grouped to cells: more than the first layer makes where it is much narrower than another; else 0.
     in_batch : int
         Cells in a batch at most, if they are few because they have many regions; else 0.
+    room : tuple of int
+        Vertices and columns of such a cell, about.
     """
 
     switches: int
     faces: int = 0
     in_batch: int = 0
+    room: tuple[int, int] = (0, 0)
 
 
 def cells_wanted(plan: records.Plan) -> CellsWanted:
@@ -54,9 +60,11 @@ def cells_wanted(plan: records.Plan) -> CellsWanted:
         return CellsWanted(target)
     in_batch = max(1, 4096 // widest)
     if first >= min(_CELL_SWITCHES * widest // EXPECTED_SWITCHES, _MOST_LINES):
-        return CellsWanted(min(target, max(_CELL_SWITCHES, EXPECTED_SWITCHES * first // widest)), in_batch=in_batch)
+        across = min(target, max(_CELL_SWITCHES, EXPECTED_SWITCHES * first // widest))
+        return CellsWanted(across, in_batch=in_batch, room=_CELL_ROOM)
     words = (int(switches.sum()) + 63) // 64
-    return CellsWanted(_CELL_SWITCHES, min(_faces_of(widest), _PATTERN_BYTES // (8 * words)), in_batch)
+    faces = min(_faces_of(widest), _PATTERN_BYTES // (8 * words))
+    return CellsWanted(_CELL_SWITCHES, faces, in_batch, _CELL_ROOM)
 
 
 class Deepened(NamedTuple):
@@ -85,13 +93,20 @@ def deepened(job: Job, plan: records.Plan, root: records.Root, n_switches: int, 
     Contradiction
     """
     now = plan._replace(most_faces=wanted.faces, crowded_faces=1)
-    worker = Worker(job.network, job.window, now, root, n_switches, False, 1, None)
+
+    def new_worker(faces: int, lines: int) -> Worker:
+        """Return one with room for so many faces, and to find as many switches unstable as a cell takes at once."""
+        room = 2 * faces, 3 + lines + MOST_SWITCHES + SCREENED_AT_ONCE
+        return Worker(job.network, job.window, now, root, n_switches, False, 1, None, room=room)
+
+    worker = new_worker(root.f_off.size, int(plan.shape[records.WIDTH, 0]))
     whole = np.zeros(1, dtype=np.int64)
     while True:
         status, _ = cells.run_cells(worker.ws, now, worker.scratch, root, worker.out, whole, 0)
         if status == INCONSISTENT:
             raise Contradiction
         if status == GROW:
+            worker.forget()
             worker.make_room()
             continue
         if status != records.SPLIT:  # all layers are done, whether there is room for the result or not
@@ -100,7 +115,8 @@ def deepened(job: Job, plan: records.Plan, root: records.Root, n_switches: int, 
         if now.crowded_faces > 1 or worker.ws.size[2] >= faces:
             break
         now = now._replace(crowded_faces=max(faces - 1, 2))
-        worker.forget()
+        del worker  # not to have its buffers twice
+        worker = new_worker(faces, math.isqrt(3 * faces))
     ws = worker.ws
     parts = split_cell(ws, worker.scratch, root, 0, n_switches, _cell_switches(plan, worker))
     return Deepened(parts, noted(ws), worker.n_bytes + parts.n_bytes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -29,6 +30,7 @@ from linregions.kernels.workspace import (
     E,
     V,
     Workspace,
+    larger_workspace,
     make_workspace,
 )
 
@@ -38,8 +40,10 @@ IndexArray = npt.NDArray[np.int64]
 
 # Bytes for each face that grouping faces to cells takes for a while.
 GROUPING = 80
-# Rows up to which a buffer at least doubles when it grows.
-_LARGE = 1 << 14
+# Bytes up to which a buffer at least doubles when it grows.
+_LARGE = 1 << 23
+# Of a vertex beside its columns, with the block that it has in the scratch; of an edge, with its sides.
+_VERTEX_BYTES, _EDGE_BYTES = 576, 64
 
 
 class Contradiction(Exception):
@@ -50,30 +54,37 @@ class _Holder(Protocol):
     ws: Workspace
 
 
-def grow(holder: _Holder, sparing: bool = False) -> None:
-    """Give a workspace the room that `ws.need` asks for and more, or little more; forget the complex in it."""
-    ws = holder.ws
-    capacity = [
-        ws.phi.shape[0],
-        ws.edge.shape[1],
-        ws.f_word.shape[1],
-        ws.phi.shape[1],
-        ws.pool.shape[1],
-    ]
-    wanted = []
-    for k, (old, need) in enumerate(zip(capacity, ws.need[:5].tolist(), strict=True)):
-        if need <= old:
-            wanted.append(old)
-        elif k == 3:  # columns, of which kernels ask for twice as many
-            wanted.append((old + need) // 2 if sparing else need)
-        else:
-            wanted.append(int(1.25 * need) if sparing else max(int(1.5 * need), 2 * old if old < _LARGE else 0))
-    words, counts, margin = max(ws.f_word.shape[2], int(ws.need[5])), ws.counts, ws.margin
-    del ws, holder.ws  # so that there are never two of them
-    vertices, edges, faces, columns, pool = wanted
-    holder.ws = make_workspace(vertices, edges, faces, columns, pool, words)
-    holder.ws.counts[:] = counts
-    holder.ws.margin[:] = margin
+def room_for(ws: Workspace, sparing: bool = False) -> tuple[int, int, int, int, int, int]:
+    """Return capacities of vertices, edges, faces, columns, pool and words: what `ws.need` asks for, and more."""
+    columns, words = ws.phi.shape[1], max(ws.f_word.shape[2], int(ws.need[5]))
+    if ws.need[3] > columns:
+        # A kernel asks for all that it may take at once, and perhaps for more later. Whole cache lines to a vertex.
+        more = int(ws.need[3]) - columns
+        more = -(-more // 2) if sparing else max(more, columns // 4)
+        columns += -(-more // 8) * 8
+    return (
+        _enough(ws.phi.shape[0], int(ws.need[0]), 8 * columns + _VERTEX_BYTES, sparing),
+        _enough(ws.edge.shape[1], int(ws.need[1]), _EDGE_BYTES, sparing),
+        _enough(ws.f_word.shape[1], int(ws.need[2]), 16 * words + 8, sparing),
+        columns,
+        _enough(ws.pool.shape[1], int(ws.need[4]), 8, sparing),
+        words,
+    )
+
+
+def grow(holder: _Holder, room: Sequence[int]) -> None:
+    """Give a workspace other capacities; forget the complex in it."""
+    arrays = holder.ws._asdict()
+    del holder.ws  # so that there are never two of its arrays
+    holder.ws = larger_workspace(arrays, room)
+
+
+def _enough(old: int, need: int, n_bytes: int, sparing: bool) -> int:
+    """Return how many rows of some bytes a buffer gets that has `old` ones."""
+    if need <= old:
+        return old
+    many = max(3 * need // 2, 2 * old)
+    return 5 * need // 4 if sparing or many * n_bytes > _LARGE else many
 
 
 # What cutting a polygon has no use for.
@@ -257,7 +268,7 @@ def cut_root(
             return buffers, base
         if status == INCONSISTENT:
             raise Contradiction
-        grow(buffers)
+        grow(buffers, room_for(buffers.ws))
 
 
 def _set_twins(plan: records.Plan, words: npt.NDArray[np.uint64]) -> None:

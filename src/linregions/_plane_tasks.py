@@ -49,7 +49,8 @@ class Job:
 class Cells:
     """A job's window, cut by the first layer (or more) and grouped to cells, of which a batch has `in_batch` at most.
 
-    That took `bytes_cutting` at most, of which `bytes_left` are buffers that are left to the next call.
+    That took `bytes_cutting` at most, of which `bytes_left` are buffers that are left to the next call. Workers begin
+    with `room` for vertices and columns, or for what is usual.
     """
 
     plan: records.Plan
@@ -60,6 +61,7 @@ class Cells:
     bytes_cutting: int
     bytes_left: int
     in_batch: int
+    room: tuple[int, int] = (0, 0)
     local: threading.local = field(default_factory=threading.local)
     workers: list[Any] = field(default_factory=list)  # of all threads
     stopped: threading.Event = field(default_factory=threading.Event)

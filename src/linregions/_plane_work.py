@@ -53,7 +53,7 @@ def make_cells(job: Job) -> Cells | BlockCells | None:
         most += deep.n_bytes + roots.GROUPING * face_cell.size
     for pairs in job.joined:
         root, face_cell = roots.regrouped(root, face_cell, np.array(pairs))
-    return Cells(plan, n_switches, root, face_cell, noted, most, n_bytes(ws), in_batch)
+    return Cells(plan, n_switches, root, face_cell, noted, most, n_bytes(ws), in_batch, wanted.room)
 
 
 def work(
@@ -84,6 +84,7 @@ def work(
             batch_cells,
             limit,
             keeps=keeps,
+            room=made.room,
         )
         local.worker.stopped = made.stopped
         local.key = key

@@ -15,7 +15,7 @@ from linregions._plane_buffers import n_bytes
 from linregions._plane_frame import frame_of
 from linregions._plane_outputs import for_patterns, larger_output, make_output
 from linregions._plane_parts import Parts, part_switches_of, split_cell
-from linregions._plane_root import Contradiction, grow, noted
+from linregions._plane_root import Contradiction, grow, noted, room_for
 from linregions.domains import PlaneWindow
 from linregions.errors import MemoryLimitError, NumericalError
 from linregions.kernels import cells
@@ -73,8 +73,12 @@ def _make_scratch(
     plan: records.Plan, root: records.Root, ws: Workspace, n_switches: int, n_words: int
 ) -> records.Scratch:
     layers, width = plan.biases.shape
-    vertices, columns = ws.phi.shape[0] + 4, ws.phi.shape[1] + 8
-    return records.make_scratch(root, layers, width, vertices, columns, n_switches, n_words)
+    return records.make_scratch(root, layers, width, *_scratch_room(*ws.phi.shape), n_switches, n_words)
+
+
+def _scratch_room(vertices: int, columns: int) -> tuple[int, int]:
+    """Return how many vertices and basis functions a scratch has room for beside a workspace."""
+    return vertices + 4, columns + 8
 
 
 def _stamped(scratch: records.Scratch, stamps: _Stamps) -> records.Scratch:
@@ -113,6 +117,8 @@ class Worker:
         Added to the numbers of cells that batches tell.
     keeps : bool
         Whether buffers are those that an earlier call has left, if there are any; see `keep`.
+    room : tuple of int, optional
+        Vertices and columns that there is room for at first, if it is known how many there will be.
     """
 
     def __init__(
@@ -129,10 +135,13 @@ class Worker:
         ids: IndexArray | None = None,
         first_cell: int = 0,
         keeps: bool = False,
+        room: tuple[int, int] = (0, 0),
     ) -> None:
         self.network, self.window, self.limit = network, window, limit
         self._frame = frame_of(window)
         size, columns, pool, self.output_size = _ROOM if limit is None else _LITTLE_ROOM
+        if limit is None:
+            size, columns = max(size, room[0]), max(columns, -(-room[1] // 8) * 8)
         self.ids, self.first_cell = ids, first_cell
         self.stopped = threading.Event()
         self.few = 1  # cells at a time
@@ -261,9 +270,11 @@ class Worker:
     def make_room(self) -> None:
         """Give the workspace the room that it needs; what is in it is forgotten."""
         self._check(n_bytes(self.ws) // 2)
+        room = room_for(self.ws, sparing=self.limit is not None)
+        resizing = records.Resizing(self.scratch, *_scratch_room(room[0], room[3]))
         del self.scratch
-        grow(self, sparing=self.limit is not None)
-        self.scratch = _make_scratch(self.plan, self.root, self.ws, self.n_switches, self.n_words)
+        grow(self, room)
+        self.scratch = resizing.done()
         self._check(0)
 
     def _enlarge(self, depth: int, wanted: int | None = None) -> None:

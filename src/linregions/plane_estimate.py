@@ -6,6 +6,7 @@ import sys
 import time
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from linregions._plane_buffers import MOST_BYTES, n_bytes
 from linregions._plane_collect import bytes_to_unite
 from linregions._plane_engine import tasks_of, tried_bands
 from linregions._plane_root import GROUPING, Contradiction, root_bytes
-from linregions._plane_tasks import BlockCells, Cells, Job
+from linregions._plane_tasks import BlockCells, Cells, Job, Worked
 from linregions._plane_work import make_cells, work
 from linregions._plane_worker import Worker
 from linregions._validation import FloatArray
@@ -80,16 +81,24 @@ class _Sizer(Sink):
 
 
 def _bytes_needed(
-    made: Cells | BlockCells, all_worked: bool, largest_batch: int, faces: float, collected: float, limited: bool
+    made: Cells | BlockCells,
+    all_worked: bool,
+    largest: int,
+    batches: float,
+    faces: float,
+    collected: float,
+    limited: bool,
 ) -> tuple[int, int]:
     """Return the most that a count takes, and a partition whose regions take so much.
 
-    The cells that have most faces have been worked, though perhaps not those that take most.
+    The cells that have most faces have been worked, though perhaps not those that take most. A batch of several of them
+    is as large as so many of the `largest` that was worked.
     """
     worker: Worker = made.local.worker
+    largest_batch = batches * largest
     plan = n_bytes(made.plan)
     unseen = _UNSEEN_DEEP if isinstance(made, Cells) and made.root.unit.shape[0] else _UNSEEN
-    working = (1.0 if all_worked else unseen) * worker.n_bytes
+    working = (1.0 if all_worked else unseen) * (worker.n_bytes + (batches - 1.0) * largest)
     passing = 2.0 * largest_batch + _PYTHON
     if worker.out.xy.shape[0] > worker.output_size:
         passing += 0.5 * n_bytes(worker.out)  # it was copied when it grew
@@ -133,6 +142,13 @@ def _expected_faces(made: BlockCells) -> FloatArray:
     return faces
 
 
+def _found(worked: Worked) -> tuple[int, int]:
+    """Return how many regions were found, and the bytes that they take."""
+    regions = sum(int(done.record.sizes[2]) for done in worked.batches)
+    return regions, sum(done.digested for done in worked.batches)
+
+
+@cache
 def _load_kernels() -> None:
     """Have the kernels that cut windows compiled, or read from the cache, so that this is not taken for work."""
     net = Network.from_layers([([[1.0, 0.0]], [0.0]), ([[1.0]], [0.0])])
@@ -148,7 +164,7 @@ def estimate_plane(
     sample: int = 12,
     limited: bool = False,
 ) -> PlaneEstimate:
-    """Estimate regions, time and memory of a window from some of its cells, evenly spread over it.
+    """Estimate regions, time and memory of a window from some of its cells: evenly spread ones, and the largest.
 
     With `limited`, memory is that of a run with a `memory_limit`, which leaves no buffers to the next one.
 
@@ -170,32 +186,43 @@ def estimate_plane(
                 n_all, weights = made.blocks.n_blocks, _expected_faces(made)
             else:  # regions in proportion to the faces that the first layer makes of a cell
                 n_all, weights = made.n_cells, np.diff(made.root.cell_off).astype(np.float64)
-            chosen = np.unique(np.linspace(0, n_all - 1, min(sample, n_all)).round().astype(np.int64))
             sizer = _Sizer()
             tasks, batch = tasks_of(made, sizer, 1, limited, False)
             # What takes most memory; its time is that of compilation and of buffers that grow.
-            work(job, made, sizer, max(tasks, key=lambda task: float(weights[task].sum())), batch, most)
+            largest = max(tasks, key=lambda task: float(weights[task].sum()))
+            known, batches = largest[:0], 1.0
+            if 2 * largest.size <= sample:  # few cells, each a large part of the work: one tells of its batch
+                heaviest = largest[np.argmax(weights[largest])]
+                batches = float(weights[largest].sum() / weights[heaviest])
+                largest = np.array([heaviest])
+                known = largest if n_all > 1 else known  # which stands for no others
+            found = _found(work(job, made, sizer, largest, batch, most))
+            known_regions, known_size = found if known.size else (0, 0)
+            rest = np.delete(np.arange(n_all), known)
+            n = min(sample - known.size, rest.size)
+            chosen = rest[np.unique(np.linspace(0, rest.size - 1, n).round().astype(np.int64))]
             regions, seconds, size = np.zeros(chosen.size), 0.0, 0
             for k in range(chosen.size):
                 begun = time.perf_counter()
                 worked = work(job, made, sizer, chosen[k : k + 1], batch, most)
                 seconds += time.perf_counter() - begun
-                regions[k] = sum(done.record.sizes[2] for done in worked.batches)
-                size += sum(done.digested for done in worked.batches)
+                regions[k], of_cell = _found(worked)
+                size += of_cell
         except Contradiction:
             continue
         n = chosen.size
-        part = weights[chosen].sum() / weights.sum()
+        part = weights[chosen].sum() / weights[rest].sum()
         ratio = regions.sum() / weights[chosen].sum()
         off = regions - ratio * weights[chosen]
-        left = 1.0 - n / n_all
+        left = 1.0 - n / rest.size
         stderr = float(np.sqrt(left * n / (n - 1) * np.sum(off**2)) / part) if n > 1 else 0.0
-        counted, kept = _bytes_needed(
-            made, n == n_all, sizer.largest, weights.sum(), bytes_to_unite(size / part, regions.sum() / part), limited
-        )
+        in_all = known_regions + float(regions.sum() / part)
+        n += known.size
+        collected = bytes_to_unite(known_size + size / part, in_all)
+        counted, kept = _bytes_needed(made, n == n_all, sizer.largest, batches, weights.sum(), collected, limited)
         return PlaneEstimate(
-            Estimate(float(regions.sum() / part), stderr, n),
-            float(prepared + seconds / part),
+            Estimate(in_all, stderr, n),
+            float(prepared + seconds * in_all / regions.sum()),
             kept,
             counted,
             n_all,

@@ -35,6 +35,8 @@ from linregions.kernels.workspace import (
     WordArray,
 )
 
+# Neurons whose values at all vertices are made together.
+SCREENED_AT_ONCE = 64
 # Of the bounds on a cell, relative to the sizes summed: thousands of terms stay below.
 _ROUNDING = 1e-12
 # Squares between these are right to the last bits, and so are sums of them. A size whose square is below the smallest
@@ -336,7 +338,7 @@ def screen(
     with the sign of the factor; the third number is how many they are.
     If all have more than `most_switches`, no more than `few_switches` are taken (those of a neuron at least, and of the
     first ones, which name an edge that several make), and other neurons stay open: the last number is about how many of
-    these are unstable. Returns (-1, columns needed, 0, 0) when phi has too few columns.
+    these are unstable. Returns (-1, columns that may be needed, 0, 0) when phi has too few columns.
     """
     n, t, n_vertices = shape[WIDTH, layer], shape[N_BREAKPOINTS, layer], size[0]
     most = max(1, most_switches // max(1, t))
@@ -376,10 +378,10 @@ def screen(
             n_kept += 1
     unstable, switches, followers, examined = 0, 0, 0, 0
     low, high = bound[0], bound[1]  # of the kept ones, from here on
-    for first in range(0, n_kept, 64):
+    for first in range(0, n_kept, SCREENED_AT_ONCE):
         if unstable > most:
             break
-        width = min(64, n_kept - first)
+        width = min(SCREENED_AT_ONCE, n_kept - first)
         examined += width
         padded = (width + TILE_COLUMNS - 1) // TILE_COLUMNS * TILE_COLUMNS
         for i in range(n_basis):
@@ -458,7 +460,8 @@ def screen(
             unit[PIECE, neuron] = -1
             unit[BASIS, neuron] = begin + unstable
             if begin + unstable >= phi.shape[1]:
-                return -1, 2 * phi.shape[1], 0, 0
+                more = min(unstable + n_kept - first - k, most + SCREENED_AT_ONCE)
+                return -1, min(2 * phi.shape[1], begin + more), 0, 0
             source[unstable - unstable_before] = k
             unstable += 1
         for v in range(n_vertices):  # row by row, as phi lies in memory

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -103,32 +103,65 @@ def make_stamps(root: Root) -> tuple[IntArray, IntArray]:
     return np.full((2, root.xy.shape[0]), -1, dtype=np.int32), np.full((2, root.edge.shape[1]), -1, dtype=np.int32)
 
 
+def _room(vertices: int, columns: int, width: int) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of the arrays of a scratch that follow from the room in a workspace."""
+    return {
+        "rows": (2, columns, width),
+        "left": (columns, width + 4),
+        "fit": (10, columns),
+        "packed": (columns, 64),
+        "block": (vertices, 64),
+    }
+
+
+def _with_room(arrays: dict[str, Any], room: dict[str, tuple[int, ...]]) -> Scratch:
+    """Return a scratch of some arrays and of those of `_room` that are not among them."""
+    for name, shape in room.items():
+        if name not in arrays:
+            arrays[name] = (np.zeros if name in ("rows", "left") else np.empty)(shape)
+    return Scratch(**arrays, counting=np.arange(room["left"][0], dtype=np.int64))
+
+
 def make_scratch(
     root: Root, layers: int, width: int, vertices: int, columns: int, switches: int, words: int
 ) -> Scratch:
     """Allocate what layers up to a width need, for as many vertices and basis functions in a cell."""
     vertex, edge = make_stamps(root)
-    return Scratch(
-        vertex=vertex,
-        edge=edge,
-        rows=np.zeros((2, columns, width)),
-        left=np.zeros((columns, width + 4)),
-        gather=np.zeros(width + 4, dtype=np.int64),
-        unit=np.zeros((2, width), dtype=np.int64),
-        history=np.zeros((layers, 2, width), dtype=np.int64),
-        scale=np.zeros((7, width + 4)),
-        bound=np.empty((5, width)),
-        fit=np.empty((10, columns)),
-        box=np.empty(4),
-        packed=np.empty((columns, 64)),
-        kept=np.empty(width + 4, dtype=np.int64),
-        source=np.empty(64, dtype=np.int64),
-        block=np.empty((vertices, 64)),
-        base=np.zeros(words, dtype=np.uint64),
-        passed=np.zeros((2, words), dtype=np.uint64),
-        pending=np.zeros((2, switches + 64), dtype=np.int64),
-        counting=np.arange(columns, dtype=np.int64),
-    )
+    arrays = {
+        "vertex": vertex,
+        "edge": edge,
+        "gather": np.zeros(width + 4, dtype=np.int64),
+        "unit": np.zeros((2, width), dtype=np.int64),
+        "history": np.zeros((layers, 2, width), dtype=np.int64),
+        "scale": np.zeros((7, width + 4)),
+        "bound": np.empty((5, width)),
+        "box": np.empty(4),
+        "kept": np.empty(width + 4, dtype=np.int64),
+        "source": np.empty(64, dtype=np.int64),
+        "base": np.zeros(words, dtype=np.uint64),
+        "passed": np.zeros((2, words), dtype=np.uint64),
+        "pending": np.zeros((2, switches + 64), dtype=np.int64),
+    }
+    return _with_room(arrays, _room(vertices, columns, width))
+
+
+class Resizing:
+    """A scratch that is given room for other numbers of vertices and basis functions; nobody else may hold it.
+
+    What does not fit is given back when this is made, so that there are never two of it.
+    """
+
+    def __init__(self, scratch: Scratch, vertices: int, columns: int) -> None:
+        self._shapes = _room(vertices, columns, scratch.rows.shape[2])
+        self._arrays = scratch._asdict()
+        del self._arrays["counting"]
+        for name, shape in self._shapes.items():
+            if self._arrays[name].shape != shape:
+                del self._arrays[name]
+
+    def done(self) -> Scratch:
+        """Return the scratch."""
+        return _with_room(self._arrays, self._shapes)
 
 
 class Output(NamedTuple):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from linregions.kernels.bits import count_bits
 from linregions.kernels.compiled import compiled
 from linregions.kernels.plan import (
     BREAKPOINT,
@@ -102,9 +103,9 @@ def group_faces(
                 either[w] |= word
                 both[w] &= word
         crossing = 0
-        for s in range(n_switches):
-            w = s >> 6
-            crossing += (either[w] & ~both[w]) >> np.uint64(s & 63) & ONE == ONE
+        for w in range(n_words):
+            either[w] &= ~both[w]  # the switches that cross the group
+            crossing += count_bits(either[w])
         if crossing <= target or high - low < 2:
             groups += 1
             offsets[groups] = high
@@ -116,13 +117,14 @@ def group_faces(
         for i in range(low, high, step):
             sampled += 1
             for w in range(n_words):
-                word = f_word[faces[i], w] & either[w] & ~both[w]
+                word = f_word[faces[i], w] & either[w]
+                if word == ZERO:
+                    continue
                 for b in range(64):
                     tally[w * 64 + b] += np.int64(word >> np.uint64(b) & ONE)
         best, best_off = -1, 2 * n_faces + 2
-        for s in range(n_switches):
-            w = s >> 6
-            if (either[w] & ~both[w]) >> np.uint64(s & 63) & ONE == ONE:
+        for s in range(64 * n_words):
+            if either[s >> 6] >> np.uint64(s & 63) & ONE == ONE:
                 off = abs(2 * tally[s] - sampled)
                 if off < best_off:
                     best, best_off = s, off

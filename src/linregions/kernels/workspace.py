@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -60,29 +61,59 @@ class Workspace(NamedTuple):
     order_bit: IntArray  # (64,)
 
 
+def _layout(
+    vertices: int, edges: int, faces: int, columns: int, pool: int, words: int
+) -> dict[str, tuple[tuple[int, ...], type]]:
+    """Return shape and type of the arrays whose sizes follow from these capacities."""
+    sides = 2 * edges + 16
+    return {
+        "phi": ((vertices, columns), np.float64),
+        "place": ((4, vertices), np.float64),
+        "word": ((2, vertices), np.uint64),
+        "parent": ((4, vertices), np.int32),
+        "edge": ((8, edges), np.int32),
+        "f_off": ((2, faces + 1), np.int32),
+        "side": ((2, 2, sides), np.uint32),
+        "f_word": ((2, faces, words), np.uint64),
+        "pool": ((2, pool), np.uint32),
+    }
+
+
 def make_workspace(vertices: int, edges: int, faces: int, columns: int, pool: int, words: int) -> Workspace:
     """Allocate buffers of the given capacities."""
-    sides = 2 * edges + 16
-
-    def ints(*shape: int) -> IntArray:
-        return np.empty(shape, dtype=np.int32)
-
-    def unsigned(*shape: int) -> UnsignedArray:
-        return np.empty(shape, dtype=np.uint32)
 
     def longs(*shape: int) -> IndexArray:
         return np.zeros(shape, dtype=np.int64)
 
-    def floats(*shape: int) -> FloatArray:
-        return np.empty(shape, dtype=np.float64)
-
-    def bits(*shape: int) -> WordArray:
-        return np.empty(shape, dtype=np.uint64)
-
+    layout = _layout(vertices, edges, faces, columns, pool, words)
+    sized: dict[str, Any] = {name: np.empty(shape, dtype) for name, (shape, dtype) in layout.items()}
     return Workspace(
-        longs(4), longs(6), longs(4), np.full(2, np.inf),
-        floats(vertices, columns), floats(4, vertices), bits(2, vertices), ints(4, vertices),
-        ints(8, edges), ints(2, faces + 1), unsigned(2, 2, sides), bits(2, faces, words),
-        unsigned(2, pool), longs(2, 2200), bits(2, 2200),
-        longs(3, 64 * 64) - 1, ints(2, 64), ints(2, 64), floats(3, 64), floats(2, 64), ints(64),
-    )  # fmt: skip
+        size=longs(4),
+        need=longs(6),
+        counts=longs(4),
+        margin=np.full(2, np.inf),
+        part=longs(2, 2200),
+        part_word=np.empty((2, 2200), dtype=np.uint64),
+        cross_key=longs(3, 64 * 64) - 1,
+        chord=np.empty((2, 64), dtype=np.int32),
+        column=np.empty((2, 64), dtype=np.int32),
+        level=np.empty((3, 64)),
+        order=np.empty((2, 64)),
+        order_bit=np.empty(64, dtype=np.int32),
+        **sized,
+    )
+
+
+def larger_workspace(arrays: dict[str, Any], capacities: Sequence[int]) -> Workspace:
+    """Return a workspace of other capacities that goes on with the arrays of an old one which are as they should be.
+
+    Those of the others are taken out of `arrays` before new ones are made, so that there are never two if nobody else
+    holds them. What is in a complex is forgotten.
+    """
+    vertices, edges, faces, columns, pool, words = capacities
+    layout = _layout(vertices, edges, faces, columns, pool, words)
+    wanted = {name: sized for name, sized in layout.items() if arrays[name].shape != sized[0]}
+    for name in wanted:
+        del arrays[name]
+    arrays.update({name: np.empty(shape, dtype) for name, (shape, dtype) in wanted.items()})
+    return Workspace(**arrays)
