@@ -27,7 +27,7 @@ _CELL_SWITCHES = 4
 _MOST_LINES = 128
 _PATTERN_BYTES = 1 << 24
 # Vertices and columns of such a cell: one that goes on in parts has some columns by then.
-_CELL_ROOM = 4096, 3 + EXPECTED_SWITCHES + MOST_SWITCHES + SCREENED_AT_ONCE
+_CELL_ROOM = 8192, 3 + EXPECTED_SWITCHES + MOST_SWITCHES + SCREENED_AT_ONCE
 
 
 class CellsWanted(NamedTuple):
@@ -118,7 +118,7 @@ def deepened(job: Job, plan: records.Plan, root: records.Root, n_switches: int, 
         del worker  # not to have its buffers twice
         worker = new_worker(faces, math.isqrt(3 * faces))
     ws = worker.ws
-    parts = split_cell(ws, worker.scratch, root, 0, n_switches, _cell_switches(plan, worker))
+    parts = split_cell(ws, worker.scratch, root, 0, _cell_switches(plan, worker))
     return Deepened(parts, noted(ws), worker.n_bytes + parts.n_bytes)
 
 

@@ -51,16 +51,14 @@ class Parts(NamedTuple):
         return sum(array.nbytes for array in (*self.root, self.face_part, self.root_vertex, self.chain))
 
 
-def split_cell(
-    ws: Workspace, scratch: records.Scratch, root: records.Root, cell: int, n_switches: int, part_switches: int
-) -> Parts:
+def split_cell(ws: Workspace, scratch: records.Scratch, root: records.Root, cell: int, part_switches: int) -> Parts:
     """Take a cell out of the workspace, where `run_cells` left it, and group its faces."""
     n_v, n_e = int(ws.size[0]), int(ws.size[1])
     begun, n_basis = int(ws.need[0]), int(ws.need[1])
     unit = scratch.history[:begun].copy()
     chain = np.empty((2, n_e), dtype=np.int32)
     chain = chain[:, : cells.list_shared(ws, scratch, root, cell, chain)].copy()
-    made, face_part = grouped_complex(ws, scratch.base, n_switches, part_switches)
+    made, face_part = grouped_complex(ws, scratch.base, part_switches)
     made = made._replace(
         line=np.where(ws.place[SPREAD, :n_v] < 0.0, np.int32(records.NO_LINE), ws.parent[3, :n_v]),
         phi=ws.phi[:n_v, :n_basis].copy(),

@@ -291,14 +291,11 @@ def make_root(
     ws: Workspace, base: npt.NDArray[np.uint64], plan: records.Plan, target: int
 ) -> tuple[records.Root, IndexArray]:
     """Take the cut window out of its workspace and group its faces to cells; also return each face's cell."""
-    n_switches = int(plan.shape[records.WIDTH, 0] * plan.shape[records.N_BREAKPOINTS, 0])
     _set_twins(plan, ws.f_word[ws.size[3], : ws.size[2]])
-    return grouped_complex(ws, base, n_switches, target)
+    return grouped_complex(ws, base, target)
 
 
-def grouped_complex(
-    ws: Workspace, base: npt.NDArray[np.uint64], n_switches: int, target: int
-) -> tuple[records.Root, IndexArray]:
+def grouped_complex(ws: Workspace, base: npt.NDArray[np.uint64], target: int) -> tuple[records.Root, IndexArray]:
     """Take a complex out of its workspace and group its faces, so that at most `target` switches cross a group.
 
     What is known of layers after the first is left empty. Also return each face's group.
@@ -306,7 +303,7 @@ def grouped_complex(
     n_v, n_e, n_f, now = (int(k) for k in ws.size)
     f_off = ws.f_off[now, : n_f + 1].copy()
     words = ws.f_word[now, :n_f] | base
-    faces, offsets, face_cell = _grouped(words, n_switches, target)
+    faces, offsets, face_cell = _grouped(words, target)
     root = records.Root(
         xy=ws.phi[:n_v, 1:3].copy(),
         radius=ws.place[RADIUS, :n_v].copy(),
@@ -326,14 +323,13 @@ def grouped_complex(
     return root, face_cell
 
 
-def _grouped(words: npt.NDArray[np.uint64], n_switches: int, target: int) -> tuple[IndexArray, IndexArray, IndexArray]:
+def _grouped(words: npt.NDArray[np.uint64], target: int) -> tuple[IndexArray, IndexArray, IndexArray]:
     """Group faces so that few switches cross a group: faces in order, where each group begins, each face's group."""
     n_faces = words.shape[0]
     faces = np.arange(n_faces)
     offsets = np.zeros(n_faces + 1, dtype=np.int64)
     n_cells = root_kernels.group_faces(
         words,
-        n_switches,
         target,
         faces,
         offsets,

@@ -142,6 +142,7 @@ class Worker:
         size, columns, pool, self.output_size = _ROOM if limit is None else _LITTLE_ROOM
         if limit is None:
             size, columns = max(size, room[0]), max(columns, -(-room[1] // 8) * 8)
+            self.output_size = max(self.output_size, 2 * room[0])
         self.ids, self.first_cell = ids, first_cell
         self.stopped = threading.Event()
         self.few = 1  # cells at a time
@@ -227,7 +228,7 @@ class Worker:
             elif status == records.SPLIT:
                 counts, margin = self.ws.counts[:STAMPS].copy(), float(self.ws.margin[0])
                 most = part_switches_of(self.ws, plan)
-                parts = split_cell(self.ws, scratch, root, int(task[before]), self.n_switches, most)
+                parts = split_cell(self.ws, scratch, root, int(task[before]), most)
                 del scratch
                 if self._work_parts(parts, depth, before):
                     before += 1

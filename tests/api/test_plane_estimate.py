@@ -16,7 +16,8 @@ import pytest
 
 import linregions as lr
 import zoo
-from linregions import _plane_buffers
+from linregions import _plane_buffers, plane_estimate
+from linregions._plane_work import work
 from linregions.cli import main
 from linregions.errors import NumericalError
 from linregions.plane_estimate import estimate_plane
@@ -67,6 +68,31 @@ def test_windows_that_hundreds_of_lines_cross(widths: list[int], half: float) ->
     assert found.sampled == 12 < found.cells
     assert 0 < found.n_regions.stderr < 0.15 * n, "blocks differ in size by orders of magnitude, which is known"
     assert abs(found.n_regions.value - n) < 4 * found.n_regions.stderr
+
+
+@pytest.mark.parametrize("widths", [[2, 32, 1024, 1], [2, 64, 1024, 1]], ids=repr)
+def test_few_cells_are_worked_where_each_is_a_large_part(widths: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Twelve, none of them twice, of which one is the largest: not a whole batch of the largest beside them."""
+    worked: list[int] = []
+
+    def noted(*arguments: Any) -> Any:
+        worked.extend(arguments[3].tolist())
+        return work(*arguments)
+
+    monkeypatch.setattr(plane_estimate, "work", noted)
+    net = lr.random_network(widths, 0)
+    found, n = estimate_plane(net, square(1.0)), lr.count_regions(net, square(1.0))
+    assert len(worked) == len(set(worked)) == found.sampled == 12
+    assert found.cells > 200
+    assert abs(found.n_regions.value - n) < 4 * found.n_regions.stderr
+
+
+def test_nothing_is_estimated_that_nobody_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plane_estimate, "estimate_plane", None)  # would fail if called
+    case = CASES["toy2d_32x3"]
+    n = lr.partition(case.network, case.window).n_regions
+    assert lr.count_regions(case.network, case.window, progress=True) == n
+    assert lr.count_regions(case.network, case.window, memory_limit=1 << 28) == n
 
 
 def test_time_and_memory() -> None:

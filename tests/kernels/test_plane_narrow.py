@@ -12,8 +12,13 @@ import pytest
 import linregions as lr
 import zoo
 from linregions import Network, PlaneWindow, _plane_buffers, _plane_narrow
-from linregions.kernels.workspace import INCONSISTENT
+from linregions._plane_root import grow, room_for
+from linregions._plane_tasks import Cells, Job
+from linregions._plane_work import make_cells
+from linregions.kernels import plan as records
+from linregions.kernels.workspace import INCONSISTENT, make_workspace
 from linregions.planes import PlanePartition, partition_plane
+from linregions.tolerances import DEFAULT_TOLERANCES
 from plane_checks import check_invariants, check_same, split_at
 from statistics_checks import check_statistics
 
@@ -163,9 +168,17 @@ def test_parts_at_the_greatest_depth_are_worked_whole(monkeypatch: pytest.Monkey
     assert 0 < len(parts) < many
 
 
-@pytest.mark.parametrize("widths", [[2, 32, 1024, 1], [2, 4, 1500, 1], [2, 12, 12, 1024, 1]], ids=repr)
-def test_memory_follows_a_cell(widths: list[int]) -> None:
-    net, window = lr.random_network(widths, 0, bias_variance=1.0), square(2.0)
+@pytest.mark.parametrize(
+    ("widths", "half", "bias_variance"),
+    [
+        ([2, 32, 1024, 1], 2.0, 1.0),
+        ([2, 4, 1500, 1], 2.0, 1.0),
+        ([2, 12, 12, 1024, 1], 2.0, 1.0),
+        ([2, 32, 2048, 1], 1.0, 1e-6),
+    ],
+)
+def test_memory_follows_a_cell(widths: list[int], half: float, bias_variance: float) -> None:
+    net, window = lr.random_network(widths, 0, bias_variance=bias_variance), square(half)
     n = lr.count_regions(net, window)
     _plane_buffers.let_go()
     tracemalloc.start()
@@ -177,3 +190,89 @@ def test_memory_follows_a_cell(widths: list[int]) -> None:
     _plane_buffers.let_go()
     assert n > 20_000
     assert lr.count_regions(net, window, memory_limit=64 * MB) == n
+
+
+class Holder:
+    """A workspace that may grow."""
+
+    def __init__(self, *capacities: int) -> None:
+        self.ws = make_workspace(*capacities)
+
+
+ARRAYS_OF = {
+    0: {"phi", "place", "word", "parent"},
+    1: {"edge", "side"},
+    2: {"f_off", "f_word"},
+    3: {"phi"},
+    4: {"pool"},
+    5: {"f_word"},
+}
+
+
+@pytest.mark.parametrize("which", range(6))
+@pytest.mark.parametrize("sparing", [False, True])
+def test_only_what_is_too_small_is_made_anew(which: int, sparing: bool) -> None:
+    holder = Holder(64, 128, 64, 40, 512, 1)
+    before = {name: id(array) for name, array in holder.ws._asdict().items()}
+    kept = list(holder.ws)  # so that no number of theirs is given away again
+    capacity = (64, 128, 64, 40, 512, 1)[which]
+    holder.ws.need[which] = capacity + 7
+    room = room_for(holder.ws, sparing)
+    assert all(
+        size == had for k, (size, had) in enumerate(zip(room, (64, 128, 64, 40, 512, 1), strict=True)) if k != which
+    )
+    grow(holder, room)
+    assert len(kept) == len(before)
+    assert {name for name, array in holder.ws._asdict().items() if id(array) != before[name]} == ARRAYS_OF[which]
+    if which == 3:  # kernels ask for columns that they may need
+        assert 40 < holder.ws.phi.shape[1] <= 56
+        assert holder.ws.phi.shape[1] % 8 == 0
+    else:
+        assert room[which] >= capacity + 7
+
+
+def test_large_buffers_grow_by_little() -> None:
+    holder = Holder(8, 8, 8, 8, 8, 1)
+    holder.ws.need[0], holder.ws.need[3] = 100, 16
+    assert room_for(holder.ws)[:1] == (150,)
+    holder.ws.need[0] = 100_000
+    assert room_for(holder.ws)[:1] == (125_000,)
+    assert room_for(holder.ws, sparing=True)[:1] == (125_000,)
+
+
+def test_a_scratch_keeps_what_has_room() -> None:
+    scratch = records.make_scratch(records.no_root(), 2, 64, 100, 40, 10, 1)
+    before = scratch._asdict()
+    for vertices, columns, new in (
+        (100, 40, set()),
+        (120, 40, {"block"}),
+        (120, 56, {"rows", "left", "fit", "packed"}),
+    ):
+        scratch = records.Resizing(scratch, vertices, columns).done()
+        now = scratch._asdict()
+        assert {name for name in now if now[name] is not before[name]} - {"counting"} == new
+        assert scratch.block.shape == (vertices, 64)
+        assert scratch.rows.shape == (2, columns, 64)
+        assert scratch.counting.tolist() == list(range(columns))
+        before = now
+
+
+def test_a_window_gets_the_room_that_it_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A window that later layers bound is begun with room for its faces: it is worked twice, not once an array."""
+    calls: list[int] = []
+    original = _plane_narrow.cells.run_cells
+
+    def counted(*arguments: Any) -> Any:
+        status, position = original(*arguments)
+        calls.append(status)
+        return status, position
+
+    net = lr.random_network([2, 32, 2048, 1], 0)
+    job = Job(net, square(1.0), DEFAULT_TOLERANCES.relative)
+    monkeypatch.setattr(_plane_narrow.cells, "run_cells", counted)
+    made = make_cells(job)
+    assert isinstance(made, Cells)
+    assert calls[-1] == records.SPLIT
+    assert calls.count(records.SPLIT) == 2
+    assert len(calls) <= 3
+    assert made.bytes_cutting < 70 * MB

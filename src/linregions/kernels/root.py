@@ -71,7 +71,6 @@ def load_lines(ws: Workspace, plan: Plan, sc: Scratch, switches: IndexArray) -> 
 @compiled()
 def group_faces(
     f_word: WordArray,
-    n_switches: int,
     target: int,
     faces: IndexArray,
     offsets: IndexArray,
