@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from linregions._aligned_arrays import aligned
 from linregions._validation import FloatArray
 from linregions.activations import PiecewiseLinear
 from linregions.errors import MemoryLimitError
@@ -144,7 +145,7 @@ def make_plan(net: Network, dear: Dear | None = None) -> Plan:
         frobenius = np.array([np.linalg.norm(matrix) for matrix in scaled])
         row_norms = np.concatenate([np.linalg.norm(matrix, axis=1) for matrix in scaled])
         tail = np.cumprod(dear.spectral * np.concatenate([[1.0], steepest[:-1]]))
-        squared = tuple(np.ascontiguousarray((matrix * matrix).T) for matrix in scaled[1:])
+        squared = tuple(aligned((matrix * matrix).T) for matrix in scaled[1:])
     weights, starts = as_one_buffer(scaled)
     rank = int(min(widths[:2]))
     steps = (widths[1:-1] * widths[2:]).astype(np.float64)
@@ -157,17 +158,17 @@ def make_plan(net: Network, dear: Dear | None = None) -> Plan:
         biases=tuple(layer.bias for layer in hidden),
         neurons=neurons,
         scales=scales,
-        transposed=tuple(np.ascontiguousarray(layer.weight.T) for layer in hidden),
-        scaled=tuple(np.ascontiguousarray(matrix.T) for matrix in scaled[1:]),
+        transposed=tuple(aligned(layer.weight.T) for layer in hidden),
+        scaled=tuple(aligned(matrix.T) for matrix in scaled[1:]),
         squared=squared,
         factor=dear.factor,
         bounds=Bounds(
             widths=widths,
             units=units,
             switching=switching,
-            weights=weights,
+            weights=aligned(weights),
             starts=starts,
-            factor=np.ascontiguousarray(dear.factor.T).ravel(),
+            factor=aligned(dear.factor.T).ravel(),
             tail=tail,
             spectral=dear.spectral,
             frobenius=frobenius,

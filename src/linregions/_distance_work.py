@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from linregions._aligned_arrays import aligned_zeros
 from linregions._distance_plan import Plan
 from linregions._validation import FloatArray
 from linregions.activations import PiecewiseLinear
@@ -35,15 +36,15 @@ class Workspace:
         widths, n_units, depth = plan.widths, plan.n_units, len(plan.biases)
         widest, block = max(widths), plan.block(size)
         self.plan, self.size, self.who = plan, size, who
-        self.values, self.spare = (np.empty((size, widest)) for _ in range(2))
-        self.slopes, self.gaps, self.squares = (np.zeros((size, n_units)) for _ in range(3))
+        self.values, self.spare = (aligned_zeros(size, widest) for _ in range(2))
+        self.slopes, self.gaps, self.squares = (aligned_zeros(size, n_units) for _ in range(3))
         self.errors, self.noise = np.empty(size), np.zeros((size, depth))
         self.distances, self.nearest = np.empty(size), np.empty(size, dtype=np.int32)
-        self.jacobians, self.new_jacobians = (np.empty((block * plan.rank, max(widths[1:]))) for _ in range(2))
+        self.jacobians, self.new_jacobians = (aligned_zeros(block * plan.rank, max(widths[1:])) for _ in range(2))
         self.scratch = Scratch(
             active=np.empty(widest + 4, dtype=np.int64),
-            row=np.empty(widest),
-            new=np.empty(widest),
+            row=aligned_zeros(widest),
+            new=aligned_zeros(widest),
             careful=np.empty((4, widest)),
             first=np.empty(widths[1] if plan.bounds.switching[0] else 0),
             found=np.empty(n_units),

@@ -10,6 +10,9 @@ from hypothesis import strategies as st
 
 import linregions as lr
 from linregions import Network
+from linregions._aligned_arrays import aligned, aligned_zeros
+from linregions._distance_choice import plan_of
+from linregions._distance_work import Workspace
 from linregions.distance import boundary_distance
 from reference.distance_exact import exact_distance, plain_distances
 from zoo import ACTIVATIONS, duplicated, golden, permuted, rescaled, with_idle_units, with_opposites
@@ -289,3 +292,25 @@ def test_weights_of_extreme_size_neither_overflow_nor_vanish():
     for factor in (2.0**-400, 2.0**300):
         layers = [(layer.weight * factor, layer.bias) for layer in net.layers]
         np.testing.assert_array_equal(boundary_distance(Network.from_layers(layers), points), expected)
+
+
+@pytest.mark.parametrize("widths", [[64, 64, 64, 10], [5, 33, 7, 50, 1], [3, 9, 1]], ids=repr)
+def test_what_is_kept_begins_at_a_cache_line(widths: list[int]) -> None:
+    """Where it begins would be chance, for all calls of a network, and a tenth of the time."""
+    plan = plan_of(lr.random_network(widths, 0))
+    space = Workspace(plan, 13, "who")
+    kept = [*plan.transposed, *plan.scaled, *plan.squared, plan.bounds.weights, plan.bounds.factor]
+    taken = [space.values, space.spare, space.slopes, space.gaps, space.squares, space.scratch.row, space.scratch.new]
+    for array in (*kept, *taken):
+        assert array.ctypes.data % 64 == 0
+        assert array.flags.c_contiguous
+
+
+@pytest.mark.parametrize("shape", [(5,), (3, 7), (2, 0), (0,), (1, 1)])
+def test_aligned_arrays_are_copies(shape: tuple[int, ...]) -> None:
+    values = np.random.default_rng(0).normal(size=shape[::-1]).T
+    copy = aligned(values)
+    assert copy.tobytes() == values.tobytes()
+    assert copy.shape == shape
+    assert not np.shares_memory(copy, values)
+    assert not aligned_zeros(*shape).any()
