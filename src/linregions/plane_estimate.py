@@ -164,7 +164,9 @@ def estimate_plane(
     sample: int = 12,
     limited: bool = False,
 ) -> PlaneEstimate:
-    """Estimate regions, time and memory of a window from some of its cells: evenly spread ones, and the largest.
+    """Estimate regions, time and memory of a window from some of its cells, evenly spread over it.
+
+    Where cells are few and large, one of the largest is among them, and stands for itself alone.
 
     With `limited`, memory is that of a run with a `memory_limit`, which leaves no buffers to the next one.
 
@@ -191,7 +193,7 @@ def estimate_plane(
             # What takes most memory; its time is that of compilation and of buffers that grow.
             largest = max(tasks, key=lambda task: float(weights[task].sum()))
             known, batches = largest[:0], 1.0
-            if 2 * largest.size <= sample:  # few cells, each a large part of the work: one tells of its batch
+            if 2 * made.in_batch <= sample:  # few cells, each a large part of the work: one tells of its batch
                 heaviest = largest[np.argmax(weights[largest])]
                 batches = float(weights[largest].sum() / weights[heaviest])
                 largest = np.array([heaviest])
