@@ -32,7 +32,7 @@ _PYTHON = 1 << 19
 # How much larger a thread's buffers may be when all cells have been worked instead of a sample.
 _UNSEEN = 1.3
 # The same where later layers bound cells, some of which are split and others are not.
-_UNSEEN_DEEP = 2.0
+_UNSEEN_DEEP = 1.6
 
 
 @dataclass(frozen=True)
