@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 import linregions as lr
-from linregions._threads import one_blas_thread
+from linregions._support.threads import one_blas_thread
 from linregions.datasets import load_dataset
 from measure import GOLDEN, Row, compare
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 
 import linregions as lr
-from linregions._threads import one_blas_thread
+from linregions._support.threads import one_blas_thread
 from linregions.datasets import load_dataset
 from linregions.line_counts import count_and_doubt_lines
 from linregions.lines import partition_lines

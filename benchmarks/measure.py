@@ -12,7 +12,7 @@ import numpy as np
 
 import linregions as lr
 from linregions import _plane_buffers
-from linregions._threads import one_blas_thread
+from linregions._support.threads import one_blas_thread
 
 GOLDEN = Path(__file__).parents[1] / "tests" / "golden"
 

@@ -10,7 +10,7 @@ import argparse
 import numpy as np
 
 import linregions as lr
-from linregions.io import format_table
+from linregions._support.tables import format_table
 from linregions.training import train
 
 ARCHITECTURES = ([192], [96, 96], [64, 64, 64], [32] * 6, [128, 128, 128])

@@ -11,11 +11,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from linregions._support.tables import write_table
 from linregions.errors import InvalidValueError
 from linregions.experiments.cells import Cell, Place, seed_for
 from linregions.experiments.context import Context
 from linregions.experiments.sweep import sweep
-from linregions.io import write_table
 
 TOML = """
 [fig5]

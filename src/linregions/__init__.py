@@ -3,6 +3,7 @@
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from linregions._support.estimates import Estimate
 from linregions.activations import (
     ABS,
     HARD_SIGMOID,
@@ -20,7 +21,6 @@ from linregions.density import boundary_density
 from linregions.distance import boundary_distance
 from linregions.domains import Line, Path, PlaneWindow, Ray, Segment
 from linregions.errors import LinRegionsError
-from linregions.estimate import Estimate
 from linregions.importers import from_sklearn, from_torch
 from linregions.initialization import random_network
 from linregions.lines import LinePartition

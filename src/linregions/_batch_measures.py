@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from linregions._validation import FloatArray
+from linregions._support.validation import FloatArray
 from linregions.sinks import RegionBatch
 
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from linregions._aligned_arrays import aligned
-from linregions._validation import FloatArray
+from linregions._support.aligned_arrays import aligned
+from linregions._support.validation import FloatArray
 from linregions.activations import PiecewiseLinear
 from linregions.errors import MemoryLimitError
 from linregions.network import Network

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from linregions._distance_work import Workspace
 from linregions._linear_distance import LinearRegions
-from linregions._validation import FloatArray
+from linregions._support.validation import FloatArray
 
 
 def nearest_points(space: Workspace, points: npt.NDArray[Any]) -> FloatArray:

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from linregions._aligned_arrays import aligned_zeros
 from linregions._distance_plan import Plan
-from linregions._validation import FloatArray
+from linregions._support.aligned_arrays import aligned_zeros
+from linregions._support.validation import FloatArray
 from linregions.activations import PiecewiseLinear
 from linregions.errors import NumericalError
 

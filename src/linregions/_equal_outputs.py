@@ -8,7 +8,7 @@ from fractions import Fraction
 import numpy as np
 import numpy.typing as npt
 
-from linregions._validation import FloatArray
+from linregions._support.validation import FloatArray
 from linregions.network import Network
 
 IndexArray = npt.NDArray[np.intp]

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from linregions._validation import FloatArray
+from linregions._support.validation import FloatArray
 from linregions.activations import PiecewiseLinear
 from linregions.affine import AffineLayer
 from linregions.network import Network

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from linregions._validation import FloatArray
+from linregions._support.validation import FloatArray
 
 IndexArray = npt.NDArray[np.int64]
 

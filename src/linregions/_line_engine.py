@@ -23,11 +23,11 @@ from linregions._line_stages import (
     room_for_events,
     worker_bytes,
 )
-from linregions._validation import FloatArray
+from linregions._support.kernels.compiled import OfOneType
+from linregions._support.validation import FloatArray
 from linregions.domains import LineDomain, Path
 from linregions.errors import MemoryLimitError, NumericalError
 from linregions.kernels import dense, line_cuts, line_products, lines
-from linregions.kernels.compiled import OfOneType
 from linregions.kernels.line_breakpoints import gather_breakpoints
 from linregions.kernels.linearity import mark_linear_boundaries
 from linregions.kernels.lines import FILLED, MULTIPLIED, RESERVED, Events, Tally

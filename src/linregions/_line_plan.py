@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from linregions._aligned import aligned
 from linregions._exact_steps import Step, multiples, steps_of, value_beside
 from linregions._paths import paths_of
-from linregions._validation import FloatArray
+from linregions._support.aligned import aligned
+from linregions._support.kernels.compiled import OfOneType
+from linregions._support.validation import FloatArray
 from linregions.activations import RELU, PiecewiseLinear
 from linregions.domains import Line, LineDomain, Path, Ray, lengths_of
 from linregions.kernels import dense
-from linregions.kernels.compiled import OfOneType
 from linregions.kernels.linearity import Paths
 from linregions.kernels.lines import RESOLUTION, Layer, list_close_values
 from linregions.network import Network

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from linregions._aligned import aligned
 from linregions._line_plan import Plan, source_bytes
-from linregions._validation import FloatArray
+from linregions._support.aligned import aligned
+from linregions._support.validation import FloatArray
 from linregions.kernels.lines import RESERVED, Events, Layer, Rows, Stage
 
 # Events there is room for at first. Points that all layers have seen take little room, so there may be so many times

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from linregions._polytope import nearest_point
-from linregions._validation import FloatArray
+from linregions._support.validation import FloatArray
 from linregions.domains import lengths_of, power_of_two
 from linregions.errors import NumericalError
 from linregions.network import Network

@@ -17,7 +17,7 @@ from linregions import _plane_root as roots
 from linregions._plane_remote import Remote
 from linregions._plane_tasks import BlockCells, Cells, Done, Job, Total, Worked
 from linregions._plane_work import make_cells, work
-from linregions._shared_work import shared_work
+from linregions._support.work import shared_work
 from linregions.domains import PlaneWindow
 from linregions.errors import MemoryLimitError, NumericalError
 from linregions.network import Network

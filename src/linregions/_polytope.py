@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from linregions._validation import FloatArray
+from linregions._support.validation import FloatArray
 
 # Relative: a constraint counts as kept if it is missed by less, a normal as dependent if less of it is left over.
 _MISSED, _DEPENDENT = 1e-13, 1e-9

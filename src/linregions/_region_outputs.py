@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from linregions._validation import FloatArray, as_float_array, as_integer
+from linregions._support.validation import FloatArray, as_float_array, as_integer
 from linregions.errors import InvalidValueError
 from linregions.network import Network
 from linregions.pattern_words import unpack_patterns

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from linregions._files import read_npz
-from linregions._saved_arrays import SavedArrays, complex_of, words_of
-from linregions._validation import require
+from linregions._support.files import read_npz
+from linregions._support.saved_arrays import SavedArrays, complex_of, words_of
+from linregions._support.validation import require
 from linregions.errors import FileFormatError
 
 Arrays = dict[str, npt.NDArray[Any]]

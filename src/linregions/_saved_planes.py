@@ -9,8 +9,8 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from linregions._files import brief, read_npz, write_npz
-from linregions._saved_arrays import SavedArrays, complex_of
+from linregions._support.files import brief, read_npz, write_npz
+from linregions._support.saved_arrays import SavedArrays, complex_of
 from linregions.domains import PlaneWindow
 from linregions.errors import InvalidTypeError, InvalidValueError
 from linregions.network import Network, network_from_arrays, network_to_arrays

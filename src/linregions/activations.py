@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from linregions._validation import FloatArray, as_float_array
+from linregions._support.validation import FloatArray, as_float_array
 from linregions.errors import InvalidTypeError, InvalidValueError
 
 

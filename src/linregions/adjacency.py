@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from linregions._validation import FloatArray, as_integer, require
+from linregions._support.validation import FloatArray, as_integer, require
 from linregions.errors import InvalidValueError
 
 IndexArray = npt.NDArray[np.int64]

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from linregions._validation import FloatArray, as_float_array, frozen
+from linregions._support.validation import FloatArray, as_float_array, frozen
 from linregions.activations import PiecewiseLinear, as_activation
 from linregions.errors import InvalidTypeError, InvalidValueError
 

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from linregions._region_outputs import piece_slopes
-from linregions._threads import one_blas_thread
-from linregions._validation import FloatArray, as_integer, as_points
+from linregions._support.threads import one_blas_thread
+from linregions._support.validation import FloatArray, as_integer, as_points
 from linregions.domains import Segment
 from linregions.errors import InvalidValueError, NumericalError
 from linregions.importers import as_network

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from linregions._validation import FloatArray, as_float_array, as_generator, as_integer, as_widths
+from linregions._support.validation import FloatArray, as_float_array, as_generator, as_integer, as_widths
 from linregions.errors import InvalidTypeError, InvalidValueError
 from linregions.network import Network
 

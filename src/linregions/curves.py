@@ -8,7 +8,7 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from linregions._validation import FloatArray, as_rows, as_vector, frozen
+from linregions._support.validation import FloatArray, as_rows, as_vector, frozen
 from linregions.errors import InvalidValueError
 
 

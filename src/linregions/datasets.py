@@ -16,9 +16,9 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from linregions._files import as_path, read_npz, replacing
 from linregions._idx import read_idx
-from linregions._validation import FloatArray, as_choice
+from linregions._support.files import as_path, read_npz, replacing
+from linregions._support.validation import FloatArray, as_choice
 from linregions.errors import FileFormatError, InvalidValueError, LinRegionsError
 
 _LOG = logging.getLogger(__name__)

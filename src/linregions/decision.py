@@ -12,8 +12,8 @@ import numpy.typing as npt
 from linregions._equal_outputs import undecided_equals
 from linregions._plane_frame import frame_of
 from linregions._region_outputs import Comparison
-from linregions._threads import one_blas_thread
-from linregions._validation import FloatArray
+from linregions._support.threads import one_blas_thread
+from linregions._support.validation import FloatArray
 from linregions.domains import PlaneWindow
 from linregions.network import Network
 from linregions.pattern_words import unpack_patterns

@@ -13,9 +13,10 @@ import numpy as np
 import numpy.typing as npt
 
 from linregions._input_units import in_units, unit_for
-from linregions._sampling_memory import batch_numbers, limit_of_work, with_remedy
-from linregions._threads import one_blas_thread
-from linregions._validation import (
+from linregions._support.estimates import Estimate, seed_of
+from linregions._support.limits import batch_numbers, limit_of_work, with_remedy
+from linregions._support.threads import one_blas_thread
+from linregions._support.validation import (
     FloatArray,
     as_choice,
     as_float_array,
@@ -26,7 +27,6 @@ from linregions._validation import (
 )
 from linregions.domains import Segment
 from linregions.errors import FewPointsWarning, InvalidTypeError, InvalidValueError, MemoryLimitError, NumericalError
-from linregions.estimate import Estimate, seed_of
 from linregions.importers import as_network
 from linregions.network import Network
 from linregions.partition import count_regions, partition, warn_of_undecided

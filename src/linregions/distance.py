@@ -7,13 +7,13 @@ from typing import Any, Literal, overload
 import numpy as np
 import numpy.typing as npt
 
-from linregions._compilation import announce_compilation
 from linregions._distance_choice import plan_of
 from linregions._distance_points import nearest_is_good, nearest_points
 from linregions._distance_work import Workspace, work_through
 from linregions._linear_distance import LinearRegions
-from linregions._threads import one_blas_thread
-from linregions._validation import (
+from linregions._support.announcement import announce_compilation
+from linregions._support.threads import one_blas_thread
+from linregions._support.validation import (
     FloatArray,
     as_choice,
     as_float_array,

@@ -10,7 +10,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from linregions._validation import (
+from linregions._support.validation import (
     FloatArray,
     as_float_array,
     as_integer,

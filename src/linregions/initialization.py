@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from linregions._validation import FloatArray, as_float_array, as_generator, as_positive, as_widths
+from linregions._support.validation import FloatArray, as_float_array, as_generator, as_positive, as_widths
 from linregions.activations import RELU, PiecewiseLinear
 from linregions.errors import InvalidValueError
 from linregions.network import Network

@@ -13,8 +13,8 @@ import numpy.typing as npt
 from linregions._equal_outputs import undecided_equals, undecided_slopes
 from linregions._line_changes import changes_on_spans, clear_winners
 from linregions._region_outputs import Comparison, maps_on_pieces, root_mean_squares
-from linregions._threads import one_blas_thread
-from linregions._validation import FloatArray, as_choice, as_float_array, as_points
+from linregions._support.threads import one_blas_thread
+from linregions._support.validation import FloatArray, as_choice, as_float_array, as_points
 from linregions.adjacency import Adjacency, adjacency_of, as_region, data_frame, hexadecimal
 from linregions.decision import DecisionPoints
 from linregions.domains import Line, LineDomain, Path, Segment, lengths_of, power_of_two

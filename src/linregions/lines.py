@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from linregions._files import brief, read_npz, write_npz
 from linregions._line_patterns import Switches, line_gradient_boundaries, pattern_blocks
-from linregions._saved_arrays import SavedArrays, switches_of
-from linregions._validation import FloatArray
+from linregions._support.files import brief, read_npz, write_npz
+from linregions._support.saved_arrays import SavedArrays, switches_of
+from linregions._support.validation import FloatArray
 from linregions.domains import Line, LineDomain, Path, Ray, Segment, lengths_of
 from linregions.errors import InvalidTypeError, InvalidValueError
 from linregions.line_queries import LineQueries

@@ -12,9 +12,9 @@ import numpy.typing as npt
 
 from linregions._input_units import in_units, unit_for
 from linregions._region_kinds import COUNTS, KINDS
-from linregions._sampling_memory import batch_numbers, limit_of_work, with_remedy
-from linregions._threads import one_blas_thread
-from linregions._validation import (
+from linregions._support.limits import batch_numbers, limit_of_work, with_remedy
+from linregions._support.threads import one_blas_thread
+from linregions._support.validation import (
     FloatArray,
     as_choice,
     as_generator,

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from linregions._validation import FloatArray, as_points, require
+from linregions._support.validation import FloatArray, as_points, require
 from linregions.activations import PiecewiseLinear
 from linregions.affine import AffineLayer
 from linregions.errors import NumericalError

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from linregions._files import brief, read_npz, write_npz
-from linregions._validation import FloatArray, as_integer, as_points
+from linregions._support.files import brief, read_npz, write_npz
+from linregions._support.validation import FloatArray, as_integer, as_points
 from linregions.activations import RELU, PiecewiseLinear
 from linregions.affine import AffineLayer, affine_layers, hidden_activations
 from linregions.errors import FileFormatError, InvalidValueError

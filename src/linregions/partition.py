@@ -10,9 +10,9 @@ from typing import Any, Protocol, overload
 import numpy as np
 import numpy.typing as npt
 
-from linregions._compilation import announce_compilation
 from linregions._region_kinds import KINDS
-from linregions._validation import as_choice, as_integer, as_threads
+from linregions._support.announcement import announce_compilation
+from linregions._support.validation import as_choice, as_integer, as_threads
 from linregions.domains import Line, LineDomain, Path, PlaneWindow, Ray, Segment
 from linregions.errors import InvalidTypeError, InvalidValueError, UndecidedWarning
 from linregions.importers import as_network

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from linregions._validation import as_generator, as_integer
+from linregions._support.validation import as_generator, as_integer
 from linregions.constructions import perturbed
 from linregions.importers import as_network
 from linregions.network import Network

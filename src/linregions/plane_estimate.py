@@ -17,10 +17,10 @@ from linregions._plane_root import GROUPING, Contradiction, root_bytes
 from linregions._plane_tasks import BlockCells, Cells, Job, Worked
 from linregions._plane_work import make_cells, work
 from linregions._plane_worker import Worker
-from linregions._validation import FloatArray
+from linregions._support.estimates import Estimate
+from linregions._support.validation import FloatArray
 from linregions.domains import PlaneWindow
 from linregions.errors import NumericalError
-from linregions.estimate import Estimate
 from linregions.kernels import plan as records
 from linregions.kernels.workspace import V
 from linregions.network import Network

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from linregions._plane_frame import Frame, frame_of
 from linregions._region_outputs import patterns_in_plane
-from linregions._validation import FloatArray, as_choice, as_float_array, as_points
+from linregions._support.validation import FloatArray, as_choice, as_float_array, as_points
 from linregions.adjacency import Adjacency, adjacency_of, as_region, data_frame, hexadecimal
 from linregions.domains import PlaneWindow
 from linregions.errors import InvalidValueError

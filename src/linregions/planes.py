@@ -13,8 +13,8 @@ import numpy.typing as npt
 from linregions._region_kinds import KINDS, boundaries_between
 from linregions._region_outputs import Comparison, region_maps
 from linregions._saved_planes import read_plane, write_plane
-from linregions._small_integers import keep_small
-from linregions._validation import FloatArray, as_choice, require
+from linregions._support.small_integers import keep_small
+from linregions._support.validation import FloatArray, as_choice, require
 from linregions.decision import DecisionBoundary, boundary_of
 from linregions.domains import PlaneWindow
 from linregions.errors import MemoryLimitError

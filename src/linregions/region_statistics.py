@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from linregions._batch_measures import measure
 from linregions._joined_count import JoinedCount, JoinedParts, joined_parts
-from linregions._validation import FloatArray, as_float_array, as_integer
+from linregions._support.validation import FloatArray, as_float_array, as_integer
 from linregions.domains import PlaneWindow
 from linregions.errors import InvalidValueError
 from linregions.network import Network

@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from linregions._batch_measures import measure
-from linregions._files import as_path, read_npz, replacing
 from linregions._region_parts import checksum, checksum_in, read_part
-from linregions._validation import as_choice, require
+from linregions._support.files import as_path, read_npz, replacing
+from linregions._support.validation import as_choice, require
 from linregions.domains import PlaneWindow
 from linregions.errors import InvalidValueError, LinRegionsError
 from linregions.network import Network, network_to_arrays

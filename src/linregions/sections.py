@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from linregions._validation import FloatArray
+from linregions._support.validation import FloatArray
 
 
 def random_directions(n: int, n_in: int, rng: np.random.Generator) -> FloatArray:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from linregions._validation import FloatArray, as_positive, as_vector
+from linregions._support.validation import FloatArray, as_positive, as_vector
 from linregions.domains import PlaneWindow
 from linregions.errors import InvalidValueError
 

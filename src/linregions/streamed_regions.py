@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from linregions._files import as_path, read_npz, replacing
 from linregions._region_parts import PART_NAME, REMEDY, parquet_module, read_part
-from linregions._validation import FloatArray, as_integer
+from linregions._support.files import as_path, read_npz, replacing
+from linregions._support.validation import FloatArray, as_integer
 from linregions.domains import PlaneWindow
 from linregions.errors import FileFormatError, InvalidValueError, MissingDependencyError
 from linregions.network import Network, network_from_arrays

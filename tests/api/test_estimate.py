@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from linregions import Estimate
+from linregions._support.estimates import seed_of
 from linregions.errors import InvalidValueError
-from linregions.estimate import seed_of
 
 
 def test_mean_and_standard_error_of_samples():

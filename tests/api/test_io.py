@@ -9,8 +9,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from linregions._support.tables import (
+    format_table,
+    read_json,
+    read_table,
+    versions,
+    write_json,
+    write_metadata,
+    write_table,
+)
 from linregions.errors import FileFormatError, InvalidValueError
-from linregions.io import format_table, read_json, read_table, versions, write_json, write_metadata, write_table
 
 
 def test_table_keeps_every_digit(tmp_path):

@@ -11,16 +11,16 @@ from pathlib import Path
 
 import pytest
 
-from linregions import _leftovers
-from linregions._files import replacing
-from linregions._leftovers import temporary_beside
-from linregions.io import write_json
+from linregions._support import leftovers as _leftovers
+from linregions._support.files import replacing
+from linregions._support.leftovers import temporary_beside
+from linregions._support.tables import write_json
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="elsewhere nobody can tell who lives")
 
 WRITER = """
 import sys, time
-from linregions._files import replacing
+from linregions._support.files import replacing
 with replacing(sys.argv[1], "a test") as temporary:
     temporary.write_text("half")
     print("ready", flush=True)
@@ -109,7 +109,7 @@ def test_a_folder_is_looked_through_once(tmp_path: Path, monkeypatch: pytest.Mon
 
 COMMAND = """
 import sys, time
-from linregions._files import replacing
+from linregions._support.files import replacing
 from linregions.cli import commands, main
 def work(arguments):
     with replacing(arguments.model, "a test") as temporary:

@@ -17,7 +17,7 @@ import pytest
 import linregions as lr
 import zoo
 from linregions import PlaneWindow, RegionStatistics, _plane_buffers, plane_estimate
-from linregions._small_integers import keep_small
+from linregions._support.small_integers import keep_small
 from linregions.errors import LinRegionsError, MemoryLimitError
 from linregions.planes import PlanePartition, partition_plane
 

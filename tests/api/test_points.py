@@ -5,9 +5,9 @@ import pytest
 import torch
 
 import linregions as lr
-from linregions._validation import as_threads, available_cores, shape_of_points
+from linregions._support.tables import read_points
+from linregions._support.validation import as_threads, available_cores, shape_of_points
 from linregions.errors import FileFormatError, InvalidTypeError, InvalidValueError
-from linregions.io import read_points
 
 NET = lr.random_network([12, 8, 6, 3], 0, bias_variance=0.2)
 FLAT = np.random.default_rng(1).normal(size=(5, 12))

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import linregions as lr
+from linregions._support.tables import write_metadata, write_table
 from linregions.cli import main
 from linregions.errors import InvalidValueError
 from linregions.experiments import fig2, fig3, fig4, fig8, reproduce
@@ -18,7 +19,6 @@ from linregions.experiments.context import Context
 from linregions.experiments.findings import turn_of, with_error
 from linregions.experiments.report import write_report
 from linregions.experiments.saved import load_saved
-from linregions.io import write_metadata, write_table
 
 pytest.importorskip("matplotlib")
 Image = pytest.importorskip("PIL.Image")

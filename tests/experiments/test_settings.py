@@ -34,7 +34,7 @@ def test_settings_replace_some_of_the_quick_or_full_ones(tmp_path):
 @pytest.mark.parametrize("name", list(EXPERIMENTS))
 def test_every_default_can_be_written_as_toml(tmp_path, name):
     """What the JSON file says of settings is what a TOML file may say."""
-    from linregions.io import plain
+    from linregions._support.tables import plain
 
     module = experiment(name)
     for base in (module.QUICK, module.FULL):

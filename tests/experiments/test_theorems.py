@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import linregions as lr
+from linregions._support.tables import write_table
 from linregions.experiments import reproduce, theorems
 from linregions.experiments.cells import compute
 from linregions.experiments.claims import CLAIMS
@@ -15,7 +16,6 @@ from linregions.experiments.theorems_cases import EQUALITIES, Domain, Law, curve
 from linregions.experiments.theorems_cells import BothSides, OnCurve
 from linregions.experiments.theorems_checks import PAPER
 from linregions.experiments.theorems_tables import powers, summary
-from linregions.io import write_table
 from linregions.theory.corollaries import volume_upper_bound
 
 pytest.importorskip("matplotlib")

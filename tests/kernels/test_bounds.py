@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from linregions._support.kernels.compiled import compiled
 from linregions.kernels.basis import enclose_basis, enclose_units
-from linregions.kernels.compiled import compiled
 
 
 @compiled()

@@ -9,7 +9,7 @@ CODE = """
 import gc, logging, os
 logging.basicConfig(format="%(message)s")
 import numba
-from linregions._compilation import announce_compilation
+from linregions._support.announcement import announce_compilation
 
 gc.set_threshold(700, 11, 12)
 announce_compilation()

@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from linregions._support.kernels import compiled
 from linregions.errors import UncachedKernelsWarning
-from linregions.kernels import compiled
 from linregions.kernels.line_cuts import _sort_by
 
 SOURCE = """
-from linregions.kernels.compiled import compiled
+from linregions._support.kernels.compiled import compiled
 
 @compiled()
 def doubled(x):

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 import linregions as lr
 from linregions import Network
-from linregions._aligned_arrays import aligned, aligned_zeros
 from linregions._distance_choice import plan_of
 from linregions._distance_work import Workspace
+from linregions._support.aligned_arrays import aligned, aligned_zeros
 from linregions.distance import boundary_distance
 from reference.distance_exact import exact_distance, plain_distances
 from zoo import ACTIVATIONS, duplicated, golden, permuted, rescaled, with_idle_units, with_opposites

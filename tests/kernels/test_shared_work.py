@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from linregions import _shared_work
-from linregions._shared_work import shared_work
+from linregions._support import work as _shared_work
+from linregions._support.work import shared_work
 
 
 @pytest.mark.parametrize("threads", [1, 2, 5, 40])

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 import linregions as lr
+from linregions._support.estimates import Estimate
 from linregions.errors import InvalidTypeError, InvalidValueError
-from linregions.estimate import Estimate
 from linregions.theory import NormalBias, RandomNetworks, UniformBias
 from linregions.theory.corollaries import (
     distance_lower_bound,

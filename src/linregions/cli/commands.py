@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from linregions._validation import FloatArray, as_positive
+from linregions._support.tables import Row, format_table, read_points, writable_folder
+from linregions._support.validation import FloatArray, as_positive
 from linregions.cli.models import read_model
 from linregions.cli.outputs import Output, arrays_of, prepare_output, print_result
 from linregions.datasets import Dataset, load_dataset
@@ -25,7 +26,6 @@ from linregions.experiments.executors import dask_executor
 from linregions.experiments.report import write_report
 from linregions.experiments.saved import AbsentFileError, load_saved
 from linregions.experiments.settings import chosen_settings, read_settings
-from linregions.io import Row, format_table, read_points, writable_folder
 from linregions.network import Network
 from linregions.partition import partition
 from linregions.plane_estimate import estimate_plane

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from linregions._validation import FloatArray
+from linregions._support.tables import Row, read_points
+from linregions._support.validation import FloatArray
 from linregions.cli.models import read_model
 from linregions.cli.outputs import arrays_of, prepare_output, print_result
 from linregions.density import boundary_density
 from linregions.errors import FileFormatError, InvalidValueError
-from linregions.io import Row, read_points
 from linregions.network import Network
 from linregions.solids import Ball, Box, Solid
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from linregions._foreign_files import recognise
+from linregions._support.foreign_files import recognise
 from linregions.errors import InvalidValueError
 from linregions.network import Network
 

@@ -6,7 +6,7 @@ import argparse
 import math
 
 from linregions import __version__
-from linregions._validation import as_threads, available_cores
+from linregions._support.validation import as_threads, available_cores
 from linregions.cli.intermixed import IntermixedParser
 from linregions.experiments import DEFAULT_FOLDER, EXPERIMENTS
 from linregions.plotting import COLOR_BY, FORMATS

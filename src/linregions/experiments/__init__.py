@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from linregions._files import as_path
-from linregions._validation import as_choice
+from linregions._support.files import as_path
+from linregions._support.validation import as_choice
 from linregions.errors import InvalidValueError
 
 if TYPE_CHECKING:

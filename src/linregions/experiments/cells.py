@@ -18,13 +18,13 @@ from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
 import numpy as np
 
-from linregions._threads import one_blas_thread
-from linregions._validation import FloatArray
+from linregions._support.tables import plain
+from linregions._support.threads import one_blas_thread
+from linregions._support.validation import FloatArray
 from linregions.datasets import Dataset, load_dataset
 from linregions.distance import boundary_distance
 from linregions.domains import Line
 from linregions.errors import InvalidValueError
-from linregions.io import plain
 from linregions.partition import partition
 from linregions.training import Snapshot, train
 

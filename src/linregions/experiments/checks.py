@@ -7,7 +7,8 @@ from collections.abc import Hashable, Sequence
 
 import numpy as np
 
-from linregions._validation import FloatArray
+from linregions._support.tables import Row
+from linregions._support.validation import FloatArray
 from linregions.experiments.fig6 import BAND, SAMPLES
 from linregions.experiments.findings import (
     Finding,
@@ -22,7 +23,6 @@ from linregions.experiments.findings import (
 )
 from linregions.experiments.saved import Saved
 from linregions.experiments.summary import columns_of, names_of, over_runs
-from linregions.io import Row
 
 # Set-up ---------------------------------------------------------------------------------------------------------------
 

@@ -12,13 +12,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
-from linregions._files import as_path, write_npz
-from linregions._validation import as_choice, as_integer, as_threads
+from linregions._support.files import as_path, write_npz
+from linregions._support.tables import Row, plain, read_json, writable_folder, write_metadata, write_table
+from linregions._support.validation import as_choice, as_integer, as_threads
 from linregions.datasets import Dataset, load_dataset
 from linregions.errors import FileFormatError, InvalidValueError, MissingDependencyError
 from linregions.experiments import DEFAULT_FOLDER
 from linregions.experiments.cells import Place
-from linregions.io import Row, plain, read_json, writable_folder, write_metadata, write_table
 from linregions.plotting import FORMATS
 
 

@@ -15,7 +15,7 @@ from concurrent.futures import CancelledError, Executor, Future, ProcessPoolExec
 from contextlib import contextmanager
 from typing import Any, ParamSpec, TypeVar
 
-from linregions._validation import as_integer, require
+from linregions._support.validation import as_integer, require
 from linregions.errors import InvalidValueError
 
 _P = ParamSpec("_P")

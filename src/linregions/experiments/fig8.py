@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from linregions._validation import FloatArray
+from linregions._support.validation import FloatArray
 from linregions.domains import PlaneWindow
 from linregions.experiments.context import Context, Measurement
 from linregions.experiments.saved import Saved

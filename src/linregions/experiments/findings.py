@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from linregions._validation import FloatArray
+from linregions._support.tables import Row
+from linregions._support.validation import FloatArray
 from linregions.experiments.summary import columns_of, names_of, over_runs
-from linregions.io import Row
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from linregions._files import as_path, replacing
+from linregions._support.files import as_path, replacing
+from linregions._support.tables import Row, cell_text, read_json
 from linregions.experiments import EXPERIMENTS, experiment, reproduced
 from linregions.experiments.claims import CLAIMS, SETUP, UNKNOWN, Claim
 from linregions.experiments.findings import Finding, runs_in, with_error
@@ -20,7 +21,6 @@ from linregions.experiments.report_kept import KeptSection, kept_sections
 from linregions.experiments.report_page import CSS, PAGE
 from linregions.experiments.saved import AbsentFileError, Saved, load_saved
 from linregions.experiments.summary import over_runs
-from linregions.io import Row, cell_text, read_json
 
 _LOG = logging.getLogger(__name__)
 _DPI = 110

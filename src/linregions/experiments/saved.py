@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy.typing as npt
 
-from linregions._files import as_path, read_npz
+from linregions._support.files import as_path, read_npz
+from linregions._support.tables import read_json, read_table
 from linregions.errors import FileFormatError, InvalidValueError
-from linregions.io import read_json, read_table
 from linregions.lines import LinePartition
 from linregions.planes import PlanePartition
 

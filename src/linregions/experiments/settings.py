@@ -10,7 +10,7 @@ import typing
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from linregions._files import as_path
+from linregions._support.files import as_path
 from linregions.errors import FileFormatError, InvalidTypeError, InvalidValueError
 from linregions.experiments import experiment
 

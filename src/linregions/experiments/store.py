@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from linregions._files import as_path, replacing
+from linregions._support.files import as_path, replacing
 from linregions.experiments.cells import Cell, Result, canonical, key_of
 
 _LOG = logging.getLogger(__name__)

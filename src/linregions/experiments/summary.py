@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from linregions.io import Row
+from linregions._support.tables import Row
 
 
 def over_runs(rows: Sequence[Row], by: Sequence[str], columns: Sequence[str]) -> list[dict[str, Any]]:

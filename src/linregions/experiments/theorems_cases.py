@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from linregions._validation import FloatArray
+from linregions._support.validation import FloatArray
 from linregions.activations import ABS, HARD_TANH, RELU, RELU6, PiecewiseLinear, leaky_relu
 from linregions.domains import Path, PlaneWindow, Segment
 from linregions.theory import NormalBias, RandomNetworks, UniformBias

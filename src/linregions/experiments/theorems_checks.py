@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from linregions._support.tables import Row
 from linregions.experiments.findings import Finding, with_error
 from linregions.experiments.saved import Saved
 from linregions.experiments.summary import names_of
 from linregions.experiments.theorems_tables import Z_LIMIT, powers
-from linregions.io import Row
 
 # The exponent of a power law counts as right within this, and regions per neuron as the same.
 EXPONENT_ERROR, SPREAD = 0.1, 0.1

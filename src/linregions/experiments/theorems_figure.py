@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from linregions._support.tables import Row
 from linregions.experiments.findings import with_error
 from linregions.experiments.saved import Saved
 from linregions.experiments.summary import names_of
 from linregions.experiments.theorems_checks import PAPER
-from linregions.io import Row
 from linregions.plotting import looks, plot_curve
 from linregions.plotting.colors import LAYER_COLORS
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from linregions.estimate import Estimate
+from linregions._support.estimates import Estimate
+from linregions._support.tables import Row
 from linregions.experiments.cells import Result, architecture
 from linregions.experiments.theorems_cases import Law
 from linregions.experiments.theorems_cells import BothSides, Facts, Gradients, InCube, OnCurve, Tubes
-from linregions.io import Row
 from linregions.theory.corollaries import (
     distance_lower_bound,
     eta,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from linregions._validation import as_float_array, as_integer, as_positive
+from linregions._support.validation import as_float_array, as_integer, as_positive
 from linregions.errors import InvalidValueError
 from linregions.experiments.cells import Chain, Result, Training, architecture
 from linregions.experiments.context import Context

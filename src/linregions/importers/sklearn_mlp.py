@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from linregions._validation import FloatArray
+from linregions._support.validation import FloatArray
 from linregions.activations import IDENTITY, RELU
 from linregions.errors import InvalidTypeError, InvalidValueError, UnsupportedModuleError
 from linregions.network import Network

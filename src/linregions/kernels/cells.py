@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from linregions._support.kernels.compiled import compiled
 from linregions.kernels.basis import activate, enclose_basis, enclose_units, next_rows, screen
-from linregions.kernels.compiled import compiled
 from linregions.kernels.complex import cut_faces, sign_words
 from linregions.kernels.entering import begin_cell, known_units, load_cell
 from linregions.kernels.plan import (

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from linregions.kernels.bits import lowest_bit
-from linregions.kernels.compiled import compiled
+from linregions._support.kernels.bits import lowest_bit
+from linregions._support.kernels.compiled import compiled
 from linregions.kernels.workspace import (
     BIT,
     FRACTION,

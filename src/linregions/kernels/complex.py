@@ -14,9 +14,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from linregions.kernels.bits import count_bits, lowest_bit
+from linregions._support.kernels.bits import count_bits, lowest_bit
+from linregions._support.kernels.compiled import compiled
 from linregions.kernels.chords import arrange, split
-from linregions.kernels.compiled import compiled
 from linregions.kernels.workspace import (
     BIT,
     CUT_E,

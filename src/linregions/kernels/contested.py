@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from linregions.kernels.compiled import compiled
+from linregions._support.kernels.compiled import compiled
 from linregions.kernels.products import TILE_ROWS
 from linregions.kernels.reduction import (
     BREAKPOINT,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from linregions.kernels.bits import lowest_bit
-from linregions.kernels.compiled import compiled
+from linregions._support.kernels.bits import lowest_bit
+from linregions._support.kernels.compiled import compiled
 from linregions.kernels.products import TILE_COLUMNS, add_tile
 
 FloatArray = npt.NDArray[np.float64]

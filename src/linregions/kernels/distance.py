@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from linregions.kernels.compiled import compiled
+from linregions._support.kernels.compiled import compiled
 
 # Sums may be reordered and multiply-adds fused: both only change rounding, which the guards below cover.
 _FAST = {"contract", "reassoc"}

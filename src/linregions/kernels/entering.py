@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from linregions.kernels.compiled import compiled
+from linregions._support.kernels.compiled import compiled
 from linregions.kernels.plan import (
     BASIS,
     BREAKPOINT,

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from linregions.kernels.compiled import compiled
+from linregions._support.kernels.compiled import compiled
 from linregions.kernels.dense import add_four
 from linregions.kernels.distance import Bounds, careful_norm, nearest_of, smallest
 

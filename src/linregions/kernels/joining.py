@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from linregions._support.kernels.compiled import compiled
 from linregions.kernels.assembly import twins
-from linregions.kernels.compiled import compiled
 from linregions.kernels.plan import FULL, Output
 from linregions.kernels.workspace import INCONSISTENT, OK, SWITCH, A, B, E, IntArray, V
 

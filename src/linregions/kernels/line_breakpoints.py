@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from linregions.kernels.compiled import compiled
+from linregions._support.kernels.compiled import compiled
 from linregions.kernels.lines import Events, FloatArray, IntArray
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from linregions.kernels.bits import lowest_bit
-from linregions.kernels.compiled import compiled
+from linregions._support.kernels.bits import lowest_bit
+from linregions._support.kernels.compiled import compiled
 from linregions.kernels.line_pivots import cut_row, even_spacing, join_pivots
 from linregions.kernels.line_rows import write_row
 from linregions.kernels.lines import (

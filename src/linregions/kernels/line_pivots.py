@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from linregions.kernels.compiled import compiled
+from linregions._support.kernels.compiled import compiled
 from linregions.kernels.line_rows import activate, between, scaled_norm
 from linregions.kernels.lines import GROUPS, HERE, RESERVED, FloatArray, IntArray, Layer, Rows, Stage, WordArray
 

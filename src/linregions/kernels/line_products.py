@@ -19,8 +19,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from linregions.kernels.bits import lowest_bit
-from linregions.kernels.compiled import compiled
+from linregions._support.kernels.bits import lowest_bit
+from linregions._support.kernels.compiled import compiled
 from linregions.kernels.dense import add_four, multiply_listed
 from linregions.kernels.lines import (
     FILLED,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from linregions.kernels.compiled import compiled
+from linregions._support.kernels.compiled import compiled
 from linregions.kernels.lines import REORDER, FloatArray, Layer, Rows, distance_along
 
 

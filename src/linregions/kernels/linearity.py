@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from linregions.kernels.compiled import compiled
+from linregions._support.kernels.compiled import compiled
 
 BoolArray = npt.NDArray[np.bool_]
 PatternArray = npt.NDArray[np.uint8]

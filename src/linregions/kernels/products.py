@@ -11,7 +11,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from linregions.kernels.compiled import compiled
+from linregions._support.kernels.compiled import compiled
 
 FloatArray = npt.NDArray[np.float64]
 

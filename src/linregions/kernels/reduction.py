@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from linregions.kernels.compiled import compiled
+from linregions._support.kernels.compiled import compiled
 from linregions.kernels.products import TILE_COLUMNS, TILE_ROWS, add_product, add_tile
 
 FloatArray = npt.NDArray[np.float64]

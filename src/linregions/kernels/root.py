@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from linregions.kernels.bits import count_bits
-from linregions.kernels.compiled import compiled
+from linregions._support.kernels.bits import count_bits
+from linregions._support.kernels.compiled import compiled
 from linregions.kernels.plan import (
     BREAKPOINT,
     COLUMN,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from linregions._validation import FloatArray
+from linregions._support.validation import FloatArray
 
 # Blue to orange and dark to light: the two axes of colour that every common form of colour blindness leaves intact.
 LAYER_MARKERS = ("o", "s", "^", "D", "v", "P", "X")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from linregions._validation import require
+from linregions._support.validation import require
 from linregions.plotting.keys import explain_colors, name_of_lines
 from linregions.plotting.layout import axes_and_strip, lay_out, size_for
 from linregions.plotting.lines import plot_line

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from linregions._validation import require
+from linregions._support.validation import require
 from linregions.plotting.marks import plot_scale_bar
 from linregions.plotting.style import figure_size
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from linregions._validation import as_point_rows
+from linregions._support.validation import as_point_rows
 from linregions.errors import InvalidValueError
 from linregions.plotting.colors import LAYER_COLORS, gradient_colors
 

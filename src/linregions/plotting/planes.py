@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from linregions._validation import FloatArray, as_choice, as_integer, require
+from linregions._support.validation import FloatArray, as_choice, as_integer, require
 from linregions.plotting.colors import LAYER_COLORS, pattern_colors
 from linregions.plotting.keys import (
     class_handles,

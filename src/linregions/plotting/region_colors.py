@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from linregions._validation import FloatArray, as_integer
+from linregions._support.validation import FloatArray, as_integer
 from linregions.errors import InvalidValueError
 from linregions.plotting.colors import LAYER_COLORS, OUTPUT_COLORS, gradient_colors, oklab_to_srgb, pattern_colors
 

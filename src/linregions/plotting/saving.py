@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from linregions._files import as_path, replacing
-from linregions._validation import as_choice, as_positive, require
+from linregions._support.files import as_path, replacing
+from linregions._support.validation import as_choice, as_positive, require
 from linregions.plotting.style import setting
 
 # What files get where the user's settings leave matplotlib's defaults.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from linregions._validation import require
+from linregions._support.validation import require
 from linregions.errors import InvalidValueError
 from linregions.plotting.style import figure_size
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from linregions._validation import FloatArray, as_choice, as_integer, require
+from linregions._support.validation import FloatArray, as_choice, as_integer, require
 from linregions.errors import InvalidValueError
 from linregions.pattern_words import unpack_patterns
 from linregions.plotting.colors import pattern_colors

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from linregions._validation import as_positive
+from linregions._support.validation import as_positive
 from linregions.errors import InvalidTypeError, InvalidValueError
 
 

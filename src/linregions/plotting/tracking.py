@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from linregions._files import as_path, replacing
-from linregions._validation import FloatArray, require
+from linregions._support.files import as_path, replacing
+from linregions._support.tables import writable_folder
+from linregions._support.validation import FloatArray, require
 from linregions.errors import InvalidValueError
-from linregions.io import writable_folder
 from linregions.plotting.colors import OUTPUT_COLORS
 
 if TYPE_CHECKING:

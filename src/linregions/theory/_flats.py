@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from linregions._validation import FloatArray
+from linregions._support.validation import FloatArray
 from linregions.domains import PlaneWindow, Ray, Segment
 from linregions.errors import InvalidTypeError, InvalidValueError
 from linregions.sections import mean_crossing_factor, random_directions, random_frames

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from linregions._validation import FloatArray
+from linregions._support.validation import FloatArray
 from linregions.activations import PiecewiseLinear
 from linregions.theory.bias_laws import JointNormalBiases
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from linregions._validation import FloatArray
+from linregions._support.validation import FloatArray
 from linregions.theory._flats import simplex_volumes
 
 # In how many rounds the cells are refined: a spike is found by then if it is wider than 2**-16 of the domain or so.

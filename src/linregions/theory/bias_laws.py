@@ -10,7 +10,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
-from linregions._validation import FloatArray, as_float_array, as_positive, frozen
+from linregions._support.validation import FloatArray, as_float_array, as_positive, frozen
 from linregions.errors import InvalidTypeError, InvalidValueError
 
 # How many draws place the nodes where a density is integrated, and how far its integral may be from one.

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from linregions._validation import FloatArray, as_float_array, as_integer, as_point_rows
+from linregions._support.validation import FloatArray, as_float_array, as_integer, as_point_rows
 from linregions.errors import InvalidValueError
 from linregions.importers import as_network
 from linregions.network import Network

@@ -20,12 +20,12 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from linregions._threads import one_blas_thread
-from linregions._validation import FloatArray, as_choice, as_generator, as_integer
+from linregions._support.estimates import Estimate
+from linregions._support.threads import one_blas_thread
+from linregions._support.validation import FloatArray, as_choice, as_generator, as_integer
 from linregions.density import count_meetings
 from linregions.domains import Path, PlaneWindow, Segment
 from linregions.errors import FewPointsWarning, InvalidTypeError, InvalidValueError
-from linregions.estimate import Estimate
 from linregions.network import Network
 from linregions.partition import count_regions, partition
 from linregions.solids import Box, PlaneSection

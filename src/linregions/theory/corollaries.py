@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from linregions._validation import as_float_array, as_integer, as_positive
+from linregions._support.validation import as_float_array, as_integer, as_positive
 from linregions.errors import InvalidValueError
 from linregions.theory.ensembles import RandomNetworks
 from linregions.theory.neuron_statistics import check_law

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from linregions._validation import as_integer, as_widths
+from linregions._support.validation import as_integer, as_widths
 from linregions.errors import InvalidTypeError, InvalidValueError
 
 

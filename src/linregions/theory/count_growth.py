@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from fractions import Fraction
 
-from linregions._validation import as_positive
+from linregions._support.validation import as_positive
 from linregions.theory.count_bounds import checked
 
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from linregions._validation import FloatArray, as_choice, as_generator, as_integer, as_positive
+from linregions._support.validation import FloatArray, as_choice, as_generator, as_integer, as_positive
 from linregions.activations import RELU, PiecewiseLinear, as_activation
 from linregions.errors import InvalidTypeError, InvalidValueError
 from linregions.network import Network

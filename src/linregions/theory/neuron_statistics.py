@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from linregions._validation import FloatArray, as_generator, as_integer, as_positive, as_rows, as_vector
+from linregions._support.estimates import Estimate
+from linregions._support.validation import FloatArray, as_generator, as_integer, as_positive, as_rows, as_vector
 from linregions.errors import InvalidTypeError, InvalidValueError
-from linregions.estimate import Estimate
 from linregions.theory.ensembles import RandomNetworks
 
 _CHUNK_NUMBERS = 1 << 21

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from linregions._validation import FloatArray, as_positive, as_vector
+from linregions._support.validation import FloatArray, as_positive, as_vector
 from linregions.errors import InvalidValueError
 from linregions.theory.ensembles import RandomNetworks
 from linregions.theory.neuron_statistics import check_law

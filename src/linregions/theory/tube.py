@@ -10,9 +10,9 @@ from typing import Literal
 import numpy as np
 
 from linregions._region_kinds import KINDS
-from linregions._validation import FloatArray, as_choice, as_float_array, as_generator, as_integer, as_positive
+from linregions._support.estimates import Estimate
+from linregions._support.validation import FloatArray, as_choice, as_float_array, as_generator, as_integer, as_positive
 from linregions.errors import InvalidTypeError, InvalidValueError
-from linregions.estimate import Estimate
 from linregions.planes import PlanePartition
 
 # Points are worked in a grid of so many cells a side, each with the segments near it alone.

@@ -10,7 +10,15 @@ import numpy as np
 import numpy.typing as npt
 
 from linregions._region_kinds import KINDS
-from linregions._validation import FloatArray, as_choice, as_float_array, as_generator, as_integer, as_rows, frozen
+from linregions._support.validation import (
+    FloatArray,
+    as_choice,
+    as_float_array,
+    as_generator,
+    as_integer,
+    as_rows,
+    frozen,
+)
 from linregions.distance import boundary_distance
 from linregions.domains import Line, LineDomain, Path, PlaneWindow, Ray, Segment
 from linregions.errors import InvalidTypeError, InvalidValueError

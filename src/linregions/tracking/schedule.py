@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from linregions._validation import as_integer, as_positive
+from linregions._support.validation import as_integer, as_positive
 from linregions.errors import InvalidValueError
 
 KINDS_OF_TIME = ("training", "measuring", "drawing", "setup")

@@ -7,7 +7,7 @@ import copy
 import importlib
 from typing import Any
 
-from linregions._validation import require
+from linregions._support.validation import require
 from linregions.importers import from_torch
 from linregions.network import Network
 

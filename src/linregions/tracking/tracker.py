@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from linregions._validation import as_float_array, as_integer
+from linregions._support.tables import write_table
+from linregions._support.validation import as_float_array, as_integer
 from linregions.errors import InvalidTypeError, InvalidValueError, NumericalError
-from linregions.io import write_table
 from linregions.network import Network
 from linregions.tracking.probes import Probe, checked_probes, scalars
 from linregions.tracking.schedule import Every, Schedule

@@ -6,8 +6,8 @@ import os
 
 import numpy as np
 
-from linregions._files import as_path, brief
-from linregions._validation import FloatArray, as_float_array, as_point_rows, shape_of_points
+from linregions._support.files import as_path, brief
+from linregions._support.validation import FloatArray, as_float_array, as_point_rows, shape_of_points
 from linregions.errors import FileFormatError, InvalidValueError
 
 # Endings of files that are likely meant as points, and what they are.

@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from linregions._validation import FloatArray
+from linregions._support.validation import FloatArray
 
 _LINE = 64  # bytes
 

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from linregions._foreign_files import recognise
-from linregions._leftovers import sweep, temporary_beside
+from linregions._support.foreign_files import recognise
+from linregions._support.leftovers import sweep, temporary_beside
 from linregions.errors import FileFormatError, InvalidTypeError, InvalidValueError
 
 _BRIEF = 200  # characters

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from linregions._validation import as_float_array
+from linregions._support.validation import as_float_array
 from linregions.errors import InvalidValueError
 
 
@@ -29,7 +29,7 @@ class Estimate:
 
     Examples
     --------
-    >>> from linregions.estimate import Estimate
+    >>> from linregions._support.estimates import Estimate
     >>> one = Estimate.from_samples([1.0, 2.0, 3.0])
     >>> print(one)
     2.000 ± 0.577 (n = 3)

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from linregions._files import as_path, brief, replacing
-from linregions._point_files import read_points as read_points
+from linregions._support.files import as_path, brief, replacing
+from linregions._support.points import read_points as read_points
 from linregions.errors import FileFormatError, InvalidValueError
 
 Row = Mapping[str, Any]
