@@ -4,7 +4,16 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from linregions._support.estimates import Estimate
-from linregions.activations import (
+from linregions.attribution import integrated_gradients
+from linregions.datasets import load_dataset
+from linregions.density import boundary_density
+from linregions.distance import boundary_distance
+from linregions.domains.solids import Ball, Box
+from linregions.domains.windows import Line, Path, PlaneWindow, Ray, Segment
+from linregions.errors import LinRegionsError
+from linregions.lines import LinePartition
+from linregions.local_complexity import LocalComplexity, local_complexity
+from linregions.networks.activations import (
     ABS,
     HARD_SIGMOID,
     HARD_TANH,
@@ -14,25 +23,16 @@ from linregions.activations import (
     PiecewiseLinear,
     leaky_relu,
 )
-from linregions.attribution import integrated_gradients
-from linregions.constructions import constant_network, folding_network, sawtooth_network, zigzag_network
-from linregions.datasets import load_dataset
-from linregions.density import boundary_density
-from linregions.distance import boundary_distance
-from linregions.domains import Line, Path, PlaneWindow, Ray, Segment
-from linregions.errors import LinRegionsError
-from linregions.importers import from_sklearn, from_torch
-from linregions.initialization import random_network
-from linregions.lines import LinePartition
-from linregions.local_complexity import LocalComplexity, local_complexity
-from linregions.local_maps import ActivationRegion
-from linregions.network import AffineLayer, Network
+from linregions.networks.constructions import constant_network, folding_network, sawtooth_network, zigzag_network
+from linregions.networks.importers import from_sklearn, from_torch
+from linregions.networks.local_maps import ActivationRegion
+from linregions.networks.network import AffineLayer, Network
+from linregions.networks.random import random_network
 from linregions.partition import count_regions, partition
 from linregions.planes import PlanePartition
 from linregions.region_statistics import RegionStatistics
 from linregions.region_stream import RegionStream
 from linregions.sinks import RegionBatch, Sink
-from linregions.solids import Ball, Box
 from linregions.streamed_regions import StreamedRegions
 from linregions.tolerances import Tolerances
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from linregions._plane_frame import Frame
 from linregions._plane_restriction import REACH, restrict, shifted
 from linregions._plane_scales import LARGE, SMALL, common, is_homogeneous, pieces, scaled_step, sizes_after
-from linregions.activations import PiecewiseLinear
-from linregions.domains import PlaneWindow
-from linregions.network import Network
+from linregions.domains.frames import Frame
+from linregions.domains.windows import PlaneWindow
+from linregions.networks.activations import PiecewiseLinear
+from linregions.networks.network import Network
 
 
 def in_frame(network: Network, window: PlaneWindow, frame: Frame) -> Network:

@@ -11,7 +11,7 @@ import numpy as np
 from linregions._distance_plan import Dear, Plan, make_plan
 from linregions._distance_work import Workspace
 from linregions.errors import NumericalError
-from linregions.network import Network
+from linregions.networks.network import Network
 
 _TRIALS = 16
 # Of plans larger than this the copies of weights are not kept: making them takes a fraction of what is dear.

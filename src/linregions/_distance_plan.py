@@ -10,9 +10,9 @@ import numpy.typing as npt
 
 from linregions._support.aligned_arrays import aligned
 from linregions._support.validation import FloatArray
-from linregions.activations import PiecewiseLinear
 from linregions.errors import MemoryLimitError
-from linregions.network import Network
+from linregions.networks.activations import PiecewiseLinear
+from linregions.networks.network import Network
 
 if TYPE_CHECKING:
     from linregions.kernels.distance import Bounds

@@ -14,7 +14,7 @@ from linregions._support.validation import FloatArray
 
 def nearest_points(space: Workspace, points: npt.NDArray[Any]) -> FloatArray:
     """Return where the nearest neurons of a chunk switch, NaN where there is none."""
-    from linregions.kernels.dense import multiply_rows
+    from linregions.networks.kernels.dense import multiply_rows
 
     plan, m = space.plan, points.shape[0]
     units, widths, starts = plan.bounds.units, plan.widths, plan.bounds.starts

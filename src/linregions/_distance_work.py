@@ -14,8 +14,8 @@ import numpy.typing as npt
 from linregions._distance_plan import Plan
 from linregions._support.aligned_arrays import aligned_zeros
 from linregions._support.validation import FloatArray
-from linregions.activations import PiecewiseLinear
 from linregions.errors import NumericalError
+from linregions.networks.activations import PiecewiseLinear
 
 # How many multiplications one call may take without looking up.
 _CALL_PRODUCTS = 2e8
@@ -55,8 +55,8 @@ class Workspace:
 
     def evaluate(self, points: npt.NDArray[Any], start: int) -> None:
         """Set slopes and gaps at some points, of which `start` is the number of the first in messages."""
-        from linregions.kernels.dense import multiply_rows
         from linregions.kernels.distance import activate, square
+        from linregions.networks.kernels.dense import multiply_rows
 
         plan, units, widths, m = self.plan, self.plan.bounds.units, self.plan.widths, points.shape[0]
         self.values[:m, : widths[0]] = points

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from linregions.domains import power_of_two
+from linregions.domains.windows import power_of_two
 from linregions.errors import NumericalError
-from linregions.network import Network
+from linregions.networks.network import Network
 
 # Sizes whose squares, and those of what is much smaller or larger, are numbers.
 _LARGE, _SMALL = 2.0**250, 2.0**-250

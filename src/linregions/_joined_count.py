@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from linregions._region_kinds import boundaries_between
-from linregions.network import Network
-from linregions.pattern_words import unpack_patterns
+from linregions.networks.network import Network
+from linregions.networks.switches import unpack_patterns
 from linregions.sinks import RegionBatch
 
 IntArray = npt.NDArray[np.int32]

@@ -25,13 +25,14 @@ from linregions._line_stages import (
 )
 from linregions._support.kernels.compiled import OfOneType
 from linregions._support.validation import FloatArray
-from linregions.domains import LineDomain, Path
+from linregions.domains.windows import LineDomain, Path
 from linregions.errors import MemoryLimitError, NumericalError
-from linregions.kernels import dense, line_cuts, line_products, lines
+from linregions.kernels import line_cuts, line_products, lines
 from linregions.kernels.line_breakpoints import gather_breakpoints
-from linregions.kernels.linearity import mark_linear_boundaries
 from linregions.kernels.lines import FILLED, MULTIPLIED, RESERVED, Events, Tally
-from linregions.network import Network
+from linregions.networks.kernels import dense
+from linregions.networks.kernels.open_paths import mark_linear_boundaries
+from linregions.networks.network import Network
 from linregions.tolerances import Tolerances
 
 # How many numbers the points of a chunk of lines may hold: a chunk is what one thread takes at a time. With several

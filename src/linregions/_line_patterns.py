@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from linregions._gradients import gradient_boundaries
-from linregions.network import Network
+from linregions.exact.gradients import gradient_boundaries
+from linregions.networks.network import Network
 
 PatternArray = npt.NDArray[np.uint8]
 #: Pattern of the first region, first switch of each breakpoint, and what switches where: neuron and direction.

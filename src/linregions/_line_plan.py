@@ -11,17 +11,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from linregions._exact_steps import Step, multiples, steps_of, value_beside
-from linregions._paths import paths_of
 from linregions._support.aligned import aligned
 from linregions._support.kernels.compiled import OfOneType
 from linregions._support.validation import FloatArray
-from linregions.activations import RELU, PiecewiseLinear
-from linregions.domains import Line, LineDomain, Path, Ray, lengths_of
-from linregions.kernels import dense
-from linregions.kernels.linearity import Paths
+from linregions.domains.windows import Line, LineDomain, Path, Ray, lengths_of
+from linregions.exact.steps import Step, multiples, steps_of, value_beside
 from linregions.kernels.lines import RESOLUTION, Layer, list_close_values
-from linregions.network import Network
+from linregions.networks.activations import RELU, PiecewiseLinear
+from linregions.networks.good import paths_of
+from linregions.networks.kernels import dense
+from linregions.networks.kernels.open_paths import Paths
+from linregions.networks.network import Network
 from linregions.tolerances import DEFAULT_TOLERANCES, Tolerances
 
 # How many numbers the points of the input space may hold that are met at once.

@@ -16,9 +16,9 @@ import numpy.typing as npt
 
 from linregions._polytope import nearest_point
 from linregions._support.validation import FloatArray
-from linregions.domains import lengths_of, power_of_two
+from linregions.domains.windows import lengths_of, power_of_two
 from linregions.errors import NumericalError
-from linregions.network import Network
+from linregions.networks.network import Network
 
 # Relative: which gradients rounding explains and which distances tie; which planes are the same; how deep inside a
 # side a point must be found for the side to be one.

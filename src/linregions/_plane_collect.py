@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from linregions.domains import PlaneWindow
+from linregions.domains.windows import PlaneWindow
 from linregions.errors import MemoryLimitError
 from linregions.kernels import assembly
-from linregions.network import Network
+from linregions.networks.network import Network
 from linregions.sinks import PlaneSummary, RegionBatch, Sink
 
 # Bytes for each region that are taken beside what the cells hold while these are united.

@@ -18,9 +18,9 @@ from linregions._plane_remote import Remote
 from linregions._plane_tasks import BlockCells, Cells, Done, Job, Total, Worked
 from linregions._plane_work import make_cells, work
 from linregions._support.work import shared_work
-from linregions.domains import PlaneWindow
+from linregions.domains.windows import PlaneWindow
 from linregions.errors import MemoryLimitError, NumericalError
-from linregions.network import Network
+from linregions.networks.network import Network
 from linregions.sinks import BatchRecord, PlaneSummary, RegionBatch, Sink
 from linregions.tolerances import Tolerances
 

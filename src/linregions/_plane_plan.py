@@ -8,15 +8,15 @@ from weakref import WeakKeyDictionary
 import numpy as np
 import numpy.typing as npt
 
-from linregions._plane_frame import Frame, frame_of
 from linregions._plane_restriction import REACH, is_moderate, restrict, restrict_plainly, shifted
 from linregions._plane_scales import LARGE, SMALL, common, scaled_step, sizes_after
 from linregions._plane_scales import pieces as scaled_pieces
 from linregions._plane_twins import find_twins
-from linregions.domains import PlaneWindow
+from linregions.domains.frames import Frame, frame_of
+from linregions.domains.windows import PlaneWindow
 from linregions.kernels import plan as records
-from linregions.kernels.products import TILE_COLUMNS
-from linregions.network import Network
+from linregions.networks.kernels.products import TILE_COLUMNS
+from linregions.networks.network import Network
 
 FloatArray = npt.NDArray[np.float64]
 

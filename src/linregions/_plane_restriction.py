@@ -11,10 +11,10 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from linregions._plane_frame import Frame
-from linregions.domains import PlaneWindow
-from linregions.kernels.restriction import dots
-from linregions.network import AffineLayer, Network
+from linregions.domains.frames import Frame
+from linregions.domains.windows import PlaneWindow
+from linregions.networks.kernels.dots import dots
+from linregions.networks.network import AffineLayer, Network
 
 FloatArray = npt.NDArray[np.float64]
 IndexArray = npt.NDArray[np.int64]

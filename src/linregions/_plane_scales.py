@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from linregions._plane_restriction import exponents, shifted
-from linregions.activations import PiecewiseLinear
-from linregions.network import AffineLayer
+from linregions.networks.activations import PiecewiseLinear
+from linregions.networks.network import AffineLayer
 
 FloatArray = npt.NDArray[np.float64]
 IndexArray = npt.NDArray[np.int64]

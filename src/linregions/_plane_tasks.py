@@ -11,9 +11,9 @@ import numpy.typing as npt
 
 from linregions._plane_blocks import Blocks, CutRecord
 from linregions._plane_root import Noted
-from linregions.domains import PlaneWindow
+from linregions.domains.windows import PlaneWindow
 from linregions.kernels import plan as records
-from linregions.network import Network
+from linregions.networks.network import Network
 from linregions.sinks import BatchRecord, PlaneSummary
 
 IndexArray = npt.NDArray[np.int64]

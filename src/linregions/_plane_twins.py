@@ -7,8 +7,8 @@ from collections import defaultdict
 import numpy as np
 import numpy.typing as npt
 
-from linregions.activations import PiecewiseLinear
-from linregions.network import AffineLayer
+from linregions.networks.activations import PiecewiseLinear
+from linregions.networks.network import AffineLayer
 
 FloatArray = npt.NDArray[np.float64]
 IndexArray = npt.NDArray[np.int64]

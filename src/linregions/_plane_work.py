@@ -8,11 +8,11 @@ import numpy.typing as npt
 from linregions import _plane_root as roots
 from linregions._plane_blocks import CutRecord, make_block, make_blocks
 from linregions._plane_buffers import n_bytes
-from linregions._plane_frame import frame_of
 from linregions._plane_narrow import CellsWanted, cells_wanted, deepened
 from linregions._plane_plan import make_plan
 from linregions._plane_tasks import BlockCells, Cells, Done, Job, Worked
 from linregions._plane_worker import Worker
+from linregions.domains.frames import frame_of
 from linregions.sinks import Sink
 
 IndexArray = npt.NDArray[np.int64]

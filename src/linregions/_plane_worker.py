@@ -12,11 +12,11 @@ import numpy.typing as npt
 
 from linregions import _plane_buffers
 from linregions._plane_buffers import n_bytes
-from linregions._plane_frame import frame_of
 from linregions._plane_outputs import for_patterns, larger_output, make_output
 from linregions._plane_parts import Parts, part_switches_of, split_cell
 from linregions._plane_root import Contradiction, grow, noted, room_for
-from linregions.domains import PlaneWindow
+from linregions.domains.frames import frame_of
+from linregions.domains.windows import PlaneWindow
 from linregions.errors import MemoryLimitError, NumericalError
 from linregions.kernels import cells
 from linregions.kernels import plan as records
@@ -31,7 +31,7 @@ from linregions.kernels.workspace import (
     Workspace,
     make_workspace,
 )
-from linregions.network import Network
+from linregions.networks.network import Network
 from linregions.sinks import BatchRecord, RegionBatch
 
 IndexArray = npt.NDArray[np.int64]

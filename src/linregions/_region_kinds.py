@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from linregions._gradients import gradient_boundaries
-from linregions._paths import paths_of
-from linregions.network import Network
+from linregions.exact.gradients import gradient_boundaries
+from linregions.networks.good import paths_of
+from linregions.networks.network import Network
 
 #: Linear and gradient regions are activation regions joined across borders that are no boundary of the kind.
 KINDS = ("activation", "linear", "gradient")

@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from linregions._support.validation import FloatArray, as_float_array, as_integer
 from linregions.errors import InvalidValueError
-from linregions.network import Network
-from linregions.pattern_words import unpack_patterns
+from linregions.networks.network import Network
+from linregions.networks.switches import unpack_patterns
 
 IndexArray = npt.NDArray[np.intp]
 WordArray = npt.NDArray[np.uint64]

@@ -11,10 +11,10 @@ import numpy.typing as npt
 
 from linregions._support.files import brief, read_npz, write_npz
 from linregions._support.saved_arrays import SavedArrays, complex_of
-from linregions.domains import PlaneWindow
+from linregions.domains.windows import PlaneWindow
 from linregions.errors import InvalidTypeError, InvalidValueError
-from linregions.network import Network, network_from_arrays, network_to_arrays
-from linregions.pattern_words import breakpoints_of_neurons
+from linregions.networks.network import Network, network_from_arrays, network_to_arrays
+from linregions.networks.switches import breakpoints_of_neurons
 
 _FORMAT = "linregions-plane-1"
 _WINDOW: dict[str, tuple[int | None, ...]] = {

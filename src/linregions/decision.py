@@ -9,14 +9,14 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from linregions._equal_outputs import undecided_equals
-from linregions._plane_frame import frame_of
 from linregions._region_outputs import Comparison
 from linregions._support.threads import one_blas_thread
 from linregions._support.validation import FloatArray
-from linregions.domains import PlaneWindow
-from linregions.network import Network
-from linregions.pattern_words import unpack_patterns
+from linregions.domains.frames import frame_of
+from linregions.domains.windows import PlaneWindow
+from linregions.exact.equal_outputs import undecided_equals
+from linregions.networks.network import Network
+from linregions.networks.switches import unpack_patterns
 from linregions.tolerances import DEFAULT_TOLERANCES
 
 IndexArray = npt.NDArray[np.int64]

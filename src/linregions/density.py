@@ -25,14 +25,14 @@ from linregions._support.validation import (
     as_positive,
     as_threads,
 )
-from linregions.domains import Segment
+from linregions.domains.sections import mean_crossing_factor, random_directions, random_frames
+from linregions.domains.solids import Ball, Box, PlaneSection, Solid
+from linregions.domains.windows import Segment
 from linregions.errors import FewPointsWarning, InvalidTypeError, InvalidValueError, MemoryLimitError, NumericalError
-from linregions.importers import as_network
-from linregions.network import Network
+from linregions.networks.importers import as_network
+from linregions.networks.network import Network
 from linregions.partition import count_regions, partition, warn_of_undecided
 from linregions.planes import PlanePartition
-from linregions.sections import mean_crossing_factor, random_directions, random_frames
-from linregions.solids import Ball, Box, PlaneSection, Solid
 
 _WHO = "boundary_density"
 # Numbers that one array of a batch of chords may hold, so that memory does not grow with their number.
@@ -121,9 +121,9 @@ def boundary_density(
     .. math:: vol_{n-1}(B \cap K) / vol_n(K) = E[N / L] / E|u_1|
 
     since choosing the line by a point of K weighs it by L. The constant belongs to the directions
-    (`linregions.sections.mean_crossing_factor`). Likewise with a random plane, its section's area A and V vertices,
-    ``(n_in - 1) E[V / A]`` for codimension 2. A mean of such ratios is unbiased; no volume of K enters. Fewer chords
-    are needed than with uniformly random lines, except in two dimensions, where this method is not the default.
+    (`linregions.domains.sections.mean_crossing_factor`). Likewise with a random plane, its section's area A and V
+    vertices, ``(n_in - 1) E[V / A]`` for codimension 2. A mean of such ratios is unbiased; no volume of K enters. Fewer
+    chords are needed than with uniformly random lines, except in two dimensions, where this method is not the default.
 
     A vertex counts where edges of at least two different neurons meet that are boundaries of `kind`, so T-junctions
     count: there a neuron is good on one side of the other only. Places shared by more neurons count once, and what

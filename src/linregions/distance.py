@@ -23,8 +23,8 @@ from linregions._support.validation import (
     shape_of_points,
 )
 from linregions.errors import InvalidValueError
-from linregions.importers import as_network
-from linregions.network import Network
+from linregions.networks.importers import as_network
+from linregions.networks.network import Network
 
 _WHO = "boundary_distance"
 _BLOCK_NUMBERS = 1 << 18  # how many coordinates are checked at a time

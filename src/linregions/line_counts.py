@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from linregions._line_patterns import line_gradient_boundaries
-from linregions.domains import LineDomain
-from linregions.network import Network
+from linregions.domains.windows import LineDomain
+from linregions.networks.network import Network
 from linregions.tolerances import DEFAULT_TOLERANCES, Tolerances
 
 if TYPE_CHECKING:

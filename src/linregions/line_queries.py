@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from linregions._equal_outputs import undecided_equals, undecided_slopes
 from linregions._line_changes import changes_on_spans, clear_winners
 from linregions._region_outputs import Comparison, maps_on_pieces, root_mean_squares
 from linregions._support.threads import one_blas_thread
 from linregions._support.validation import FloatArray, as_choice, as_float_array, as_points
 from linregions.adjacency import Adjacency, adjacency_of, as_region, data_frame, hexadecimal
 from linregions.decision import DecisionPoints
-from linregions.domains import Line, LineDomain, Path, Segment, lengths_of, power_of_two
+from linregions.domains.windows import Line, LineDomain, Path, Segment, lengths_of, power_of_two
 from linregions.errors import InvalidValueError
-from linregions.network import Network
+from linregions.exact.equal_outputs import undecided_equals, undecided_slopes
+from linregions.networks.network import Network
 from linregions.tolerances import DEFAULT_TOLERANCES
 
 IndexArray = npt.NDArray[np.int64]

@@ -16,11 +16,11 @@ from linregions._line_patterns import Switches, line_gradient_boundaries, patter
 from linregions._support.files import brief, read_npz, write_npz
 from linregions._support.saved_arrays import SavedArrays, switches_of
 from linregions._support.validation import FloatArray
-from linregions.domains import Line, LineDomain, Path, Ray, Segment, lengths_of
+from linregions.domains.windows import Line, LineDomain, Path, Ray, Segment, lengths_of
 from linregions.errors import InvalidTypeError, InvalidValueError
 from linregions.line_queries import LineQueries
-from linregions.network import Network, network_from_arrays, network_to_arrays
-from linregions.pattern_words import breakpoints_of_neurons
+from linregions.networks.network import Network, network_from_arrays, network_to_arrays
+from linregions.networks.switches import breakpoints_of_neurons
 from linregions.tolerances import DEFAULT_TOLERANCES, Tolerances
 
 if TYPE_CHECKING:

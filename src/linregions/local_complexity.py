@@ -23,15 +23,15 @@ from linregions._support.validation import (
     as_positive,
     as_threads,
 )
-from linregions.domains import Segment
+from linregions.domains.sections import random_frames
+from linregions.domains.solids import Ball, PlaneSection
+from linregions.domains.windows import Segment
 from linregions.errors import InvalidValueError, MemoryLimitError
-from linregions.importers import as_network
 from linregions.lines import LinePartition
-from linregions.network import Network
+from linregions.networks.importers import as_network
+from linregions.networks.network import Network
 from linregions.partition import partition, warn_of_undecided
 from linregions.planes import PlanePartition
-from linregions.sections import random_frames
-from linregions.solids import Ball, PlaneSection
 
 _WHO = "local_complexity"
 # Directions of the frame, and planes, where nothing else is asked for.

@@ -13,12 +13,12 @@ import numpy.typing as npt
 from linregions._region_kinds import KINDS
 from linregions._support.announcement import announce_compilation
 from linregions._support.validation import as_choice, as_integer, as_threads
-from linregions.domains import Line, LineDomain, Path, PlaneWindow, Ray, Segment
+from linregions.domains.windows import Line, LineDomain, Path, PlaneWindow, Ray, Segment
 from linregions.errors import InvalidTypeError, InvalidValueError, UndecidedWarning
-from linregions.importers import as_network
 from linregions.line_counts import count_and_doubt_lines
 from linregions.lines import LinePartition, partition_lines
-from linregions.network import Network
+from linregions.networks.importers import as_network
+from linregions.networks.network import Network
 from linregions.planes import PlanePartition, count_plane, partition_plane, run_sink
 from linregions.sinks import Sink
 from linregions.tolerances import DEFAULT_TOLERANCES, Tolerances

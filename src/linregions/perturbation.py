@@ -6,9 +6,9 @@ import numpy as np
 import numpy.typing as npt
 
 from linregions._support.validation import as_generator, as_integer
-from linregions.constructions import perturbed
-from linregions.importers import as_network
-from linregions.network import Network
+from linregions.networks.constructions import perturbed
+from linregions.networks.importers import as_network
+from linregions.networks.network import Network
 from linregions.partition import Domain, count_regions
 
 

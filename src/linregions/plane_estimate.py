@@ -19,11 +19,11 @@ from linregions._plane_work import make_cells, work
 from linregions._plane_worker import Worker
 from linregions._support.estimates import Estimate
 from linregions._support.validation import FloatArray
-from linregions.domains import PlaneWindow
+from linregions.domains.windows import PlaneWindow
 from linregions.errors import NumericalError
 from linregions.kernels import plan as records
 from linregions.kernels.workspace import V
-from linregions.network import Network
+from linregions.networks.network import Network
 from linregions.sinks import PlaneSummary, RegionBatch, Sink
 from linregions.tolerances import DEFAULT_TOLERANCES, Tolerances
 

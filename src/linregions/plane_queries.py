@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from linregions._plane_frame import Frame, frame_of
 from linregions._region_outputs import patterns_in_plane
 from linregions._support.validation import FloatArray, as_choice, as_float_array, as_points
 from linregions.adjacency import Adjacency, adjacency_of, as_region, data_frame, hexadecimal
-from linregions.domains import PlaneWindow
+from linregions.domains.frames import Frame, frame_of
+from linregions.domains.windows import PlaneWindow
 from linregions.errors import InvalidValueError
-from linregions.network import Network
-from linregions.pattern_words import pack_patterns, unpack_patterns
+from linregions.networks.network import Network
+from linregions.networks.switches import pack_patterns, unpack_patterns
 
 IndexArray = npt.NDArray[np.int64]
 

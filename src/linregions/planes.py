@@ -16,10 +16,10 @@ from linregions._saved_planes import read_plane, write_plane
 from linregions._support.small_integers import keep_small
 from linregions._support.validation import FloatArray, as_choice, require
 from linregions.decision import DecisionBoundary, boundary_of
-from linregions.domains import PlaneWindow
+from linregions.domains.windows import PlaneWindow
 from linregions.errors import MemoryLimitError
-from linregions.network import Network
-from linregions.pattern_words import switch_tables, unpack_patterns
+from linregions.networks.network import Network
+from linregions.networks.switches import switch_tables, unpack_patterns
 from linregions.plane_queries import PlaneQueries
 from linregions.sinks import Sink
 from linregions.tolerances import DEFAULT_TOLERANCES, Tolerances

@@ -12,10 +12,10 @@ import numpy.typing as npt
 from linregions._batch_measures import measure
 from linregions._joined_count import JoinedCount, JoinedParts, joined_parts
 from linregions._support.validation import FloatArray, as_float_array, as_integer
-from linregions.domains import PlaneWindow
+from linregions.domains.windows import PlaneWindow
 from linregions.errors import InvalidValueError
-from linregions.network import Network
-from linregions.pattern_words import unpack_patterns
+from linregions.networks.network import Network
+from linregions.networks.switches import unpack_patterns
 from linregions.sinks import PlaneSummary, RegionBatch, Sink
 
 # Bins are tenths of a decade, from below the smallest positive number to above the largest.

@@ -14,10 +14,10 @@ from linregions._batch_measures import measure
 from linregions._region_parts import checksum, checksum_in, read_part
 from linregions._support.files import as_path, read_npz, replacing
 from linregions._support.validation import as_choice, require
-from linregions.domains import PlaneWindow
+from linregions.domains.windows import PlaneWindow
 from linregions.errors import InvalidValueError, LinRegionsError
-from linregions.network import Network, network_to_arrays
-from linregions.pattern_words import breakpoints_of_neurons, switch_tables
+from linregions.networks.network import Network, network_to_arrays
+from linregions.networks.switches import breakpoints_of_neurons, switch_tables
 from linregions.sinks import BatchRecord, IndexArray, PlaneSummary, RegionBatch, Sink
 from linregions.streamed_regions import (
     MANIFEST,

@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from linregions._support.validation import FloatArray
-from linregions.domains import PlaneWindow
-from linregions.network import Network
+from linregions.domains.windows import PlaneWindow
+from linregions.networks.network import Network
 
 IntArray = npt.NDArray[np.int32]
 IndexArray = npt.NDArray[np.int64]
@@ -69,7 +69,7 @@ class RegionBatch:
     side : ndarray of int32, shape (2, S)
         The corner that each side begins at, counter-clockwise, and its edge.
     pattern_words : ndarray of uint64, shape (F, words)
-        Packed patterns (`linregions.pattern_words.unpack_patterns`); no rows if the sink does not need them.
+        Packed patterns (`linregions.networks.switches.unpack_patterns`); no rows if the sink does not need them.
     chain : ndarray of int32 or int64, shape (2, K)
         For edges that two cells share, cell by cell: number of the piece of the first layer's lines that they
         are on, and the edge. The other cell has as many on that piece, in the same order.

@@ -16,10 +16,10 @@ import numpy.typing as npt
 from linregions._region_parts import PART_NAME, REMEDY, parquet_module, read_part
 from linregions._support.files import as_path, read_npz, replacing
 from linregions._support.validation import FloatArray, as_integer
-from linregions.domains import PlaneWindow
+from linregions.domains.windows import PlaneWindow
 from linregions.errors import FileFormatError, InvalidValueError, MissingDependencyError
-from linregions.network import Network, network_from_arrays
-from linregions.pattern_words import breakpoints_of_neurons, unpack_patterns
+from linregions.networks.network import Network, network_from_arrays
+from linregions.networks.switches import breakpoints_of_neurons, unpack_patterns
 from linregions.sinks import BatchRecord
 
 MANIFEST, SOURCE, PARTS = "regions.json", "network-and-window.npz", "parts"

@@ -18,11 +18,11 @@ import numpy as np
 from linregions._support.files import as_path, read_npz, write_npz
 from linregions._support.tables import versions, write_json
 from linregions._support.validation import as_float_array, as_generator, as_integer, as_positive, as_widths, require
-from linregions.activations import RELU, PiecewiseLinear, as_activation
 from linregions.datasets import Dataset, Pixels
 from linregions.errors import InvalidTypeError, InvalidValueError, LinRegionsError, NumericalError
-from linregions.initialization import random_network
-from linregions.network import Network
+from linregions.networks.activations import RELU, PiecewiseLinear, as_activation
+from linregions.networks.network import Network
+from linregions.networks.random import random_network
 
 _LOG = logging.getLogger(__name__)
 _WHO = "train"

@@ -8,8 +8,8 @@ import pytest
 
 import linregions as lr
 from linregions import Ball, Box, Network, boundary_density, density
+from linregions.domains.sections import mean_crossing_factor, random_directions, random_frames
 from linregions.errors import InvalidTypeError, InvalidValueError
-from linregions.sections import mean_crossing_factor, random_directions, random_frames
 from zoo import golden
 
 

@@ -9,7 +9,7 @@ import pytest
 
 import linregions as lr
 from linregions.errors import InvalidTypeError, InvalidValueError, MissingDependencyError, UnsupportedModuleError
-from linregions.importers import from_torch
+from linregions.networks.importers import from_torch
 
 torch = pytest.importorskip("torch")
 nn = torch.nn

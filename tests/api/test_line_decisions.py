@@ -10,7 +10,7 @@ import pytest
 
 import linregions as lr
 from linregions import IDENTITY, RELU, Line, Network, Path, Ray, Segment
-from linregions._exact_steps import multiples, steps_of, value_beside
+from linregions.exact.steps import multiples, steps_of, value_beside
 from linregions.line_counts import count_and_doubt_lines
 from linregions.lines import LinePartition, partition_lines
 from reference.lines_exact import exact_line
@@ -99,7 +99,7 @@ def test_noise_of_consecutive_affine_layers_is_no_region(seed):
 
 
 def test_noise_of_affine_layers_that_stay_apart_is_counted(monkeypatch):
-    monkeypatch.setattr("linregions._exact_steps._MOST_PRODUCTS", 0)
+    monkeypatch.setattr("linregions.exact.steps._MOST_PRODUCTS", 0)
     wrong = 0
     for seed in range(20):
         part = lr.partition(noise_of_identities(np.random.default_rng(seed)), Line([0.3, 0.1], [1.0, 2.0]))

@@ -10,8 +10,8 @@ import linregions as lr
 from api.test_density import arrangement, bent_network
 from linregions import Network
 from linregions import local_complexity as measure
+from linregions.domains.sections import random_frames
 from linregions.errors import InvalidTypeError, InvalidValueError
-from linregions.sections import random_frames
 from zoo import ACTIVATIONS, golden
 
 ARRAYS = ("line_regions", "plane_regions", "plane_boundaries", "frame_switches", "sign_changes")

@@ -74,7 +74,7 @@ def test_blocks_of_points_change_nothing(monkeypatch, size):
     net = made(TENT)
     x = np.random.default_rng(0).normal(size=(50, 5))
     whole = net.affine_map(x)
-    monkeypatch.setattr("linregions.local_maps._BLOCK_NUMBERS", size)
+    monkeypatch.setattr("linregions.networks.local_maps._BLOCK_NUMBERS", size)
     for first, second in zip(whole, net.affine_map(x), strict=True):
         np.testing.assert_array_equal(first, second)
 

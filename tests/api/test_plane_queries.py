@@ -9,7 +9,7 @@ import linregions as lr
 import zoo
 from linregions import Network, PlanePartition, PlaneWindow
 from linregions.errors import InvalidValueError, MissingDependencyError
-from linregions.pattern_words import pack_patterns
+from linregions.networks.switches import pack_patterns
 
 CASES = {
     "relu": (zoo.float_network([2, 10, 8, 4], np.random.default_rng(0)), zoo.WIDE),

@@ -14,7 +14,7 @@ import linregions as lr
 import zoo
 from linregions import RegionBatch, RegionStatistics, Sink
 from linregions.errors import InvalidTypeError, InvalidValueError
-from linregions.pattern_words import unpack_patterns
+from linregions.networks.switches import unpack_patterns
 from linregions.planes import partition_plane
 from linregions.sinks import PlaneSummary
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from linregions import Ball, Box
+from linregions.domains.sections import random_directions, random_frames
 from linregions.errors import InvalidValueError
-from linregions.sections import random_directions, random_frames
 
 
 @pytest.mark.parametrize(

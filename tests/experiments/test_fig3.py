@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 import linregions as lr
-from linregions.constructions import perturbed
 from linregions.errors import InvalidValueError
 from linregions.experiments import fig3, reproduce
 from linregions.experiments.context import Context
+from linregions.networks.constructions import perturbed
 
 pytest.importorskip("matplotlib")
 SMALL = fig3.Settings(ns=(1, 3, 5), draws=21, shown=3)

@@ -101,7 +101,7 @@ def test_without_compilation() -> None:
     code = """
 import numpy as np
 from linregions.kernels.assembly import chain_runs
-from linregions.kernels.restriction import dots
+from linregions.networks.kernels.dots import dots
 assert not hasattr(chain_runs, "py_func")
 runs = np.zeros((2, 5), dtype=np.int64)
 assert chain_runs(np.array([4, 4, 2, 2, 2], dtype=np.int32), np.array([2, 4, 5]), runs) == 3

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from linregions.kernels.dense import multiply_listed, multiply_rows
+from linregions.networks.kernels.dense import multiply_listed, multiply_rows
 
 
 @pytest.mark.parametrize(("n_inner", "n_columns"), [(1, 1), (3, 5), (7, 64), (64, 7), (65, 130)])

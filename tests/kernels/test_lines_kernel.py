@@ -12,8 +12,8 @@ import zoo
 from linregions import Line, Network, _line_engine
 from linregions._line_plan import Plan
 from linregions.kernels import line_cuts, lines
-from linregions.kernels.linearity import good_neurons, make_paths, mark_good
 from linregions.lines import partition_lines
+from linregions.networks.kernels.open_paths import good_neurons, make_paths, mark_good
 from linregions.tolerances import DEFAULT_TOLERANCES
 from reference.lines_exact import good_neurons as exact_good_neurons
 

@@ -10,7 +10,7 @@ import pytest
 import linregions as lr
 from linregions import PiecewiseLinear
 from linregions._plane_twins import find_twins
-from linregions.network import AffineLayer
+from linregions.networks.network import AffineLayer
 
 
 def twins_slowly(layer: AffineLayer, activation: PiecewiseLinear) -> list[int]:

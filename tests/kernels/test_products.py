@@ -7,7 +7,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from linregions.kernels.products import TILE_COLUMNS, TILE_ROWS, add_product
+from linregions.networks.kernels.products import TILE_COLUMNS, TILE_ROWS, add_product
 
 
 def padded(n: int, tile: int) -> int:

@@ -12,8 +12,8 @@ import zoo
 from fuzz.families import FIVE_BREAKPOINTS
 from linregions import Network, PlanePartition, PlaneWindow, decision
 from linregions._decision_scales import in_frame
-from linregions._plane_frame import frame_of
 from linregions._region_outputs import region_maps
+from linregions.domains.frames import frame_of
 from linregions.kernels import reduction
 
 

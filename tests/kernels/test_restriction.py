@@ -7,7 +7,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from linregions.kernels.restriction import dots
+from linregions.networks.kernels.dots import dots
 
 
 def exact_dots(weight: np.ndarray, points: np.ndarray, start: np.ndarray) -> list[list[Fraction]]:

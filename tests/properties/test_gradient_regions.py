@@ -16,8 +16,9 @@ import line_strategies as ls
 import linregions as lr
 import plane_strategies as ps
 import zoo
-from linregions import Network, PlaneWindow, _gradients
-from linregions._gradients import gradient_boundaries, residues
+from linregions import Network, PlaneWindow
+from linregions.exact import gradients as _gradients
+from linregions.exact.gradients import gradient_boundaries, residues
 from linregions.planes import count_plane, partition_plane
 from reference.gradients_exact import (
     exact_gradient,

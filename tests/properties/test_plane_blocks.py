@@ -16,8 +16,8 @@ import plane_strategies as ps
 import zoo
 from linregions import Network, PlaneWindow, RegionStatistics, RegionStream, _plane_blocks
 from linregions._plane_engine import run_plane
-from linregions._plane_frame import frame_of
 from linregions._plane_plan import make_plan
+from linregions.domains.frames import frame_of
 from linregions.plane_estimate import estimate_plane
 from linregions.planes import count_plane, partition_plane
 from linregions.region_statistics import PlaneStatistics

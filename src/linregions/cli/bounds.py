@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from linregions._support.tables import format_table
-from linregions.activations import PiecewiseLinear
 from linregions.cli.models import read_model
 from linregions.cli.outputs import Output, prepare_output
 from linregions.errors import InvalidValueError
+from linregions.networks.activations import PiecewiseLinear
 from linregions.theory import RegionBound, region_bounds
 
 _WHO = "linregions bounds"

@@ -17,8 +17,8 @@ from linregions.cli.models import read_model
 from linregions.cli.outputs import Output, arrays_of, prepare_output, print_result
 from linregions.datasets import Dataset, load_dataset
 from linregions.distance import boundary_distance
-from linregions.domains import Line, LineDomain, PlaneWindow, Ray, Segment
-from linregions.domains import Path as PolygonalPath
+from linregions.domains.windows import Line, LineDomain, PlaneWindow, Ray, Segment
+from linregions.domains.windows import Path as PolygonalPath
 from linregions.errors import FileFormatError, InvalidValueError
 from linregions.experiments import EXPERIMENTS, redraw, reproduce, reproduced
 from linregions.experiments.context import Context
@@ -26,7 +26,7 @@ from linregions.experiments.executors import dask_executor
 from linregions.experiments.report import write_report
 from linregions.experiments.saved import AbsentFileError, load_saved
 from linregions.experiments.settings import chosen_settings, read_settings
-from linregions.network import Network
+from linregions.networks.network import Network
 from linregions.partition import partition
 from linregions.plane_estimate import estimate_plane
 from linregions.plotting import distance_figure, line_figure, plane_figure

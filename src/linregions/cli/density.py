@@ -13,9 +13,9 @@ from linregions._support.validation import FloatArray
 from linregions.cli.models import read_model
 from linregions.cli.outputs import arrays_of, prepare_output, print_result
 from linregions.density import boundary_density
+from linregions.domains.solids import Ball, Box, Solid
 from linregions.errors import FileFormatError, InvalidValueError
-from linregions.network import Network
-from linregions.solids import Ball, Box, Solid
+from linregions.networks.network import Network
 
 _WHO = "linregions density"
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from linregions._support.foreign_files import recognise
 from linregions.errors import InvalidValueError
-from linregions.network import Network
+from linregions.networks.network import Network
 
 
 def read_model(path: str) -> Network:

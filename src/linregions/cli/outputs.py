@@ -17,7 +17,7 @@ import numpy.typing as npt
 from linregions._support.files import write_npz
 from linregions._support.tables import Row, format_table, plain, read_json, writable_folder, write_metadata, write_table
 from linregions.errors import FileFormatError, InvalidValueError
-from linregions.network import Network, network_to_arrays
+from linregions.networks.network import Network, network_to_arrays
 from linregions.plotting import save_figure
 from linregions.streamed_regions import source_digest
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from linregions.domains import PlaneWindow
+from linregions.domains.windows import PlaneWindow
 from linregions.experiments.context import Context, Measurement
 from linregions.experiments.saved import Saved
-from linregions.initialization import random_network
-from linregions.network import Network
+from linregions.networks.network import Network
+from linregions.networks.random import random_network
 from linregions.partition import partition
 from linregions.plotting import layer_handles, plot_gradient_key, plot_layers, plot_plane
 

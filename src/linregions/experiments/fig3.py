@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from linregions.constructions import perturbed, sawtooth_network
-from linregions.domains import Segment
+from linregions.domains.windows import Segment
 from linregions.errors import InvalidValueError
 from linregions.experiments.context import Context, Measurement
 from linregions.experiments.saved import Saved
 from linregions.experiments.summary import columns_of
+from linregions.networks.constructions import perturbed, sawtooth_network
 from linregions.partition import count_regions, partition
 from linregions.perturbation import perturbed_counts
 from linregions.plotting import plot_line

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from linregions.domains import Line
+from linregions.domains.windows import Line
 from linregions.experiments.context import Context, Measurement
 from linregions.experiments.saved import Saved
 from linregions.experiments.summary import columns_of, over_runs
-from linregions.initialization import random_network
+from linregions.networks.random import random_network
 from linregions.partition import count_regions, partition
 from linregions.plotting import plot_line
 

@@ -9,8 +9,8 @@ from typing import Literal
 import numpy as np
 
 from linregions._support.validation import FloatArray
-from linregions.activations import ABS, HARD_TANH, RELU, RELU6, PiecewiseLinear, leaky_relu
-from linregions.domains import Path, PlaneWindow, Segment
+from linregions.domains.windows import Path, PlaneWindow, Segment
+from linregions.networks.activations import ABS, HARD_TANH, RELU, RELU6, PiecewiseLinear, leaky_relu
 from linregions.theory import NormalBias, RandomNetworks, UniformBias
 
 #: By name; those called zigzag have slopes 1 and -1 in turn, so that gradients do not depend on T.

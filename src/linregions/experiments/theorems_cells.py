@@ -14,7 +14,7 @@ import numpy.typing as npt
 from linregions._support.estimates import Estimate
 from linregions.density import boundary_density
 from linregions.distance import boundary_distance
-from linregions.domains import PlaneWindow
+from linregions.domains.windows import PlaneWindow
 from linregions.errors import FewPointsWarning
 from linregions.experiments.cells import Cell, Place, Result, seed_for
 from linregions.experiments.theorems_cases import Domain, Law, curve, legs, length

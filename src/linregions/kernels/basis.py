@@ -21,7 +21,6 @@ from linregions.kernels.plan import (
     SWITCH_IN_LAYER,
     WIDTH,
 )
-from linregions.kernels.products import TILE_COLUMNS, TILE_ROWS, add_product
 from linregions.kernels.workspace import (
     ONE,
     RADIUS,
@@ -34,6 +33,7 @@ from linregions.kernels.workspace import (
     V,
     WordArray,
 )
+from linregions.networks.kernels.products import TILE_COLUMNS, TILE_ROWS, add_product
 
 # Neurons whose values at all vertices are made together.
 SCREENED_AT_ONCE = 64

@@ -33,7 +33,6 @@ from linregions.kernels.plan import (
     Root,
     Scratch,
 )
-from linregions.kernels.products import TILE_ROWS
 from linregions.kernels.root import LINES_AT_ONCE, describe_batch, load_lines
 from linregions.kernels.workspace import (
     GROW,
@@ -54,6 +53,7 @@ from linregions.kernels.workspace import (
     V,
     Workspace,
 )
+from linregions.networks.kernels.products import TILE_ROWS
 
 
 @compiled(internal=True)

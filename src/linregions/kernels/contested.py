@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 
 from linregions._support.kernels.compiled import compiled
-from linregions.kernels.products import TILE_ROWS
 from linregions.kernels.reduction import (
     BREAKPOINT,
     FIRST,
@@ -31,6 +30,7 @@ from linregions.kernels.reduction import (
     plan_step,
     take_step,
 )
+from linregions.networks.kernels.products import TILE_ROWS
 
 FloatArray = npt.NDArray[np.float64]
 IndexArray = npt.NDArray[np.int64]

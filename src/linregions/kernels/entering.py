@@ -21,7 +21,6 @@ from linregions.kernels.plan import (
     Root,
     Scratch,
 )
-from linregions.kernels.products import TILE_ROWS
 from linregions.kernels.workspace import (
     BIT,
     NEXT,
@@ -37,6 +36,7 @@ from linregions.kernels.workspace import (
     V,
     Workspace,
 )
+from linregions.networks.kernels.products import TILE_ROWS
 
 
 @compiled(internal=True)

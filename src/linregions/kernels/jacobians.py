@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from linregions._support.kernels.compiled import compiled
-from linregions.kernels.dense import add_four
 from linregions.kernels.distance import Bounds, careful_norm, nearest_of, smallest
+from linregions.networks.kernels.dense import add_four
 
 _UNLIKELY = 2.0**40  # that the square of an error is so much larger than it likely is
 # A row of a Jacobian stands for one input, or one row of the factor R of the first layer, and its columns for units.

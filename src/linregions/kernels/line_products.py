@@ -21,7 +21,6 @@ import numpy as np
 
 from linregions._support.kernels.bits import lowest_bit
 from linregions._support.kernels.compiled import compiled
-from linregions.kernels.dense import add_four, multiply_listed
 from linregions.kernels.lines import (
     FILLED,
     MULTIPLIED,
@@ -35,6 +34,7 @@ from linregions.kernels.lines import (
     WordArray,
     linear_part,
 )
+from linregions.networks.kernels.dense import add_four, multiply_listed
 
 # A row is better multiplied where more than one of its values in so many may be lost.
 _MANY = 4

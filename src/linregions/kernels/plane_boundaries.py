@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from linregions._support.kernels.compiled import compiled
-from linregions.kernels.linearity import Paths, mark_good
+from linregions.networks.kernels.open_paths import Paths, mark_good
 
 IntArray = npt.NDArray[np.int32]
 IndexArray = npt.NDArray[np.int64]

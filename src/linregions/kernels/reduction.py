@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from linregions._support.kernels.compiled import compiled
-from linregions.kernels.products import TILE_COLUMNS, TILE_ROWS, add_product, add_tile
+from linregions.networks.kernels.products import TILE_COLUMNS, TILE_ROWS, add_product, add_tile
 
 FloatArray = npt.NDArray[np.float64]
 IndexArray = npt.NDArray[np.int64]

@@ -14,7 +14,7 @@ from linregions.plotting.style import figure_size
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from linregions.domains import PlaneWindow
+    from linregions.domains.windows import PlaneWindow
 
 # Of a figure: a strip for the key as high as two lines of text and a legend, or the disc of directions.
 _STRIP, _STRIP_OF_WIDTH, _LEAST_STRIP = 0.9 / 9.3, 0.116, 0.7

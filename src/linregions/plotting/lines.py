@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from linregions._support.validation import FloatArray, as_float_array, as_integer, require
-from linregions.domains import Path
+from linregions.domains.windows import Path
 from linregions.errors import InvalidValueError
 from linregions.plotting.colors import LAYER_COLORS, LAYER_MARKERS, OUTPUT_COLORS
 from linregions.plotting.style import figure_size

@@ -15,7 +15,7 @@ from linregions.plotting.colors import LAYER_COLORS, gradient_colors
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from linregions.domains import PlaneWindow
+    from linregions.domains.windows import PlaneWindow
 
 _INK = "#222222"
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from linregions._support.validation import FloatArray, as_choice, as_integer, require
 from linregions.errors import InvalidValueError
-from linregions.pattern_words import unpack_patterns
+from linregions.networks.switches import unpack_patterns
 from linregions.plotting.colors import pattern_colors
 from linregions.plotting.layout import axes_and_strip, frame, size_for
 from linregions.plotting.marks import plot_points

@@ -17,10 +17,10 @@ from typing import Any
 import numpy as np
 
 from linregions._support.validation import FloatArray
-from linregions.domains import PlaneWindow, Ray, Segment
+from linregions.domains.sections import mean_crossing_factor, random_directions, random_frames
+from linregions.domains.solids import Box
+from linregions.domains.windows import PlaneWindow, Ray, Segment
 from linregions.errors import InvalidTypeError, InvalidValueError
-from linregions.sections import mean_crossing_factor, random_directions, random_frames
-from linregions.solids import Box
 
 
 @dataclass(frozen=True, eq=False)

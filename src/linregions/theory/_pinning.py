@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from linregions._support.validation import FloatArray
-from linregions.activations import PiecewiseLinear
+from linregions.networks.activations import PiecewiseLinear
 from linregions.theory.bias_laws import JointNormalBiases
 
 IntArray = npt.NDArray[np.intp]

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Literal
 
-from linregions.activations import RELU, PiecewiseLinear, as_activation
 from linregions.errors import InvalidTypeError, InvalidValueError
+from linregions.networks.activations import RELU, PiecewiseLinear, as_activation
 from linregions.theory import count_bounds as bounds
 from linregions.theory.count_growth import hanin_rolnick_average, raghu_growth
 

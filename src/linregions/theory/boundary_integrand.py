@@ -9,8 +9,8 @@ import numpy.typing as npt
 
 from linregions._support.validation import FloatArray, as_float_array, as_integer, as_point_rows
 from linregions.errors import InvalidValueError
-from linregions.importers import as_network
-from linregions.network import Network
+from linregions.networks.importers import as_network
+from linregions.networks.network import Network
 from linregions.theory._pinning import Hidden, pinned_terms
 from linregions.theory.bias_laws import BiasLaw, JointNormalBiases, tables_of
 

@@ -24,11 +24,11 @@ from linregions._support.estimates import Estimate
 from linregions._support.threads import one_blas_thread
 from linregions._support.validation import FloatArray, as_choice, as_generator, as_integer
 from linregions.density import count_meetings
-from linregions.domains import Path, PlaneWindow, Segment
+from linregions.domains.solids import Box, PlaneSection
+from linregions.domains.windows import Path, PlaneWindow, Segment
 from linregions.errors import FewPointsWarning, InvalidTypeError, InvalidValueError
-from linregions.network import Network
+from linregions.networks.network import Network
 from linregions.partition import count_regions, partition
-from linregions.solids import Box, PlaneSection
 from linregions.theory._flats import Bounded, bounded_domain, simplex_volumes
 from linregions.theory._pinning import Hidden, pinned_terms
 from linregions.theory._strata import points_in, refined_cells

@@ -10,9 +10,9 @@ from typing import Any, Literal
 import numpy as np
 
 from linregions._support.validation import FloatArray, as_choice, as_generator, as_integer, as_positive
-from linregions.activations import RELU, PiecewiseLinear, as_activation
 from linregions.errors import InvalidTypeError, InvalidValueError
-from linregions.network import Network
+from linregions.networks.activations import RELU, PiecewiseLinear, as_activation
+from linregions.networks.network import Network
 from linregions.theory.bias_laws import BiasLaw, DensityTable, JointNormalBiases, NormalBias, tables_of
 
 

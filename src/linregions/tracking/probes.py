@@ -20,9 +20,9 @@ from linregions._support.validation import (
     frozen,
 )
 from linregions.distance import boundary_distance
-from linregions.domains import Line, LineDomain, Path, PlaneWindow, Ray, Segment
+from linregions.domains.windows import Line, LineDomain, Path, PlaneWindow, Ray, Segment
 from linregions.errors import InvalidTypeError, InvalidValueError
-from linregions.network import Network
+from linregions.networks.network import Network
 from linregions.partition import count_regions
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ import importlib
 from typing import Any
 
 from linregions._support.validation import require
-from linregions.importers import from_torch
-from linregions.network import Network
+from linregions.networks.importers import from_torch
+from linregions.networks.network import Network
 
 _WHO = "Tracker"
 

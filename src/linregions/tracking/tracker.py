@@ -12,7 +12,7 @@ import numpy as np
 from linregions._support.tables import write_table
 from linregions._support.validation import as_float_array, as_integer
 from linregions.errors import InvalidTypeError, InvalidValueError, NumericalError
-from linregions.network import Network
+from linregions.networks.network import Network
 from linregions.tracking.probes import Probe, checked_probes, scalars
 from linregions.tracking.schedule import Every, Schedule
 from linregions.tracking.snapshot import as_network, not_finite

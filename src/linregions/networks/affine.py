@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from linregions._support.validation import FloatArray, as_float_array, frozen
-from linregions.activations import PiecewiseLinear, as_activation
 from linregions.errors import InvalidTypeError, InvalidValueError
+from linregions.networks.activations import PiecewiseLinear, as_activation
 
 
 @dataclass(frozen=True, eq=False)

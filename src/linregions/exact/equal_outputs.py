@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from linregions._support.validation import FloatArray
-from linregions.network import Network
+from linregions.networks.network import Network
 
 IndexArray = npt.NDArray[np.intp]
 

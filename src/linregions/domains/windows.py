@@ -1,4 +1,4 @@
-"""Domains: segments, rays, lines, polygonal paths (from `linregions.curves`) and windows in a plane."""
+"""Domains: segments, rays, lines, polygonal paths (from `linregions.domains.curves`) and windows in a plane."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from linregions._support.validation import (
     as_vector,
     frozen,
 )
-from linregions.curves import Line, LineDomain, Path, Ray, Segment, same_size
+from linregions.domains.curves import Line, LineDomain, Path, Ray, Segment, same_size
 from linregions.errors import InvalidTypeError, InvalidValueError
 
 __all__ = ["Line", "LineDomain", "Path", "PlaneWindow", "Ray", "Segment"]

@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from linregions._support.validation import FloatArray, as_float_array, as_generator, as_positive, as_widths
-from linregions.activations import RELU, PiecewiseLinear
 from linregions.errors import InvalidValueError
-from linregions.network import Network
+from linregions.networks.activations import RELU, PiecewiseLinear
+from linregions.networks.network import Network
 
 Sampler = Callable[[np.random.Generator, tuple[int, ...]], npt.ArrayLike]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from linregions.errors import InvalidTypeError
-from linregions.importers.sklearn_mlp import from_sklearn, is_sklearn_mlp
-from linregions.importers.torch_sequential import from_torch
-from linregions.network import Network
+from linregions.networks.importers.sklearn_mlp import from_sklearn, is_sklearn_mlp
+from linregions.networks.importers.torch_sequential import from_torch
+from linregions.networks.network import Network
 
 
 def as_network(model: Any, name: str, who: str) -> Network:

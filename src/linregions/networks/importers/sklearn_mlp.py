@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from linregions._support.validation import FloatArray
-from linregions.activations import IDENTITY, RELU
 from linregions.errors import InvalidTypeError, InvalidValueError, UnsupportedModuleError
-from linregions.network import Network
+from linregions.networks.activations import IDENTITY, RELU
+from linregions.networks.network import Network
 
 _WHO = "from_sklearn"
 _KINDS = ("MLPClassifier", "MLPRegressor")

@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from linregions._support.validation import FloatArray, as_points, require
-from linregions.activations import PiecewiseLinear
-from linregions.affine import AffineLayer
 from linregions.errors import NumericalError
+from linregions.networks.activations import PiecewiseLinear
+from linregions.networks.affine import AffineLayer
 
 IntArray = npt.NDArray[np.int32]
 # A gradient this small beside the terms that it adds up is none: rounding alone explains it, as when two equal

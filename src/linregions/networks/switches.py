@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from linregions.network import Network
+from linregions.networks.network import Network
 
 IntArray = npt.NDArray[np.int32]
 

@@ -14,7 +14,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 import numpy.typing as npt
 
-from linregions.domains import PlaneWindow, power_of_two
+from linregions.domains.windows import PlaneWindow, power_of_two
 
 FloatArray = npt.NDArray[np.float64]
 

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from linregions._support.validation import FloatArray
-from linregions.network import Network
+from linregions.networks.network import Network
 
 PatternArray = npt.NDArray[np.uint8]
 # How many residues tell gradients apart, and how long the primes are.

@@ -10,7 +10,7 @@ import numpy as np
 
 from linregions._support.validation import FloatArray, as_float_array, as_generator, as_integer, as_widths
 from linregions.errors import InvalidTypeError, InvalidValueError
-from linregions.network import Network
+from linregions.networks.network import Network
 
 
 def sawtooth_network(n: int) -> Network:

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from linregions._support.kernels.bits import lowest_bit
 from linregions._support.kernels.compiled import compiled
-from linregions.kernels.products import TILE_COLUMNS, add_tile
+from linregions.networks.kernels.products import TILE_COLUMNS, add_tile
 
 FloatArray = npt.NDArray[np.float64]
 

@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from linregions._support.validation import FloatArray
-from linregions.activations import PiecewiseLinear
-from linregions.affine import AffineLayer
-from linregions.network import Network
+from linregions.networks.activations import PiecewiseLinear
+from linregions.networks.affine import AffineLayer
+from linregions.networks.network import Network
 
 # How many products of integers, of a tenth of a microsecond each, uniting two steps may take, and of how many bits.
 _MOST_PRODUCTS, _MOST_BITS = 1 << 21, 1 << 12

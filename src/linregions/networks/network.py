@@ -14,10 +14,10 @@ import numpy.typing as npt
 
 from linregions._support.files import brief, read_npz, write_npz
 from linregions._support.validation import FloatArray, as_integer, as_points
-from linregions.activations import RELU, PiecewiseLinear
-from linregions.affine import AffineLayer, affine_layers, hidden_activations
 from linregions.errors import FileFormatError, InvalidValueError
-from linregions.local_maps import ActivationRegion, affine_maps_at, region_at
+from linregions.networks.activations import RELU, PiecewiseLinear
+from linregions.networks.affine import AffineLayer, affine_layers, hidden_activations
+from linregions.networks.local_maps import ActivationRegion, affine_maps_at, region_at
 
 __all__ = ["AffineLayer", "Network", "network_from_arrays", "network_to_arrays"]
 

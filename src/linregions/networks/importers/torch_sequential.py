@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from linregions._support.validation import FloatArray, as_float_array, require
-from linregions.activations import HARD_SIGMOID, HARD_TANH, IDENTITY, RELU, RELU6, PiecewiseLinear, leaky_relu
 from linregions.errors import InvalidTypeError, InvalidValueError, UnsupportedModuleError
-from linregions.network import Network
+from linregions.networks.activations import HARD_SIGMOID, HARD_TANH, IDENTITY, RELU, RELU6, PiecewiseLinear, leaky_relu
+from linregions.networks.network import Network
 
 _WHO = "from_torch"
 _KNOWN = (

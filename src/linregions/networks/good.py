@@ -5,10 +5,10 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from linregions.network import Network
+from linregions.networks.network import Network
 
 if TYPE_CHECKING:
-    from linregions.kernels.linearity import Paths
+    from linregions.networks.kernels.open_paths import Paths
 
 
 @lru_cache(maxsize=1)
@@ -17,6 +17,6 @@ def paths_of(network: Network) -> Paths:
 
     Reading all weights takes longer than a batch of regions, and every batch asks.
     """
-    from linregions.kernels.linearity import make_paths
+    from linregions.networks.kernels.open_paths import make_paths
 
     return make_paths([layer.weight for layer in network.layers], [each.slopes for each in network.activations])

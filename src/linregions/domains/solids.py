@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from linregions._support.validation import FloatArray, as_positive, as_vector
-from linregions.domains import PlaneWindow
+from linregions.domains.windows import PlaneWindow
 from linregions.errors import InvalidValueError
 
 # Corners of a section that are nearer than this, in its sizes, are one: rounding alone would decide the turn there.

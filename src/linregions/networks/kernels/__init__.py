@@ -1,0 +1,1 @@
+"""Pure array code on networks: products, dot products, open paths."""
