@@ -10,8 +10,8 @@ import numpy as np
 import linregions as lr
 from linregions._support.threads import one_blas_thread
 from linregions.datasets import load_dataset
-from linregions.line_counts import count_and_doubt_lines
-from linregions.lines import partition_lines
+from linregions.regions.lines.counts import count_and_doubt_lines
+from linregions.regions.lines.partition import partition_lines
 from measure import GOLDEN, Row, compare, peak_megabytes, plain_forward, seconds
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 import linregions as lr
 from bench_planes import load_case, restricted
-from linregions.plane_estimate import estimate_plane
+from linregions.regions.planes.estimate import estimate_plane
 from measure import GOLDEN, Row, compare, peak_megabytes, plain_forward, seconds
 
 # Width, half the side of the window in units of the standard one, goal of statistics in yardsticks.

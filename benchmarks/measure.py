@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 
 import linregions as lr
-from linregions import _plane_buffers
 from linregions._support.threads import one_blas_thread
+from linregions.regions.planes.engine import buffers as _plane_buffers
 
 GOLDEN = Path(__file__).parents[1] / "tests" / "golden"
 

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 import linregions as lr
 import zoo
-from linregions import Line, Network, Path, PiecewiseLinear, Ray, Segment, _line_plan
-from linregions.lines import LinePartition
+from linregions import Line, Network, Path, PiecewiseLinear, Ray, Segment
+from linregions.regions.lines import plan as _line_plan
+from linregions.regions.lines.partition import LinePartition
 from reference.lines_exact import exact_line
 
 # Slopes are dyadic, so that what cancels exactly in Fractions also does so in the slopes of the floats.

@@ -9,9 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from linregions import Network, _plane_narrow, _plane_work, _plane_worker
-from linregions._plane_narrow import CellsWanted
-from linregions.planes import PlanePartition
+from linregions import Network
+from linregions.regions.planes.engine import cell_run as _plane_worker
+from linregions.regions.planes.engine import cells as _plane_work
+from linregions.regions.planes.engine import narrow as _plane_narrow
+from linregions.regions.planes.engine.narrow import CellsWanted
+from linregions.regions.planes.partition import PlanePartition
 from reference.planes_exact import ExactPartition
 
 

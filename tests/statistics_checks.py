@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from linregions import PlaneWindow
-from linregions.planes import PlanePartition
-from linregions.region_statistics import Histogram, NotableRegion, PlaneStatistics
+from linregions.regions.planes.partition import PlanePartition
+from linregions.regions.planes.sinks.statistics import Histogram, NotableRegion, PlaneStatistics
 
 
 def point_distance(window: PlaneWindow, corners: np.ndarray, point: np.ndarray) -> float:

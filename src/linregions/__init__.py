@@ -11,7 +11,6 @@ from linregions.distance import boundary_distance
 from linregions.domains.solids import Ball, Box
 from linregions.domains.windows import Line, Path, PlaneWindow, Ray, Segment
 from linregions.errors import LinRegionsError
-from linregions.lines import LinePartition
 from linregions.local_complexity import LocalComplexity, local_complexity
 from linregions.networks.activations import (
     ABS,
@@ -28,13 +27,14 @@ from linregions.networks.importers import from_sklearn, from_torch
 from linregions.networks.local_maps import ActivationRegion
 from linregions.networks.network import AffineLayer, Network
 from linregions.networks.random import random_network
-from linregions.partition import count_regions, partition
-from linregions.planes import PlanePartition
-from linregions.region_statistics import RegionStatistics
-from linregions.region_stream import RegionStream
-from linregions.sinks import RegionBatch, Sink
-from linregions.streamed_regions import StreamedRegions
-from linregions.tolerances import Tolerances
+from linregions.regions.lines.partition import LinePartition
+from linregions.regions.partition import count_regions, partition
+from linregions.regions.planes.partition import PlanePartition
+from linregions.regions.planes.sink import RegionBatch, Sink
+from linregions.regions.planes.sinks.statistics import RegionStatistics
+from linregions.regions.planes.sinks.stream import RegionStream
+from linregions.regions.planes.sinks.streamed import StreamedRegions
+from linregions.regions.tolerances import Tolerances
 
 if TYPE_CHECKING:
     from linregions.tracking import DistanceProbe, LineProbe, PlaneProbe, Tracker, default_probes

@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from linregions._region_outputs import piece_slopes
 from linregions._support.threads import one_blas_thread
 from linregions._support.validation import FloatArray, as_integer, as_points
 from linregions.domains.windows import Segment
 from linregions.errors import InvalidValueError, NumericalError
-from linregions.lines import LinePartition, partition_lines
 from linregions.networks.importers import as_network
 from linregions.networks.network import Network
+from linregions.regions.lines.partition import LinePartition, partition_lines
+from linregions.regions.outputs import piece_slopes
 
 # How many numbers a temporary array may hold, and how many segments are partitioned together.
 _BLOCK_NUMBERS = 1 << 20

@@ -31,8 +31,8 @@ from linregions.domains.windows import Segment
 from linregions.errors import FewPointsWarning, InvalidTypeError, InvalidValueError, MemoryLimitError, NumericalError
 from linregions.networks.importers import as_network
 from linregions.networks.network import Network
-from linregions.partition import count_regions, partition, warn_of_undecided
-from linregions.planes import PlanePartition
+from linregions.regions.partition import count_regions, partition, warn_of_undecided
+from linregions.regions.planes.partition import PlanePartition
 
 _WHO = "boundary_density"
 # Numbers that one array of a batch of chords may hold, so that memory does not grow with their number.

@@ -11,7 +11,6 @@ import numpy as np
 import numpy.typing as npt
 
 from linregions._input_units import in_units, unit_for
-from linregions._region_kinds import COUNTS, KINDS
 from linregions._support.limits import batch_numbers, limit_of_work, with_remedy
 from linregions._support.threads import one_blas_thread
 from linregions._support.validation import (
@@ -27,11 +26,12 @@ from linregions.domains.sections import random_frames
 from linregions.domains.solids import Ball, PlaneSection
 from linregions.domains.windows import Segment
 from linregions.errors import InvalidValueError, MemoryLimitError
-from linregions.lines import LinePartition
 from linregions.networks.importers import as_network
 from linregions.networks.network import Network
-from linregions.partition import partition, warn_of_undecided
-from linregions.planes import PlanePartition
+from linregions.regions.kinds import COUNTS, KINDS
+from linregions.regions.lines.partition import LinePartition
+from linregions.regions.partition import partition, warn_of_undecided
+from linregions.regions.planes.partition import PlanePartition
 
 _WHO = "local_complexity"
 # Directions of the frame, and planes, where nothing else is asked for.
@@ -323,7 +323,7 @@ def _means(samples: FloatArray) -> list[tuple[FloatArray, FloatArray]]:
 
 def count_in_disc(part: PlanePartition, section: PlaneSection, kind: str) -> tuple[int, int]:
     """Count the regions that a disc inside a partitioned window meets, and the boundary pieces in it."""
-    from linregions.kernels.plane_boundaries import components
+    from linregions.regions.planes.kernels.boundaries import components
 
     inner = np.flatnonzero(part.edge_neuron >= 0)
     ends = part.vertices[part.edges[inner]]

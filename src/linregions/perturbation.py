@@ -9,7 +9,7 @@ from linregions._support.validation import as_generator, as_integer
 from linregions.networks.constructions import perturbed
 from linregions.networks.importers import as_network
 from linregions.networks.network import Network
-from linregions.partition import Domain, count_regions
+from linregions.regions.partition import Domain, count_regions
 
 
 def perturbed_counts(

@@ -474,7 +474,7 @@ def test_consecutive_affine_layers_and_many_groups(monkeypatch: pytest.MonkeyPat
     whole = plane.decision_boundary()
     assert len(whole.segments) > 5
     for sizes in ([1], [3], [40, 10], [12, 6, 3, 1]):
-        monkeypatch.setattr("linregions.decision._REGIONS", sizes)
+        monkeypatch.setattr("linregions.regions.planes.decision._REGIONS", sizes)
         found = plane.decision_boundary()
         np.testing.assert_array_equal(found.classes, whole.classes)
         np.testing.assert_allclose(found.segments, whole.segments, rtol=0, atol=1e-12)

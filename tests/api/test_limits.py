@@ -13,10 +13,13 @@ import pytest
 
 import linregions as lr
 import zoo
-from linregions import Line, Path, Ray, Segment, _line_engine, _line_plan, _line_stages
+from linregions import Line, Path, Ray, Segment
 from linregions.errors import InvalidTypeError, InvalidValueError, MemoryLimitError
-from linregions.line_counts import count_and_doubt_lines
-from linregions.lines import partition_lines
+from linregions.regions.lines import engine as _line_engine
+from linregions.regions.lines import plan as _line_plan
+from linregions.regions.lines import stages as _line_stages
+from linregions.regions.lines.counts import count_and_doubt_lines
+from linregions.regions.lines.partition import partition_lines
 
 ARRAYS = ("breakpoints", "is_linear_boundary", "first_pattern", "switch_offsets", "switch_neurons")
 
@@ -169,7 +172,7 @@ def test_an_interrupt_ends_the_work(work, threads, interruptible):
     """The whole would take minutes."""
     script = (
         "import numpy as np, linregions as lr\n"
-        "from linregions.line_counts import count_and_doubt_lines\n"
+        "from linregions.regions.lines.counts import count_and_doubt_lines\n"
         "rng = np.random.default_rng(0)\n"
         "net = lr.random_network([9, *[64] * 6, 2], rng, bias_variance=0.1)\n"
         "count_and_doubt_lines(net, [lr.Line(np.zeros(9), np.ones(9))])\n"

@@ -11,8 +11,8 @@ import pytest
 import linregions as lr
 from linregions import IDENTITY, RELU, Line, Network, Path, Ray, Segment
 from linregions.exact.steps import multiples, steps_of, value_beside
-from linregions.line_counts import count_and_doubt_lines
-from linregions.lines import LinePartition, partition_lines
+from linregions.regions.lines.counts import count_and_doubt_lines
+from linregions.regions.lines.partition import LinePartition, partition_lines
 from reference.lines_exact import exact_line
 
 TENTHS = [([[1.0], [1.0]], [0.0, -10.0]), ([[0.7, 0.0]], [-7.0]), ([[1.0]], [0.0])]

@@ -8,11 +8,12 @@ import pytest
 import line_strategies as ls
 import linregions as lr
 import zoo
-from linregions import Line, Network, Path, Ray, Segment, _line_engine
+from linregions import Line, Network, Path, Ray, Segment
 from linregions.errors import FileFormatError, InvalidValueError, NumericalError
-from linregions.line_counts import count_and_doubt_lines
-from linregions.lines import LinePartition, partition_lines
-from linregions.planes import partition_plane
+from linregions.regions.lines import engine as _line_engine
+from linregions.regions.lines.counts import count_and_doubt_lines
+from linregions.regions.lines.partition import LinePartition, partition_lines
+from linregions.regions.planes.partition import partition_plane
 
 STEPS = Network.from_layers([([[1.0], [1.0]], [0.0, -1.0]), ([[1.0, 1.0]], [0.0])])  # relu(x) + relu(x - 1)
 RELU_X = Network.from_layers([([[1.0]], [0.0]), ([[1.0]], [0.0])])

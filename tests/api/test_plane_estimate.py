@@ -16,11 +16,12 @@ import pytest
 
 import linregions as lr
 import zoo
-from linregions import _plane_buffers, plane_estimate
-from linregions._plane_work import work
 from linregions.cli import main
 from linregions.errors import NumericalError
-from linregions.plane_estimate import estimate_plane
+from linregions.regions.planes import estimate as plane_estimate
+from linregions.regions.planes.engine import buffers as _plane_buffers
+from linregions.regions.planes.engine.cells import work
+from linregions.regions.planes.estimate import estimate_plane
 
 CASES = {
     case.name: case
@@ -157,7 +158,7 @@ def test_without_neurons() -> None:
 
 
 def test_signs_that_contradict_one_another(monkeypatch: pytest.MonkeyPatch) -> None:
-    from linregions import _plane_root
+    from linregions.regions.planes.engine import first_layer as _plane_root
 
     def contradicted(*_: Any) -> Any:
         raise _plane_root.Contradiction

@@ -17,10 +17,11 @@ import pytest
 
 import linregions as lr
 import zoo
-from linregions import Network, RegionBatch, RegionStatistics, RegionStream, _plane_remote
-from linregions._plane_engine import tried_bands
+from linregions import Network, RegionBatch, RegionStatistics, RegionStream
 from linregions.errors import MemoryLimitError
-from linregions.planes import PlanePartition, partition_plane
+from linregions.regions.planes.engine import remote as _plane_remote
+from linregions.regions.planes.engine.run import tried_bands
+from linregions.regions.planes.partition import PlanePartition, partition_plane
 from statistics_checks import same_statistics
 
 SMALL = {case.name: case for case in zoo.small_cases()}

@@ -16,10 +16,12 @@ import pytest
 
 import linregions as lr
 import zoo
-from linregions import PlaneWindow, RegionStatistics, _plane_buffers, plane_estimate
+from linregions import PlaneWindow, RegionStatistics
 from linregions._support.small_integers import keep_small
 from linregions.errors import LinRegionsError, MemoryLimitError
-from linregions.planes import PlanePartition, partition_plane
+from linregions.regions.planes import estimate as plane_estimate
+from linregions.regions.planes.engine import buffers as _plane_buffers
+from linregions.regions.planes.partition import PlanePartition, partition_plane
 
 MB = 2**20
 MNIST = zoo.golden("mnist_128x3_trained")
@@ -155,7 +157,7 @@ def test_limits_do_not_change_a_partition() -> None:
 
 
 def test_the_error_comes_before_the_work_and_says_what_would_fit(monkeypatch: pytest.MonkeyPatch) -> None:
-    from linregions import _plane_engine
+    from linregions.regions.planes.engine import run as _plane_engine
 
     monkeypatch.setattr(_plane_engine, "run_plane", None)  # would fail if called
     message = (
@@ -171,8 +173,8 @@ def test_the_error_comes_before_the_work_and_says_what_would_fit(monkeypatch: py
 
 def test_a_limit_that_the_estimate_missed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Should the window be richer than its sample of cells, the work stops when memory is full."""
-    monkeypatch.setattr("linregions.planes._check_that_it_fits", lambda *_: None)
-    monkeypatch.setattr("linregions._plane_collect.UNITING", 5000)
+    monkeypatch.setattr("linregions.regions.planes.partition._check_that_it_fits", lambda *_: None)
+    monkeypatch.setattr("linregions.regions.planes.sinks.collect.UNITING", 5000)
     with pytest.raises(MemoryLimitError, match=r"`memory_limit` is 64 MB, but the first \d+,\d+ regions of this wind"):
         lr.partition(MNIST.network, MNIST.window, memory_limit=64 * MB)
 

@@ -12,11 +12,11 @@ import linregions as lr
 import plane_strategies as ps
 import zoo
 from linregions import Network, PlaneWindow, RegionStatistics
-from linregions._plane_engine import run_plane
 from linregions.errors import InvalidTypeError, InvalidValueError, LinRegionsError, MemoryLimitError
-from linregions.planes import count_plane, partition_plane
-from linregions.region_statistics import PlaneStatistics
-from linregions.tolerances import DEFAULT_TOLERANCES
+from linregions.regions.planes.engine.run import run_plane
+from linregions.regions.planes.partition import count_plane, partition_plane
+from linregions.regions.planes.sinks.statistics import PlaneStatistics
+from linregions.regions.tolerances import DEFAULT_TOLERANCES
 from statistics_checks import check_statistics, same_statistics
 
 CASES = {case.name: case for case in [*map(zoo.golden, ("toy2d_32x3", "mnist_64x3_trained")), *zoo.small_cases()]}

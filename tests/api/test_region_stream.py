@@ -18,7 +18,7 @@ import linregions as lr
 import zoo
 from linregions import Network, PlaneWindow, RegionStream, StreamedRegions
 from linregions.errors import FileFormatError, InvalidTypeError, InvalidValueError, MissingDependencyError
-from linregions.planes import PlanePartition, partition_plane
+from linregions.regions.planes.partition import PlanePartition, partition_plane
 
 CASES = {case.name: case for case in [zoo.golden("mnist_64x3_trained"), *zoo.small_cases()]}
 MNIST = CASES["mnist_64x3_trained"]
@@ -114,7 +114,7 @@ def test_parquet_is_one_table(tmp_path: Path) -> None:
 def test_only_one_part_is_read_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lr.partition(MNIST.network, MNIST.window, sink=stream(tmp_path))
     read: list[str] = []
-    from linregions import _region_parts
+    from linregions.regions.planes.sinks import stream_parts as _region_parts
 
     original = _region_parts.read_npz
     monkeypatch.setattr(_region_parts, "read_npz", lambda path, who: read.append(path.name[:16]) or original(path, who))
@@ -304,7 +304,7 @@ def test_a_stopped_run_goes_on(stop: int, threads: int, ending: str, tmp_path: P
 def test_an_error_while_writing_leaves_nothing_half_written(
     threads: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from linregions import region_stream
+    from linregions.regions.planes.sinks import stream as region_stream
 
     original, calls = region_stream._write_npz, []
 

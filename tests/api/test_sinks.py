@@ -15,8 +15,8 @@ import zoo
 from linregions import RegionBatch, RegionStatistics, Sink
 from linregions.errors import InvalidTypeError, InvalidValueError
 from linregions.networks.switches import unpack_patterns
-from linregions.planes import partition_plane
-from linregions.sinks import PlaneSummary
+from linregions.regions.planes.partition import partition_plane
+from linregions.regions.planes.sink import PlaneSummary
 
 MNIST = zoo.golden("mnist_64x3_trained")
 THREE = zoo.Case(

@@ -12,7 +12,7 @@ import numpy as np
 import linregions as lr
 from fuzz.families import LineDomain, Problem, Rng
 from fuzz.outcomes import REFUSED, judge
-from linregions.decision import DecisionBoundary, DecisionPoints
+from linregions.regions.planes.decision import DecisionBoundary, DecisionPoints
 from reference.lines_exact import exact_changes, exact_line
 from reference.planes_exact import ExactPiece, partition_exactly
 

@@ -29,7 +29,7 @@ def test_no_wrong_result_without_a_sign_in_many(family: str) -> None:
 
 def test_a_wrong_count_without_a_sign_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """The campaign can fail: with one region too few it says so."""
-    from linregions.planes import PlanePartition
+    from linregions.regions.planes.partition import PlanePartition
 
     right = PlanePartition.n_regions.fget
     monkeypatch.setattr(PlanePartition, "n_regions", property(lambda part: right(part) - 1))
@@ -40,8 +40,10 @@ def test_a_wrong_boundary_without_a_sign_is_told(monkeypatch: pytest.MonkeyPatch
     """So it is with a piece too few, the wrong classes, a point too few, or one elsewhere."""
     import numpy as np
 
-    from linregions import decision, line_queries, planes
-    from linregions.decision import DecisionPoints
+    from linregions.regions.lines import queries as line_queries
+    from linregions.regions.planes import decision
+    from linregions.regions.planes import partition as planes
+    from linregions.regions.planes.decision import DecisionPoints
 
     def told() -> set[str]:
         return {name for name in DOMAINS for text in _silent("generic", range(4)) if f" {name}: " in f" {text}"}

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import zoo
-from linregions.partition import count_regions
-from linregions.planes import PlanePartition, partition_plane
+from linregions.regions.partition import count_regions
+from linregions.regions.planes.partition import PlanePartition, partition_plane
 from plane_checks import check_invariants, check_same, face_means
 
 NAMES = ("toy2d_10_5", "toy2d_32x3", "mnist_64x3_trained", "mnist_128x3_trained")

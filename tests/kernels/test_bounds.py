@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from linregions._support.kernels.compiled import compiled
-from linregions.kernels.basis import enclose_basis, enclose_units
+from linregions.regions.planes.kernels.basis import enclose_basis, enclose_units
 
 
 @compiled()

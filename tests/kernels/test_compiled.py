@@ -15,7 +15,7 @@ import pytest
 
 from linregions._support.kernels import compiled
 from linregions.errors import UncachedKernelsWarning
-from linregions.kernels.line_cuts import _sort_by
+from linregions.regions.lines.kernels.cuts import _sort_by
 
 SOURCE = """
 from linregions._support.kernels.compiled import compiled
@@ -100,7 +100,7 @@ def test_without_compilation() -> None:
     """NUMBA_DISABLE_JIT leaves the kernels that use no vectors callable, for debuggers and coverage."""
     code = """
 import numpy as np
-from linregions.kernels.assembly import chain_runs
+from linregions.regions.planes.kernels.assembly import chain_runs
 from linregions.networks.kernels.dots import dots
 assert not hasattr(chain_runs, "py_func")
 runs = np.zeros((2, 5), dtype=np.int64)
@@ -116,7 +116,7 @@ assert high[0, 0] == 4.0 and low[0, 0] != 0.0
 
 
 def test_the_same_without_the_cache() -> None:
-    from linregions.kernels.assembly import chain_runs
+    from linregions.regions.planes.kernels.assembly import chain_runs
 
     runs = np.zeros((2, 5), dtype=np.int64)
     assert chain_runs(np.array([4, 4, 2, 2, 2], dtype=np.int32), np.array([2, 4, 5]), runs) == 3

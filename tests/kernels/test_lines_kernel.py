@@ -9,12 +9,14 @@ from numba import typeof
 
 import linregions as lr
 import zoo
-from linregions import Line, Network, _line_engine
-from linregions._line_plan import Plan
-from linregions.kernels import line_cuts, lines
-from linregions.lines import partition_lines
+from linregions import Line, Network
 from linregions.networks.kernels.open_paths import good_neurons, make_paths, mark_good
-from linregions.tolerances import DEFAULT_TOLERANCES
+from linregions.regions.lines import engine as _line_engine
+from linregions.regions.lines.kernels import cuts as line_cuts
+from linregions.regions.lines.kernels import decisions as lines
+from linregions.regions.lines.partition import partition_lines
+from linregions.regions.lines.plan import Plan
+from linregions.regions.tolerances import DEFAULT_TOLERANCES
 from reference.lines_exact import good_neurons as exact_good_neurons
 
 

@@ -10,10 +10,10 @@ import pytest
 
 import linregions as lr
 import zoo
-from linregions import _plane_buffers
-from linregions.kernels.plan import Output, Scratch
-from linregions.kernels.workspace import Workspace
-from linregions.planes import PlanePartition
+from linregions.regions.planes.engine import buffers as _plane_buffers
+from linregions.regions.planes.kernels.records import Output, Scratch
+from linregions.regions.planes.kernels.workspace import Workspace
+from linregions.regions.planes.partition import PlanePartition
 
 TOY = zoo.golden("toy2d_32x3")
 # Whatever they hold when a run begins must not matter. The others are made as zeros, or are stamped.

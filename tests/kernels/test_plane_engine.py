@@ -11,11 +11,23 @@ import pytest
 
 import linregions as lr
 import zoo
-from linregions import RegionStatistics, RegionStream, _plane_buffers, _plane_engine, _plane_root, _plane_worker
-from linregions._plane_engine import run_plane
+from linregions import RegionStatistics, RegionStream
 from linregions.errors import LinRegionsError, NumericalError
-from linregions.planes import PlanePartition, partition_plane
-from linregions.tolerances import DEFAULT_TOLERANCES
+from linregions.regions.planes.engine import (
+    buffers as _plane_buffers,
+)
+from linregions.regions.planes.engine import (
+    cell_run as _plane_worker,
+)
+from linregions.regions.planes.engine import (
+    first_layer as _plane_root,
+)
+from linregions.regions.planes.engine import (
+    run as _plane_engine,
+)
+from linregions.regions.planes.engine.run import run_plane
+from linregions.regions.planes.partition import PlanePartition, partition_plane
+from linregions.regions.tolerances import DEFAULT_TOLERANCES
 from plane_checks import check_invariants, check_same, miscount
 from statistics_checks import check_statistics
 

@@ -11,14 +11,16 @@ import pytest
 
 import linregions as lr
 import zoo
-from linregions import Network, PlaneWindow, _plane_buffers, _plane_narrow
-from linregions._plane_root import grow, room_for
-from linregions._plane_tasks import Cells, Job
-from linregions._plane_work import make_cells
-from linregions.kernels import plan as records
-from linregions.kernels.workspace import INCONSISTENT, make_workspace
-from linregions.planes import PlanePartition, partition_plane
-from linregions.tolerances import DEFAULT_TOLERANCES
+from linregions import Network, PlaneWindow
+from linregions.regions.planes.engine import buffers as _plane_buffers
+from linregions.regions.planes.engine import narrow as _plane_narrow
+from linregions.regions.planes.engine.cells import make_cells
+from linregions.regions.planes.engine.first_layer import grow, room_for
+from linregions.regions.planes.engine.job import Cells, Job
+from linregions.regions.planes.kernels import records
+from linregions.regions.planes.kernels.workspace import INCONSISTENT, make_workspace
+from linregions.regions.planes.partition import PlanePartition, partition_plane
+from linregions.regions.tolerances import DEFAULT_TOLERANCES
 from plane_checks import check_invariants, check_same, split_at
 from statistics_checks import check_statistics
 
@@ -136,7 +138,7 @@ def test_threads_limits_sinks_and_executors_change_nothing(threads: int, tmp_pat
 
 @pytest.mark.parametrize("times", [1, 1000])
 def test_parts_within_a_layer_that_contradict_one_another(times: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    from linregions import _plane_worker
+    from linregions.regions.planes.engine import cell_run as _plane_worker
 
     window = square(1.0)
     expected = lr.partition(WIDE, window)
@@ -155,7 +157,7 @@ def test_parts_within_a_layer_that_contradict_one_another(times: int, monkeypatc
 
 
 def test_parts_at_the_greatest_depth_are_worked_whole(monkeypatch: pytest.MonkeyPatch) -> None:
-    from linregions import _plane_worker
+    from linregions.regions.planes.engine import cell_run as _plane_worker
 
     window = square(1.0)
     expected = lr.partition(WIDE, window)

@@ -9,9 +9,11 @@ import pytest
 
 import linregions as lr
 import zoo
-from linregions import Network, PlaneWindow, _plane_buffers, _plane_worker
-from linregions.kernels.workspace import INCONSISTENT
-from linregions.planes import PlanePartition
+from linregions import Network, PlaneWindow
+from linregions.regions.planes.engine import buffers as _plane_buffers
+from linregions.regions.planes.engine import cell_run as _plane_worker
+from linregions.regions.planes.kernels.workspace import INCONSISTENT
+from linregions.regions.planes.partition import PlanePartition
 from plane_checks import check_invariants, check_same, split_at
 from statistics_checks import check_statistics
 

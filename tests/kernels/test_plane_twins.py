@@ -9,8 +9,8 @@ import pytest
 
 import linregions as lr
 from linregions import PiecewiseLinear
-from linregions._plane_twins import find_twins
 from linregions.networks.network import AffineLayer
+from linregions.regions.planes.engine.twins import find_twins
 
 
 def twins_slowly(layer: AffineLayer, activation: PiecewiseLinear) -> list[int]:

@@ -10,11 +10,12 @@ import pytest
 import linregions as lr
 import zoo
 from fuzz.families import FIVE_BREAKPOINTS
-from linregions import Network, PlanePartition, PlaneWindow, decision
-from linregions._decision_scales import in_frame
-from linregions._region_outputs import region_maps
+from linregions import Network, PlanePartition, PlaneWindow
 from linregions.domains.frames import frame_of
-from linregions.kernels import reduction
+from linregions.regions.outputs import region_maps
+from linregions.regions.planes import decision
+from linregions.regions.planes.decision_scales import in_frame
+from linregions.regions.planes.kernels import reduction
 
 
 def mixed_network() -> Network:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from linregions import region_statistics as statistics
-from linregions.kernels.region_measures import find_smallest, tally_regions
+from linregions.regions.planes.kernels.sizes import find_smallest, tally_regions
+from linregions.regions.planes.sinks import statistics
 
 
 def tallied(values: np.ndarray) -> tuple[int, np.ndarray]:

@@ -19,7 +19,7 @@ import zoo
 from linregions import Network, PlaneWindow
 from linregions.exact import gradients as _gradients
 from linregions.exact.gradients import gradient_boundaries, residues
-from linregions.planes import count_plane, partition_plane
+from linregions.regions.planes.partition import count_plane, partition_plane
 from reference.gradients_exact import (
     exact_gradient,
     exact_gradient_boundaries,
@@ -254,7 +254,7 @@ def test_blocks_of_a_long_line(monkeypatch: pytest.MonkeyPatch) -> None:
     line = lr.Line([0.1, 0.2, 0.3], [1.0, -2.0, 0.5])
     whole = lr.partition(net, line).is_gradient_boundary
     assert 0 < whole.sum() < whole.size
-    monkeypatch.setattr("linregions._line_patterns._BLOCK_PIECES", 1)
+    monkeypatch.setattr("linregions.regions.lines.patterns._BLOCK_PIECES", 1)
     assert whole.size > 16, "must take several blocks"
     assert np.array_equal(lr.partition(net, line).is_gradient_boundary, whole)
 

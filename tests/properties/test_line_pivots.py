@@ -14,10 +14,12 @@ import line_strategies as ls
 import linregions as lr
 import zoo
 from line_strategies import pivots
-from linregions import Line, Network, Path, Ray, Segment, _line_engine, _line_plan
-from linregions.kernels import lines
-from linregions.line_counts import count_and_doubt_lines
-from linregions.lines import partition_lines
+from linregions import Line, Network, Path, Ray, Segment
+from linregions.regions.lines import engine as _line_engine
+from linregions.regions.lines import plan as _line_plan
+from linregions.regions.lines.counts import count_and_doubt_lines
+from linregions.regions.lines.kernels import decisions as lines
+from linregions.regions.lines.partition import partition_lines
 from properties.test_lines_properties import examples, float_problems, integer_problems
 
 ROUNDING = 2.0**-53

@@ -11,8 +11,8 @@ import line_strategies as ls
 import linregions as lr
 import zoo
 from linregions import Line, Network, Path, Ray, Segment
-from linregions.line_counts import count_and_doubt_lines
-from linregions.lines import partition_lines
+from linregions.regions.lines.counts import count_and_doubt_lines
+from linregions.regions.lines.partition import partition_lines
 from reference.lines_exact import exact_line
 
 

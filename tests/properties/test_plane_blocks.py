@@ -14,14 +14,15 @@ from hypothesis import HealthCheck, given, settings
 import linregions as lr
 import plane_strategies as ps
 import zoo
-from linregions import Network, PlaneWindow, RegionStatistics, RegionStream, _plane_blocks
-from linregions._plane_engine import run_plane
-from linregions._plane_plan import make_plan
+from linregions import Network, PlaneWindow, RegionStatistics, RegionStream
 from linregions.domains.frames import frame_of
-from linregions.plane_estimate import estimate_plane
-from linregions.planes import count_plane, partition_plane
-from linregions.region_statistics import PlaneStatistics
-from linregions.tolerances import DEFAULT_TOLERANCES
+from linregions.regions.planes.engine import blocks as _plane_blocks
+from linregions.regions.planes.engine.plan import make_plan
+from linregions.regions.planes.engine.run import run_plane
+from linregions.regions.planes.estimate import estimate_plane
+from linregions.regions.planes.partition import count_plane, partition_plane
+from linregions.regions.planes.sinks.statistics import PlaneStatistics
+from linregions.regions.tolerances import DEFAULT_TOLERANCES
 from plane_checks import miscount
 from statistics_checks import check_statistics, same_statistics
 

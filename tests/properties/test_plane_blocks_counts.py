@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import linregions as lr
-from linregions import _plane_blocks
-from linregions.region_statistics import PlaneStatistics
+from linregions.regions.planes.engine import blocks as _plane_blocks
+from linregions.regions.planes.sinks.statistics import PlaneStatistics
 
 ACTIVATIONS = (lr.RELU, lr.HARD_TANH, lr.ABS, lr.leaky_relu(0.1))
 

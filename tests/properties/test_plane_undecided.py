@@ -16,7 +16,7 @@ from fuzz.campaign import SILENT, _plane, make
 from fuzz.families import FAMILIES
 from linregions import Network, PlaneWindow
 from linregions.errors import UndecidedWarning
-from linregions.region_statistics import RegionCounter
+from linregions.regions.planes.sinks.statistics import RegionCounter
 from plane_checks import check_against, miscount, split_at
 from reference.planes_exact import partition_exactly
 
@@ -96,7 +96,7 @@ def test_multiples_cut_nothing(layer: int, factor: float) -> None:
 
 
 def test_multiples_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    from linregions import _plane_blocks
+    from linregions.regions.planes.engine import blocks as _plane_blocks
 
     monkeypatch.setattr(_plane_blocks, "MOST_LINES", 12)
     monkeypatch.setattr(_plane_blocks, "_LINES_IN_BLOCK", 10)

@@ -9,8 +9,8 @@ import pytest
 
 import linregions as lr
 from linregions import Network, PlaneWindow
-from linregions._plane_restriction import REACH
 from linregions.domains.frames import frame_of
+from linregions.regions.planes.restriction import REACH
 from plane_checks import check_against, check_invariants
 from reference.planes_exact import partition_exactly
 

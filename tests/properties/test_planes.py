@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 import linregions as lr
 import plane_strategies as ps
 import zoo
-from linregions import Network, PlaneWindow, _plane_worker
+from linregions import Network, PlaneWindow
 from linregions.errors import MemoryLimitError
-from linregions.planes import PlanePartition, partition_plane
+from linregions.regions.planes.engine import cell_run as _plane_worker
+from linregions.regions.planes.partition import PlanePartition, partition_plane
 from plane_checks import cells_of_later_layers, check_against, check_invariants, check_same, split_at
 from reference.planes_exact import ExactPartition, area, evaluate_exactly, partition_exactly
 from statistics_checks import check_statistics

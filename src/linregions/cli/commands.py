@@ -27,10 +27,10 @@ from linregions.experiments.report import write_report
 from linregions.experiments.saved import AbsentFileError, load_saved
 from linregions.experiments.settings import chosen_settings, read_settings
 from linregions.networks.network import Network
-from linregions.partition import partition
-from linregions.plane_estimate import estimate_plane
 from linregions.plotting import distance_figure, line_figure, plane_figure
 from linregions.plotting.style import color_map
+from linregions.regions.partition import partition
+from linregions.regions.planes.estimate import estimate_plane
 
 
 def run_reproduce(arguments: Namespace) -> None:

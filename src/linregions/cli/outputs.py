@@ -19,7 +19,7 @@ from linregions._support.tables import Row, format_table, plain, read_json, writ
 from linregions.errors import FileFormatError, InvalidValueError
 from linregions.networks.network import Network, network_to_arrays
 from linregions.plotting import save_figure
-from linregions.streamed_regions import source_digest
+from linregions.regions.planes.sinks.streamed import source_digest
 
 _LOG = logging.getLogger(__name__)
 _ENDINGS = ("png", "svg", "pdf", "csv", "parquet", "npz", "json")

@@ -25,7 +25,7 @@ from linregions.datasets import Dataset, load_dataset
 from linregions.distance import boundary_distance
 from linregions.domains.windows import Line
 from linregions.errors import InvalidValueError
-from linregions.partition import partition
+from linregions.regions.partition import partition
 from linregions.training import Snapshot, train
 
 Result = Mapping[str, Any]

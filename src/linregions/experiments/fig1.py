@@ -7,8 +7,8 @@ from typing import Any
 from linregions.experiments import fig8
 from linregions.experiments.context import Context, Measurement
 from linregions.experiments.saved import Saved
-from linregions.partition import partition
 from linregions.plotting import plane_figure
+from linregions.regions.partition import partition
 
 NAME = "fig1"
 NEEDS = fig8.NEEDS

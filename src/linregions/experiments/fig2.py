@@ -12,8 +12,8 @@ from linregions.experiments.context import Context, Measurement
 from linregions.experiments.saved import Saved
 from linregions.networks.network import Network
 from linregions.networks.random import random_network
-from linregions.partition import partition
 from linregions.plotting import layer_handles, plot_gradient_key, plot_layers, plot_plane
+from linregions.regions.partition import partition
 
 NAME = "fig2"
 NEEDS = ("plot",)

@@ -15,9 +15,9 @@ from linregions.experiments.context import Context, Measurement
 from linregions.experiments.saved import Saved
 from linregions.experiments.summary import columns_of
 from linregions.networks.constructions import perturbed, sawtooth_network
-from linregions.partition import count_regions, partition
 from linregions.perturbation import perturbed_counts
 from linregions.plotting import plot_line
+from linregions.regions.partition import count_regions, partition
 
 NAME = "fig3"
 NEEDS = ("plot",)

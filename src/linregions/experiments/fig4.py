@@ -12,8 +12,8 @@ from linregions.experiments.context import Context, Measurement
 from linregions.experiments.saved import Saved
 from linregions.experiments.summary import columns_of, over_runs
 from linregions.networks.random import random_network
-from linregions.partition import count_regions, partition
 from linregions.plotting import plot_line
+from linregions.regions.partition import count_regions, partition
 
 NAME = "fig4"
 NEEDS = ("plot",)

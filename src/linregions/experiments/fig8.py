@@ -13,9 +13,9 @@ from linregions.domains.windows import PlaneWindow
 from linregions.experiments.context import Context, Measurement
 from linregions.experiments.saved import Saved
 from linregions.experiments.summary import columns_of, names_of, over_runs
-from linregions.partition import count_regions, partition
 from linregions.plotting import explain_colors, plot_plane, plot_scale_bar
 from linregions.plotting.colors import LAYER_COLORS, LAYER_MARKERS
+from linregions.regions.partition import count_regions, partition
 from linregions.training import Snapshot, train
 
 NAME = "fig8"

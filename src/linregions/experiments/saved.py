@@ -15,8 +15,8 @@ import numpy.typing as npt
 from linregions._support.files import as_path, read_npz
 from linregions._support.tables import read_json, read_table
 from linregions.errors import FileFormatError, InvalidValueError
-from linregions.lines import LinePartition
-from linregions.planes import PlanePartition
+from linregions.regions.lines.partition import LinePartition
+from linregions.regions.planes.partition import PlanePartition
 
 _TABLE = re.compile(r"\w[\w-]*")
 

@@ -18,7 +18,7 @@ from linregions.domains.windows import PlaneWindow
 from linregions.errors import FewPointsWarning
 from linregions.experiments.cells import Cell, Place, Result, seed_for
 from linregions.experiments.theorems_cases import Domain, Law, curve, legs, length
-from linregions.partition import count_regions, partition
+from linregions.regions.partition import count_regions, partition
 from linregions.theory.boundary_volume import expected_boundary_volume, measured_boundary_volume
 from linregions.theory.neuron_statistics import gradient_moments, layer_means, neuron_statistics
 from linregions.theory.relu_moments import (

@@ -19,8 +19,8 @@ from linregions.plotting.style import figure_size
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from linregions.lines import LinePartition
-    from linregions.planes import PlanePartition
+    from linregions.regions.lines.partition import LinePartition
+    from linregions.regions.planes.partition import PlanePartition
 
 
 def plane_figure(

@@ -18,7 +18,7 @@ from linregions.plotting.style import figure_size
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from linregions.lines import LinePartition
+    from linregions.regions.lines.partition import LinePartition
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,7 @@ from linregions.plotting.style import color_map
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from linregions.planes import PlanePartition
+    from linregions.regions.planes.partition import PlanePartition
 
 _RASTERIZE_ABOVE = 5000
 

@@ -12,7 +12,7 @@ from linregions.errors import InvalidValueError
 from linregions.plotting.colors import LAYER_COLORS, OUTPUT_COLORS, gradient_colors, oklab_to_srgb, pattern_colors
 
 if TYPE_CHECKING:
-    from linregions.planes import PlanePartition
+    from linregions.regions.planes.partition import PlanePartition
 
 COLOR_BY = ("gradient", "pattern", "linear", "class", "layer", "output", "area")
 # Those whose colours stand for numbers, with a colour map.

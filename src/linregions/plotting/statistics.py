@@ -13,7 +13,7 @@ from linregions.errors import InvalidValueError
 from linregions.plotting.style import figure_size
 
 if TYPE_CHECKING:
-    from linregions.region_statistics import Histogram, PlaneStatistics
+    from linregions.regions.planes.sinks.statistics import Histogram, PlaneStatistics
 
 _COLOR = "#0072B2"
 

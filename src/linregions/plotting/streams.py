@@ -16,7 +16,7 @@ from linregions.plotting.marks import plot_points
 from linregions.plotting.style import color_map, figure_size
 
 if TYPE_CHECKING:
-    from linregions.streamed_regions import StreamedRegions
+    from linregions.regions.planes.sinks.streamed import StreamedRegions
 
 STREAM_COLOR_BY = ("pattern", "area")
 

@@ -28,7 +28,7 @@ from linregions.domains.solids import Box, PlaneSection
 from linregions.domains.windows import Path, PlaneWindow, Segment
 from linregions.errors import FewPointsWarning, InvalidTypeError, InvalidValueError
 from linregions.networks.network import Network
-from linregions.partition import count_regions, partition
+from linregions.regions.partition import count_regions, partition
 from linregions.theory._flats import Bounded, bounded_domain, simplex_volumes
 from linregions.theory._pinning import Hidden, pinned_terms
 from linregions.theory._strata import points_in, refined_cells

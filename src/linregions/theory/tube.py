@@ -9,11 +9,11 @@ from typing import Literal
 
 import numpy as np
 
-from linregions._region_kinds import KINDS
 from linregions._support.estimates import Estimate
 from linregions._support.validation import FloatArray, as_choice, as_float_array, as_generator, as_integer, as_positive
 from linregions.errors import InvalidTypeError, InvalidValueError
-from linregions.planes import PlanePartition
+from linregions.regions.kinds import KINDS
+from linregions.regions.planes.partition import PlanePartition
 
 # Points are worked in a grid of so many cells a side, each with the segments near it alone.
 _GRID = 24

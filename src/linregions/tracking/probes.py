@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
-from linregions._region_kinds import KINDS
 from linregions._support.validation import (
     FloatArray,
     as_choice,
@@ -23,7 +22,8 @@ from linregions.distance import boundary_distance
 from linregions.domains.windows import Line, LineDomain, Path, PlaneWindow, Ray, Segment
 from linregions.errors import InvalidTypeError, InvalidValueError
 from linregions.networks.network import Network
-from linregions.partition import count_regions
+from linregions.regions.kinds import KINDS
+from linregions.regions.partition import count_regions
 
 if TYPE_CHECKING:
     from linregions.plotting.tracking import Panel

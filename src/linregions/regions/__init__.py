@@ -1,0 +1,1 @@
+"""How regions are found: the verbs, and a wing for each kind of domain with its kernels inside."""

@@ -1,0 +1,1 @@
+"""Partitions of lines, rays, segments and paths."""

@@ -1,0 +1,349 @@
+"""The verbs of the library: partition a domain into linear regions, or only count them."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from concurrent.futures import Executor
+from typing import Any, Protocol, overload
+
+import numpy as np
+import numpy.typing as npt
+
+from linregions._support.announcement import announce_compilation
+from linregions._support.validation import as_choice, as_integer, as_threads
+from linregions.domains.windows import Line, LineDomain, Path, PlaneWindow, Ray, Segment
+from linregions.errors import InvalidTypeError, InvalidValueError, UndecidedWarning
+from linregions.networks.importers import as_network
+from linregions.networks.network import Network
+from linregions.regions.kinds import KINDS
+from linregions.regions.lines.counts import count_and_doubt_lines
+from linregions.regions.lines.partition import LinePartition, partition_lines
+from linregions.regions.planes.partition import PlanePartition, count_plane, partition_plane, run_sink
+from linregions.regions.planes.sink import Sink
+from linregions.regions.tolerances import DEFAULT_TOLERANCES, Tolerances
+
+Domain = LineDomain | PlaneWindow
+_DOMAINS = (Segment, Ray, Line, Path, PlaneWindow)
+
+
+class _Client(Protocol):
+    """The client of a cluster, such as Dask's."""
+
+    def get_executor(self, *, pure: bool) -> Executor:
+        """Return the cluster's workers."""
+
+
+def _checked(
+    net: Any,
+    domain: Any,
+    tolerances: Any,
+    threads: Any,
+    progress: bool,
+    memory_limit: Any,
+    executor: Any,
+    who: str,
+) -> tuple[Network, list[Domain], bool, dict[str, Any]]:
+    """Check the arguments that both verbs share; return network, domains, whether these are a batch, and options."""
+    network = as_network(net, "net", who)
+    if not isinstance(tolerances, Tolerances):
+        raise InvalidTypeError(
+            f"`tolerances` is {type(tolerances).__name__}, but {who} needs linregions.Tolerances. "
+            "Pass e.g. `Tolerances(relative=1e-12)`."
+        )
+    # A Dask client has a `submit` of its own, whose futures are not those of an executor.
+    if callable(getattr(executor, "get_executor", None)):
+        executor = executor.get_executor(pure=False)
+    options = {
+        "tolerances": tolerances,
+        "threads": as_threads(threads, "threads", who),
+        "progress": progress,
+        "memory_limit": None if memory_limit is None else as_integer(memory_limit, "memory_limit", who, 1),
+        "executor": executor,
+    }
+    if executor is not None and not callable(getattr(executor, "submit", None)):
+        raise InvalidTypeError(
+            f"`executor` is {type(executor).__name__}, but {who} needs a concurrent.futures.Executor. "
+            "Pass e.g. `ProcessPoolExecutor(4)`, or a Dask client."
+        )
+    batch = isinstance(domain, Sequence) and not isinstance(domain, str)
+    domains = list(domain) if batch else [domain]
+    if not domains:
+        raise InvalidValueError(
+            f"`domain` is an empty list, but {who} needs at least one domain. Give a domain or a list of them."
+        )
+    for k, entry in enumerate(domains):
+        name = f"domain[{k}]" if batch else "domain"
+        if not isinstance(entry, _DOMAINS):
+            raise InvalidTypeError(
+                f"`{name}` is {type(entry).__name__}, but {who} needs a Segment, Ray, Line, Path or PlaneWindow. "
+                "Build one from points of the input space."
+            )
+        if entry.n_in != network.n_in:
+            raise InvalidValueError(
+                f"`{name}` lives in {entry.n_in} dimensions, but {who} needs the network's {network.n_in} inputs. "
+                "Give points of the network's input space."
+            )
+    announce_compilation()
+    return network, domains, batch, options
+
+
+def _for_lines(options: dict[str, Any]) -> dict[str, Any]:
+    """Return the options that lines take: they are worked together in this process."""
+    return {name: options[name] for name in ("tolerances", "threads", "progress", "memory_limit")}
+
+
+def _checked_sink(sink: Any) -> Sink:
+    if not isinstance(sink, Sink):
+        raise InvalidTypeError(
+            f"`sink` is {sink!r} ({type(sink).__name__}), but partition needs an instance of a linregions.Sink. "
+            "Pass e.g. `RegionStatistics()`."
+        )
+    if sink.cells_in_batch is not None:
+        as_integer(sink.cells_in_batch, "sink.cells_in_batch", "partition", 1)
+    return sink
+
+
+def _one_window(domains: list[Domain], batch: bool) -> PlaneWindow:
+    if batch or not isinstance(domains[0], PlaneWindow):
+        seen = f"a list of {len(domains)} domains" if batch else type(domains[0]).__name__
+        raise InvalidTypeError(
+            f"`domain` is {seen}, but partition with a `sink` needs one PlaneWindow. "
+            "Leave the sink out, or call partition for each window."
+        )
+    return domains[0]
+
+
+@overload
+def partition(
+    net: Network,
+    domain: PlaneWindow,
+    *,
+    tolerances: Tolerances = ...,
+    threads: int = ...,
+    progress: bool = ...,
+    sink: Sink,
+    memory_limit: int | None = ...,
+    executor: Executor | _Client | None = ...,
+) -> Any: ...
+@overload
+def partition(
+    net: Network,
+    domain: PlaneWindow,
+    *,
+    tolerances: Tolerances = ...,
+    threads: int = ...,
+    progress: bool = ...,
+    memory_limit: int | None = ...,
+    executor: Executor | _Client | None = ...,
+) -> PlanePartition: ...
+@overload
+def partition(
+    net: Network,
+    domain: LineDomain,
+    *,
+    tolerances: Tolerances = ...,
+    threads: int = ...,
+    progress: bool = ...,
+    memory_limit: int | None = ...,
+    executor: Executor | _Client | None = ...,
+) -> LinePartition: ...
+@overload
+def partition(
+    net: Network,
+    domain: Sequence[Domain],
+    *,
+    tolerances: Tolerances = ...,
+    threads: int = ...,
+    progress: bool = ...,
+    memory_limit: int | None = ...,
+    executor: Executor | _Client | None = ...,
+) -> list[LinePartition | PlanePartition]: ...
+def partition(
+    net: Network,
+    domain: Domain | Sequence[Domain],
+    *,
+    tolerances: Tolerances = DEFAULT_TOLERANCES,
+    threads: int = 1,
+    progress: bool = False,
+    sink: Sink | None = None,
+    memory_limit: int | None = None,
+    executor: Executor | _Client | None = None,
+) -> Any:
+    """Cut a domain into the linear regions of a network, exactly.
+
+    Parameters
+    ----------
+    net : Network
+        Or a PyTorch module or an MLP of scikit-learn, which is converted at each call (`from_torch`, `from_sklearn`).
+    domain : Segment, Ray, Line, Path, PlaneWindow or a list of them
+        Lines and curves of a list are worked together, which is much faster than one by one.
+    tolerances : Tolerances
+        How close to zero counts as zero, relative to the magnitudes at hand.
+    threads : int
+        Number of threads to work with, -1 for all cores. The result does not depend on it.
+    progress : bool
+        Show a bar on a terminal.
+    sink : linregions.Sink, optional
+        What takes the regions of a window as they are found, instead of keeping them all: `RegionStatistics`,
+        `RegionStream`, or one of your own. Its result is returned.
+    memory_limit : int, optional
+        Bytes that the work and its result may take. The result does not depend on it.
+    executor : concurrent.futures.Executor or dask.distributed.Client, optional
+        Workers for the cells of a window, e.g. a ``ProcessPoolExecutor`` or the client of a Dask cluster. No region
+        is cut between them, and the result does not depend on them.
+
+    Returns
+    -------
+    LinePartition or PlanePartition, or a list of them for a list of domains; with a sink, what that returns
+
+    Raises
+    ------
+    InvalidTypeError, InvalidValueError
+        If an argument does not fit; the message names it.
+    NumericalError
+        If rounding makes the signs of the network contradict one another.
+    MemoryLimitError
+        If the result or a part of the work does not fit in `memory_limit`.
+
+    Notes
+    -----
+    Three kinds of region are always there: *activation* regions, where the pattern of all neurons is constant
+    (`n_regions`); *linear* regions, across whose borders a *good* neuron switches, one from which an open path leads to
+    an output (`n_linear_regions`); and *gradient* regions, the pieces of the complement of the paper's B_N itself,
+    across whose borders the gradient jumps (`n_gradient_regions`). Linear and gradient regions are the same with
+    probability 1 (Proposition 9); neurons that cancel exactly, as in relu(x) - relu(-x) = x, tell them apart. Cost
+    grows linearly with the number of regions.
+
+    References
+    ----------
+    Hanin & Rolnick (2019), sections 2 and 3, eqs. (4), (11), (18), Proposition 9.
+
+    Examples
+    --------
+    >>> import linregions as lr
+    >>> net = lr.random_network([2, 16, 16, 1], 0, bias_variance=0.1)
+    >>> p = lr.partition(net, lr.PlaneWindow.of_inputs([-1, -1], [1, 1]))
+    >>> p.n_regions == len(p.areas)
+    True
+    """
+    net, domains, batch, options = _checked(
+        net, domain, tolerances, threads, progress, memory_limit, executor, "partition"
+    )
+    if sink is not None:
+        return run_sink(net, _one_window(domains, batch), _checked_sink(sink), **options)
+    result: list[Any] = [None] * len(domains)
+    lines = [k for k, entry in enumerate(domains) if not isinstance(entry, PlaneWindow)]
+    if lines:
+        chosen: list[Any] = [domains[k] for k in lines]
+        made = partition_lines(net, chosen, **_for_lines(options))
+        for k, part in zip(lines, made, strict=True):
+            result[k] = part
+    for k, entry in enumerate(domains):
+        if isinstance(entry, PlaneWindow):
+            result[k] = partition_plane(net, entry, **options)
+    return result if batch else result[0]
+
+
+def warn_of_undecided(undecided: int, stacklevel: int = 3) -> None:
+    """Tell that counts rest on decisions that float64 cannot make, since they carry no diagnostics."""
+    if undecided:
+        lie = "decision lies" if undecided == 1 else "decisions lie"
+        warnings.warn(
+            f"{undecided:,} {lie} within the rounding of float64, taken as ties (lines that meet in a point, touch a "
+            "corner or coincide). Where they are none, the count is off by about as many regions at most. See "
+            "`partition(...).diagnostics`, and move the domain slightly to see whether the count stays.",
+            UndecidedWarning,
+            stacklevel=stacklevel,
+        )
+
+
+@overload
+def count_regions(
+    net: Network,
+    domain: Domain,
+    kind: str = ...,
+    *,
+    tolerances: Tolerances = ...,
+    threads: int = ...,
+    progress: bool = ...,
+    memory_limit: int | None = ...,
+    executor: Executor | _Client | None = ...,
+) -> int: ...
+@overload
+def count_regions(
+    net: Network,
+    domain: Sequence[Domain],
+    kind: str = ...,
+    *,
+    tolerances: Tolerances = ...,
+    threads: int = ...,
+    progress: bool = ...,
+    memory_limit: int | None = ...,
+    executor: Executor | _Client | None = ...,
+) -> npt.NDArray[np.int64]: ...
+def count_regions(
+    net: Network,
+    domain: Domain | Sequence[Domain],
+    kind: str = "activation",
+    *,
+    tolerances: Tolerances = DEFAULT_TOLERANCES,
+    threads: int = 1,
+    progress: bool = False,
+    memory_limit: int | None = None,
+    executor: Executor | _Client | None = None,
+) -> int | npt.NDArray[np.int64]:
+    """Count the linear regions of a network in a domain, exactly, without keeping their geometry.
+
+    Parameters
+    ----------
+    net : Network
+    domain : Segment, Ray, Line, Path, PlaneWindow or a list of them
+    kind : {"activation", "linear", "gradient"}
+        Regions of constant pattern; these joined where no good neuron switches; or pieces of the complement of the
+        paper's B_N, joined where the gradient does not jump (see `partition`). "gradient" is decided exactly for the
+        floats given, and takes two to three times as long as "linear".
+    tolerances, threads, progress, memory_limit, executor
+        As in `partition`. Without a limit, memory does not grow with the number of regions of a window.
+
+    Returns
+    -------
+    int, or ndarray of int64 for a list of domains
+
+    Raises
+    ------
+    InvalidTypeError, InvalidValueError, NumericalError, MemoryLimitError
+        As in `partition`.
+
+    Warns
+    -----
+    UndecidedWarning
+        If some decisions lay within the rounding of float64, once for all domains: ``diagnostics["undecided"]`` of
+        their partitions.
+
+    Examples
+    --------
+    >>> import linregions as lr
+    >>> net = lr.Network.from_layers([([[1.0], [1.0]], [0.0, -1.0]), ([[1.0, 1.0]], [0.0])])
+    >>> lr.count_regions(net, lr.Segment([-1.0], [2.0]))
+    3
+    >>> net = lr.Network.from_layers([([[1.0], [-1.0]], [0.0, 0.0]), ([[1.0, -1.0]], [0.0])])  # relu(x) - relu(-x)
+    >>> [lr.count_regions(net, lr.Line([0.0], [1.0]), kind) for kind in ("activation", "linear", "gradient")]
+    [2, 2, 1]
+    """
+    net, domains, batch, options = _checked(
+        net, domain, tolerances, threads, progress, memory_limit, executor, "count_regions"
+    )
+    wanted = as_choice(kind, "kind", "count_regions", KINDS)
+    counts, undecided = np.zeros(len(domains), dtype=np.int64), 0
+    lines = [k for k, entry in enumerate(domains) if not isinstance(entry, PlaneWindow)]
+    if lines:
+        chosen: list[Any] = [domains[k] for k in lines]
+        counts[lines], doubts = count_and_doubt_lines(net, chosen, wanted, **_for_lines(options))
+        undecided += int(doubts.sum())
+    for k, entry in enumerate(domains):
+        if isinstance(entry, PlaneWindow):
+            counts[k], found = count_plane(net, entry, wanted, **options)
+            undecided += found
+    warn_of_undecided(undecided)
+    return counts if batch else int(counts[0])

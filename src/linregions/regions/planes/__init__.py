@@ -1,0 +1,1 @@
+"""Partitions of windows in a plane."""

@@ -1,0 +1,393 @@
+"""The window cut by the first layer with breakpoints, and its faces grouped to cells."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from linregions.regions.planes.engine import buffers as _plane_buffers
+from linregions.regions.planes.engine.buffers import n_bytes
+from linregions.regions.planes.engine.outputs import make_output
+from linregions.regions.planes.kernels import first_layer as root_kernels
+from linregions.regions.planes.kernels import records
+from linregions.regions.planes.kernels.cells import run_cells
+from linregions.regions.planes.kernels.workspace import (
+    BIT,
+    INCONSISTENT,
+    MERGED,
+    NEXT,
+    OK,
+    RADIUS,
+    ROUNDING,
+    SNAPPED,
+    SPREAD,
+    STAMPS,
+    SWITCH,
+    UNDECIDED,
+    E,
+    V,
+    Workspace,
+    larger_workspace,
+    make_workspace,
+)
+
+FloatArray = npt.NDArray[np.float64]
+IndexArray = npt.NDArray[np.int64]
+
+
+# Bytes for each face that grouping faces to cells takes for a while.
+GROUPING = 80
+# Bytes up to which a buffer at least doubles when it grows.
+_LARGE = 1 << 23
+# Of a vertex beside its columns, with the block that it has in the scratch; of an edge, with its sides.
+_VERTEX_BYTES, _EDGE_BYTES = 576, 64
+
+
+class Contradiction(Exception):
+    """Signs within rounding contradict one another."""
+
+
+class _Holder(Protocol):
+    ws: Workspace
+
+
+def room_for(ws: Workspace, sparing: bool = False) -> tuple[int, int, int, int, int, int]:
+    """Return capacities of vertices, edges, faces, columns, pool and words: what `ws.need` asks for, and more."""
+    columns, words = ws.phi.shape[1], max(ws.f_word.shape[2], int(ws.need[5]))
+    if ws.need[3] > columns:
+        # A kernel asks for all that it may take at once, and perhaps for more later. Whole cache lines to a vertex.
+        more = int(ws.need[3]) - columns
+        more = -(-more // 2) if sparing else max(more, columns // 4)
+        columns += -(-more // 8) * 8
+    return (
+        _enough(ws.phi.shape[0], int(ws.need[0]), 8 * columns + _VERTEX_BYTES, sparing),
+        _enough(ws.edge.shape[1], int(ws.need[1]), _EDGE_BYTES, sparing),
+        _enough(ws.f_word.shape[1], int(ws.need[2]), 16 * words + 8, sparing),
+        columns,
+        _enough(ws.pool.shape[1], int(ws.need[4]), 8, sparing),
+        words,
+    )
+
+
+def grow(holder: _Holder, room: Sequence[int]) -> None:
+    """Give a workspace other capacities; forget the complex in it."""
+    arrays = holder.ws._asdict()
+    del holder.ws  # so that there are never two of its arrays
+    holder.ws = larger_workspace(arrays, room)
+
+
+def _enough(old: int, need: int, n_bytes: int, sparing: bool) -> int:
+    """Return how many rows of some bytes a buffer gets that has `old` ones."""
+    if need <= old:
+        return old
+    many = max(3 * need // 2, 2 * old)
+    return 5 * need // 4 if sparing or many * n_bytes > _LARGE else many
+
+
+# What cutting a polygon has no use for.
+_NOTHING, _NOWHERE = records.no_root(), make_output(0, 0, 0, False)
+
+
+class RootBuffers:
+    """A workspace to cut polygons by lines of the first layer in.
+
+    Parameters
+    ----------
+    guess : int
+        Vertices that there may be.
+    n_switches : int
+        Switches of the first layer.
+    """
+
+    def __init__(self, guess: int, n_switches: int) -> None:
+        self._guess, self._words, self._key = guess, (n_switches + 63) // 64, ("root", n_switches)
+        self.ws: Workspace = _plane_buffers.take(self._key) or self._made(64)
+        self.scratch = records.make_scratch(_NOTHING, 0, 0, 0, 0, n_switches, self._words)
+
+    def _made(self, corners: int) -> Workspace:
+        v = self._guess + corners + 64
+        return make_workspace(v, 3 * v, 2 * v, 3 + root_kernels.LINES_AT_ONCE, 4096, self._words)
+
+    def hold(self, corners: int) -> None:
+        """See to it that there is room for a polygon."""
+        if corners > min(self.ws.phi.shape[0], self.ws.edge.shape[1]):
+            self.ws = self._made(corners)
+
+    def keep(self) -> None:
+        """Leave the workspace to the next call."""
+        _plane_buffers.keep(self._key, self.ws, n_bytes(self.ws))
+
+
+def root_bytes(n_faces: float, plan: records.Plan) -> tuple[float, int]:
+    """Return about how much it takes to cut a window to so many faces, and to keep them."""
+    words = (int(plan.shape[records.WIDTH, 0] * plan.shape[records.N_BREAKPOINTS, 0]) + 63) // 64
+    # A face has about one vertex, two edges and four sides of its own; buffers have more room than is wanted.
+    workspace = 8 * (3 + root_kernels.LINES_AT_ONCE) + 60 + 64 + 8 + 64 + 16 * words
+    kept = 32 + 26 + 4 + 32 + 8 * words + 24
+    return n_faces * (1.4 * workspace + kept + GROUPING), int(n_faces * kept)
+
+
+class Noted(NamedTuple):
+    """What was noted of decisions, for the diagnostics; see `linregions.regions.planes.sink.BatchRecord`."""
+
+    snapped: int
+    merged: int
+    margin: float
+    undecided: int
+
+    def with_more(self, more: Noted) -> Noted:
+        """Return what was noted together."""
+        return Noted(
+            self.snapped + more.snapped,
+            self.merged + more.merged,
+            min(self.margin, more.margin),
+            self.undecided + more.undecided,
+        )
+
+
+def noted(ws: Workspace) -> Noted:
+    """Return what a workspace has noted since its counts were cleared."""
+    return Noted(int(ws.counts[SNAPPED]), int(ws.counts[MERGED]), float(ws.margin[0]), int(ws.counts[UNDECIDED]))
+
+
+class Start(NamedTuple):
+    """One convex polygon to be cut: the window, or a face of some lines of the first layer.
+
+    Parameters
+    ----------
+    xy : ndarray of float64, shape (m, 2)
+        Corners, counter-clockwise.
+    radius, rounding : ndarray of float64, shape (m,)
+        Uncertainty of their places.
+    edge : ndarray of int32, shape (3, m)
+        Of the side from each corner on: its two ends (whichever way it was made), and its switch.
+    """
+
+    xy: FloatArray
+    radius: FloatArray
+    rounding: FloatArray
+    edge: npt.NDArray[np.int32]
+
+
+def window_start(polygon: FloatArray, relative: float) -> Start:
+    """Return a window to be cut."""
+    m = polygon.shape[0]
+    index = np.arange(m)
+    radius = relative * np.abs(polygon).sum(axis=1)
+    edge = np.stack([index, (index + 1) % m, np.full(m, -1)]).astype(np.int32)
+    return Start(polygon, radius, radius, edge)
+
+
+def _begin(ws: Workspace, start: Start, relative: float) -> None:
+    """Put a polygon to the workspace as its only face."""
+    m = start.xy.shape[0]
+    ws.size[:] = (m, m, 1, 0)
+    ws.counts[:STAMPS] = 0
+    ws.margin[:] = (np.inf, relative)
+    ws.phi[:m, 0] = 1.0
+    ws.phi[:m, 1:3] = start.xy
+    ws.place[RADIUS, :m], ws.place[ROUNDING, :m], ws.place[SPREAD, :m] = start.radius, start.rounding, -1.0
+    ws.edge[: SWITCH + 1, :m] = start.edge
+    ws.edge[NEXT, :m], ws.edge[BIT, :m] = -1, -1
+    ws.side[0, :, :m] = np.arange(m)
+    ws.f_off[0, :2] = (0, m)
+    ws.f_word[0, 0, :] = 0
+
+
+def first_switches(plan: records.Plan) -> tuple[IndexArray, FloatArray, npt.NDArray[np.bool_]]:
+    """Return neuron and breakpoint of each switch of layer 0, and whether it has a line of its own.
+
+    Neurons that are multiples of others have not: they switch on the lines of those.
+    """
+    t = int(plan.shape[records.N_BREAKPOINTS, 0])
+    switch = np.arange(int(plan.shape[records.WIDTH, 0]) * t)
+    neuron = switch // max(t, 1)
+    return neuron, plan.activation[records.BREAKPOINT, 0, switch % max(t, 1)], plan.twin[0, neuron] == 0
+
+
+def _lines_across(plan: records.Plan, start: Start) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.uint64], int]:
+    """Return which switches of layer 0 cross a polygon, and in words those that are passed everywhere in it.
+
+    Switches that are multiples of others cross with these, but are not told. The third is how many values at corners,
+    of lines that do not cross, lie within their band, other than those of the polygon's own sides.
+    """
+    neuron, xi, own = first_switches(plan)
+    constant, slope_u, slope_v, size, steepness = plan.first[:, neuron, None]
+    d = constant + slope_u * start.xy[:, 0] + slope_v * start.xy[:, 1] - xi[:, None]
+    reach = np.abs(start.xy).max(axis=0).sum()
+    band = plan.relative * (size + np.abs(xi[:, None]))
+    slack = band + steepness * (plan.relative * reach)
+    above, below = (d > slack).any(axis=1), (d < -slack).any(axis=1)
+    if not own.all():  # a multiple is above where the first one is, or where that is below
+        t, twin = int(plan.shape[records.N_BREAKPOINTS, 0]), plan.twin[0, neuron]
+        first = np.where(own, np.arange(own.size), (np.abs(twin) - 1) * t + np.arange(own.size) % t)
+        above, below = above[first], below[first]
+        above, below = np.where(twin < 0, below, above), np.where(twin < 0, above, below)
+    crossing = above & below
+    bits = np.zeros((above.size + 63) // 64 * 64, dtype=np.bool_)
+    bits[: above.size] = above & ~crossing
+    words = np.packbits(bits, bitorder="little").view("<u8").astype(np.uint64)
+    # Corners of a block may be less certain than those of a window.
+    slack = np.maximum(slack, band + steepness * start.radius)
+    unclear = (np.abs(d) <= slack) & (slack > 0)
+    if unclear.any():
+        unclear &= (own & ~crossing)[:, None]
+        for a, b, switch in start.edge.T:
+            if switch >= 0:
+                unclear[switch - plan.shape[records.FIRST_SWITCH, 0], [a, b]] = False
+    return crossing & own, words, int(np.count_nonzero(unclear))
+
+
+def cut_root(
+    plan: records.Plan,
+    start: Start,
+    chosen: npt.NDArray[np.bool_] | None = None,
+    buffers: RootBuffers | None = None,
+) -> tuple[RootBuffers, npt.NDArray[np.uint64]]:
+    """Cut a polygon by lines of layer 0, all or those chosen; return the complex, and the switches passed everywhere.
+
+    Raises
+    ------
+    Contradiction
+    """
+    n = int(plan.shape[records.WIDTH, 0] * plan.shape[records.N_BREAKPOINTS, 0])
+    if buffers is None:
+        buffers = RootBuffers(min(n * n // 2 + 4 * n, 1 << 13), n)
+    buffers.hold(start.xy.shape[0])
+    crossing, base, undecided = _lines_across(plan, start)
+    switches = np.flatnonzero(crossing if chosen is None else crossing & chosen)
+    while True:
+        _begin(buffers.ws, start, plan.relative)
+        status, _ = run_cells(buffers.ws, plan, buffers.scratch, _NOTHING, _NOWHERE, switches, records.CUT)
+        if status == OK:
+            if chosen is None:
+                buffers.ws.counts[UNDECIDED] += undecided
+            return buffers, base
+        if status == INCONSISTENT:
+            raise Contradiction
+        grow(buffers, room_for(buffers.ws))
+
+
+def _set_twins(plan: records.Plan, words: npt.NDArray[np.uint64]) -> None:
+    """Set in the words of faces the bits of neurons of layer 0 that are multiples of others, which are set.
+
+    Those that do not cross the polygon are no bits of faces.
+    """
+    neuron, _, own = first_switches(plan)
+    t = int(plan.shape[records.N_BREAKPOINTS, 0])
+
+    for switch in np.flatnonzero(~own).tolist():
+        twin = int(plan.twin[0, neuron[switch]])
+        other = (abs(twin) - 1) * t + switch % t
+        found = words[:, other >> 6] >> np.uint64(other & 63) & np.uint64(1)
+        if found.any():
+            words[:, switch >> 6] |= (found ^ np.uint64(twin < 0)) << np.uint64(switch & 63)
+
+
+def make_root(
+    ws: Workspace, base: npt.NDArray[np.uint64], plan: records.Plan, target: int
+) -> tuple[records.Root, IndexArray]:
+    """Take the cut window out of its workspace and group its faces to cells; also return each face's cell."""
+    _set_twins(plan, ws.f_word[ws.size[3], : ws.size[2]])
+    return grouped_complex(ws, base, target)
+
+
+def grouped_complex(ws: Workspace, base: npt.NDArray[np.uint64], target: int) -> tuple[records.Root, IndexArray]:
+    """Take a complex out of its workspace and group its faces, so that at most `target` switches cross a group.
+
+    What is known of layers after the first is left empty. Also return each face's group.
+    """
+    n_v, n_e, n_f, now = (int(k) for k in ws.size)
+    f_off = ws.f_off[now, : n_f + 1].copy()
+    words = ws.f_word[now, :n_f] | base
+    faces, offsets, face_cell = _grouped(words, target)
+    root = records.Root(
+        xy=ws.phi[:n_v, 1:3].copy(),
+        radius=ws.place[RADIUS, :n_v].copy(),
+        rounding=ws.place[ROUNDING, :n_v].copy(),
+        edge=ws.edge[: SWITCH + 1, :n_e].copy(),
+        e_shared=np.zeros(n_e, dtype=np.bool_),
+        f_off=f_off,
+        side=ws.side[now, :, : f_off[-1]].astype(np.int32),
+        f_word=words,
+        cell_off=offsets,
+        cell_faces=faces,
+        line=np.zeros(0, dtype=np.int32),
+        phi=np.zeros((0, 0)),
+        unit=np.zeros((0, 2, 0), dtype=np.int64),
+    )
+    _mark_shared(root, face_cell)
+    return root, face_cell
+
+
+def _grouped(words: npt.NDArray[np.uint64], target: int) -> tuple[IndexArray, IndexArray, IndexArray]:
+    """Group faces so that few switches cross a group: faces in order, where each group begins, each face's group."""
+    n_faces = words.shape[0]
+    faces = np.arange(n_faces)
+    offsets = np.zeros(n_faces + 1, dtype=np.int64)
+    n_cells = root_kernels.group_faces(
+        words,
+        target,
+        faces,
+        offsets,
+        np.empty((2 * n_faces + 2, 2), dtype=np.int64),
+        np.empty(n_faces, dtype=np.int64),
+        np.empty(64 * words.shape[1], dtype=np.int64),
+        np.empty((2, words.shape[1]), dtype=np.uint64),
+    )
+    offsets = offsets[: n_cells + 1].copy()
+    face_cell = np.empty(n_faces, dtype=np.int64)
+    face_cell[faces] = np.repeat(np.arange(n_cells), np.diff(offsets))
+    return faces, offsets, face_cell
+
+
+def _mark_shared(root: records.Root, face_cell: IndexArray) -> None:
+    """Mark the root edges that lie between two cells."""
+    side_cell = np.repeat(face_cell, np.diff(root.f_off))
+    side_edge = root.side[E]
+    edge_cell = np.empty(root.edge.shape[1], dtype=np.int64)
+    edge_cell[side_edge] = side_cell  # that of one of the edge's sides
+    root.e_shared[side_edge[side_cell != edge_cell[side_edge]]] = True
+
+
+def cells_beside(root: records.Root, face_cell: IndexArray, edges: IndexArray) -> IndexArray:
+    """Return the two cells that each of some shared root edges lies between, shape (n, 2)."""
+    side_cell = np.repeat(face_cell, np.diff(root.f_off))
+    return np.array([np.unique(side_cell[root.side[E] == edge]) for edge in edges]).reshape(-1, 2)
+
+
+def regrouped(root: records.Root, face_cell: IndexArray, pairs: IndexArray) -> tuple[records.Root, IndexArray]:
+    """Join pairs of cells to one each; return the root and each face's cell."""
+    joined = np.arange(root.cell_off.shape[0] - 1)
+    for a, b in pairs:
+        low, high = sorted((joined[a], joined[b]))
+        joined[joined == high] = low
+    _, compact = np.unique(joined, return_inverse=True)
+    face_cell = compact[face_cell]
+    order = np.argsort(face_cell, kind="stable")
+    offsets = np.concatenate([[0], np.cumsum(np.bincount(face_cell))]).astype(np.int64)
+    root = root._replace(cell_faces=order, cell_off=offsets, e_shared=np.zeros_like(root.e_shared))
+    _mark_shared(root, face_cell)
+    return root, face_cell
+
+
+def face_areas(xy: FloatArray, f_off: npt.NDArray[np.int32], side: npt.NDArray[np.int32]) -> FloatArray:
+    """Return the part of the whole area that each face has."""
+    starts, sides = f_off[:-1], np.diff(f_off)
+    corners = xy[side[V]]
+    corners = corners - np.repeat(corners[starts], sides, axis=0)
+    after = np.arange(1, corners.shape[0] + 1)
+    after[f_off[1:] - 1] = starts
+    u, v = corners.T
+    doubled = np.add.reduceat(u * v[after] - u[after] * v, starts)
+    return np.asarray(doubled / doubled.sum())
+
+
+def cell_areas(root: records.Root, face_cell: IndexArray) -> FloatArray:
+    """Return the part of the window's area that each cell has."""
+    areas = face_areas(root.xy, root.f_off, root.side)
+    found = np.bincount(face_cell, weights=areas, minlength=root.cell_off.shape[0] - 1)
+    return np.asarray(found, dtype=np.float64)

@@ -1,0 +1,146 @@
+"""Cells of a window where a narrow layer comes before a wide one: bounded by switches of layers after the first too.
+
+The lines of a narrow first layer bound few cells, and hundreds of a wide layer's neurons are unstable in each. So the
+whole window is taken through the layers as one cell until it has enough faces, and these are grouped to cells.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from linregions.regions.planes.engine.cell_run import Worker
+from linregions.regions.planes.engine.first_layer import Contradiction, Noted, noted
+from linregions.regions.planes.engine.job import Job
+from linregions.regions.planes.engine.parts import Parts, split_cell
+from linregions.regions.planes.engine.plan import EXPECTED_SWITCHES, MOST_SWITCHES, default_target
+from linregions.regions.planes.kernels import cells, records
+from linregions.regions.planes.kernels.basis import SCREENED_AT_ONCE
+from linregions.regions.planes.kernels.workspace import GROW, INCONSISTENT
+
+# Switches that may cross a cell which later layers bound too.
+_CELL_SWITCHES = 4
+# Lines that bound such cells at most, and bytes that patterns of the faces between them take at most.
+_MOST_LINES = 128
+_PATTERN_BYTES = 1 << 24
+# Vertices and columns of such a cell: one that goes on in parts has some columns by then.
+_CELL_ROOM = 8192, 3 + EXPECTED_SWITCHES + MOST_SWITCHES + SCREENED_AT_ONCE
+
+
+class CellsWanted(NamedTuple):
+    """How a window is cut to cells.
+
+    Parameters
+    ----------
+    switches : int
+        That may cross a cell.
+    faces : int
+        To be grouped to cells: more than the first layer makes where it is much narrower than another; else 0.
+    in_batch : int
+        Cells in a batch at most, if they are few because they have many regions; else 0.
+    room : tuple of int
+        Vertices and columns of such a cell, about.
+    """
+
+    switches: int
+    faces: int = 0
+    in_batch: int = 0
+    room: tuple[int, int] = (0, 0)
+
+
+def cells_wanted(plan: records.Plan) -> CellsWanted:
+    """Return how to cut a window, so that not many more neurons of one layer are unstable in a cell than of others."""
+    switches = plan.shape[records.WIDTH] * plan.shape[records.N_BREAKPOINTS]
+    first, widest = int(switches[0]), int(switches[1:].max(initial=0))
+    target = default_target(plan)
+    if widest * target <= MOST_SWITCHES * first:
+        return CellsWanted(target)
+    in_batch = max(1, 4096 // widest)
+    if first >= min(_CELL_SWITCHES * widest // EXPECTED_SWITCHES, _MOST_LINES):
+        across = min(target, max(_CELL_SWITCHES, EXPECTED_SWITCHES * first // widest))
+        return CellsWanted(across, in_batch=in_batch, room=_CELL_ROOM)
+    words = (int(switches.sum()) + 63) // 64
+    faces = min(_faces_of(widest), _PATTERN_BYTES // (8 * words))
+    return CellsWanted(_CELL_SWITCHES, faces, in_batch, _CELL_ROOM)
+
+
+class Deepened(NamedTuple):
+    """A window as one cell that went through the layers until it had many faces.
+
+    Parameters
+    ----------
+    parts : Parts
+        Its faces, grouped to cells.
+    noted : Noted
+        For the diagnostics.
+    n_bytes : int
+        Bytes that this took.
+    """
+
+    parts: Parts
+    noted: Noted
+    n_bytes: int
+
+
+def deepened(job: Job, plan: records.Plan, root: records.Root, n_switches: int, wanted: CellsWanted) -> Deepened | None:
+    """Take a window, the only cell of `root`, through the layers until it has many faces; None if it never has.
+
+    Raises
+    ------
+    Contradiction
+    """
+    now = plan._replace(most_faces=wanted.faces, crowded_faces=1)
+
+    def new_worker(faces: int, lines: int) -> Worker:
+        """Return one with room for so many faces, and to find as many switches unstable as a cell takes at once."""
+        room = 2 * faces, 3 + lines + MOST_SWITCHES + SCREENED_AT_ONCE
+        return Worker(job.network, job.window, now, root, n_switches, False, 1, None, room=room)
+
+    worker = new_worker(root.f_off.size, int(plan.shape[records.WIDTH, 0]))
+    whole = np.zeros(1, dtype=np.int64)
+    while True:
+        status, _ = cells.run_cells(worker.ws, now, worker.scratch, root, worker.out, whole, 0)
+        if status == INCONSISTENT:
+            raise Contradiction
+        if status == GROW:
+            worker.forget()
+            worker.make_room()
+            continue
+        if status != records.SPLIT:  # all layers are done, whether there is room for the result or not
+            return None
+        faces = min(wanted.faces, _faces_for(plan, worker))
+        if now.crowded_faces > 1 or worker.ws.size[2] >= faces:
+            break
+        now = now._replace(crowded_faces=max(faces - 1, 2))
+        del worker  # not to have its buffers twice
+        worker = new_worker(faces, math.isqrt(3 * faces))
+    ws = worker.ws
+    parts = split_cell(ws, worker.scratch, root, 0, _cell_switches(plan, worker))
+    return Deepened(parts, noted(ws), worker.n_bytes + parts.n_bytes)
+
+
+def _faces_for(plan: records.Plan, worker: Worker) -> int:
+    """Return how many faces are worth it, from the units of the layer that the window is split in."""
+    layer, n_left = int(worker.ws.need[0]) - 1, int(worker.ws.need[2])
+    if not n_left:  # after a layer: there are faces enough
+        return 0
+    # Of later layers, as large a part will be unstable.
+    switches = plan.shape[records.WIDTH, layer:] * plan.shape[records.N_BREAKPOINTS, layer:]
+    return _faces_of(int(n_left / plan.shape[records.WIDTH, layer] * switches.max()))
+
+
+def _cell_switches(plan: records.Plan, worker: Worker) -> int:
+    """Return how many switches may cross a cell, from what is left of the layers."""
+    begun, n_left = int(worker.ws.need[0]), int(worker.ws.need[2])
+    if n_left:
+        return _CELL_SWITCHES
+    lines = math.isqrt(3 * int(worker.ws.size[2]))
+    widest = int((plan.shape[records.WIDTH, begun:] * plan.shape[records.N_BREAKPOINTS, begun:]).max())
+    return min(default_target(plan), max(_CELL_SWITCHES, EXPECTED_SWITCHES * lines // max(widest, 1)))
+
+
+def _faces_of(switches: int) -> int:
+    """Return how many faces the lines make that bound cells, for so many switches of a layer that cross the window."""
+    return min(_CELL_SWITCHES * switches // EXPECTED_SWITCHES, _MOST_LINES) ** 2 // 3

@@ -1,0 +1,76 @@
+"""A cell that later layers cut to many faces, split again: the root complex of its parts.
+
+Cells are bounded by switches of the first layer. In deep networks hundreds of neurons of later layers are unstable in
+one. So a cell that has many faces after some layer is grouped to parts, as the window was to cells, and each part
+goes on alone from that layer. Where hundreds of neurons of one layer are unstable in a cell, as after a narrow layer,
+it is split within that layer, when some of them have been inserted: few others cross a part.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from linregions.regions.planes.engine.first_layer import grouped_complex
+from linregions.regions.planes.engine.plan import EXPECTED_SWITCHES
+from linregions.regions.planes.kernels import cells, records
+from linregions.regions.planes.kernels.workspace import SPREAD, Workspace
+
+
+class Parts(NamedTuple):
+    """The complex of a cell after some layers, grouped to parts.
+
+    Parameters
+    ----------
+    root : linregions.regions.planes.kernels.records.Root
+    face_part : ndarray of int64
+        Part of each face.
+    root_vertex : ndarray of int32, shape (V,)
+        Numbers that its vertices had in the root of the whole cell, -1 for none.
+    chain : ndarray of int32, shape (2, K)
+        Edges that the cell shares with others, and the edges of this complex that lie on them, in order.
+    """
+
+    root: records.Root
+    face_part: npt.NDArray[np.int64]
+    root_vertex: npt.NDArray[np.int32]
+    chain: npt.NDArray[np.int32]
+
+    @property
+    def n_parts(self) -> int:
+        """Number of parts."""
+        return int(self.root.cell_off.shape[0] - 1)
+
+    @property
+    def n_bytes(self) -> int:
+        """Bytes that the arrays take."""
+        return sum(array.nbytes for array in (*self.root, self.face_part, self.root_vertex, self.chain))
+
+
+def split_cell(ws: Workspace, scratch: records.Scratch, root: records.Root, cell: int, part_switches: int) -> Parts:
+    """Take a cell out of the workspace, where `run_cells` left it, and group its faces."""
+    n_v, n_e = int(ws.size[0]), int(ws.size[1])
+    begun, n_basis = int(ws.need[0]), int(ws.need[1])
+    unit = scratch.history[:begun].copy()
+    chain = np.empty((2, n_e), dtype=np.int32)
+    chain = chain[:, : cells.list_shared(ws, scratch, root, cell, chain)].copy()
+    made, face_part = grouped_complex(ws, scratch.base, part_switches)
+    made = made._replace(
+        line=np.where(ws.place[SPREAD, :n_v] < 0.0, np.int32(records.NO_LINE), ws.parent[3, :n_v]),
+        phi=ws.phi[:n_v, :n_basis].copy(),
+        unit=unit,
+    )
+    made.e_shared[chain[1]] = True
+    return Parts(made, face_part, ws.parent[2, :n_v].copy(), chain)
+
+
+def part_switches_of(ws: Workspace, plan: records.Plan) -> int:
+    """Return how many switches may cross a part of the cell that `run_cells` left in the workspace."""
+    n_left = int(ws.need[2])
+    if not n_left:
+        return plan.part_switches
+    # Within a layer: as large a part of its other switches will cross a part as of the lines that make so many faces.
+    return max(1, min(math.isqrt(2 * int(ws.size[2])) * EXPECTED_SWITCHES // n_left, plan.crowded_faces))

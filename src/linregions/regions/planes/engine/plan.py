@@ -1,0 +1,196 @@
+"""Restrict a network to a plane and flatten it for the kernels."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+from weakref import WeakKeyDictionary
+
+import numpy as np
+import numpy.typing as npt
+
+from linregions.domains.frames import Frame, frame_of
+from linregions.domains.windows import PlaneWindow
+from linregions.networks.kernels.products import TILE_COLUMNS
+from linregions.networks.network import Network
+from linregions.regions.planes.engine.twins import find_twins
+from linregions.regions.planes.kernels import records
+from linregions.regions.planes.restriction import REACH, is_moderate, restrict, restrict_plainly, shifted
+from linregions.regions.planes.scales import LARGE, SMALL, common, scaled_step, sizes_after
+from linregions.regions.planes.scales import pieces as scaled_pieces
+
+FloatArray = npt.NDArray[np.float64]
+
+# Switches of one layer that a cell takes at once: ordinary networks have few more than cross it of the first layer.
+MOST_SWITCHES = 128
+# As many as are meant to, where cells or parts are made so that few do.
+EXPECTED_SWITCHES = 64
+# Faces from which on a cell goes on in parts while it takes more of them, a few at a time.
+CROWDED_FACES = 512
+
+
+def switch_layout(network: Network) -> list[tuple[int, int, int]]:
+    """Return (first switch, neurons, breakpoints) of every hidden layer; neuron k has switches first + k T ..."""
+    layout = []
+    first = 0
+    for layer, activation in zip(network.layers[:-1], network.activations, strict=True):
+        n, t = layer.weight.shape[0], activation.n_breakpoints
+        layout.append((first, n, t))
+        first += n * t
+    return layout
+
+
+def default_target(plan: records.Plan) -> int:
+    """Switches that may cross a cell: more where layers are wide, since every cell makes rows for all units.
+
+    Rows take time as switches times width squared, values at vertices as switches cubed times width.
+    """
+    widest = int(plan.shape[records.WIDTH].max())
+    return int(min(64, max(16, round(14 * (widest / 128) ** 0.5))))
+
+
+class _Facts(NamedTuple):
+    """What is known of a layer whatever the window."""
+
+    twins: npt.NDArray[np.int64]
+    is_moderate: bool
+    least: float  # least norm of a unit's weights and bias that is not 0, or infinity
+    norms: FloatArray  # of the units' weights
+    most: float  # the largest of these
+    bias: float  # largest bias
+    knots: FloatArray  # of the activation: points and heights, shape (2, T + 1)
+    level: float  # largest breakpoint or height
+    steepest: float  # largest slope
+
+
+_facts: WeakKeyDictionary[Network, list[_Facts]] = WeakKeyDictionary()
+
+
+def _facts_of(network: Network) -> list[_Facts]:
+    """Return what is known of the hidden layers, found once for each network."""
+    found = _facts.get(network)
+    if found is None:
+        found = []
+        for layer, activation in zip(network.layers[:-1], network.activations, strict=True):
+            with np.errstate(over="ignore", under="ignore"):
+                norms = np.linalg.norm(layer.weight, axis=1)
+                sizes = np.maximum(norms, np.abs(layer.bias))
+            found.append(
+                _Facts(
+                    find_twins(layer, activation),
+                    is_moderate(layer.weight) and is_moderate(layer.bias),
+                    float(sizes.min(where=sizes > 0, initial=np.inf)),
+                    norms,
+                    float(norms.max()),
+                    float(np.abs(layer.bias).max()),
+                    np.array(activation.knots),
+                    max(map(abs, (0.0, *activation.breakpoints, *activation.knots[1].tolist()))),
+                    max(map(abs, activation.slopes)),
+                )
+            )
+        _facts[network] = found
+    return found
+
+
+def _are_moderate(network: Network, stages: range, low: float, high: float) -> bool:
+    """Whether all layers after the first of some may stay as they are, from bounds on its values."""
+    facts = _facts_of(network)
+    for k in stages[1:]:
+        before = facts[k - 1]
+        low = min(before.steepest * low, 1.0) * facts[k].least
+        high = before.steepest * (high + before.level) + before.level
+        high = facts[k].most * high + facts[k].bias
+        if not (low > SMALL and high < LARGE):
+            return False
+    return True
+
+
+def _first_layer(
+    network: Network, first: int, window: PlaneWindow, frame: Frame
+) -> tuple[FloatArray, npt.NDArray[np.int64], FloatArray]:
+    """Return the rows of the first layer that switches, the exponents of their units, and sizes of its values."""
+    if first == 0 and _facts_of(network)[0].is_moderate:
+        plain = restrict_plainly(network.layers[0], _facts_of(network)[0].norms, window, frame)
+        if plain is not None:
+            sizes = np.abs(plain[0]) + REACH * (np.abs(plain[1]) + np.abs(plain[2]))
+            if np.all(((sizes > SMALL) & (sizes < LARGE)) | (plain[records.SIZE] == 0)):
+                return plain, np.zeros(sizes.size, dtype=np.int64), sizes
+    rows, exponent = restrict(network, first, window, frame)
+    sizes = np.abs(rows[0]) + REACH * (np.abs(rows[1]) + np.abs(rows[2]))
+    there = shifted(sizes, exponent)
+    wanted = np.where((there > SMALL) & (there < LARGE) | (sizes == 0), 0, exponent)
+    wanted = common(wanted, network.activations[first])
+    return shifted(rows, exponent - wanted), wanted, shifted(sizes, exponent - wanted)
+
+
+def make_plan(
+    network: Network, window: PlaneWindow, relative: float, frame: Frame | None = None
+) -> tuple[records.Plan, int] | None:
+    """Restrict a network to a plane and flatten it; None if it has no neuron. Also return the number of switches.
+
+    The frame is that of the window; it is made anew if it is not given.
+    """
+    layout = switch_layout(network)
+    hidden = [k for k, (_, _, t) in enumerate(layout) if t]
+    if not hidden:
+        return None
+    first, last = hidden[0], hidden[-1]
+    frame = frame_of(window) if frame is None else frame
+    stages = range(first, last + 1)
+    n_layers = len(stages)
+    widths = np.array([network.layers[k].weight.shape[0] for k in stages], dtype=np.int64)
+    widest = -(-max(int(widths.max()), 64) // TILE_COLUMNS) * TILE_COLUMNS
+    n_in = np.array([network.layers[k].weight.shape[1] for k in stages], dtype=np.int64)
+    offsets = np.zeros(n_layers, dtype=np.int64)
+    padded = -(-widths // TILE_COLUMNS) * TILE_COLUMNS
+    if n_layers > 1:
+        offsets[1:] = np.cumsum([0, *(n_in[1:-1] * padded[1:-1])])
+    weights = np.zeros(int(np.sum(n_in[1:] * padded[1:])))
+    biases = np.zeros((n_layers, widest))
+    twins = np.zeros((n_layers, widest), dtype=np.int64)
+    most = max(network.activations[k].n_breakpoints for k in stages)
+    pieces = np.zeros((4, n_layers, most + 1))
+    rows, exponent, size = _first_layer(network, first, window, frame)
+    some = size[size > 0]
+    moderate = not exponent.any() and _are_moderate(network, stages, some.min(initial=1.0), some.max(initial=0.0))
+    facts = _facts_of(network)
+    for i, k in enumerate(stages):
+        layer, activation = network.layers[k], network.activations[k]
+        levels: npt.ArrayLike = activation.breakpoints
+        knots, heights = facts[k].knots
+        if i:
+            weight, bias = layer.weight, layer.bias
+            if not moderate:
+                weight, bias, exponent, size = scaled_step(layer, exponent, size, activation)
+            block = weights[offsets[i] : offsets[i] + n_in[i] * padded[i]]
+            block.reshape(n_in[i], padded[i])[:, : widths[i]] = weight.T
+            biases[i, : widths[i]] = bias
+        t = activation.n_breakpoints
+        if exponent.any():
+            levels, knots, heights = scaled_pieces(activation, exponent)
+        pieces[records.BREAKPOINT, i, :t] = levels
+        pieces[records.SLOPE, i, : t + 1] = activation.slopes
+        pieces[records.KNOT, i, : t + 1], pieces[records.HEIGHT, i, : t + 1] = knots, heights
+        twins[i, : widths[i]] = facts[k].twins
+        if not moderate:
+            size = sizes_after(activation, size, exponent)
+    shape = np.zeros((4, n_layers), dtype=np.int64)
+    shape[records.WIDTH] = widths
+    shape[records.FIRST_WEIGHT] = offsets
+    shape[records.N_BREAKPOINTS] = [layout[k][2] for k in stages]
+    shape[records.FIRST_SWITCH] = [layout[k][0] for k in stages]
+    plan = records.Plan(
+        rows,
+        shape,
+        weights,
+        biases,
+        pieces,
+        twins,
+        relative,
+        most_switches=MOST_SWITCHES,
+        crowded_faces=CROWDED_FACES,
+    )
+    # Only cells that layers after the second still cut are worth it: each part makes its rows anew.
+    if n_layers > 3 or max(widths[1:-1], default=0) > 2 * widths[0]:
+        target = default_target(plan)
+        plan = plan._replace(most_faces=2 * target**2, part_switches=target)
+    return plan, layout[-1][0] + layout[-1][1] * layout[-1][2]

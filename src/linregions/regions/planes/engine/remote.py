@@ -1,0 +1,155 @@
+"""Tasks on the workers of an executor, to each of which the network is sent about once.
+
+A task names its job by a hash. A worker that does not know the job says so, whereupon the task is sent again with the
+job: one for each such worker, while the others wait until the first is through. No disk is shared, no worker is chosen
+and none is prepared, since an executor promises none of this.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import pickle
+import socket
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future
+from functools import lru_cache
+from queue import SimpleQueue
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from linregions.regions.planes.engine.cells import make_cells, work
+from linregions.regions.planes.engine.job import BlockCells, Cells, Job, Worked
+from linregions.regions.planes.sink import Sink
+
+IndexArray = npt.NDArray[np.int64]
+
+# Bytes of a job up to which it goes with every task.
+_SMALL = 1 << 16
+# Jobs that a process remembers.
+_REMEMBERED = 2
+
+# Jobs of this process, for workers that are its threads or its forks.
+_own: dict[str, bytes] = {}
+# Jobs that this process has worked on, the latest last.
+_known: dict[str, tuple[Job, Cells | BlockCells, Sink]] = {}
+
+
+class Answer(NamedTuple):
+    """What a worker says: its name, and what came of the task, or None if it does not know the job."""
+
+    worker: str
+    worked: Worked | None
+
+
+@lru_cache(maxsize=1)
+def _name(process: int) -> str:
+    return f"{socket.gethostname()}:{process}"
+
+
+def _made(key: str, packed: bytes | None) -> tuple[Job, Cells | BlockCells, Sink] | None:
+    """Return a job with its cells and sink; None if it has not been sent."""
+    known = _known.get(key)
+    if known is None:
+        packed = packed or _own.get(key)
+        if packed is None:
+            return None
+        job, sink = pickle.loads(packed)
+        made = make_cells(job)
+        assert made is not None  # the caller had some
+        known = _known.setdefault(key, (job, made, sink))
+        for old in list(_known)[:-_REMEMBERED]:
+            _known.pop(old, None)
+    return known
+
+
+def work_remotely(key: str, packed: bytes | None, task: IndexArray, batch_cells: int, limit: int | None) -> Answer:
+    """Work on a batch of cells, or on some blocks, in another process."""
+    known = _made(key, packed)
+    return Answer(_name(os.getpid()), None if known is None else work(*known, task, batch_cells, limit))
+
+
+class Remote:
+    """A job's tasks on an executor.
+
+    Parameters
+    ----------
+    executor : concurrent.futures.Executor
+        Or anything that has `submit`.
+    job, sink
+        What all tasks need.
+    tasks : list of ndarray of int64
+    batch_cells : int
+    limit : int or None
+    """
+
+    def __init__(
+        self, executor: Executor, job: Job, sink: Sink, tasks: list[IndexArray], batch_cells: int, limit: int | None
+    ) -> None:
+        self.executor, self.tasks, self.batch_cells, self.limit = executor, tasks, batch_cells, limit
+        self.packed = pickle.dumps((job, sink))
+        self.key = hashlib.sha256(self.packed).hexdigest()
+        self.answers: SimpleQueue[int] = SimpleQueue()
+        self.futures: dict[int, Future[Answer]] = {}
+        self.ready: dict[int, Future[Answer] | Worked] = {}
+        self.without: set[str] = set()  # workers that, as far as is known, do not have the job
+        self.carrying: set[int] = set()  # tasks under way with the job
+        self.held: list[int] = []
+
+    def results(self, earlier: Callable[[IndexArray], Worked | None]) -> Iterator[Worked]:
+        """Yield what comes of the tasks, in order; cancel the rest on any error."""
+        _own[self.key] = self.packed
+        try:
+            for number, task in enumerate(self.tasks):
+                found = earlier(task)
+                if found is None:
+                    self._submit(number, len(self.packed) <= _SMALL)
+                else:
+                    self.ready[number] = found
+            for number in range(len(self.tasks)):
+                while number not in self.ready:
+                    self._take(self.answers.get())
+                entry = self.ready.pop(number)
+                if isinstance(entry, Worked):
+                    yield entry
+                else:
+                    entry.result()  # raises
+        finally:
+            _own.pop(self.key, None)
+            _known.pop(self.key, None)  # here; other processes remember it
+            for future in self.futures.values():
+                future.cancel()
+
+    def _submit(self, number: int, carry: bool) -> None:
+        """Send a task."""
+        if carry:
+            self.carrying.add(number)
+        packed = self.packed if carry else None
+        future = self.executor.submit(work_remotely, self.key, packed, self.tasks[number], self.batch_cells, self.limit)
+        self.futures[number] = future
+        future.add_done_callback(lambda _: self.answers.put(number))
+
+    def _take(self, number: int) -> None:
+        """Take an answer: a result, or the wish to be told the job."""
+        future = self.futures.pop(number)
+        answer = None if future.cancelled() or future.exception() is not None else future.result()
+        if answer is not None and answer.worked is None:
+            self.without.add(answer.worker)
+            if len(self.carrying) < len(self.without):
+                self._submit(number, True)
+            else:
+                self.held.append(number)
+            return
+        if answer is None:
+            self.ready[number] = future  # an error, which comes out when its turn comes
+        else:
+            assert answer.worked is not None
+            self.ready[number] = answer.worked
+            self.without.discard(answer.worker)
+        if number in self.carrying:
+            self.carrying.discard(number)
+            held, self.held = self.held, []
+            for other in held:
+                self._submit(other, False)

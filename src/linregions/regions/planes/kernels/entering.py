@@ -1,0 +1,172 @@
+"""Load a cell of a root complex, and make a basis of the neurons that are not stable in it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from linregions._support.kernels.compiled import compiled
+from linregions.networks.kernels.products import TILE_ROWS
+from linregions.regions.planes.kernels.records import (
+    BASIS,
+    BREAKPOINT,
+    FIRST_SWITCH,
+    LOCAL,
+    N_BREAKPOINTS,
+    NO_LINE,
+    PIECE,
+    SIZE,
+    STAMP,
+    STEEPNESS,
+    WIDTH,
+    Plan,
+    Root,
+    Scratch,
+)
+from linregions.regions.planes.kernels.workspace import (
+    BIT,
+    NEXT,
+    ONE,
+    RADIUS,
+    ROUNDING,
+    SPREAD,
+    SWITCH,
+    ZERO,
+    A,
+    B,
+    E,
+    V,
+    Workspace,
+)
+
+
+@compiled(internal=True)
+def load_cell(ws: Workspace, sc: Scratch, root: Root, cell: int) -> bool:
+    """Copy a cell's part of the root complex to the workspace."""
+    begin, stop = root.cell_off[cell], root.cell_off[cell + 1]
+    sides = 0
+    for i in range(begin, stop):
+        f = root.cell_faces[i]
+        sides += root.f_off[f + 1] - root.f_off[f]
+    ws.need[:] = 0
+    ws.need[0] = ws.need[1] = sides + TILE_ROWS
+    ws.need[2] = stop - begin
+    if (
+        sides + TILE_ROWS > min(ws.phi.shape[0], sc.block.shape[0])
+        or sides > ws.edge.shape[1]
+        or stop - begin > ws.f_word.shape[1]
+    ):
+        return False
+    n_v, n_e, n_f, end = 0, 0, 0, 0
+    ws.f_off[0, 0] = 0
+    for i in range(begin, stop):
+        f = root.cell_faces[i]
+        for j in range(root.f_off[f], root.f_off[f + 1]):
+            v, e = root.side[V, j], root.side[E, j]
+            if sc.vertex[STAMP, v] != cell:
+                sc.vertex[STAMP, v] = cell
+                sc.vertex[LOCAL, v] = n_v
+                ws.phi[n_v, 0], ws.phi[n_v, 1], ws.phi[n_v, 2] = 1.0, root.xy[v, 0], root.xy[v, 1]
+                ws.place[RADIUS, n_v] = root.radius[v]
+                ws.place[ROUNDING, n_v] = root.rounding[v]
+                ws.place[SPREAD, n_v] = -1.0
+                ws.parent[2, n_v] = v
+                ws.parent[3, n_v] = root.line[v] if root.line.shape[0] > 0 else NO_LINE
+                n_v += 1
+            if sc.edge[STAMP, e] != cell:
+                sc.edge[STAMP, e] = cell
+                sc.edge[LOCAL, e] = n_e
+                ws.edge[A, n_e] = -1
+                ws.edge[B, n_e] = e
+                n_e += 1
+            ws.side[0, V, end] = sc.vertex[LOCAL, v]
+            ws.side[0, E, end] = sc.edge[LOCAL, e]
+            end += 1
+        n_f += 1
+        ws.f_off[0, n_f] = end
+        for w in range(ws.f_word.shape[2]):  # none where patterns are not wanted
+            ws.f_word[0, n_f - 1, w] = root.f_word[f, w] if w < root.f_word.shape[1] else ZERO
+    for e in range(n_e):
+        original = ws.edge[B, e]
+        ws.edge[A, e] = sc.vertex[LOCAL, root.edge[A, original]]
+        ws.edge[B, e] = sc.vertex[LOCAL, root.edge[B, original]]
+        ws.edge[SWITCH, e] = root.edge[SWITCH, original]
+        ws.edge[NEXT, e] = -1
+        ws.edge[BIT, e] = -1
+        # The parents of a vertex may not be here. A neighbour on the same line tells as well what changes along it.
+        for end in range(2):
+            v, w = ws.edge[end, e], ws.edge[1 - end, e]
+            if ws.place[SPREAD, v] < 0.0 and ws.parent[3, v] == ws.edge[SWITCH, e]:
+                length = abs(ws.phi[v, 1] - ws.phi[w, 1]) + abs(ws.phi[v, 2] - ws.phi[w, 2])
+                if length > 0.0:
+                    ws.place[SPREAD, v] = (ws.place[RADIUS, v] - ws.place[ROUNDING, v]) / length
+                    ws.parent[0, v], ws.parent[1, v] = w, v
+    ws.size[0], ws.size[1], ws.size[2], ws.size[3] = n_v, n_e, n_f, 0
+    return True
+
+
+@compiled(internal=True)
+def known_units(ws: Workspace, plan: Plan, sc: Scratch, root: Root, layer: int, n_basis: int) -> int:
+    """Tell the units of a layer whose switches are edges of the root already; return how many are unstable, or -1.
+
+    They become basis functions; -1 says that phi has too few columns. Units that the root leaves open stay so.
+    """
+    n, t, first = plan.shape[WIDTH, layer], plan.shape[N_BREAKPOINTS, layer], plan.shape[FIRST_SWITCH, layer]
+    n_vertices, begin = ws.size[0], n_basis
+    some, every = sc.passed[0], sc.passed[1]
+    for k in range(n):
+        piece = 0
+        crosses = False
+        for j in range(t):
+            switch = np.uint64(first + k * t + j)
+            at, shift = switch >> np.uint64(6), switch & np.uint64(63)
+            if every[at] >> shift & ONE == ONE:
+                piece += 1
+            elif some[at] >> shift & ONE == ONE:
+                crosses = True
+        if root.unit.shape[0] > 0 and root.unit[layer, PIECE, k] != -1:
+            # Zero on whole faces perhaps, whose patterns then differ although nothing switches; or still open.
+            piece, crosses = root.unit[layer, PIECE, k], False
+        sc.unit[PIECE, k] = -1 if crosses else piece
+        if crosses:
+            if n_basis + 8 > ws.phi.shape[1]:
+                ws.need[3] = 2 * ws.phi.shape[1]
+                return -1
+            sc.unit[BASIS, k] = n_basis
+            sc.kept[n_basis - begin] = k
+            n_basis += 1
+    for v in range(n_vertices):
+        row = ws.phi[v, begin:n_basis]
+        if root.unit.shape[0] > 0:
+            values = root.phi[ws.parent[2, v]]
+            for i in range(n_basis - begin):
+                row[i] = values[root.unit[layer, BASIS, sc.kept[i]]]
+        else:
+            u, w = ws.phi[v, 1], ws.phi[v, 2]
+            for i in range(n_basis - begin):
+                k = sc.kept[i]
+                row[i] = plan.first[0, k] + plan.first[1, k] * u + plan.first[2, k] * w
+    if root.unit.shape[0] == 0:  # exactly at its breakpoint where a line of its own passes
+        for e in range(ws.size[1]):
+            switch = ws.edge[SWITCH, e] - first
+            if 0 <= switch < n * t and sc.unit[PIECE, switch // t] < 0:
+                level = plan.activation[BREAKPOINT, layer, switch % t]
+                column = sc.unit[BASIS, switch // t]
+                ws.phi[ws.edge[A, e], column], ws.phi[ws.edge[B, e], column] = level, level
+    return n_basis - begin
+
+
+@compiled(internal=True)
+def begin_cell(plan: Plan, sc: Scratch, root: Root, cell: int) -> None:
+    """Tell which switches of the root a loaded cell passes somewhere and everywhere; give the rows of layer 0."""
+    sc.base[:] = ZERO
+    some, every = sc.passed[0], sc.passed[1]
+    for w in range(root.f_word.shape[1]):
+        some[w], every[w] = ZERO, ~ZERO
+        for i in range(root.cell_off[cell], root.cell_off[cell + 1]):
+            word = root.f_word[root.cell_faces[i], w]
+            some[w] |= word
+            every[w] &= word
+    for k in range(plan.shape[WIDTH, 0]):
+        for i in range(3):
+            sc.rows[0, i, k] = plan.first[i, k]
+        sc.scale[0, k], sc.scale[1, k] = plan.first[SIZE, k], plan.first[STEEPNESS, k]

@@ -1,0 +1,256 @@
+"""Regions written to disk as they are found, in parts that open lazily and as one."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from linregions._support.files import as_path, read_npz, replacing
+from linregions._support.validation import as_choice, require
+from linregions.domains.windows import PlaneWindow
+from linregions.errors import InvalidValueError, LinRegionsError
+from linregions.networks.network import Network, network_to_arrays
+from linregions.networks.switches import breakpoints_of_neurons, switch_tables
+from linregions.regions.planes.sink import BatchRecord, IndexArray, PlaneSummary, RegionBatch, Sink
+from linregions.regions.planes.sinks.sizes import measure
+from linregions.regions.planes.sinks.stream_parts import checksum, checksum_in, read_part
+from linregions.regions.planes.sinks.streamed import (
+    MANIFEST,
+    PARTS,
+    SOURCE,
+    StreamedRegions,
+    read_manifest,
+    read_record,
+    source_digest,
+    write_manifest,
+)
+
+FORMAT = "linregions-regions-2"
+_FORMATS = ("linregions-regions-1", FORMAT)  # the first without checksums
+_CELLS_IN_PART = 64
+
+
+class RegionStream(Sink):
+    """Write the regions of a window to a folder, part by part; nothing is kept in memory.
+
+    Pass it as ``sink`` to `linregions.partition`, which then returns `StreamedRegions`. A run that was stopped
+    goes on where it was when the same call is made again.
+
+    Parameters
+    ----------
+    folder : str or path-like
+        Where the parts go; made if missing.
+    format : {"npz", "parquet"}
+        Parts as NPZ files; or as Parquet with one row for each region: any data frame library opens the folder
+        ``parts`` as one table (extra ``io``).
+    patterns : bool
+        Whether to write the activation patterns, one bit for each switch.
+
+    Raises
+    ------
+    InvalidValueError
+        If the folder holds the regions of another network, window or tolerance, or cannot be written.
+    MissingDependencyError
+        For ``"parquet"`` without pyarrow.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import linregions as lr
+    >>> net = lr.random_network([2, 16, 16, 1], 0, bias_variance=0.1)
+    >>> window = lr.PlaneWindow.of_inputs([-1, -1], [1, 1])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     regions = lr.partition(net, window, sink=lr.RegionStream(folder))
+    ...     regions.n_regions == lr.count_regions(net, window), round(float(regions.areas.sum()), 12)
+    (True, 4.0)
+    """
+
+    #: A part has the same cells in every run, however many threads there are.
+    cells_in_batch = _CELLS_IN_PART
+
+    def __init__(self, folder: str | os.PathLike[str], *, format: str = "npz", patterns: bool = True) -> None:
+        who = "RegionStream"
+        # In full, since workers of an executor may have another current folder.
+        self.folder = as_path(folder, "folder", who).absolute()
+        self.format = as_choice(format, "format", who, ("npz", "parquet"))
+        self.needs_patterns = bool(patterns)
+        if self.format == "parquet":
+            require("pyarrow", "io", who, lambda: __import__("pyarrow.parquet"))
+
+    def begin(self, network: Network, window: PlaneWindow, relative_tolerance: float) -> None:
+        """Make the folder, or find what an earlier run left there."""
+        source: dict[str, npt.NDArray[Any]] = {
+            "window_origin": window.origin,
+            "window_basis": window.basis,
+            "window_polygon": window.polygon,
+            **{f"network_{key}": array for key, array in network_to_arrays(network).items()},
+        }
+        about: dict[str, Any] = {
+            "format": FORMAT,
+            "parts": self.format,
+            "patterns": self.needs_patterns,
+            "cells_in_part": self.cells_in_batch,
+            "source": source_digest(source),
+        }
+        self._parts: list[dict[str, Any]] = []
+        self._n_breakpoints = breakpoints_of_neurons(network)
+        if self.attempt == 1:
+            about["relative_tolerance"] = relative_tolerance
+            self._about = about
+            self._find_earlier(about)
+            if self._is_damaged(SOURCE, about["source"]):
+                path = self.folder / SOURCE
+                with replacing(path, "RegionStream", "folder") as temporary, open(temporary, "wb") as handle:
+                    np.savez(handle, **source)  # type: ignore[arg-type]
+            if not (self.folder / MANIFEST).is_file():
+                write_manifest(self.folder, about)
+        self._there: dict[str, list[str]] = {}
+        for path in (self.folder / PARTS).glob(f"part-{self.attempt}-*.{self.format}"):
+            self._there.setdefault("-".join(path.stem.split("-")[:3]), []).append(path.name)
+
+    def _find_earlier(self, about: dict[str, Any]) -> None:
+        """Make sure that what the folder has, if anything, is of the same regions; take its checksums."""
+        self._checksums: dict[str, str | None] = {}
+        if (self.folder / MANIFEST).is_file():
+            there = read_manifest(self.folder, "RegionStream")
+            other = [key for key, value in about.items() if key != "format" and there.get(key) != value]
+            if there["format"] not in _FORMATS:
+                other.append("format")
+            if other:
+                raise InvalidValueError(
+                    f"`folder` is {os.fspath(self.folder)!r}, which holds regions of another run (another "
+                    f"{', '.join(other)}), but RegionStream needs an empty folder or one of its own. "
+                    "Choose another folder, or remove this one."
+                )
+            self._checksums = {entry["name"]: entry.get("checksum") for entry in there.get("parts_written", [])}
+            return
+        foreign = sorted(path.name for path in (self.folder / PARTS).glob("part-*"))
+        if foreign:  # the manifest comes before any part
+            raise InvalidValueError(
+                f"`folder` is {os.fspath(self.folder)!r}, which has {PARTS}/{foreign[0]} without {MANIFEST}, but "
+                "RegionStream needs an empty folder or one of its own. Choose another folder, or remove this one."
+            )
+
+    def _is_damaged(self, name: str, digest: str) -> bool:
+        """Return whether a file of network and window is not there, or not what this digest is of."""
+        try:
+            return source_digest(read_npz(self.folder / name, "RegionStream")) != digest
+        except LinRegionsError:
+            return True
+
+    def _path(self, cells: IndexArray) -> Path:
+        # Should all work be done once more with other cells, parts of the first attempt must not be taken for its own.
+        return self.folder / PARTS / f"part-{self.attempt}-{int(cells[0]):09d}.{self.format}"
+
+    def earlier(self, cells: IndexArray) -> tuple[BatchRecord, Any] | None:
+        """Return what an earlier run noted of these cells, if their part is there and whole."""
+        for name in self._there.get(self._path(cells).stem, ()):
+            path = self.folder / PARTS / name
+            expected = checksum_in(name) or self._checksums.get(name)
+            record = read_record(path)
+            if record is None:
+                continue
+            try:
+                if expected is None:  # of an earlier version: all of it has to be looked at
+                    read_part(path, None, self._n_breakpoints, self.needs_patterns)
+                found = checksum(path)
+            except (LinRegionsError, OSError):
+                continue
+            if expected in {None, found}:
+                return record, (name, int(record.sizes[2]), found)
+        return None
+
+    def digest(self, batch: RegionBatch) -> Any:
+        """Write a part."""
+        path, found = self._path(batch.cells), ""
+
+        def named(made: Path) -> str:
+            nonlocal found
+            found = checksum(made)
+            return f"{path.stem}-{found}{path.suffix}"
+
+        with replacing(path, "RegionStream", "folder", named) as temporary:
+            if self.format == "npz":
+                _write_npz(temporary, batch)
+            else:
+                _write_parquet(temporary, batch)
+        return f"{path.stem}-{found}{path.suffix}", batch.n_regions, found
+
+    def collect(self, digested: Any) -> None:
+        """Note the part."""
+        name, n_regions, found = digested
+        self._parts.append({"name": name, "regions": n_regions, "checksum": found})
+
+    def finish(self, summary: PlaneSummary) -> StreamedRegions:
+        """Write what the parts are together; return them."""
+        whole = {
+            **self._about,
+            "parts_written": self._parts,
+            "n_regions": summary.n_regions,
+            "n_vertices": summary.n_vertices,
+            "n_edges": summary.n_edges,
+            "diagnostics": summary.diagnostics,
+        }
+        write_manifest(self.folder, whole)
+        kept = {entry["name"] for entry in self._parts}
+        for path in (self.folder / PARTS).glob(
+            "*part-*"
+        ):  # with what a killed run left half-written, whose names are longer
+            if path.name not in kept:
+                path.unlink(missing_ok=True)
+        return StreamedRegions.open(self.folder)
+
+
+def _record_arrays(record: BatchRecord) -> dict[str, npt.NDArray[Any]]:
+    return {f"record_{name}": np.asarray(value) for name, value in record._asdict().items()}
+
+
+def _write_npz(path: Path, batch: RegionBatch) -> None:
+    neuron_of, breakpoint_of = switch_tables(batch.network)
+    measures = measure(batch)
+    with open(path, "wb") as handle:
+        np.savez(
+            handle,
+            vertices=batch.vertices,
+            edges=np.ascontiguousarray(batch.edge[:2].T),
+            edge_neuron=neuron_of[batch.edge[2]],
+            edge_breakpoint=breakpoint_of[batch.edge[2]],
+            edge_is_shared=batch.edge_is_shared,
+            face_offsets=batch.face_offsets,
+            face_vertices=batch.side[0],
+            face_edges=batch.side[1],
+            pattern_words=batch.pattern_words,
+            areas=measures.areas,
+            perimeters=measures.perimeters,
+            **_record_arrays(batch.record),  # type: ignore[arg-type]
+        )
+
+
+def _write_parquet(path: Path, batch: RegionBatch) -> None:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    measures = measure(batch)
+    offsets = pa.array(batch.face_offsets)
+    corners = batch.vertices[batch.side[0]]
+    columns = {
+        "area": pa.array(measures.areas),
+        "perimeter": pa.array(measures.perimeters),
+        "sides": pa.array(np.diff(batch.face_offsets)),
+        "corner_u": pa.ListArray.from_arrays(offsets, pa.array(np.ascontiguousarray(corners[:, 0]))),
+        "corner_v": pa.ListArray.from_arrays(offsets, pa.array(np.ascontiguousarray(corners[:, 1]))),
+    }
+    if batch.pattern_words.size:
+        little = np.ascontiguousarray(batch.pattern_words).astype("<u8", copy=False)
+        width = 8 * little.shape[1]
+        columns["pattern"] = pa.FixedSizeBinaryArray.from_buffers(
+            pa.binary(width), little.shape[0], [None, pa.py_buffer(little.tobytes())]
+        )
+    record = {name: array.tolist() for name, array in _record_arrays(batch.record).items()}
+    table = pa.table(columns).replace_schema_metadata({"linregions": json.dumps(record)})
+    parquet.write_table(table, path)
