@@ -4,14 +4,14 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from linregions._support.estimates import Estimate
-from linregions.attribution import integrated_gradients
 from linregions.datasets import load_dataset
-from linregions.density import boundary_density
-from linregions.distance import boundary_distance
 from linregions.domains.solids import Ball, Box
 from linregions.domains.windows import Line, Path, PlaneWindow, Ray, Segment
 from linregions.errors import LinRegionsError
-from linregions.local_complexity import LocalComplexity, local_complexity
+from linregions.measures.attribution import integrated_gradients
+from linregions.measures.density import boundary_density
+from linregions.measures.distances.distance import boundary_distance
+from linregions.measures.local_complexity import LocalComplexity, local_complexity
 from linregions.networks.activations import (
     ABS,
     HARD_SIGMOID,

@@ -8,8 +8,8 @@ import pytest
 import linregions as lr
 from linregions import theory
 from linregions.errors import InvalidTypeError, InvalidValueError
+from linregions.measures.perturbation import perturbed_counts
 from linregions.networks.constructions import constant_network, folding_network, perturbed, sawtooth_network
-from linregions.perturbation import perturbed_counts
 
 SEGMENT = lr.Segment([0.0], [1.0])
 

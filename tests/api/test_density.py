@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 import linregions as lr
-from linregions import Ball, Box, Network, boundary_density, density
+from linregions import Ball, Box, Network, boundary_density
 from linregions.domains.sections import mean_crossing_factor, random_directions, random_frames
 from linregions.errors import InvalidTypeError, InvalidValueError
+from linregions.measures import density
 from zoo import golden
 
 

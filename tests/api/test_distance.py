@@ -7,8 +7,8 @@ import pytest
 
 import linregions as lr
 from linregions import Network
-from linregions.distance import boundary_distance
 from linregions.errors import InvalidTypeError, InvalidValueError, NumericalError
+from linregions.measures.distances.distance import boundary_distance
 from zoo import ACTIVATIONS, golden
 
 NET = lr.random_network([3, 6, 5, 2], 0, bias_variance=0.3)
@@ -110,7 +110,7 @@ def test_what_is_dear_is_made_once_for_as_long_as_the_network_lives(monkeypatch)
 
 
 def test_of_large_networks_only_decompositions_are_kept(monkeypatch):
-    monkeypatch.setattr("linregions._distance_choice._KEPT_BYTES", 1000)
+    monkeypatch.setattr("linregions.measures.distances.choice._KEPT_BYTES", 1000)
     net = lr.random_network([20, 16, 16, 2], 0)
     points = np.random.default_rng(6).normal(size=(30, 20))
     first = boundary_distance(net, points)

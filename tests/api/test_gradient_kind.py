@@ -11,7 +11,7 @@ import pytest
 
 import linregions as lr
 from linregions.cli import main
-from linregions.perturbation import perturbed_counts
+from linregions.measures.perturbation import perturbed_counts
 from linregions.theory.tube import boundary_complex
 
 NET = lr.Network.from_layers([([[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0]], [0.0, 0.0, 0.0]), ([[1.0, -1.0, 1.0]], [0.0])])

@@ -9,9 +9,9 @@ import pytest
 import linregions as lr
 from api.test_density import arrangement, bent_network
 from linregions import Network
-from linregions import local_complexity as measure
 from linregions.domains.sections import random_frames
 from linregions.errors import InvalidTypeError, InvalidValueError
+from linregions.measures import local_complexity as measure
 from zoo import ACTIVATIONS, golden
 
 ARRAYS = ("line_regions", "plane_regions", "plane_boundaries", "frame_switches", "sign_changes")
@@ -135,7 +135,7 @@ def test_neither_threads_nor_batches_change_the_result(monkeypatch):
     points = np.random.default_rng(0).normal(size=(9, 8))
     one = measure(net, points, 1.0, rng=7)
     threads = measure(net, points, 1.0, rng=7, threads=3)
-    monkeypatch.setattr(importlib.import_module("linregions.local_complexity"), "_BATCH_NUMBERS", 1000)
+    monkeypatch.setattr(importlib.import_module("linregions.measures.local_complexity"), "_BATCH_NUMBERS", 1000)
     batches = measure(net, points, 1.0, rng=np.random.default_rng(7))
     for name in ARRAYS:
         np.testing.assert_array_equal(getattr(threads, name), getattr(one, name))

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 import linregions as lr
 from linregions import Network
-from linregions._distance_choice import plan_of
-from linregions._distance_work import Workspace
 from linregions._support.aligned_arrays import aligned, aligned_zeros
-from linregions.distance import boundary_distance
+from linregions.measures.distances.choice import plan_of
+from linregions.measures.distances.distance import boundary_distance
+from linregions.measures.distances.work import Workspace
 from reference.distance_exact import exact_distance, plain_distances
 from zoo import ACTIVATIONS, duplicated, golden, permuted, rescaled, with_idle_units, with_opposites
 
@@ -96,8 +96,8 @@ def test_real_gradients_behind_many_layers_are_not_taken_for_rounding(widths):
 def test_both_ways_give_the_same(n_in, bias):
     from dataclasses import replace
 
-    from linregions._distance_plan import make_plan
-    from linregions._distance_work import Workspace
+    from linregions.measures.distances.plan import make_plan
+    from linregions.measures.distances.work import Workspace
 
     net = lr.random_network([n_in, 20, 20, 20, 1], 1, bias_variance=bias)
     points = np.random.default_rng(2).normal(size=(50, n_in))

@@ -8,10 +8,10 @@ import pytest
 
 import linregions as lr
 from linregions import Network, Segment
-from linregions._linear_distance import LinearRegions
-from linregions._polytope import nearest_point
-from linregions.distance import boundary_distance
 from linregions.errors import InvalidValueError, NumericalError
+from linregions.measures.distances.distance import boundary_distance
+from linregions.measures.distances.linear import LinearRegions
+from linregions.measures.distances.polytope import nearest_point
 from reference.distance_exact import ExactLinearDistances
 from zoo import duplicated, golden, with_opposites
 
@@ -137,7 +137,7 @@ def test_threads_limits_and_batches_change_no_bit():
 
 
 def test_an_end_to_the_search(monkeypatch):
-    monkeypatch.setattr("linregions._linear_distance._MOST_SIDES", 2)
+    monkeypatch.setattr("linregions.measures.distances.linear._MOST_SIDES", 2)
     rng = np.random.default_rng(0)
     first = rng.normal(size=(6, 3))
     net = Network.from_layers([(first, rng.normal(size=6)), (-np.ones((1, 6)), [-1.0]), ([[1.0]], [0.0])])

@@ -16,7 +16,6 @@ from linregions._support.validation import FloatArray, as_positive
 from linregions.cli.models import read_model
 from linregions.cli.outputs import Output, arrays_of, prepare_output, print_result
 from linregions.datasets import Dataset, load_dataset
-from linregions.distance import boundary_distance
 from linregions.domains.windows import Line, LineDomain, PlaneWindow, Ray, Segment
 from linregions.domains.windows import Path as PolygonalPath
 from linregions.errors import FileFormatError, InvalidValueError
@@ -26,6 +25,7 @@ from linregions.experiments.executors import dask_executor
 from linregions.experiments.report import write_report
 from linregions.experiments.saved import AbsentFileError, load_saved
 from linregions.experiments.settings import chosen_settings, read_settings
+from linregions.measures.distances.distance import boundary_distance
 from linregions.networks.network import Network
 from linregions.plotting import distance_figure, line_figure, plane_figure
 from linregions.plotting.style import color_map

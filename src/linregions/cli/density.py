@@ -12,9 +12,9 @@ from linregions._support.tables import Row, read_points
 from linregions._support.validation import FloatArray
 from linregions.cli.models import read_model
 from linregions.cli.outputs import arrays_of, prepare_output, print_result
-from linregions.density import boundary_density
 from linregions.domains.solids import Ball, Box, Solid
 from linregions.errors import FileFormatError, InvalidValueError
+from linregions.measures.density import boundary_density
 from linregions.networks.network import Network
 
 _WHO = "linregions density"

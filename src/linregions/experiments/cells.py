@@ -22,9 +22,9 @@ from linregions._support.tables import plain
 from linregions._support.threads import one_blas_thread
 from linregions._support.validation import FloatArray
 from linregions.datasets import Dataset, load_dataset
-from linregions.distance import boundary_distance
 from linregions.domains.windows import Line
 from linregions.errors import InvalidValueError
+from linregions.measures.distances.distance import boundary_distance
 from linregions.regions.partition import partition
 from linregions.training import Snapshot, train
 

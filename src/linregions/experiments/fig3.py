@@ -14,8 +14,8 @@ from linregions.errors import InvalidValueError
 from linregions.experiments.context import Context, Measurement
 from linregions.experiments.saved import Saved
 from linregions.experiments.summary import columns_of
+from linregions.measures.perturbation import perturbed_counts
 from linregions.networks.constructions import perturbed, sawtooth_network
-from linregions.perturbation import perturbed_counts
 from linregions.plotting import plot_line
 from linregions.regions.partition import count_regions, partition
 

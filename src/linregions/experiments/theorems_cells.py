@@ -12,12 +12,12 @@ import numpy as np
 import numpy.typing as npt
 
 from linregions._support.estimates import Estimate
-from linregions.density import boundary_density
-from linregions.distance import boundary_distance
 from linregions.domains.windows import PlaneWindow
 from linregions.errors import FewPointsWarning
 from linregions.experiments.cells import Cell, Place, Result, seed_for
 from linregions.experiments.theorems_cases import Domain, Law, curve, legs, length
+from linregions.measures.density import boundary_density
+from linregions.measures.distances.distance import boundary_distance
 from linregions.regions.partition import count_regions, partition
 from linregions.theory.boundary_volume import expected_boundary_volume, measured_boundary_volume
 from linregions.theory.neuron_statistics import gradient_moments, layer_means, neuron_statistics

@@ -23,10 +23,10 @@ import numpy.typing as npt
 from linregions._support.estimates import Estimate
 from linregions._support.threads import one_blas_thread
 from linregions._support.validation import FloatArray, as_choice, as_generator, as_integer
-from linregions.density import count_meetings
 from linregions.domains.solids import Box, PlaneSection
 from linregions.domains.windows import Path, PlaneWindow, Segment
 from linregions.errors import FewPointsWarning, InvalidTypeError, InvalidValueError
+from linregions.measures.density import count_meetings
 from linregions.networks.network import Network
 from linregions.regions.partition import count_regions, partition
 from linregions.theory._flats import Bounded, bounded_domain, simplex_volumes

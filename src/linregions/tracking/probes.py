@@ -18,9 +18,9 @@ from linregions._support.validation import (
     as_rows,
     frozen,
 )
-from linregions.distance import boundary_distance
 from linregions.domains.windows import Line, LineDomain, Path, PlaneWindow, Ray, Segment
 from linregions.errors import InvalidTypeError, InvalidValueError
+from linregions.measures.distances.distance import boundary_distance
 from linregions.networks.network import Network
 from linregions.regions.kinds import KINDS
 from linregions.regions.partition import count_regions

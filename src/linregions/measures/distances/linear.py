@@ -14,10 +14,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from linregions._polytope import nearest_point
 from linregions._support.validation import FloatArray
 from linregions.domains.windows import lengths_of, power_of_two
 from linregions.errors import NumericalError
+from linregions.measures.distances.polytope import nearest_point
 from linregions.networks.network import Network
 
 # Relative: which gradients rounding explains and which distances tie; which planes are the same; how deep inside a

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from linregions._support.kernels.compiled import compiled
-from linregions.kernels.distance import Bounds, careful_norm, nearest_of, smallest
+from linregions.measures.distances.kernels.switches import Bounds, careful_norm, nearest_of, smallest
 from linregions.networks.kernels.dense import add_four
 
 _UNLIKELY = 2.0**40  # that the square of an error is so much larger than it likely is

@@ -10,7 +10,6 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 
-from linregions._input_units import in_units, unit_for
 from linregions._support.limits import batch_numbers, limit_of_work, with_remedy
 from linregions._support.threads import one_blas_thread
 from linregions._support.validation import (
@@ -26,6 +25,7 @@ from linregions.domains.sections import random_frames
 from linregions.domains.solids import Ball, PlaneSection
 from linregions.domains.windows import Segment
 from linregions.errors import InvalidValueError, MemoryLimitError
+from linregions.measures.input_units import in_units, unit_for
 from linregions.networks.importers import as_network
 from linregions.networks.network import Network
 from linregions.regions.kinds import COUNTS, KINDS

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from linregions._distance_work import Workspace
-from linregions._linear_distance import LinearRegions
 from linregions._support.validation import FloatArray
+from linregions.measures.distances.linear import LinearRegions
+from linregions.measures.distances.work import Workspace
 
 
 def nearest_points(space: Workspace, points: npt.NDArray[Any]) -> FloatArray:

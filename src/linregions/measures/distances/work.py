@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from linregions._distance_plan import Plan
 from linregions._support.aligned_arrays import aligned_zeros
 from linregions._support.validation import FloatArray
 from linregions.errors import NumericalError
+from linregions.measures.distances.plan import Plan
 from linregions.networks.activations import PiecewiseLinear
 
 # How many multiplications one call may take without looking up.
@@ -31,7 +31,7 @@ class Workspace:
     """What one thread uses for chunk after chunk; after `measure`, what is known of the chunk's points."""
 
     def __init__(self, plan: Plan, size: int, who: str) -> None:
-        from linregions.kernels.distance import Scratch
+        from linregions.measures.distances.kernels.switches import Scratch
 
         widths, n_units, depth = plan.widths, plan.n_units, len(plan.biases)
         widest, block = max(widths), plan.block(size)
@@ -55,7 +55,7 @@ class Workspace:
 
     def evaluate(self, points: npt.NDArray[Any], start: int) -> None:
         """Set slopes and gaps at some points, of which `start` is the number of the first in messages."""
-        from linregions.kernels.distance import activate, square
+        from linregions.measures.distances.kernels.switches import activate, square
         from linregions.networks.kernels.dense import multiply_rows
 
         plan, units, widths, m = self.plan, self.plan.bounds.units, self.plan.widths, points.shape[0]
@@ -84,7 +84,7 @@ class Workspace:
 
     def prune(self, m: int) -> tuple[float, int]:
         """Set them where bounds spare enough gradients; return the work, and for how many points this was given up."""
-        from linregions.kernels.distance import nearest_switches
+        from linregions.measures.distances.kernels.switches import nearest_switches
 
         plan, work = self.plan, 0.0
         # Points of one call: so few that it can be stopped between two calls.
@@ -98,7 +98,7 @@ class Workspace:
 
     def carry(self, points: npt.NDArray[np.int64]) -> None:
         """Set distances and nearest units of points by their whole Jacobians."""
-        from linregions.kernels.jacobians import (
+        from linregions.measures.distances.kernels.jacobians import (
             end_layer,
             multiply_jacobians,
             nearest_by_jacobians,

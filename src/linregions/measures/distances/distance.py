@@ -7,10 +7,6 @@ from typing import Any, Literal, overload
 import numpy as np
 import numpy.typing as npt
 
-from linregions._distance_choice import plan_of
-from linregions._distance_points import nearest_is_good, nearest_points
-from linregions._distance_work import Workspace, work_through
-from linregions._linear_distance import LinearRegions
 from linregions._support.announcement import announce_compilation
 from linregions._support.threads import one_blas_thread
 from linregions._support.validation import (
@@ -23,6 +19,10 @@ from linregions._support.validation import (
     shape_of_points,
 )
 from linregions.errors import InvalidValueError
+from linregions.measures.distances.choice import plan_of
+from linregions.measures.distances.linear import LinearRegions
+from linregions.measures.distances.points import nearest_is_good, nearest_points
+from linregions.measures.distances.work import Workspace, work_through
 from linregions.networks.importers import as_network
 from linregions.networks.network import Network
 

@@ -15,7 +15,7 @@ from linregions.networks.activations import PiecewiseLinear
 from linregions.networks.network import Network
 
 if TYPE_CHECKING:
-    from linregions.kernels.distance import Bounds
+    from linregions.measures.distances.kernels.switches import Bounds
 
 _ROUNDING = 2.0**-42  # relative: what sums of thousands of terms stay below, and what makes two distances a tie
 # Work in units of a multiplication of the products that carry whole Jacobians (.055 ns), measured: one of those that
@@ -129,7 +129,7 @@ class Plan:
 
 def make_plan(net: Network, dear: Dear | None = None) -> Plan:
     """Return the plan of a network, by bounds and single gradients; what is dear is not made again if given."""
-    from linregions.kernels.distance import Bounds, as_one_buffer
+    from linregions.measures.distances.kernels.switches import Bounds, as_one_buffer
 
     hidden = net.layers[:-1]
     widths = np.array(net.widths[:-1], dtype=np.int64)

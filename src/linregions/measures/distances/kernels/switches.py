@@ -1,6 +1,6 @@
 """Distance to the nearest switch: per point, only the neurons that a cheap bound cannot rule out.
 
-Where bounds rule out too little, `linregions.kernels.jacobians` takes over.
+Where bounds rule out too little, `linregions.measures.distances.kernels.jacobians` takes over.
 """
 
 from __future__ import annotations

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from linregions._distance_plan import Dear, Plan, make_plan
-from linregions._distance_work import Workspace
 from linregions.errors import NumericalError
+from linregions.measures.distances.plan import Dear, Plan, make_plan
+from linregions.measures.distances.work import Workspace
 from linregions.networks.network import Network
 
 _TRIALS = 16

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from linregions._input_units import in_units, unit_for
 from linregions._support.estimates import Estimate, seed_of
 from linregions._support.limits import batch_numbers, limit_of_work, with_remedy
 from linregions._support.threads import one_blas_thread
@@ -29,6 +28,7 @@ from linregions.domains.sections import mean_crossing_factor, random_directions,
 from linregions.domains.solids import Ball, Box, PlaneSection, Solid
 from linregions.domains.windows import Segment
 from linregions.errors import FewPointsWarning, InvalidTypeError, InvalidValueError, MemoryLimitError, NumericalError
+from linregions.measures.input_units import in_units, unit_for
 from linregions.networks.importers import as_network
 from linregions.networks.network import Network
 from linregions.regions.partition import count_regions, partition, warn_of_undecided

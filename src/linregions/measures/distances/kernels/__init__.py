@@ -1,0 +1,1 @@
+"""Pure array code of distances."""
