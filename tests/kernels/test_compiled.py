@@ -61,18 +61,55 @@ def test_a_kernel_is_forgotten_when_another_changes(fresh: Any, monkeypatch: pyt
     assert fresh() == (1, 0)
 
 
+OF_A_RECORD = """
+from typing import NamedTuple
+from linregions._support.kernels.compiled import compiled
+
+class Pair(NamedTuple):
+    a: int
+    b: int
+
+@compiled()
+def total(pair):
+    return pair.a + pair.b
+
+made = total(Pair(40, 2))
+"""
+
+
+def test_records_may_get_other_names(tmp_path: Path) -> None:
+    """Numba's index of a function names the classes of its arguments: of an older version it cannot be read."""
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "cache"), "PYTHONPATH": os.pathsep.join(sys.path)}
+    tell = "import records; print(records.made, records.total.stats.cache_hits.total())"
+    found = []
+    for name in ("Pair", "Pair", "Couple", "Couple"):
+        (tmp_path / "records.py").write_text(OF_A_RECORD.replace("Pair", name))
+        os.utime(tmp_path / "records.py", (1, 1))
+        done = subprocess.run(
+            [sys.executable, "-c", tell], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        found.append(done.stdout.split())
+    assert found == [["42", "0"], ["42", "1"], ["42", "0"], ["42", "1"]]
+
+
 def test_the_key_tells_every_change_of_a_kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = tmp_path / "kernels"
-    here = Path(compiled.__file__).parent
-    shutil.copytree(here, folder, ignore=shutil.ignore_patterns("__pycache__"))
-    monkeypatch.setattr(compiled, "__file__", str(folder / "compiled.py"))
+    package = tmp_path / "linregions"
+    here = Path(compiled.__file__)
+    shutil.copytree(here.parents[2], package, ignore=shutil.ignore_patterns("__pycache__", "data"))
+    monkeypatch.setattr(compiled, "__file__", str(package / "_support" / "kernels" / here.name))
     sources = compiled._sources.__wrapped__
     seen = {sources()}
     assert seen == {compiled._sources()}
-    for file in sorted(folder.glob("*.py")):
+    made_of = [file for file in sorted(package.rglob("*.py")) if "@compiled(" in file.read_text()]
+    assert len({file.parent for file in made_of}) >= 4  # kernels of several rooms
+    for file in made_of:
         file.write_text(file.read_text() + "\n# changed\n")
         seen.add(sources())
-    assert len(seen) == 1 + len(list(folder.glob("*.py")))
+    assert len(seen) == 1 + len(made_of)
+    (package / "cli" / "commands.py").write_text("# changed\n")  # nothing that is compiled
+    assert sources() in seen
+    folder = package / "_support" / "kernels"
     (folder / "bits.py").rename(folder / "bytes.py")
     assert sources() not in seen
     before = sources()
@@ -137,7 +174,8 @@ numba.core.caching._CacheLocator.ensure_cache_path = refuse_the_package
 with warnings.catch_warnings(record=True) as told:
     warnings.simplefilter("always")
     import linregions as lr
-    from linregions.kernels import dense, products, bits  # many kernels
+    from linregions._support.kernels import bits
+    from linregions.networks.kernels import dense, products  # many kernels
     net = lr.Network.from_layers([([[1.0], [1.0]], [0.0, -1.0]), ([[1.0, 1.0]], [0.0])])
     print(lr.boundary_distance(net, [[0.25]])[0])
 for warning in told:

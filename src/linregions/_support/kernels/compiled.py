@@ -18,10 +18,11 @@ from linregions.errors import UncachedKernelsWarning
 
 @cache
 def _sources() -> str:
-    """Return a hash of all kernels."""
+    """Return a hash of all kernels, whatever room they are in."""
     digest = hashlib.sha256()
-    for file in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(file.name.encode() + b"\0" + file.read_bytes())
+    package = Path(__file__).parents[2]
+    for file in sorted(package.glob("**/kernels/*.py")):
+        digest.update(file.relative_to(package).as_posix().encode() + b"\0" + file.read_bytes())
     return digest.hexdigest()
 
 
