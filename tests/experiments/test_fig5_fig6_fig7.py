@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 import linregions as lr
-import sweep_cases
 from linregions.datasets import load_dataset
 from linregions.errors import InvalidValueError
 from linregions.experiments import fig5, fig6, fig7, reproduce
@@ -15,6 +14,7 @@ from linregions.experiments.cells import Chain
 from linregions.experiments.context import Context
 from linregions.experiments.saved import load_saved
 from linregions.training import train
+from tests.support import sweep_cases
 
 pytest.importorskip("matplotlib")
 pytest.importorskip("torch")

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-import sweep_cases
 from linregions.cli import main
 from linregions.errors import FileFormatError, InvalidTypeError, InvalidValueError
 from linregions.experiments import EXPERIMENTS, experiment, fig5, fig6, fig7
 from linregions.experiments.settings import chosen_settings, read_settings, with_changes
+from tests.support import sweep_cases
 
 
 def read(tmp_path, text):

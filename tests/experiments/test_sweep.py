@@ -13,13 +13,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import sweep_cases
 from linregions.errors import InvalidTypeError, InvalidValueError
 from linregions.experiments.cells import Chain, Distances, LineCounts, Training, canonical, compute, key_of, seed_for
 from linregions.experiments.context import Context
 from linregions.experiments.executors import WorkerPool
 from linregions.experiments.store import CellStore
 from linregions.experiments.sweep import sweep
+from tests.support import sweep_cases
 
 CHAIN = Chain(hidden=(8, 8), run=0, seed=0, data="0" * 64)
 

@@ -8,12 +8,12 @@ from types import SimpleNamespace
 
 import pytest
 
-import sweep_cases
 from linregions.cli import main
 from linregions.errors import InvalidValueError, MissingDependencyError
 from linregions.experiments.context import Context
 from linregions.experiments.executors import dask_executor
 from linregions.experiments.sweep import sweep
+from tests.support import sweep_cases
 
 
 @pytest.fixture(scope="module")

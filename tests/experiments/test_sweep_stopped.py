@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import sweep_cases
+from tests.support import sweep_cases
 
 pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="signals, and processes looked up in /proc"),
@@ -81,12 +81,13 @@ def test_killed_and_gone_on_with(expected, tmp_path, workers):
 @pytest.mark.parametrize("workers", [1, 2])
 def test_ctrl_c_leaves_nothing_half_written(expected, tmp_path, workers):
     code = (
-        "import sys; import sweep_cases as s\n"
+        "import sys; from tests.support import sweep_cases as s\n"
         "try:\n    s.run(sys.argv[1], int(sys.argv[2]), 0.02)\n"
         "except KeyboardInterrupt:\n    print('stopped', file=sys.stderr); sys.exit(130)"
     )
     words = [sys.executable, "-c", code, str(tmp_path), str(workers)]
-    environment = os.environ | {"PYTHONPATH": str(Path(sweep_cases.__file__).parent)}
+    paths = [str(Path(__file__).parents[2]), *filter(None, [os.environ.get("PYTHONPATH")])]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths)}
     process = subprocess.Popen(words, stderr=subprocess.PIPE, text=True, env=environment)
     wait_for(lambda: n_cells(tmp_path) >= 3)
     started = children_of(process.pid)

@@ -15,11 +15,11 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from fuzz.campaign import DOMAINS, compare, compare_some
-from fuzz.families import FAMILIES
-from fuzz.outcomes import OUTCOMES, SILENT
+from tests.fuzz.campaign import DOMAINS, compare, compare_some
+from tests.fuzz.families import FAMILIES
+from tests.fuzz.outcomes import OUTCOMES, SILENT
 
 
 def main() -> int:

@@ -11,11 +11,11 @@ from typing import NamedTuple
 import numpy as np
 
 import linregions as lr
-from fuzz.decisions import ask, compare_in_plane, compare_on_line
-from fuzz.families import FAMILIES, Problem
-from fuzz.outcomes import REFUSED, SILENT, judge
-from reference.lines_exact import exact_line
-from reference.planes_exact import partition_exactly
+from tests.fuzz.decisions import ask, compare_in_plane, compare_on_line
+from tests.fuzz.families import FAMILIES, Problem
+from tests.fuzz.outcomes import REFUSED, SILENT, judge
+from tests.reference.lines_exact import exact_line
+from tests.reference.planes_exact import partition_exactly
 
 #: Of what `Found` tells.
 DOMAINS = ("plane", "plane classes", "plane level", "line", "line classes", "line level")

@@ -10,11 +10,11 @@ from typing import NamedTuple
 import numpy as np
 
 import linregions as lr
-from fuzz.families import LineDomain, Problem, Rng
-from fuzz.outcomes import REFUSED, judge
 from linregions.regions.planes.decision import DecisionBoundary, DecisionPoints
-from reference.lines_exact import exact_changes, exact_line
-from reference.planes_exact import ExactPiece, partition_exactly
+from tests.fuzz.families import LineDomain, Problem, Rng
+from tests.fuzz.outcomes import REFUSED, judge
+from tests.reference.lines_exact import exact_changes, exact_line
+from tests.reference.planes_exact import ExactPiece, partition_exactly
 
 # How far from the right place, in sizes of the window or of what lies on a line, a piece may end: where outputs are
 # nearly parallel their tie is ill-conditioned, and only whether there is one is decided.

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from fuzz.campaign import DOMAINS, compare
-from fuzz.families import FAMILIES
-from fuzz.outcomes import SILENT
+from tests.fuzz.campaign import DOMAINS, compare
+from tests.fuzz.families import FAMILIES
+from tests.fuzz.outcomes import SILENT
 
 
 def _silent(family: str, numbers: range) -> list[str]:

@@ -7,10 +7,10 @@ from functools import cache
 import numpy as np
 import pytest
 
-import zoo
 from linregions.regions.partition import count_regions
 from linregions.regions.planes.partition import PlanePartition, partition_plane
-from plane_checks import check_invariants, check_same, face_means
+from tests.support import zoo
+from tests.support.plane_checks import check_invariants, check_same, face_means
 
 NAMES = ("toy2d_10_5", "toy2d_32x3", "mnist_64x3_trained", "mnist_128x3_trained")
 SMALLER = NAMES[:3]

@@ -15,7 +15,7 @@ from fractions import Fraction
 import numpy as np
 
 from linregions import Network, PiecewiseLinear, PlaneWindow
-from reference.planes_exact import partition_exactly, rational
+from tests.reference.planes_exact import partition_exactly, rational
 
 
 def plain_distances(net: Network, points: np.ndarray) -> np.ndarray:

@@ -8,8 +8,8 @@ from functools import lru_cache
 from typing import Any
 
 from linregions import Network
-from reference.lines_exact import ExactLine
-from reference.planes_exact import Dyadic, ExactPartition
+from tests.reference.lines_exact import ExactLine
+from tests.reference.planes_exact import Dyadic, ExactPartition
 
 
 @lru_cache(maxsize=4)

@@ -10,7 +10,7 @@ from scipy import stats
 
 import linregions as lr
 from linregions.theory import JointNormalBiases, NormalBias, RandomNetworks, UniformBias, boundary_integrand
-from reference.boundary_integrand_slow import all_sets, integrand, normal_density
+from tests.reference.boundary_integrand_slow import all_sets, integrand, normal_density
 
 TENT = lr.PiecewiseLinear((-0.5, 0.0, 0.5), (0.0, 2.0, -1.0, 0.0), anchor=(0.0, 0.3), name="tent")
 SKEWED = stats.skewnorm(4.0, loc=-0.3)

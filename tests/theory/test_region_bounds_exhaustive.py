@@ -8,8 +8,8 @@ import pytest
 
 import linregions as lr
 from linregions import theory
-from reference.lines_exact import exact_line
-from reference.planes_exact import partition_exactly
+from tests.reference.lines_exact import exact_line
+from tests.reference.planes_exact import partition_exactly
 
 BUMPY = lr.PiecewiseLinear([-1.0, 0.0, 1.0], [0.0, 1.0, 0.0, -2.0], name="bumpy")
 ACTIVATIONS = [lr.RELU, lr.RELU, lr.RELU, lr.ABS, lr.leaky_relu(0.1), lr.HARD_TANH, lr.RELU6, BUMPY]
