@@ -8,7 +8,7 @@ import numpy as np
 
 import linregions as lr
 from linregions._support.threads import one_blas_thread
-from linregions.datasets import load_dataset
+from linregions.training.datasets import load_dataset
 from measure import GOLDEN, Row, compare
 
 

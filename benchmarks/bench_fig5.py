@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from linregions.datasets import load_dataset
-from linregions.experiments.cells import Chain, LineCounts, Place, Training, compute, dataset
+from linregions.experiments.sweeps.cells import Chain, LineCounts, Place, Training, compute, dataset
 from linregions.training import train
+from linregions.training.datasets import load_dataset
 from measure import Row, peak_megabytes, seconds
 
 MOMENTS, EPOCHS, LINES = 40, 20, 100

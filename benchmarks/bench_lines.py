@@ -9,9 +9,9 @@ import numpy as np
 
 import linregions as lr
 from linregions._support.threads import one_blas_thread
-from linregions.datasets import load_dataset
-from linregions.regions.lines.counts import count_and_doubt_lines
-from linregions.regions.lines.partition import partition_lines
+from linregions.regions.lines.find import count_lines, partition_lines
+from linregions.regions.options import Options
+from linregions.training.datasets import load_dataset
 from measure import GOLDEN, Row, compare, peak_megabytes, plain_forward, seconds
 
 
@@ -51,10 +51,10 @@ def rows(n_lines: int = 100) -> Iterator[Row]:
                 net(inputs)
 
         def whole(threads: int, net: lr.Network = net) -> None:
-            partition_lines(net, lines, threads=threads)
+            partition_lines(net, lines, options=Options(threads=threads))
 
         def count(threads: int, net: lr.Network = net) -> None:
-            count_and_doubt_lines(net, lines, threads=threads)
+            count_lines(net, lines, options=Options(threads=threads))
 
         case, goal = (
             f"{n_lines} lines, {name}",
@@ -74,7 +74,7 @@ def long_rows(n_lines: int = 10_000) -> Iterator[Row]:
     net = lr.Network.load(GOLDEN / "mnist_64x3_trained.npz")
     chosen = load_dataset().examples(np.random.default_rng(0).choice(60_000, n_lines, replace=False))
     lines = [lr.Line(np.zeros(784), example) for example in chosen]
-    counts = count_and_doubt_lines(net, lines)[0]
+    counts = count_lines(net, lines)[0]
     places = np.linspace(-1.0, 1.0, int(counts.sum() - n_lines) // 100)[:, None]
     line_net = restricted(net, lines[0])
 
@@ -86,7 +86,7 @@ def long_rows(n_lines: int = 10_000) -> Iterator[Row]:
     for limit in (None, 2_500_000):
 
         def count(threads: int, limit: int | None = limit) -> None:
-            count_and_doubt_lines(net, lines, threads=threads, memory_limit=limit)
+            count_lines(net, lines, options=Options(threads=threads, memory_limit=limit))
 
         case = f"{n_lines} lines, count" + (f", {limit / 1e6:g} MB" if limit else "")
         yield from compare(case, int(counts.sum()), "regions", count, forward, times=2)
@@ -98,7 +98,7 @@ def long_rows(n_lines: int = 10_000) -> Iterator[Row]:
 
     def deep_count() -> None:
         nonlocal n_regions
-        n_regions = int(count_and_doubt_lines(deep, [segment])[0][0])
+        n_regions = int(count_lines(deep, [segment])[0][0])
 
     begun = time.perf_counter()
     peak = peak_megabytes(deep_count)

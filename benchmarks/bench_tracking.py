@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 import linregions as lr
-from linregions.datasets import load_dataset
+from linregions.training.datasets import load_dataset
 from measure import Row, peak_megabytes, seconds
 
 BATCH, STEPS, REPEATS = 128, 936, 8  # two epochs

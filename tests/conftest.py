@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from hypothesis import settings
@@ -19,3 +20,22 @@ def interruptible() -> Iterator[None]:
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
+
+
+class Terminal(io.StringIO):
+    """What progress bars are shown on."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> Callable[[], Terminal]:
+    """Return what has stderr be a terminal and returns it; to be called in the test, for pytest sets stderr before."""
+
+    def made() -> Terminal:
+        shown = Terminal()
+        monkeypatch.setattr("sys.stderr", shown)
+        return shown
+
+    return made

@@ -142,6 +142,6 @@ def test_what_is_no_model(model):
         (lambda: lr.boundary_distance(model, [0.0]), "boundary_distance"),
     ):
         with pytest.raises(
-            InvalidTypeError, match=f"`net` is .*, but {who} needs a linregions.Network. Give one, a PyTorch module"
+            InvalidTypeError, match=f"`network` is .*, but {who} needs a linregions.Network. Give one, a PyTorch module"
         ):
             call()

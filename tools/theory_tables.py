@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from linregions.experiments.claims import CLAIMS
 from linregions.experiments.findings import with_error
+from linregions.experiments.report.claims import CLAIMS
 from linregions.experiments.saved import Saved, load_saved
 from linregions.experiments.summary import names_of
 

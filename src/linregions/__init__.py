@@ -4,7 +4,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from linregions._support.estimates import Estimate
-from linregions.datasets import load_dataset
+from linregions._support.old_addresses import OldAddresses
 from linregions.domains.solids import Ball, Box
 from linregions.domains.windows import Line, Path, PlaneWindow, Ray, Segment
 from linregions.errors import LinRegionsError
@@ -36,9 +36,6 @@ from linregions.regions.planes.sinks.stream import RegionStream
 from linregions.regions.planes.sinks.streamed import StreamedRegions
 from linregions.regions.tolerances import Tolerances
 
-if TYPE_CHECKING:
-    from linregions.tracking import DistanceProbe, LineProbe, PlaneProbe, Tracker, default_probes
-
 if TYPE_CHECKING:  # as they load on first use
     from linregions import experiments as experiments
     from linregions import integrations as integrations
@@ -46,6 +43,8 @@ if TYPE_CHECKING:  # as they load on first use
     from linregions import theory as theory
     from linregions import tracking as tracking
     from linregions import training as training
+    from linregions.tracking import DistanceProbe, LineProbe, PlaneProbe, Tracker, default_probes
+    from linregions.training import load_dataset
 
 __version__ = "0.1.0.dev0"
 
@@ -102,14 +101,31 @@ __all__ = [
 
 # Most programs do not track a training, so this is loaded when first asked for.
 _LATER = dict.fromkeys(("DistanceProbe", "LineProbe", "PlaneProbe", "Tracker", "default_probes"), "linregions.tracking")
+_LATER["load_dataset"] = "linregions.training"
 # Nor do most need these, as `lr.theory` and the like.
 _MODULES = ("experiments", "integrations", "plotting", "theory", "tracking", "training")
+
+# Documented modules that have moved, kept until the first release.
+_MOVED = {
+    "adjacency": "regions.adjacency",
+    "constructions": "networks.constructions",
+    "datasets": "training.datasets",
+    "decision": "regions.planes.decision",
+    "line_queries": "regions.lines.queries",
+    "pattern_words": "networks.switches",
+    "perturbation": "measures.perturbation",
+    "plane_estimate": "regions.planes.estimate",
+    "plane_queries": "regions.planes.queries",
+    "region_statistics": "regions.planes.sinks.statistics",
+    "sinks": "regions.planes.sink",
+}
+OldAddresses({f"{__name__}.{old}": f"{__name__}.{new}" for old, new in _MOVED.items()}).install()
 
 
 def __getattr__(name: str) -> Any:
     if name in _LATER:
         return getattr(importlib.import_module(_LATER[name]), name)
-    if name in _MODULES:
+    if name in _MODULES or name in _MOVED:
         return importlib.import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 

@@ -107,7 +107,7 @@ def test_the_key_tells_every_change_of_a_kernel(tmp_path: Path, monkeypatch: pyt
         file.write_text(file.read_text() + "\n# changed\n")
         seen.add(sources())
     assert len(seen) == 1 + len(made_of)
-    (package / "cli" / "commands.py").write_text("# changed\n")  # nothing that is compiled
+    (package / "cli" / "plane.py").write_text("# changed\n")  # nothing that is compiled
     assert sources() in seen
     folder = package / "_support" / "kernels"
     (folder / "bits.py").rename(folder / "bytes.py")

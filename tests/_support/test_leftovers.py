@@ -110,13 +110,13 @@ def test_a_folder_is_looked_through_once(tmp_path: Path, monkeypatch: pytest.Mon
 COMMAND = """
 import sys, time
 from linregions._support.files import replacing
-from linregions.cli import commands, main
+from linregions.cli import info, main
 def work(arguments):
     with replacing(arguments.model, "a test") as temporary:
         temporary.write_text("half")
         print("ready", flush=True)
         time.sleep(60)
-commands.run_info = work
+info.run = work
 sys.exit(main(["info", sys.argv[1]]))
 """
 

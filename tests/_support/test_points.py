@@ -142,7 +142,9 @@ def test_files_of_other_programs_are_named(tmp_path):
         file.write_bytes(b"PK")
         with pytest.raises(FileFormatError, match=rf"{what}.*, but me needs points from .* `numpy.save\('points.npy'"):
             read_points(file, "me")
-    with pytest.raises(FileFormatError, match=r"a file of PyTorch, but load_dataset needs .* `linregions\.datasets"):
+    with pytest.raises(
+        FileFormatError, match=r"a file of PyTorch, but load_dataset needs .* `linregions\.training\.Dataset"
+    ):
         lr.load_dataset(tmp_path / "points.pt")
 
 
@@ -158,7 +160,7 @@ def test_mnist_in_capitals(monkeypatch, tmp_path):
 
 
 def test_training_on_arrays():
-    from linregions.datasets import Dataset
+    from linregions.training.datasets import Dataset
 
     x = torch.tensor(FLAT.reshape(5, 3, 4), dtype=torch.float32)
     data = Dataset.from_arrays(x, torch.tensor([0, 1, 0, 1, 1]), name="few")

@@ -113,16 +113,16 @@ def test_plane_in_a_random_direction(run, folder, tmp_path):
     ],
 )
 def test_plane_draws_levels_and_decisions(run, folder, tmp_path, monkeypatch, words, drawn):
-    from linregions.cli import commands
+    from linregions.cli import plane
 
     asked = {}
-    draw = commands.plane_figure
+    draw = plane.plane_figure
 
     def plane_figure(part, **options):
         asked.update(options)
         return draw(part, **options)
 
-    monkeypatch.setattr(commands, "plane_figure", plane_figure)
+    monkeypatch.setattr(plane, "plane_figure", plane_figure)
     window = ("--low", -1, -1, "--high", 1, 1)
     assert run("plane", folder / "flat.npz", *window, *words, "--out", tmp_path, "-q")[0] == 0
     assert {name: asked[name] for name in drawn} == drawn
@@ -357,12 +357,12 @@ def test_wrong_usage_is_told_by_the_parser(capsys, words, message):
 
 
 def test_interruption_ends_quietly(run, folder, monkeypatch):
-    from linregions.cli import commands
+    from linregions.cli import info
 
     def interrupt(arguments):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(commands, "run_info", interrupt)
+    monkeypatch.setattr(info, "run", interrupt)
     assert run("info", folder / "flat.npz") == (130, "", "linregions: interrupted\n")
 
 

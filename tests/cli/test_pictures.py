@@ -58,7 +58,7 @@ def test_sizes_are_positive(words, model, tmp_path, capsys):
 
 
 def test_an_unknown_colour_map_is_told_before_any_work(model, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("linregions.cli.commands.partition", lambda *_, **__: pytest.fail("worked"))
+    monkeypatch.setattr("linregions.cli.plane.partition", lambda *_, **__: pytest.fail("worked"))
     words = ["plane", model, *COMMANDS["plane"][:-1], "mine", "--out", str(tmp_path / "out")]
     assert main(words) == 2
     assert "`colormap` is 'mine', which matplotlib does not know" in capsys.readouterr().err

@@ -5,8 +5,9 @@ import pytest
 
 import linregions as lr
 from linregions.errors import InvalidValueError
-from linregions.experiments import fig3, reproduce
+from linregions.experiments import reproduce
 from linregions.experiments.context import Context
+from linregions.experiments.figures import fig3
 from linregions.networks.constructions import perturbed
 
 pytest.importorskip("matplotlib")

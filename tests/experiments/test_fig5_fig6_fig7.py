@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 
 import linregions as lr
-from linregions.datasets import load_dataset
 from linregions.errors import InvalidValueError
-from linregions.experiments import fig5, fig6, fig7, reproduce
-from linregions.experiments.cells import Chain
+from linregions.experiments import reproduce
 from linregions.experiments.context import Context
+from linregions.experiments.figures import fig5, fig6, fig7
 from linregions.experiments.saved import load_saved
+from linregions.experiments.sweeps.cells import Chain
 from linregions.training import train
+from linregions.training.datasets import load_dataset
 from tests.support import sweep_cases
 
 pytest.importorskip("matplotlib")

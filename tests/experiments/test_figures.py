@@ -8,8 +8,9 @@ import pytest
 
 import linregions as lr
 from linregions.errors import InvalidValueError
-from linregions.experiments import EXPERIMENTS, fig1, fig2, fig4, fig8, reproduce
+from linregions.experiments import EXPERIMENTS, reproduce
 from linregions.experiments.context import Context
+from linregions.experiments.figures import fig1, fig2, fig4, fig8
 
 pytest.importorskip("matplotlib")
 
@@ -227,7 +228,7 @@ def test_bad_context(options, message):
 def test_an_unwritable_folder_is_found_out_before_any_work(tmp_path, monkeypatch):
     blocked = tmp_path / "results"
     blocked.write_text("a file stands where the folder should be")
-    monkeypatch.setattr("linregions.experiments.fig4.measure", None)
+    monkeypatch.setattr("linregions.experiments.figures.fig4.measure", None)
     with pytest.raises(InvalidValueError, match=r"`out` is .*which cannot be written .*but reproduce needs a writable"):
         reproduce("fig4", Context(out=blocked))
     assert [entry.name for entry in tmp_path.iterdir()] == ["results"]

@@ -6,9 +6,10 @@ import pytest
 
 from linregions.cli import build_parser, main
 from linregions.errors import FileFormatError, InvalidValueError
-from linregions.experiments import fig2, fig3, fig4, redraw, reproduce, reproduced
+from linregions.experiments import redraw, reproduce, reproduced
 from linregions.experiments.context import Context
-from linregions.experiments.report import write_report
+from linregions.experiments.figures import fig2, fig3, fig4
+from linregions.experiments.report.report import write_report
 from linregions.experiments.saved import load_saved
 
 pytest.importorskip("matplotlib")
@@ -34,7 +35,7 @@ def forbid_computing(monkeypatch):
     for name in SETTINGS:
         monkeypatch.setattr(f"linregions.experiments.{name}.measure", computed)
         monkeypatch.setattr(f"linregions.experiments.{name}.partition", computed)
-    monkeypatch.setattr("linregions.experiments.fig3.count_regions", computed)
+    monkeypatch.setattr("linregions.experiments.figures.fig3.count_regions", computed)
 
 
 def test_every_figure_is_drawn_again_without_computing(results, tmp_path, monkeypatch, capsys):

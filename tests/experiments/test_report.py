@@ -13,11 +13,12 @@ import linregions as lr
 from linregions._support.tables import write_metadata, write_table
 from linregions.cli import main
 from linregions.errors import InvalidValueError
-from linregions.experiments import fig2, fig3, fig4, fig8, reproduce
-from linregions.experiments.claims import CLAIMS, SETUP
+from linregions.experiments import reproduce
 from linregions.experiments.context import Context
+from linregions.experiments.figures import fig2, fig3, fig4, fig8
 from linregions.experiments.findings import turn_of, with_error
-from linregions.experiments.report import write_report
+from linregions.experiments.report.claims import CLAIMS, SETUP
+from linregions.experiments.report.report import write_report
 from linregions.experiments.saved import load_saved
 
 pytest.importorskip("matplotlib")
@@ -410,7 +411,7 @@ def test_pictures_in_the_page(monkeypatch):
     from matplotlib.figure import Figure
     from PIL import features
 
-    from linregions.experiments import report
+    from linregions.experiments.report import report
 
     figure = Figure(figsize=(1, 1))
     figure.add_subplot().plot([0, 1])

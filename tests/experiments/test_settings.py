@@ -8,7 +8,8 @@ import pytest
 
 from linregions.cli import main
 from linregions.errors import FileFormatError, InvalidTypeError, InvalidValueError
-from linregions.experiments import EXPERIMENTS, experiment, fig5, fig6, fig7
+from linregions.experiments import EXPERIMENTS, experiment
+from linregions.experiments.figures import fig5, fig6, fig7
 from linregions.experiments.settings import chosen_settings, read_settings, with_changes
 from tests.support import sweep_cases
 

@@ -14,11 +14,20 @@ import numpy as np
 import pytest
 
 from linregions.errors import InvalidTypeError, InvalidValueError
-from linregions.experiments.cells import Chain, Distances, LineCounts, Training, canonical, compute, key_of, seed_for
 from linregions.experiments.context import Context
-from linregions.experiments.executors import WorkerPool
-from linregions.experiments.store import CellStore
-from linregions.experiments.sweep import sweep
+from linregions.experiments.sweeps.cells import (
+    Chain,
+    Distances,
+    LineCounts,
+    Training,
+    canonical,
+    compute,
+    key_of,
+    seed_for,
+)
+from linregions.experiments.sweeps.pool import WorkerPool
+from linregions.experiments.sweeps.store import CellStore
+from linregions.experiments.sweeps.sweep import sweep
 from tests.support import sweep_cases
 
 CHAIN = Chain(hidden=(8, 8), run=0, seed=0, data="0" * 64)
@@ -53,7 +62,7 @@ def test_what_is_done_is_not_done_again(expected, tmp_path, monkeypatch):
     sweep(chosen[:7], context, "toy")
     done = []
     monkeypatch.setattr(
-        "linregions.experiments.sweep.compute", lambda cell, place: done.append(cell) or compute(cell, place)
+        "linregions.experiments.sweeps.sweep.compute", lambda cell, place: done.append(cell) or compute(cell, place)
     )
     assert sweep(chosen, context, "toy") == expected
     assert len(done) == 36 - 7 - 2  # two chains had been needed by the first seven
@@ -67,7 +76,7 @@ def test_what_is_done_is_not_done_again(expected, tmp_path, monkeypatch):
 def test_measures_follow_their_chain(tmp_path, monkeypatch):
     order = []
     monkeypatch.setattr(
-        "linregions.experiments.sweep.compute", lambda cell, place: order.append(cell) or compute(cell, place)
+        "linregions.experiments.sweeps.sweep.compute", lambda cell, place: order.append(cell) or compute(cell, place)
     )
     with ThreadPoolExecutor(1) as pool:
         sweep(sweep_cases.cells(3, 2), Context(out=tmp_path, executor=pool), "toy")

@@ -11,8 +11,8 @@ import pytest
 from linregions.cli import main
 from linregions.errors import InvalidValueError, MissingDependencyError
 from linregions.experiments.context import Context
-from linregions.experiments.executors import dask_executor
-from linregions.experiments.sweep import sweep
+from linregions.experiments.sweeps.pool import dask_executor
+from linregions.experiments.sweeps.sweep import sweep
 from tests.support import sweep_cases
 
 

@@ -7,15 +7,16 @@ import pytest
 
 import linregions as lr
 from linregions._support.tables import write_table
-from linregions.experiments import reproduce, theorems
-from linregions.experiments.cells import compute
-from linregions.experiments.claims import CLAIMS
+from linregions.experiments import reproduce
 from linregions.experiments.context import Context
+from linregions.experiments.report.claims import CLAIMS
 from linregions.experiments.saved import load_saved
-from linregions.experiments.theorems_cases import EQUALITIES, Domain, Law, curve, frame, legs, length
-from linregions.experiments.theorems_cells import BothSides, OnCurve
-from linregions.experiments.theorems_checks import PAPER
-from linregions.experiments.theorems_tables import powers, summary
+from linregions.experiments.sweeps.cells import compute
+from linregions.experiments.theorems import experiment as theorems
+from linregions.experiments.theorems.cases import EQUALITIES, Domain, Law, curve, frame, legs, length
+from linregions.experiments.theorems.cells import BothSides, OnCurve
+from linregions.experiments.theorems.checks import PAPER
+from linregions.experiments.theorems.tables import powers, summary
 from linregions.theory.corollaries import volume_upper_bound
 
 pytest.importorskip("matplotlib")

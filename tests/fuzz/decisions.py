@@ -10,7 +10,8 @@ from typing import NamedTuple
 import numpy as np
 
 import linregions as lr
-from linregions.regions.planes.decision import DecisionBoundary, DecisionPoints
+from linregions.regions.lines.decision import DecisionPoints
+from linregions.regions.planes.decision import DecisionBoundary
 from tests.fuzz.families import LineDomain, Problem, Rng
 from tests.fuzz.outcomes import REFUSED, judge
 from tests.reference.lines_exact import exact_changes, exact_line

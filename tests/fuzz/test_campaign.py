@@ -41,9 +41,9 @@ def test_a_wrong_boundary_without_a_sign_is_told(monkeypatch: pytest.MonkeyPatch
     import numpy as np
 
     from linregions.regions.lines import queries as line_queries
+    from linregions.regions.lines.decision import DecisionPoints
     from linregions.regions.planes import decision
     from linregions.regions.planes import partition as planes
-    from linregions.regions.planes.decision import DecisionPoints
 
     def told() -> set[str]:
         return {name for name in DOMAINS for text in _silent("generic", range(4)) if f" {name}: " in f" {text}"}

@@ -7,8 +7,11 @@ from functools import cache
 import numpy as np
 import pytest
 
+from linregions.regions.options import Options
 from linregions.regions.partition import count_regions
-from linregions.regions.planes.partition import PlanePartition, partition_plane
+from linregions.regions.planes.engine.knobs import Knobs
+from linregions.regions.planes.find import partition_plane
+from linregions.regions.planes.partition import PlanePartition
 from tests.support import zoo
 from tests.support.plane_checks import check_invariants, check_same, face_means
 
@@ -62,7 +65,7 @@ def test_linear_regions_where_known() -> None:
 @pytest.mark.parametrize("cell_switches", [4, 1000])
 def test_cell_size_does_not_matter(name: str, cell_switches: int) -> None:
     case = zoo.golden(name)
-    check_same(partition_plane(case.network, case.window, _cell_switches=cell_switches), partition_of(name))
+    check_same(partition_plane(case.network, case.window, knobs=Knobs(cell_switches=cell_switches)), partition_of(name))
 
 
 @pytest.mark.parametrize("name", SMALLER)
@@ -88,6 +91,6 @@ def test_scaling_by_powers_of_two_changes_no_bit() -> None:
 @pytest.mark.parametrize("name", ["mnist_64x3_trained"])
 def test_threads_do_not_change_a_bit(name: str) -> None:
     case, before = zoo.golden(name), partition_of(name)
-    after = partition_plane(case.network, case.window, threads=2)
+    after = partition_plane(case.network, case.window, options=Options(threads=2))
     for attribute in ("vertices", "edges", "edge_neuron", "edge_faces", "face_offsets", "face_vertices", "patterns"):
         assert np.array_equal(getattr(after, attribute), getattr(before, attribute)), attribute

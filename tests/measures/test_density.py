@@ -394,7 +394,7 @@ def test_messages(arguments, options, error, message):
 
 
 def test_messages_of_other_networks():
-    with pytest.raises(InvalidTypeError, match=r"`net` is str, but boundary_density needs a linregions.Network"):
+    with pytest.raises(InvalidTypeError, match=r"`network` is str, but boundary_density needs a linregions.Network"):
         boundary_density("net", 0.0, 1.0, rng=0)
     with pytest.raises(InvalidValueError, match=r"`codimension` is 2 for 1 input\(s\)"):
         boundary_density(lr.random_network([1, 2, 1], 0), 0.0, 1.0, rng=0, codimension=2)

@@ -207,13 +207,13 @@ def test_memory_does_not_grow_with_the_points():
     assert peaks[1] - peaks[0] <= 3000 * (784 + 16) + 100_000
 
 
-def test_progress_goes_to_stderr(capsys):
-    boundary_distance(NET, np.zeros((7, 3)), progress=True)
-    captured = capsys.readouterr()
-    assert "7/7" in captured.err
-    assert captured.out == ""
+def test_progress_is_shown(terminal):
+    shown = terminal()
     boundary_distance(NET, np.zeros((7, 3)))
-    assert capsys.readouterr().err == ""
+    assert shown.getvalue() == ""
+    boundary_distance(NET, np.zeros((7, 3)), progress=True)
+    assert "distances" in shown.getvalue()
+    assert "7/7" in shown.getvalue()
 
 
 def test_points_are_not_changed():
@@ -238,7 +238,7 @@ def test_bad_points(points, message):
 
 
 def test_bad_network_and_threads():
-    with pytest.raises(InvalidTypeError, match=r"`net` is str, but boundary_distance needs a linregions.Network"):
+    with pytest.raises(InvalidTypeError, match=r"`network` is str, but boundary_distance needs a linregions.Network"):
         boundary_distance("net", [[0.0]])
     with pytest.raises(InvalidValueError, match="`threads` is 0, but boundary_distance needs at least 1"):
         boundary_distance(NET, np.zeros((1, 3)), threads=0)

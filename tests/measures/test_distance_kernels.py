@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import linregions as lr
 from linregions import Network
-from linregions._support.aligned_arrays import aligned, aligned_zeros
+from linregions._support.aligned import aligned_copy, aligned_zeros
 from linregions.measures.distances.choice import plan_of
 from linregions.measures.distances.distance import boundary_distance
 from linregions.measures.distances.work import Workspace
@@ -106,7 +106,7 @@ def test_both_ways_give_the_same(n_in, bias):
         space = Workspace(replace(make_plan(net), whole=whole), 50, "test")
         space.evaluate(points, 0)
         space.measure(50)
-        found.append((space.distances.copy(), space.nearest.copy()))
+        found.append((space.at.distances.copy(), space.at.nearest.copy()))
     np.testing.assert_allclose(found[0][0], found[1][0], rtol=1e-12)
     np.testing.assert_array_equal(found[0][1], found[1][1])
 
@@ -300,7 +300,15 @@ def test_what_is_kept_begins_at_a_cache_line(widths: list[int]) -> None:
     plan = plan_of(lr.random_network(widths, 0))
     space = Workspace(plan, 13, "who")
     kept = [*plan.transposed, *plan.scaled, *plan.squared, plan.bounds.weights, plan.bounds.factor]
-    taken = [space.values, space.spare, space.slopes, space.gaps, space.squares, space.scratch.row, space.scratch.new]
+    taken = [
+        space.values,
+        space.spare,
+        space.at.slopes,
+        space.at.gaps,
+        space.at.squares,
+        space.scratch.row,
+        space.scratch.new,
+    ]
     for array in (*kept, *taken):
         assert array.ctypes.data % 64 == 0
         assert array.flags.c_contiguous
@@ -309,8 +317,8 @@ def test_what_is_kept_begins_at_a_cache_line(widths: list[int]) -> None:
 @pytest.mark.parametrize("shape", [(5,), (3, 7), (2, 0), (0,), (1, 1)])
 def test_aligned_arrays_are_copies(shape: tuple[int, ...]) -> None:
     values = np.random.default_rng(0).normal(size=shape[::-1]).T
-    copy = aligned(values)
+    copy = aligned_copy(values)
     assert copy.tobytes() == values.tobytes()
     assert copy.shape == shape
     assert not np.shares_memory(copy, values)
-    assert not aligned_zeros(*shape).any()
+    assert not aligned_zeros(shape).any()

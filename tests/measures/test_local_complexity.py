@@ -8,9 +8,9 @@ import pytest
 
 import linregions as lr
 from linregions import Network
+from linregions import local_complexity as measure
 from linregions.domains.sections import random_frames
 from linregions.errors import InvalidTypeError, InvalidValueError
-from linregions.measures import local_complexity as measure
 from tests.measures.test_density import arrangement, bent_network
 from tests.support.zoo import ACTIVATIONS, golden
 
@@ -189,7 +189,7 @@ def test_messages(arguments, options, error, message):
 
 
 def test_messages_of_other_networks():
-    with pytest.raises(InvalidTypeError, match=r"`net` is int, but local_complexity needs a linregions.Network"):
+    with pytest.raises(InvalidTypeError, match=r"`network` is int, but local_complexity needs a linregions.Network"):
         measure(3, np.zeros(3), 1.0, rng=0)
     with pytest.raises(InvalidValueError, match="`n_planes` is 1 for one input, but local_complexity needs two"):
         measure(lr.random_network([1, 2, 1], 0), [0.0], 1.0, rng=0, n_planes=1)

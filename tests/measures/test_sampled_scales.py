@@ -64,13 +64,13 @@ def test_densities_in_all_units(n_in: int, exponent: int) -> None:
             assert found.value * size == pytest.approx(want.value, rel=1e-9)
             assert found.stderr * size == pytest.approx(want.stderr, rel=1e-9, abs=1e-12)
         if n_in > 1 and abs(exponent) > 500:
-            with pytest.raises(NumericalError, match=r"`net` has a density of .*, which is no float"):
+            with pytest.raises(NumericalError, match=r"`network` has a density of .*, which is no float"):
                 lr.boundary_density(other, scaled, rng=1, n_chords=5, codimension=2)
 
 
 def test_a_network_that_overflows_in_these_units() -> None:
     net = Network.from_layers([([[1e200, 1.0]], [0.0]), ([[1.0]], [0.0])])
-    with pytest.raises(NumericalError, match="`net` overflows where inputs are as large as"):
+    with pytest.raises(NumericalError, match="`network` overflows where inputs are as large as"):
         lr.boundary_density(net, -1e200, 1e200, rng=0)
 
 

@@ -97,7 +97,7 @@ def _affine(weight: list[list[Fraction]], bias: list[Fraction], x: Sequence[Affi
 
 
 def exact_line(net: Network, domain: Segment | Ray | Line | Path) -> ExactLine:
-    """Return the exact regions of `net` along `domain`."""
+    """Return the exact regions of `network` along `domain`."""
     weights = [[[Fraction(w) for w in row] for row in layer.weight] for layer in net.layers]
     biases = [[Fraction(b) for b in layer.bias] for layer in net.layers]
     activations = [ExactActivation(activation) for activation in net.activations]

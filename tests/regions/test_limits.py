@@ -1,11 +1,11 @@
 """Memory limits, threads and batches of lines and distances: kept, and without any effect on results."""
 
-import importlib
 import os
 import re
 import signal
 import subprocess
 import sys
+import tempfile
 import tracemalloc
 
 import numpy as np
@@ -14,11 +14,11 @@ import pytest
 import linregions as lr
 from linregions import Line, Path, Ray, Segment
 from linregions.errors import InvalidTypeError, InvalidValueError, MemoryLimitError
-from linregions.regions.lines import engine as _line_engine
 from linregions.regions.lines import plan as _line_plan
 from linregions.regions.lines import stages as _line_stages
-from linregions.regions.lines.counts import count_and_doubt_lines
-from linregions.regions.lines.partition import partition_lines
+from linregions.regions.lines import work as _line_work
+from linregions.regions.lines.find import count_lines, partition_lines
+from linregions.regions.options import Options
 from tests.support import zoo
 
 ARRAYS = ("breakpoints", "is_linear_boundary", "first_pattern", "switch_offsets", "switch_neurons")
@@ -71,15 +71,15 @@ def test_lines_do_not_depend_on_limits_threads_or_batches(name, spacing, monkeyp
     domains = some_domains(net.n_in, np.random.default_rng(3), 3)
     whole = partition_lines(net, domains)
     counts = [part.n_regions for part in whole]
-    enough = least(lambda limit: partition_lines(net, domains, memory_limit=limit))
+    enough = least(lambda limit: partition_lines(net, domains, options=Options(memory_limit=limit)))
     for limit, threads in ((enough, 1), (enough + 50_000, 2), (3 * enough, 3), (10**9, 2)):
-        assert_same_bits(partition_lines(net, domains, memory_limit=limit, threads=threads), whole)
-        assert count_and_doubt_lines(net, domains, memory_limit=limit, threads=threads)[0].tolist() == counts
+        assert_same_bits(partition_lines(net, domains, options=Options(memory_limit=limit, threads=threads)), whole)
+        assert count_lines(net, domains, options=Options(memory_limit=limit, threads=threads))[0].tolist() == counts
     assert_same_bits([partition_lines(net, [domain])[0] for domain in domains], whole)
     for numbers, rows in ((1, 8), (1, 9), (500, 8)):
-        monkeypatch.setattr(_line_engine, "_STAGE_NUMBERS", numbers)
-        monkeypatch.setattr(_line_engine, "_FEW_ROWS", rows)
-        monkeypatch.setattr(_line_stages, "EVENTS", 8)
+        monkeypatch.setattr(_line_work, "_STAGE_NUMBERS", numbers)
+        monkeypatch.setattr(_line_work, "_FEW_ROWS", rows)
+        monkeypatch.setattr(_line_stages, "SWITCHES", 8)
         assert_same_bits(partition_lines(net, domains), whole)
 
 
@@ -89,8 +89,8 @@ def test_a_path_longer_than_any_stage():
     path = Path(rng.normal(size=(2000, 40)))
     whole = partition_lines(net, [path])
     assert whole[0].n_regions > 10_000
-    enough = least(lambda limit: count_and_doubt_lines(net, [path], memory_limit=limit))
-    assert_same_bits(partition_lines(net, [path], memory_limit=enough), whole)
+    enough = least(lambda limit: count_lines(net, [path], options=Options(memory_limit=limit)))
+    assert_same_bits(partition_lines(net, [path], options=Options(memory_limit=enough)), whole)
 
 
 def test_lines_keep_to_the_limit():
@@ -98,10 +98,10 @@ def test_lines_keep_to_the_limit():
     rng = np.random.default_rng(5)
     net = lr.random_network([20, 128, 128, 128, 2], rng, bias_variance=0.1)
     lines = [Line(a, b) for a, b in rng.normal(size=(100, 2, 20))]
-    count_and_doubt_lines(net, lines[:3], "linear")
+    count_lines(net, lines[:3], "linear")
     for limit in (2_000_000, 5_000_000):
         tracemalloc.start()
-        counts = count_and_doubt_lines(net, lines, "linear", memory_limit=limit)[0]
+        counts = count_lines(net, lines, "linear", options=Options(memory_limit=limit))[0]
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         assert counts.sum() > 10_000
@@ -111,10 +111,10 @@ def test_lines_keep_to_the_limit():
 def test_limits_that_cannot_be_kept():
     net = cases()["wide"]
     line = [Line(np.zeros(6), np.ones(6))]
-    enough = least(lambda limit: count_and_doubt_lines(net, line, memory_limit=limit))
+    enough = least(lambda limit: lr.count_regions(net, line, memory_limit=limit))
     with pytest.raises(InvalidValueError, match=f"but count_regions needs {enough} to take one line after the other"):
-        count_and_doubt_lines(net, line, memory_limit=enough - 1)
-    assert count_and_doubt_lines(net, line, memory_limit=enough)[0][0] > 1
+        lr.count_regions(net, line, memory_limit=enough - 1)
+    assert lr.count_regions(net, line, memory_limit=enough)[0] > 1
     points = np.ones((2, 6))
     enough = least(lambda limit: lr.boundary_distance(net, points, memory_limit=limit))
     with pytest.raises(InvalidValueError, match=f"but boundary_distance needs {enough} to take one point after the"):
@@ -164,19 +164,22 @@ def test_points_of_any_number_type_say_where_they_are_bad():
 @pytest.mark.parametrize(
     "work",
     [
-        "count_and_doubt_lines(net, [lr.Line(np.zeros(9), b) for b in rng.normal(size=(300_000, 9))], threads={})",
+        "count_lines(net, [lr.Line(np.zeros(9), b) for b in rng.normal(size=(300_000, 9))], threads={})",
         "lr.boundary_distance(net, rng.normal(size=(3_000_000, 9)), threads={})",
+        "lr.boundary_density(net, -1.0, 1.0, rng=0, n_chords=100_000, codimension=2, threads={})",
+        "lr.local_complexity(net, rng.normal(size=(100_000, 9)), 1.0, rng=0, n_frames=1, frame_size=1, threads={})",
     ],
 )
 def test_an_interrupt_ends_the_work(work, threads, interruptible):
     """The whole would take minutes."""
     script = (
         "import numpy as np, linregions as lr\n"
-        "from linregions.regions.lines.counts import count_and_doubt_lines\n"
+        "from linregions.regions.lines.find import count_lines\n"
         "rng = np.random.default_rng(0)\n"
         "net = lr.random_network([9, *[64] * 6, 2], rng, bias_variance=0.1)\n"
-        "count_and_doubt_lines(net, [lr.Line(np.zeros(9), np.ones(9))])\n"
+        "count_lines(net, [lr.Line(np.zeros(9), np.ones(9))])\n"
         "lr.boundary_distance(net, np.zeros((1, 9)))\n"
+        "lr.local_complexity(net, np.zeros(9), 1.0, rng=0, n_planes=1)\n"
         "print('ready', flush=True)\n" + work.format(threads)
     )
     process = subprocess.Popen(
@@ -262,12 +265,22 @@ def limited_works():
     def density(net, **options):
         return lambda limit: lr.boundary_density(net, 0.0, 1.0, rng=0, n_chords=40, memory_limit=limit, **options)
 
-    def region(work, net, **options):
+    def region(work, net=wide, **options):
         return lambda limit: work(net, WINDOW, memory_limit=limit, **options)
 
+    def streamed(limit, **options):
+        with tempfile.TemporaryDirectory() as folder:
+            return lr.partition(wide, WINDOW, sink=lr.RegionStream(folder), memory_limit=limit, **options).n_regions
+
+    line = Line(np.zeros(10), np.ones(10))
+    deep = lr.random_network([2, *[24] * 6, 2], 0, bias_variance=0.1)
     return {
-        "line": lambda limit: lr.count_regions(many, Line(np.zeros(10), np.ones(10)), memory_limit=limit),
+        "count on a line": lambda limit: lr.count_regions(many, line, memory_limit=limit),
+        "partition of lines": lambda limit: lr.partition(many, [line] * 9, memory_limit=limit),
+        "partition of lines, threads": lambda limit: lr.partition(many, [line] * 9, memory_limit=limit, threads=2),
         "distance": lambda limit: lr.boundary_distance(many, centers, memory_limit=limit),
+        "distance, threads": lambda limit: lr.boundary_distance(many, centers, memory_limit=limit, threads=2),
+        "linear distance": lambda limit: lr.boundary_distance(many, centers, kind="linear", memory_limit=limit),
         "complexity on lines": complexity(n_planes=0),
         "complexity": complexity(),
         "complexity, threads": complexity(threads=2),
@@ -278,48 +291,54 @@ def limited_works():
         "density in an interval": density(one),
         "density in a rectangle": density(wide),
         "density in a rectangle, threads": density(wide, threads=2),
-        "partition": region(lr.partition, wide),
-        "partition, threads": region(lr.partition, wide, threads=2),
+        "partition": region(lr.partition),
+        "partition, threads": region(lr.partition, threads=2),
+        "partition, deep": region(lr.partition, deep, threads=2),
+        "count": region(lr.count_regions),
+        "count, threads": region(lr.count_regions, threads=2),
+        "count, linear": region(lr.count_regions, kind="linear"),
+        "count, deep": region(lr.count_regions, deep),
+        "statistics": region(lr.partition, sink=lr.RegionStatistics()),
+        "statistics, threads": region(lr.partition, sink=lr.RegionStatistics(), threads=2),
+        "stream": streamed,
+        "stream, threads": lambda limit: streamed(limit, threads=2),
     }
 
 
-@pytest.mark.parametrize("first", [1, 500_000])
+NAMED = r"^`memory_limit` is {} bytes, but \w+ needs (\d+) (to|for) .*[Gg]ive that many"
+
+
+@pytest.mark.parametrize("first", [1, 100_000, 500_000])
 @pytest.mark.parametrize("name", list(limited_works()))
 def test_what_a_memory_error_advises_works(name, first):
-    """The number named, passed as it stands, is enough."""
+    """The number that the message names, passed as it stands, is enough, and the result is that without a limit."""
     work = limited_works()[name]
+    error = None
     try:
         work(first)
-        return  # half a megabyte is enough for some
-    except MemoryLimitError as error:
-        named, needed = re.search(r"(?:Give|needs|needs about) (\d+) (?:bytes|to|for)", str(error)), error.needed
-    assert named
-    assert int(named[1]) == needed
-    work(needed)
+    except MemoryLimitError as raised:
+        error = raised
+    if error is not None:  # some need less
+        named = re.search(NAMED.format(first), str(error))
+        assert named, str(error)
+        assert int(named[1]) == error.needed > first
+        work(int(named[1]))
+    assert error is not None or first > 1
 
 
-@pytest.mark.parametrize("threads", [1, 2])
-@pytest.mark.parametrize("sink", [None, lr.RegionStatistics()])
-def test_what_the_error_of_a_cell_advises_works(sink, threads):
+def test_what_is_advised_in_place_of_a_partition_works():
     net = lr.random_network([2, 128, 128, 2], 0, bias_variance=0.1)
-
-    def work(limit):
-        if sink is None:
-            return lr.count_regions(net, WINDOW, threads=threads, memory_limit=limit)
-        return lr.partition(net, WINDOW, sink=sink, threads=threads, memory_limit=limit)
-
-    with pytest.raises(MemoryLimitError, match="one cell of this window needs more than") as caught:
-        work(100_000)
-    advised = re.search(r"for each thread `linregions\.([\w.]+)\(net, window\)\.(\w+)`", str(caught.value))
-    assert advised
-    module, function = advised[1].rsplit(".", 1)
-    estimate = getattr(importlib.import_module(f"linregions.{module}"), function)
-    work(threads * getattr(estimate(net, WINDOW), advised[2]))
+    for threads in (1, 2):
+        with pytest.raises(MemoryLimitError, match=r"`sink=RegionStatistics\(\)` or .* which needs \d+") as caught:
+            lr.partition(net, WINDOW, memory_limit=1_000_000, threads=threads)
+        limit = int(re.search(r"which needs (\d+)", str(caught.value))[1])
+        found = lr.partition(net, WINDOW, sink=lr.RegionStatistics(), memory_limit=limit, threads=threads)
+        assert found.n_regions == lr.count_regions(net, WINDOW)
 
 
 def test_the_error_of_a_sampler_names_the_sampler():
     net = cases()["wide"]
-    with pytest.raises(MemoryLimitError, match=r"`memory_limit` is 7 bytes, but local_complexity needs about \d+ for"):
+    with pytest.raises(MemoryLimitError, match=r"`memory_limit` is 7 bytes, but local_complexity needs \d+ for"):
         lr.local_complexity(net, np.zeros((1, 6)), 1.0, rng=0, memory_limit=7)
-    with pytest.raises(MemoryLimitError, match=r"`memory_limit` is 7 bytes, but boundary_density needs about \d+ for"):
+    with pytest.raises(MemoryLimitError, match=r"`memory_limit` is 7 bytes, but boundary_density needs \d+ for"):
         lr.boundary_density(net, 0.0, 1.0, rng=0, memory_limit=7)

@@ -72,11 +72,11 @@ def test_threads_change_nothing(verb: Any) -> None:
 
 BAD = {
     "net of another type": (
-        {"net": [(np.eye(2), np.zeros(2))]},
+        {"network": [(np.eye(2), np.zeros(2))]},
         InvalidTypeError,
-        r"`net` is list, but {who} needs a linregions.Network. Give one, a PyTorch module",
+        r"`network` is list, but {who} needs a linregions.Network. Give one, a PyTorch module",
     ),
-    "no net": ({"net": None}, InvalidTypeError, "`net` is NoneType, but {who} needs a linregions.Network"),
+    "no net": ({"network": None}, InvalidTypeError, "`network` is NoneType, but {who} needs a linregions.Network"),
     "domain of another type": (
         {"domain": np.zeros((4, 2))},
         InvalidTypeError,
@@ -114,7 +114,7 @@ BAD = {
 @pytest.mark.parametrize("name", BAD)
 def test_bad_arguments(verb: Any, name: str) -> None:
     given, error, message = BAD[name]
-    arguments: dict[str, Any] = {"net": NET, "domain": zoo.SQUARE, **given}
+    arguments: dict[str, Any] = {"network": NET, "domain": zoo.SQUARE, **given}
     with pytest.raises(error, match=message.format(who=verb.__name__)):
         verb(**arguments)
 

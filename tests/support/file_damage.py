@@ -22,10 +22,10 @@ import numpy as np
 
 import linregions as lr
 from linregions._support.tables import read_json, read_points, read_table, write_json, write_table
-from linregions.datasets import load_dataset
 from linregions.errors import LinRegionsError
 from linregions.experiments.saved import load_saved
 from linregions.experiments.settings import read_settings
+from linregions.training.datasets import load_dataset
 
 Arrays = dict[str, np.ndarray[Any, Any]]
 NETWORK = lr.random_network([2, 5, 4, 2], 3, activation=[lr.RELU, lr.HARD_TANH], bias_variance=0.2)

@@ -11,8 +11,8 @@ import pytest
 
 from linregions import Network
 from linregions.regions.planes.engine import cell_run as _plane_worker
-from linregions.regions.planes.engine import cells as _plane_work
 from linregions.regions.planes.engine import narrow as _plane_narrow
+from linregions.regions.planes.engine import prepare as _plane_work
 from linregions.regions.planes.engine.narrow import CellsWanted
 from linregions.regions.planes.partition import PlanePartition
 from tests.reference.planes_exact import ExactPartition

@@ -13,9 +13,10 @@ import numpy as np
 
 from linregions._support.tables import write_table
 from linregions.errors import InvalidValueError
-from linregions.experiments.cells import Cell, Place, seed_for
 from linregions.experiments.context import Context
-from linregions.experiments.sweep import sweep
+from linregions.experiments.place import Place
+from linregions.experiments.sweeps.cells import Cell, seed_for
+from linregions.experiments.sweeps.sweep import sweep
 
 TOML = """
 [fig5]

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from linregions import datasets
-from linregions._idx import read_idx
-from linregions.datasets import load_dataset
 from linregions.errors import FileFormatError, InvalidValueError
+from linregions.training import datasets
+from linregions.training.datasets import load_dataset
+from linregions.training.idx import read_idx
 
 NAMES = {
     "x_train": "train-images-idx3-ubyte",

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 import linregions as lr
-from linregions.datasets import Dataset, load_dataset
 from linregions.errors import InvalidTypeError, InvalidValueError, MissingDependencyError, NumericalError
 from linregions.training import train
+from linregions.training.datasets import Dataset, load_dataset
 
 torch = pytest.importorskip("torch")
 
@@ -112,7 +112,7 @@ def test_other_activations_train(toy, activation):
 
 def test_a_finished_run_is_not_trained_again(toy, tmp_path, monkeypatch):
     one = toy_run(toy, run_dir=tmp_path)
-    monkeypatch.setattr("linregions.training._Trainer.run", None)
+    monkeypatch.setattr("linregions.training.trainer.Trainer.run", None)
     assert_same_bits(one, toy_run(toy, run_dir=tmp_path))
     folder = next(tmp_path.iterdir())
     assert folder.name.startswith("toy-4-8-8-3-")
@@ -125,11 +125,11 @@ def test_a_finished_run_is_not_trained_again(toy, tmp_path, monkeypatch):
 def test_a_stopped_run_goes_on_with_the_same_bits(toy, tmp_path, monkeypatch):
     whole = toy_run(toy, snapshot_epochs=[0, 1, 1.5, 2, 3])
     toy_run(toy, snapshot_epochs=[0, 1, 1.5], run_dir=tmp_path)
-    from linregions.training import _Trainer
+    from linregions.training.trainer import Trainer
 
     steps = []
-    update = _Trainer._update
-    monkeypatch.setattr(_Trainer, "_update", lambda self, rows: (steps.append(self.step), update(self, rows)))
+    update = Trainer._update
+    monkeypatch.setattr(Trainer, "_update", lambda self, rows: (steps.append(self.step), update(self, rows)))
     assert_same_bits(whole, toy_run(toy, snapshot_epochs=[0, 1, 1.5, 2, 3], run_dir=tmp_path))
     assert steps == list(range(10, 21))  # only what was missing
     steps.clear()

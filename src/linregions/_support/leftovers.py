@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import platform
 import re
 import secrets
 from functools import cache
 from pathlib import Path
+
+from linregions._support.fingerprints import digest_of_text
 
 _NAME = re.compile(r"\.linregions-(?P<place>[0-9a-f]{12})-(?P<pid>\d{1,9})-(?P<start>\d{1,18})-[0-9a-f]{8}(\..*)?")
 _LONGEST_SUFFIX = 16
@@ -49,7 +50,7 @@ def _place() -> str:
         words.append(Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii"))
     with contextlib.suppress(OSError):
         words.append(os.readlink("/proc/self/ns/pid"))
-    return hashlib.sha256("\0".join(words).encode()).hexdigest()[:12]
+    return digest_of_text("\0".join(words))[:12]
 
 
 def _start_of(pid: int) -> int:

@@ -1,4 +1,4 @@
-"""How a memory limit is shared between a batch of random lines or planes and the work on them."""
+"""Limits on memory: what is said where one is too small, and how one is shared between a batch and its work."""
 
 from __future__ import annotations
 
@@ -10,6 +10,29 @@ from linregions.errors import MemoryLimitError
 # A batch holds its points, directions, ends and some of their products: about ten arrays of doubles.
 _BYTES_OF_A_NUMBER = 80
 _TRIED_BYTES = 1 << 26  # the largest limit with which a sufficient one is sought by trial
+
+
+class Exceeded(Exception):
+    """A part of some work needs more bytes than its share of a limit.
+
+    Parameters
+    ----------
+    needed : int
+        Bytes that would do, as far as this is known.
+    """
+
+    def __init__(self, needed: int) -> None:
+        super().__init__(needed)
+        self.needed = needed
+
+
+def exceeded(
+    memory_limit: int | None, who: str, needed: int, what: str, remedy: str = "Give that many at least."
+) -> MemoryLimitError:
+    """Return the error that the limit which the caller gave is too small for what is to be done."""
+    return MemoryLimitError(
+        f"`memory_limit` is {memory_limit} bytes, but {who} needs {needed} {what}. {remedy}", needed
+    )
 
 
 def batch_numbers(most: int, memory_limit: int | None) -> int:
@@ -47,8 +70,4 @@ def with_remedy(
         except MemoryLimitError as other:
             needed = max(2 * needed, share * (other.needed or 0))
     needed += needed // 2
-    return MemoryLimitError(
-        f"`memory_limit` is {memory_limit} bytes, but {who} needs about {needed} for one line or plane after the "
-        "other. Raise it to that at least.",
-        needed,
-    )
+    return exceeded(memory_limit, who, needed, "for one line or plane after the other")

@@ -15,8 +15,6 @@ from linregions.errors import LinRegionsError
 
 __all__ = ["build_parser", "main"]
 
-_OWN_MODULES = ("bounds", "density")  # the other commands share one
-
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command and return its exit status.
@@ -32,10 +30,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         0 when all went well, 2 after an error (told in one sentence on stderr), 130 when interrupted, 143 when
         terminated.
     """
-    arguments = build_parser().parse_args(argv)
+    words = sys.argv[1:] if argv is None else argv
+    command = next((word for word in words if not word.startswith("-")), "")
+    arguments = build_parser(command).parse_args(words)
     try:
         with _termination(), _messages(arguments.quiet):
-            _run(arguments)
+            importlib.import_module(f"linregions.cli.{arguments.command}").run(arguments)
     except _Terminated:
         print("linregions: terminated", file=sys.stderr)
         return 128 + signal.SIGTERM
@@ -47,13 +47,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"linregions: error: {text}", file=sys.stderr)
         return 2
     return 0
-
-
-def _run(arguments: object) -> None:
-    # Only now: what computes and draws takes long to import, and --help and --version must not.
-    command = getattr(arguments, "command")  # noqa: B009  argparse gives a bare namespace
-    module = importlib.import_module(f"linregions.cli.{command if command in _OWN_MODULES else 'commands'}")
-    getattr(module, f"run_{command}")(arguments)
 
 
 class _Terminated(KeyboardInterrupt):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from linregions._support.tables import format_table
+from linregions.cli.arguments import add_name, count_from
 from linregions.cli.models import read_model
-from linregions.cli.outputs import Output, prepare_output
+from linregions.cli.results import Output, prepare_output
 from linregions.errors import InvalidValueError
 from linregions.networks.activations import PiecewiseLinear
 from linregions.theory import RegionBound, region_bounds
@@ -21,20 +22,51 @@ _WHO = "linregions bounds"
 _SHOWN_EXACTLY = 10**15  # larger numbers are for the files, and for the eye a power of ten
 
 
-def run_bounds(arguments: Namespace) -> None:
+_EPILOG = """examples:
+  linregions bounds 784 64 64 64 10                    in the whole input space, for ReLU
+  linregions bounds 784 64 64 64 10 --dimension 2      in a plane, where regions are counted
+  linregions bounds 784 64 64 64 10 --breakpoints 2    for hard tanh or ReLU6, say
+  linregions bounds model.npz --out digits             widths and activations of a model; every digit as CSV and JSON"""
+
+
+def add(parser: ArgumentParser) -> None:
+    """Add the options."""
+    parser.epilog = _EPILOG
+    parser.add_argument(
+        "architecture",
+        type=str.strip,
+        nargs="+",
+        metavar="WIDTH",
+        help="units in the input, each hidden layer and the output; or one NPZ file with a model",
+    )
+    parser.add_argument(
+        "--breakpoints", type=count_from(0), metavar="T", help="of the activation (default: 1, taken as ReLU)"
+    )
+    parser.add_argument(
+        "--dimension",
+        type=count_from(1),
+        metavar="D",
+        help="bound regions in an affine subspace: 1 for lines, 2 for planes (default: the whole input space)",
+    )
+    parser.add_argument("--out", metavar="DIR", help="folder for all digits as CSV and JSON (default: print only)")
+    add_name(parser)
+    parser.add_argument("--quiet", "-q", action="store_true", help="no messages on stderr")
+
+
+def run(arguments: Namespace) -> None:
     """Print bounds, and write them where asked to."""
     given = arguments.architecture
     widths: tuple[int, ...]
     activations: tuple[PiecewiseLinear, ...] | None = None
     stem = "bounds"
     if len(given) == 1 and not _is_integer(given[0]):
-        net = read_model(given[0])
+        network = read_model(given[0])
         if arguments.breakpoints is not None:
             raise InvalidValueError(
                 f"`--breakpoints` is {arguments.breakpoints}, but {given[0]!r} says itself how many its activations "
                 "have. Leave the option out."
             )
-        widths, activations, stem = net.widths, net.activations, f"{Path(given[0]).stem}-bounds"
+        widths, activations, stem = network.widths, network.activations, f"{Path(given[0]).stem}-bounds"
     else:
         widths = tuple(_integer(word) for word in given)
     pieces = 1 if arguments.breakpoints is None else arguments.breakpoints

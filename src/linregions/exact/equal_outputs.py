@@ -59,7 +59,7 @@ def undecided_equals(
     )
     kinds, kind = np.unique(patterns, axis=0, return_inverse=True)
     pairs = np.stack([kind.ravel()[of], output[at], output[at + 1]], axis=1)
-    slopes, intercepts = np.asarray(activation.slopes), np.asarray(activation.intercepts)
+    slopes, intercepts = activation.table.slopes, activation.intercepts
     count = 0
     for (number, c, d), times in zip(*np.unique(pairs, axis=0, return_counts=True), strict=True):
         pieces = kinds[number]
@@ -108,7 +108,7 @@ def undecided_slopes(
         for k, activation in enumerate(network.activations):
             low, high = network.neuron_offsets[k : k + 2]
             pieces = pattern[low:high] if high > low else np.zeros(varies.size, dtype=np.uint8)
-            varies &= np.asarray(activation.slopes)[pieces] != 0.0
+            varies &= activation.table.slopes[pieces] != 0.0
             if k + 1 < len(network.activations):
                 varies = np.any((network.layers[k + 1].weight != 0) & varies, axis=1)
         weight = network.layers[-1].weight

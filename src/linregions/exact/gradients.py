@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from functools import lru_cache
 from typing import NamedTuple
@@ -10,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from linregions._support.fingerprints import digest_of_arrays
 from linregions._support.validation import FloatArray
 from linregions.networks.network import Network
 
@@ -78,10 +78,7 @@ def _draw_primes(rng: np.random.Generator) -> list[int]:
 @lru_cache(maxsize=1)
 def _seed_of(network: Network) -> int:
     """Return a number from the weights: the same network has the same primes, and none is built to meet them."""
-    digest = hashlib.sha256()
-    for layer in network.layers:
-        digest.update(np.ascontiguousarray(layer.weight).tobytes())
-    return int.from_bytes(digest.digest(), "big")
+    return int(digest_of_arrays(("", layer.weight) for layer in network.layers), 16)
 
 
 @lru_cache(maxsize=_N_PRIMES)

@@ -60,18 +60,18 @@ def _quotient(a: int, b: int) -> float:
         return np.inf if (a > 0) == (b > 0) else -np.inf
 
 
-def steps_of(net: Network) -> list[Step]:
+def steps_of(network: Network) -> list[Step]:
     """Return the hidden affine steps of a network up to its last neurons, consecutive ones united.
 
     Rounding of what an affine step returns is of the size of its terms, which the next step does not see. Where their
     sum cancels, as it does in networks given layer by layer, noise would be taken for a value. So steps without a
     breakpoint between them are made one, in integers; where that would take long, they stay apart.
     """
-    last = max((k for k, activation in enumerate(net.activations) if activation.n_breakpoints), default=-1)
+    last = max((k for k, activation in enumerate(network.activations) if activation.n_breakpoints), default=-1)
     steps: list[Step] = []
     for k in range(last + 1):
-        layer, activation = net.layers[k], net.activations[k]
-        step = Step(layer.weight, layer.bias, activation, net.neuron_offsets[k])
+        layer, activation = network.layers[k], network.activations[k]
+        step = Step(layer.weight, layer.bias, activation, network.neuron_offsets[k])
         if steps and not steps[-1].activation.n_breakpoints and _is_little(steps[-1], layer):
             step = _united(steps.pop(), step)
         steps.append(step)

@@ -15,11 +15,13 @@ from typing import Any, Protocol
 from linregions._support.files import as_path, write_npz
 from linregions._support.tables import Row, plain, read_json, writable_folder, write_metadata, write_table
 from linregions._support.validation import as_choice, as_integer, as_threads
-from linregions.datasets import Dataset, load_dataset
 from linregions.errors import FileFormatError, InvalidValueError, MissingDependencyError
-from linregions.experiments import DEFAULT_FOLDER
-from linregions.experiments.cells import Place
+from linregions.experiments.place import Place
 from linregions.plotting import FORMATS
+from linregions.training.datasets import Dataset, load_dataset
+
+#: Where results go unless another folder is given.
+DEFAULT_FOLDER = "linregions-results"
 
 
 class Savable(Protocol):

@@ -12,7 +12,7 @@ from typing import Any
 
 from linregions._support.files import as_path
 from linregions.errors import FileFormatError, InvalidTypeError, InvalidValueError
-from linregions.experiments import experiment
+from linregions.experiments.runner import experiment
 
 _WHO = "linregions reproduce"
 

@@ -13,7 +13,8 @@ from linregions.domains.windows import Segment
 from linregions.errors import InvalidValueError, NumericalError
 from linregions.networks.importers import as_network
 from linregions.networks.network import Network
-from linregions.regions.lines.partition import LinePartition, partition_lines
+from linregions.regions.lines.find import partition_lines
+from linregions.regions.lines.partition import LinePartition
 from linregions.regions.outputs import piece_slopes
 
 # How many numbers a temporary array may hold, and how many segments are partitioned together.

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
+import threading
 import warnings
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from linregions._support.announcement import announce_compilation
 from linregions._support.estimates import Estimate, seed_of
 from linregions._support.limits import batch_numbers, limit_of_work, with_remedy
+from linregions._support.progress import ProgressBar
 from linregions._support.threads import one_blas_thread
 from linregions._support.validation import (
     FloatArray,
@@ -22,17 +24,19 @@ from linregions._support.validation import (
     as_generator,
     as_integer,
     as_positive,
-    as_threads,
 )
 from linregions.domains.sections import mean_crossing_factor, random_directions, random_frames
-from linregions.domains.solids import Ball, Box, PlaneSection, Solid
+from linregions.domains.solids import Ball, Box, Solid
 from linregions.domains.windows import Segment
 from linregions.errors import FewPointsWarning, InvalidTypeError, InvalidValueError, MemoryLimitError, NumericalError
 from linregions.measures.input_units import in_units, unit_for
 from linregions.networks.importers import as_network
 from linregions.networks.network import Network
+from linregions.regions.drive import Each, drive
+from linregions.regions.options import Options
 from linregions.regions.partition import count_regions, partition, warn_of_undecided
-from linregions.regions.planes.partition import PlanePartition
+from linregions.regions.planes.find import partition_plane
+from linregions.regions.planes.sections import count_meetings
 
 _WHO = "boundary_density"
 # Numbers that one array of a batch of chords may hold, so that memory does not grow with their number.
@@ -46,7 +50,7 @@ _KINDS = ("linear", "activation", "gradient")
 
 
 def boundary_density(
-    net: Network,
+    network: Network,
     low: npt.ArrayLike | Solid,
     high: npt.ArrayLike | None = None,
     *,
@@ -64,7 +68,7 @@ def boundary_density(
 
     Parameters
     ----------
-    net : Network
+    network : Network
         Or a PyTorch module or an MLP of scikit-learn, which is converted.
     low, high : array_like, shape (n_in,), or float
         Opposite corners of the box K; a number stands for all coordinates. Or, as `low` alone, a `Box` or a `Ball`.
@@ -151,33 +155,34 @@ def boundary_density(
     >>> print(lr.boundary_density(net, 0.0, 1.0, rng=1, n_chords=500))
     22.168 ± 0.974 (n = 500)
     """
-    net = as_network(net, "net", _WHO)
-    solid = _solid(net, low, high)
+    network = as_network(network, "network", _WHO)
+    solid = _solid(network, low, high)
     generator = as_generator(rng, "rng", _WHO)
     count = as_integer(n_chords, "n_chords", _WHO, 2)
     target = None if rtol is None else as_positive(rtol, "rtol", _WHO)
     wanted = as_choice(kind, "kind", _WHO, _KINDS)
     order = as_integer(codimension, "codimension", _WHO, 1)
-    if order > min(2, net.n_in):
+    if order > min(2, network.n_in):
         raise InvalidValueError(
-            f"`codimension` is {order} for {net.n_in} input(s), but {_WHO} needs 1, or 2 with at least two inputs. "
+            f"`codimension` is {order} for {network.n_in} input(s), but {_WHO} needs 1, or 2 with at least two inputs. "
             "Give 1."
         )
     how = as_choice(method, "method", _WHO, ("auto", "exact", "chords"))
-    if how == "exact" and net.n_in > 2:
+    if how == "exact" and network.n_in > 2:
         raise InvalidValueError(
-            f"`method` is 'exact' for {net.n_in} inputs, but {_WHO} needs one or two for it. Give 'auto' or 'chords'."
+            f"`method` is 'exact' for {network.n_in} inputs, but {_WHO} needs one or two for it. "
+            "Give 'auto' or 'chords'."
         )
-    net, solid, unit = _in_own_units(net, solid)
-    workers = as_threads(threads, "threads", _WHO)
-    limit = None if memory_limit is None else as_integer(memory_limit, "memory_limit", _WHO, 1)
-    if how != "chords" and net.n_in <= 2:
-        exactly = partial(_exact, net, solid, wanted, order, workers)
+    network, solid, unit = _in_own_units(network, solid)
+    options = Options.checked(_WHO, threads=threads, progress=progress, memory_limit=memory_limit)
+    announce_compilation()
+    if how != "chords" and network.n_in <= 2:
+        exactly = partial(_exact, network, solid, wanted, order, options.threads)
         try:
-            return _in_units_of_inputs(Estimate(exactly(limit), 0.0, 1, None), unit, order)
+            return _in_units_of_inputs(Estimate(exactly(options.memory_limit), 0.0, 1, None), unit, order)
         except MemoryLimitError as error:
-            raise with_remedy(error, limit, _WHO, 1, exactly) from None
-    sampler = _Sampler(net, solid, wanted, order, workers, progress, limit, *_streams(generator))
+            raise with_remedy(error, options.memory_limit, _WHO, 1, exactly) from None
+    sampler = _Sampler(network, solid, wanted, order, options, *_streams(generator))
     try:
         if target is not None:
             pilot = Estimate.from_samples(sampler.draw(count))
@@ -185,22 +190,22 @@ def boundary_density(
                 count = max(count, math.ceil(count * (pilot.stderr / pilot.value / target) ** 2))
         samples = sampler.draw(count)
     except MemoryLimitError as error:
-        raise with_remedy(error, limit, _WHO, 2 * workers, sampler.try_out) from None
+        raise with_remedy(error, options.memory_limit, _WHO, 2 * options.threads, sampler.try_out) from None
     _warn_of_flat_boxes(solid, samples)
     found = Estimate.from_samples(samples)
     return _in_units_of_inputs(Estimate(found.value, found.stderr, found.n, seed_of(generator)), unit, order)
 
 
-def _in_own_units(net: Network, solid: Solid) -> tuple[Network, Solid, float]:
+def _in_own_units(network: Network, solid: Solid) -> tuple[Network, Solid, float]:
     """Return network and domain in units in which no square of its size is out of range, and the unit."""
     size = solid.radius if isinstance(solid, Ball) else float((solid.high / 2 - solid.low / 2).max())
     unit = unit_for(size)
     if unit == 1.0:
-        return net, solid, unit
-    net = in_units(net, unit, "net", _WHO)
+        return network, solid, unit
+    network = in_units(network, unit, "network", _WHO)
     if isinstance(solid, Ball):
-        return net, Ball(solid.center / unit, solid.radius / unit), unit
-    return net, Box(solid.low / unit, solid.high / unit), unit
+        return network, Ball(solid.center / unit, solid.radius / unit), unit
+    return network, Box(solid.low / unit, solid.high / unit), unit
 
 
 def _in_units_of_inputs(found: Estimate, unit: float, codimension: int) -> Estimate:
@@ -213,8 +218,8 @@ def _in_units_of_inputs(found: Estimate, unit: float, codimension: int) -> Estim
         )
     if not math.isfinite(value) or (found.value > 0) != (value > 0):
         raise NumericalError(
-            f"`net` has a density of {found.value:g} * {unit:.0e}**-{codimension}, which is no float, but {_WHO} needs "
-            "one. Scale the inputs."
+            f"`network` has a density of {found.value:g} * {unit:.0e}**-{codimension}, which is no float, but {_WHO} "
+            "needs one. Scale the inputs."
         )
     return Estimate(value, stderr, found.n, found.seed)
 
@@ -236,7 +241,7 @@ def _warn_of_flat_boxes(solid: Solid, samples: FloatArray) -> None:
         )
 
 
-def _solid(net: Network, low: Any, high: Any) -> Solid:
+def _solid(network: Network, low: Any, high: Any) -> Solid:
     """Return the domain K, whatever way it was given."""
     if isinstance(low, Box | Ball):
         if high is not None:
@@ -249,18 +254,18 @@ def _solid(net: Network, low: Any, high: Any) -> Solid:
         if high is None:
             raise InvalidTypeError(f"`high` is missing, but {_WHO} needs both corners of the box. Give it.")
         corners = [as_float_array(value, name, _WHO) for value, name in ((low, "low"), (high, "high"))]
-        corners = [corner.ravel() if corner.size == net.n_in and corner.ndim > 1 else corner for corner in corners]
+        corners = [corner.ravel() if corner.size == network.n_in and corner.ndim > 1 else corner for corner in corners]
         for name, corner in zip(("low", "high"), corners, strict=True):
-            if corner.shape not in ((), (net.n_in,)):
+            if corner.shape not in ((), (network.n_in,)):
                 raise InvalidValueError(
                     f"`{name}` has shape {corner.shape}, but {_WHO} needs one number or one for each of the network's "
-                    f"{net.n_in} inputs. Give shape ({net.n_in},)."
+                    f"{network.n_in} inputs. Give shape ({network.n_in},)."
                 )
-        solid = Box(*(np.broadcast_to(corner, (net.n_in,)) for corner in corners))
-    if solid.n_in != net.n_in:
+        solid = Box(*(np.broadcast_to(corner, (network.n_in,)) for corner in corners))
+    if solid.n_in != network.n_in:
         raise InvalidValueError(
             f"`low` is a {type(solid).__name__} in {solid.n_in} dimensions, but {_WHO} needs the network's "
-            f"{net.n_in} inputs. Give it in the network's input space."
+            f"{network.n_in} inputs. Give it in the network's input space."
         )
     return solid
 
@@ -275,32 +280,27 @@ def _streams(rng: np.random.Generator) -> tuple[np.random.Generator, np.random.G
 class _Sampler:
     """Independent, unbiased samples of the density, one from each chord or plane section."""
 
-    net: Network
+    network: Network
     solid: Solid
     kind: str
     codimension: int
-    threads: int
-    progress: bool
-    memory_limit: int | None
+    options: Options
     points: np.random.Generator
     directions: np.random.Generator
 
     def try_out(self, memory_limit: int) -> None:
         """Draw some samples with another limit."""
-        streams = _streams(np.random.default_rng(0))
-        _Sampler(self.net, self.solid, self.kind, self.codimension, self.threads, False, memory_limit, *streams).draw(
-            _TRIED
-        )
+        points, directions = _streams(np.random.default_rng(0))
+        options = replace(self.options, progress=False, memory_limit=memory_limit)
+        replace(self, options=options, points=points, directions=directions).draw(_TRIED)
 
     def draw(self, n: int) -> FloatArray:
         """Return the next n samples."""
-        from tqdm import tqdm
-
-        factor = mean_crossing_factor(self.net.n_in, self.codimension)
-        numbers = batch_numbers(_BATCH_NUMBERS, self.memory_limit)
-        size = max(1, min(1024, numbers // (self.codimension * self.net.n_in)))
+        factor = mean_crossing_factor(self.network.n_in, self.codimension)
+        numbers = batch_numbers(_BATCH_NUMBERS, self.options.memory_limit)
+        size = max(1, min(1024, numbers // (self.codimension * self.network.n_in)))
         parts = []
-        with one_blas_thread(), tqdm(total=n, desc="sections", unit="section", disable=not self.progress) as bar:
+        with one_blas_thread(), ProgressBar(n, "sections", "section", self.options.progress) as bar:
             for start in range(0, n, size):
                 m = min(size, n - start)
                 parts.append((self._planes(m) if self.codimension == 2 else self._chords(m)) / factor)
@@ -310,7 +310,7 @@ class _Sampler:
     def _chords(self, n: int) -> FloatArray:
         """Return crossings per unit of length on n chords."""
         points = self.solid.uniform_points(n, self.points)
-        directions = random_directions(n, self.net.n_in, self.directions)
+        directions = random_directions(n, self.network.n_in, self.directions)
         low, high = self.solid.chord_ends(points, directions)
         starts, ends = points + low[:, None] * directions, points + high[:, None] * directions
         lengths = high - low
@@ -319,8 +319,8 @@ class _Sampler:
         crossings = np.zeros(n)
         if whole.size:
             segments = [Segment(starts[k], ends[k]) for k in whole]
-            limit = limit_of_work(self.memory_limit)
-            counts = count_regions(self.net, segments, self.kind, threads=self.threads, memory_limit=limit)
+            limit = limit_of_work(self.options.memory_limit)
+            counts = count_regions(self.network, segments, self.kind, threads=self.options.threads, memory_limit=limit)
             crossings[whole] = (counts - 1) / lengths[whole]
         return crossings
 
@@ -335,58 +335,37 @@ class _Sampler:
         if isinstance(solid, Box) and solid.n_in <= _FEW_INPUTS:
             wide, factor = solid.enlarged(_MARGIN), (1.0 + _MARGIN) ** solid.n_in
         points = wide.uniform_points(n, self.points)
-        frames = random_frames(n, 2, self.net.n_in, self.directions)
-        limit = limit_of_work(self.memory_limit, self.threads)
-
+        frames = random_frames(n, 2, self.network.n_in, self.directions)
+        limit = limit_of_work(self.options.memory_limit, self.options.threads)
         undecided = np.zeros(n, dtype=np.int64)
 
-        def one(k: int) -> float:
+        def one(k: int, stopped: threading.Event) -> float:
             around = wide.section(points[k], frames[k])
             section = solid.part_of(around) if around and isinstance(solid, Box) and wide is not solid else around
             if around is None or section is None:
                 return 0.0
-            part = partition(self.net, section.window, memory_limit=limit)
+            part = partition_plane(self.network, section.window, Options(memory_limit=limit, stopped=stopped))
             undecided[k] = part.diagnostics["undecided"]
             return factor * count_meetings(part, self.kind, section) / around.area
 
-        with ThreadPoolExecutor(self.threads) as pool:
-            found = np.array(list((pool.map if self.threads > 1 else map)(one, range(n))))
+        found = np.array(list(drive(Each(one, range(n)), replace(self.options, progress=False))))
         warn_of_undecided(int(undecided.sum()), 5)
         return found
 
 
-def _exact(net: Network, solid: Solid, kind: str, codimension: int, threads: int, limit: int | None) -> float:
+def _exact(network: Network, solid: Solid, kind: str, codimension: int, threads: int, limit: int | None) -> float:
     """Return the density in an interval, a rectangle or a disc, from the partition of the whole of it."""
-    if net.n_in == 1:
+    if network.n_in == 1:
         ends = (float(t[0]) for t in solid.chord_ends(solid.center[None, :], np.ones((1, 1))))
         low, high = (solid.center + t for t in ends)
-        return float((count_regions(net, Segment(low, high), kind, memory_limit=limit) - 1) / (high - low)[0])
+        return float((count_regions(network, Segment(low, high), kind, memory_limit=limit) - 1) / (high - low)[0])
     section = solid.whole()
     if section is None:  # a radius whose square underflows
         return 0.0
-    part = partition(net, section.window, threads=threads, memory_limit=limit)
+    part = partition(network, section.window, threads=threads, memory_limit=limit)
     warn_of_undecided(int(part.diagnostics["undecided"]), 4)
     if codimension == 2:
         return count_meetings(part, kind, section) / section.area
-    edges = part.edges[_boundary_edges(part, kind)]
+    edges = part.edges[part.is_boundary_of(kind)]
     lengths = section.lengths_inside(part.vertices[edges[:, 0]], part.vertices[edges[:, 1]])
     return float(lengths.sum() / section.area)
-
-
-def _boundary_edges(part: PlanePartition, kind: str) -> npt.NDArray[np.intp]:
-    return np.flatnonzero(part.is_boundary_of(kind))
-
-
-def count_meetings(part: PlanePartition, kind: str, section: PlaneSection) -> int:
-    """Count the vertices inside a section where boundary edges of at least two neurons meet."""
-    chosen = _boundary_edges(part, kind)
-    if not chosen.size:
-        return 0
-    n = part.vertices.shape[0]
-    low, high = np.full(n, np.iinfo(np.int32).max), np.full(n, -1)
-    for corner in part.edges[chosen].T:
-        np.minimum.at(low, corner, part.edge_neuron[chosen])
-        np.maximum.at(high, corner, part.edge_neuron[chosen])
-    meets = low < high  # vertices without an edge have low > high
-    meets[part.edges[part.edge_neuron < 0].ravel()] = False  # the window's border
-    return int(np.count_nonzero(section.holds(part.vertices[meets])))

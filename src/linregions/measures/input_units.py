@@ -17,11 +17,11 @@ def unit_for(size: float) -> float:
     return 1.0 if _SMALL < size < _LARGE else power_of_two(size / 2)
 
 
-def in_units(net: Network, unit: float, name: str, who: str) -> Network:
+def in_units(network: Network, unit: float, name: str, who: str) -> Network:
     """Return a network of inputs that are measured in another unit, a power of two."""
     if unit == 1.0:
-        return net
-    first, *others = net.layers
+        return network
+    first, *others = network.layers
     with np.errstate(over="ignore"):
         weight = first.weight * unit
     if not np.all(np.isfinite(weight)):
@@ -29,4 +29,4 @@ def in_units(net: Network, unit: float, name: str, who: str) -> Network:
             f"`{name}` overflows where inputs are as large as {unit:.0e}, but {who} needs finite values. "
             "Scale its weights, or the domain."
         )
-    return Network.from_layers([(weight, first.bias), *((la.weight, la.bias) for la in others)], net.activations)
+    return Network.from_layers([(weight, first.bias), *((la.weight, la.bias) for la in others)], network.activations)

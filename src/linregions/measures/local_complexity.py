@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 
+from linregions._support.announcement import announce_compilation
 from linregions._support.limits import batch_numbers, limit_of_work, with_remedy
+from linregions._support.progress import ProgressBar
 from linregions._support.threads import one_blas_thread
 from linregions._support.validation import (
     FloatArray,
@@ -19,19 +21,22 @@ from linregions._support.validation import (
     as_integer,
     as_point_rows,
     as_positive,
-    as_threads,
 )
 from linregions.domains.sections import random_frames
-from linregions.domains.solids import Ball, PlaneSection
+from linregions.domains.solids import Ball
 from linregions.domains.windows import Segment
 from linregions.errors import InvalidValueError, MemoryLimitError
 from linregions.measures.input_units import in_units, unit_for
 from linregions.networks.importers import as_network
 from linregions.networks.network import Network
+from linregions.regions.drive import Each, drive
 from linregions.regions.kinds import COUNTS, KINDS
+from linregions.regions.lines.find import partition_lines
 from linregions.regions.lines.partition import LinePartition
-from linregions.regions.partition import partition, warn_of_undecided
-from linregions.regions.planes.partition import PlanePartition
+from linregions.regions.options import Options
+from linregions.regions.partition import warn_of_undecided
+from linregions.regions.planes.find import partition_plane
+from linregions.regions.planes.sections import count_in_disc
 
 _WHO = "local_complexity"
 # Directions of the frame, and planes, where nothing else is asked for.
@@ -93,7 +98,7 @@ class LocalComplexity:
 
 
 def local_complexity(
-    net: Network,
+    network: Network,
     points: npt.ArrayLike,
     radius: float,
     *,
@@ -110,7 +115,7 @@ def local_complexity(
 
     Parameters
     ----------
-    net : Network
+    network : Network
         Or a PyTorch module or an MLP of scikit-learn, which is converted.
     points : array_like, shape (N, n_in)
         In units of the input space; one point may be given as shape (n_in,). Images are flattened.
@@ -178,15 +183,16 @@ def local_complexity(
     >>> bool(np.all(found.sign_changes <= found.frame_switches))
     True
     """
-    net = as_network(net, "net", _WHO)
-    centers = as_point_rows(points, "points", _WHO, net.n_in)
-    size = min(_FRAME_SIZE, net.n_in) if frame_size is None else as_integer(frame_size, "frame_size", _WHO, 1)
-    if size > net.n_in:
+    network = as_network(network, "network", _WHO)
+    centers = as_point_rows(points, "points", _WHO, network.n_in)
+    size = min(_FRAME_SIZE, network.n_in) if frame_size is None else as_integer(frame_size, "frame_size", _WHO, 1)
+    if size > network.n_in:
         raise InvalidValueError(
-            f"`frame_size` is {size}, but {_WHO} needs at most the network's {net.n_in} inputs. Give a smaller number."
+            f"`frame_size` is {size}, but {_WHO} needs at most the network's {network.n_in} inputs. "
+            "Give a smaller number."
         )
-    planes = (_PLANES if net.n_in > 1 else 0) if n_planes is None else as_integer(n_planes, "n_planes", _WHO, 0)
-    if planes and net.n_in < 2:
+    planes = (_PLANES if network.n_in > 1 else 0) if n_planes is None else as_integer(n_planes, "n_planes", _WHO, 0)
+    if planes and network.n_in < 2:
         raise InvalidValueError(
             f"`n_planes` is {planes} for one input, but {_WHO} needs two inputs or more for planes. Give 0."
         )
@@ -195,48 +201,45 @@ def local_complexity(
     unit = unit_for(given) if farthest <= _FARTHEST * given else 1.0
     centers = centers / unit
     search = _Search(
-        net=in_units(net, unit, "net", _WHO),
+        network=in_units(network, unit, "network", _WHO),
         radius=given / unit,
         kind=as_choice(kind, "kind", _WHO, KINDS),
         n_frames=as_integer(n_frames, "n_frames", _WHO, 1),
         frame_size=size,
         n_planes=planes,
-        threads=as_threads(threads, "threads", _WHO),
-        memory_limit=None if memory_limit is None else as_integer(memory_limit, "memory_limit", _WHO, 1),
+        options=Options.checked(_WHO, threads=threads, progress=progress, memory_limit=memory_limit),
     )
     generator = as_generator(rng, "rng", _WHO)
+    announce_compilation()
     try:
-        return replace(search.run(centers, generator, progress), radius=given)
+        return replace(search.run(centers, generator), radius=given)
     except MemoryLimitError as error:
         tried = partial(search.try_out, centers[:_TRIED])
-        raise with_remedy(error, search.memory_limit, _WHO, 2 * search.threads, tried) from None
+        raise with_remedy(error, memory_limit, _WHO, 2 * search.options.threads, tried) from None
 
 
 @dataclass(frozen=True, eq=False)
 class _Search:
     """What is the same for all points."""
 
-    net: Network
+    network: Network
     radius: float
     kind: str
     n_frames: int
     frame_size: int
     n_planes: int
-    threads: int
-    memory_limit: int | None
+    options: Options
 
-    def run(self, centers: FloatArray, rng: np.random.Generator, progress: bool) -> LocalComplexity:
+    def run(self, centers: FloatArray, rng: np.random.Generator) -> LocalComplexity:
         """Work through the points in batches."""
-        from tqdm import tqdm
-
         # One generator for frames and one for planes: then the batches do not matter.
         frame_rng, plane_rng = (np.random.default_rng(int(seed)) for seed in rng.integers(1 << 63, size=2))
         n = centers.shape[0]
         on_frames = np.empty((n, self.n_frames, 3))
         in_planes = np.full((n, max(self.n_planes, 1), 2), np.nan)
-        numbers = self.net.n_in * (2 * self.n_frames * self.frame_size + 2 * self.n_planes)
-        size = max(1, batch_numbers(_BATCH_NUMBERS, self.memory_limit) // numbers)
-        with one_blas_thread(), tqdm(total=n, desc="points", unit="point", disable=not progress) as bar:
+        numbers = self.network.n_in * (2 * self.n_frames * self.frame_size + 2 * self.n_planes)
+        size = max(1, batch_numbers(_BATCH_NUMBERS, self.options.memory_limit) // numbers)
+        with one_blas_thread(), ProgressBar(n, "points", "point", self.options.progress) as bar:
             for start in range(0, n, size):
                 batch = slice(start, min(start + size, n))
                 on_frames[batch] = self._frames(centers[batch], frame_rng)
@@ -249,15 +252,16 @@ class _Search:
 
     def try_out(self, centers: FloatArray, memory_limit: int) -> None:
         """Work on some points with another limit."""
-        replace(self, memory_limit=memory_limit).run(centers, np.random.default_rng(0), False)
+        options = replace(self.options, progress=False, memory_limit=memory_limit)
+        replace(self, options=options).run(centers, np.random.default_rng(0))
 
     def _frames(self, centers: FloatArray, rng: np.random.Generator) -> FloatArray:
         """Return regions on a diameter, distinct switches and sign changes, (points, frames, 3)."""
         n = centers.shape[0] * self.n_frames
-        steps = self.radius * random_frames(n, self.frame_size, self.net.n_in, rng)
+        steps = self.radius * random_frames(n, self.frame_size, self.network.n_in, rng)
         middles = np.repeat(centers, self.n_frames, axis=0)[:, None, :]
         starts, ends = middles - steps, middles + steps
-        flat = [array.reshape(-1, self.net.n_in) for array in (starts, ends)]
+        flat = [array.reshape(-1, self.network.n_in) for array in (starts, ends)]
         (same,) = np.nonzero(np.all(flat[0] == flat[1], axis=1))
         if same.size:
             size = float(np.abs(flat[0][same[0]]).max())
@@ -267,37 +271,35 @@ class _Search:
                 "or move the origin of the inputs near the points."
             )
         segments = [Segment(a, b) for a, b in zip(*flat, strict=True)]
-        limit = limit_of_work(self.memory_limit)
-        made = partition(self.net, segments, threads=self.threads, memory_limit=limit)
-        parts = [part for part in made if isinstance(part, LinePartition)]
+        limit = limit_of_work(self.options.memory_limit)
+        parts = partition_lines(self.network, segments, replace(self.options, progress=False, memory_limit=limit))
         warn_of_undecided(sum(int(part.diagnostics["undecided"]) for part in parts), 5)
         found = np.empty((n, 3))
         for k, group in enumerate(_groups(parts, self.frame_size)):
             regions = [getattr(part, COUNTS[self.kind]) for part in group]
             found[k, 0] = np.mean(regions)
             found[k, 1] = _distinct_switches(group)
-        pieces = self.net.patterns(np.concatenate([starts, ends], axis=1))
+        pieces = self.network.patterns(np.concatenate([starts, ends], axis=1))
         # Each breakpoint that lies between the pieces of two corners has them on different sides.
         found[:, 2] = (pieces.max(axis=1, initial=0) - pieces.min(axis=1, initial=255)).sum(axis=1, dtype=np.int64)
         return found.reshape(centers.shape[0], self.n_frames, 3)
 
     def _planes(self, centers: FloatArray, rng: np.random.Generator) -> FloatArray:
         """Return regions and boundary pieces in discs, (points, planes, 2)."""
-        bases = random_frames(centers.shape[0] * self.n_planes, 2, self.net.n_in, rng)
-        limit = limit_of_work(self.memory_limit, self.threads)
+        bases = random_frames(centers.shape[0] * self.n_planes, 2, self.network.n_in, rng)
+        limit = limit_of_work(self.options.memory_limit, self.options.threads)
 
-        def one(k: int) -> tuple[int, int]:
+        def one(k: int, stopped: threading.Event) -> tuple[int, int]:
             center = centers[k // self.n_planes]
             section = Ball(center, self.radius).section(center, bases[k])
             if section is None:  # a radius whose square underflows
                 return 1, 0
-            part = partition(self.net, section.window, memory_limit=limit)
+            part = partition_plane(self.network, section.window, Options(memory_limit=limit, stopped=stopped))
             undecided[k] = part.diagnostics["undecided"]
             return count_in_disc(part, section, self.kind)
 
         undecided = np.zeros(bases.shape[0], dtype=np.int64)
-        with ThreadPoolExecutor(self.threads) as pool:
-            counts = list((pool.map if self.threads > 1 else map)(one, range(bases.shape[0])))
+        counts = list(drive(Each(one, range(bases.shape[0])), replace(self.options, progress=False)))
         warn_of_undecided(int(undecided.sum()), 5)
         return np.array(counts, dtype=np.float64).reshape(centers.shape[0], self.n_planes, 2)
 
@@ -319,19 +321,3 @@ def _means(samples: FloatArray) -> list[tuple[FloatArray, FloatArray]]:
     means = samples.mean(axis=1)
     errors = samples.std(axis=1, ddof=1) / np.sqrt(n) if n > 1 else np.full_like(means, np.nan)
     return [(np.ascontiguousarray(m), np.ascontiguousarray(e)) for m, e in zip(means.T, errors.T, strict=True)]
-
-
-def count_in_disc(part: PlanePartition, section: PlaneSection, kind: str) -> tuple[int, int]:
-    """Count the regions that a disc inside a partitioned window meets, and the boundary pieces in it."""
-    from linregions.regions.planes.kernels.boundaries import components
-
-    inner = np.flatnonzero(part.edge_neuron >= 0)
-    ends = part.vertices[part.edges[inner]]
-    inner = inner[section.lengths_inside(ends[:, 0], ends[:, 1]) > 0]
-    if not inner.size:  # then the disc lies in one region
-        return 1, 0
-    faces, pairs = np.unique(part.edge_faces[inner], return_inverse=True)
-    boundary = part.is_boundary_of(kind)[inner]
-    # Regions may hang together outside the disc only, so they are joined by the edges inside it.
-    labels = components(faces.size, pairs.reshape(-1, 2)[~boundary].astype(np.int32))
-    return int(labels.max()) + 1, int(np.count_nonzero(boundary))

@@ -5,13 +5,27 @@ from __future__ import annotations
 import contextlib
 import re
 from dataclasses import dataclass, field
-from typing import Any
+from functools import cached_property
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from linregions._support.validation import FloatArray, as_float_array
 from linregions.errors import InvalidTypeError, InvalidValueError
+
+
+class Pieces(NamedTuple):
+    """An activation as arrays: piece j is ``slopes[j] * (t - knots[j]) + heights[j]``."""
+
+    breakpoints: FloatArray  # (T,)
+    slopes: FloatArray  # (T + 1,)
+    knots: FloatArray  # (T + 1,)
+    heights: FloatArray  # (T + 1,)
+
+    def at(self, t: FloatArray, piece: npt.NDArray[Any]) -> FloatArray:
+        """Evaluate at `t`, each on the piece given."""
+        return np.asarray(self.slopes[piece] * (t - self.knots[piece]) + self.heights[piece])
 
 
 @dataclass(frozen=True)
@@ -119,11 +133,15 @@ class PiecewiseLinear:
             right_t, values[j] = points[j], right_value
         return np.array([points[0], *points]), np.array([values[0], *values])
 
+    @cached_property
+    def table(self) -> Pieces:
+        """The pieces as arrays, which are not to be changed."""
+        return Pieces(np.array(self.breakpoints, dtype=np.float64), np.array(self.slopes), *self.knots)
+
     @property
     def intercepts(self) -> FloatArray:
         """Intercepts ``p_0, ..., p_T`` of the pieces ``q_j t + p_j``, shape (T + 1,)."""
-        knots, values = self.knots
-        return np.asarray(values - np.asarray(self.slopes) * knots)
+        return self.table.heights - self.table.slopes * self.table.knots
 
     def pieces(self, t: npt.ArrayLike) -> npt.NDArray[np.uint8]:
         """Return the index of the linear piece at each `t`: the number of breakpoints strictly below it.
@@ -147,9 +165,7 @@ class PiecewiseLinear:
         values = np.asarray(t, dtype=np.float64)
         if self.breakpoints == (0.0,) and self.slopes == (0.0, 1.0) and self.anchor[1] == self.anchor[0] == 0.0:
             return np.maximum(values, 0.0)
-        knots, heights = self.knots
-        piece = self.pieces(values)
-        return np.asarray(np.asarray(self.slopes)[piece] * (values - knots[piece]) + heights[piece])
+        return self.table.at(values, self.pieces(values))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the definition as plain lists and strings, for JSON."""

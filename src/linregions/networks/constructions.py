@@ -9,7 +9,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from linregions._support.validation import FloatArray, as_float_array, as_generator, as_integer, as_widths
-from linregions.errors import InvalidTypeError, InvalidValueError
+from linregions.errors import InvalidValueError
+from linregions.networks.importers import as_network
 from linregions.networks.network import Network
 
 
@@ -320,11 +321,7 @@ def perturbed(network: Network, sd: float, rng: np.random.Generator | int) -> Ne
     True
     """
     who = "perturbed"
-    if not isinstance(network, Network):
-        raise InvalidTypeError(
-            f"`network` is {type(network).__name__}, but {who} needs a linregions.Network. "
-            "Convert a PyTorch module with `linregions.from_torch`."
-        )
+    network = as_network(network, "network", who)
     deviation = float(as_float_array(sd, "sd", who, ndim=0))
     if deviation < 0:
         raise InvalidValueError(

@@ -217,7 +217,7 @@ def region_at(
 
 def _on_pieces(activation: PiecewiseLinear, z: FloatArray) -> tuple[FloatArray, FloatArray]:
     pieces = activation.pieces(z)
-    return np.asarray(activation.slopes)[pieces], activation.intercepts[pieces]
+    return activation.table.slopes[pieces], activation.intercepts[pieces]
 
 
 def _lengths(rows: FloatArray) -> FloatArray:

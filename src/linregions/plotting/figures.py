@@ -13,18 +13,16 @@ from linregions._support.validation import require
 from linregions.plotting.keys import explain_colors, name_of_lines
 from linregions.plotting.layout import axes_and_strip, lay_out, size_for
 from linregions.plotting.lines import plot_line
+from linregions.plotting.pictures import LinePicture, Picture
 from linregions.plotting.planes import plot_plane
 from linregions.plotting.style import figure_size
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from linregions.regions.lines.partition import LinePartition
-    from linregions.regions.planes.partition import PlanePartition
-
 
 def plane_figure(
-    partition: PlanePartition,
+    partition: Picture,
     *,
     title: str,
     color_by: str = "gradient",
@@ -82,7 +80,7 @@ def plane_figure(
 
 
 def line_figure(
-    partition: LinePartition,
+    partition: LinePicture,
     *,
     title: str,
     interval: tuple[float, float] | None = None,

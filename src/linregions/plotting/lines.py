@@ -13,12 +13,11 @@ from linregions._support.validation import FloatArray, as_float_array, as_intege
 from linregions.domains.windows import Path
 from linregions.errors import InvalidValueError
 from linregions.plotting.colors import LAYER_COLORS, LAYER_MARKERS, OUTPUT_COLORS
+from linregions.plotting.pictures import LinePicture
 from linregions.plotting.style import figure_size
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-    from linregions.regions.lines.partition import LinePartition
 
 
 @dataclass(frozen=True)
@@ -40,7 +39,7 @@ class LineArtists:
 
 
 def plot_line(
-    partition: LinePartition,
+    partition: LinePicture,
     ax: Axes | None = None,
     *,
     interval: tuple[float, float] | None = None,
@@ -151,7 +150,7 @@ def _chosen(outputs: Any, n_out: int, who: str) -> tuple[int, ...]:
     return chosen
 
 
-def _mark(partition: LinePartition, ax: Axes, t: FloatArray, heights: FloatArray, inside: Any) -> list[Any]:
+def _mark(partition: LinePicture, ax: Axes, t: FloatArray, heights: FloatArray, inside: Any) -> list[Any]:
     """Put a mark on each breakpoint, in the colour and shape of its layer."""
     offsets = partition.network.neuron_offsets
     layer = np.searchsorted(offsets, partition.neurons[inside], side="right") - 1
@@ -186,7 +185,7 @@ def _mark_below(ax: Axes, t: FloatArray) -> Any:
     )
 
 
-def _interval(partition: LinePartition, interval: tuple[float, float] | None) -> tuple[float, float]:
+def _interval(partition: LinePicture, interval: tuple[float, float] | None) -> tuple[float, float]:
     if interval is not None:
         ends = as_float_array(interval, "interval", "plot_line", ndim=1)
         if ends.shape != (2,) or ends[0] >= ends[1]:

@@ -21,6 +21,7 @@ from linregions.plotting.keys import (
 )
 from linregions.plotting.layout import frame, new_axes
 from linregions.plotting.marks import layer_handles, plot_points
+from linregions.plotting.pictures import Picture
 from linregions.plotting.region_colors import (
     BY_NUMBER,
     COLOR_BY,
@@ -38,7 +39,6 @@ from linregions.plotting.style import color_map
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from linregions.regions.planes.partition import PlanePartition
 
 _RASTERIZE_ABOVE = 5000
 
@@ -71,7 +71,7 @@ class PlaneArtists:
 
 
 def plot_plane(
-    partition: PlanePartition,
+    partition: Picture,
     ax: Axes | None = None,
     *,
     color_by: str = "gradient",
@@ -206,7 +206,7 @@ def plot_plane(
 
 
 def plot_layers(
-    partition: PlanePartition,
+    partition: Picture,
     ax: Axes | None = None,
     *,
     newest: int | None = None,
@@ -278,7 +278,7 @@ def _points_across(ax: Axes) -> float:
     return float(72.0 / ax.figure.dpi * min(box.width, box.height))
 
 
-def _polygons(partition: PlanePartition) -> FloatArray:
+def _polygons(partition: Picture) -> FloatArray:
     """Return all faces as one array (F, m, 2), short ones with their last corner repeated."""
     sizes = np.diff(partition.face_offsets)
     slot = np.minimum(np.arange(sizes.max())[None, :], sizes[:, None] - 1)
@@ -286,7 +286,7 @@ def _polygons(partition: PlanePartition) -> FloatArray:
     return np.asarray(vertices[partition.face_vertices[partition.face_offsets[:-1, None] + slot]])
 
 
-def _fill(partition: PlanePartition, faces: Any, color_by: str, output: int | None, scale: float | None) -> list[Any]:
+def _fill(partition: Picture, faces: Any, color_by: str, output: int | None, scale: float | None) -> list[Any]:
     """Give the regions their colours; return the entries of a legend, where colours stand for few things."""
     if color_by == "gradient":
         faces.set_facecolor(by_gradient(partition, output, scale))
@@ -301,7 +301,7 @@ def _fill(partition: PlanePartition, faces: Any, color_by: str, output: int | No
     return []
 
 
-def _fill_classes(partition: PlanePartition, ax: Axes, collections: Any, faces: Any, smallest: bool) -> list[Any]:
+def _fill_classes(partition: Picture, ax: Axes, collections: Any, faces: Any, smallest: bool) -> list[Any]:
     """Colour regions by class, and those with several by pieces over them."""
     pieces, classes = class_pieces(partition, smallest)
     middle = classes_in_the_middle(partition, smallest)
@@ -323,9 +323,7 @@ def _fill_classes(partition: PlanePartition, ax: Axes, collections: Any, faces: 
     return class_handles(numbers, partition.network.n_out, smallest)
 
 
-def _color_by_values(
-    partition: PlanePartition, faces: Any, color_by: str, output: int | None, colormap: str | None
-) -> None:
+def _color_by_values(partition: Picture, faces: Any, color_by: str, output: int | None, colormap: str | None) -> None:
     """Give the polygons numbers with a colour map, so that a colour bar can be made of them."""
     from matplotlib.colors import LogNorm
 
@@ -341,7 +339,7 @@ def _color_by_values(
 
 
 def _draw_boundary(
-    partition: PlanePartition,
+    partition: Picture,
     decision: bool | str,
     output: int | None,
     level: float | None,

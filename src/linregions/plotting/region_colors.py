@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -10,9 +10,7 @@ import numpy.typing as npt
 from linregions._support.validation import FloatArray, as_integer
 from linregions.errors import InvalidValueError
 from linregions.plotting.colors import LAYER_COLORS, OUTPUT_COLORS, gradient_colors, oklab_to_srgb, pattern_colors
-
-if TYPE_CHECKING:
-    from linregions.regions.planes.partition import PlanePartition
+from linregions.plotting.pictures import Picture
 
 COLOR_BY = ("gradient", "pattern", "linear", "class", "layer", "output", "area")
 # Those whose colours stand for numbers, with a colour map.
@@ -23,7 +21,7 @@ _STRENGTH = 0.6
 _LEAST_PIECE = 1e-12
 
 
-def chosen_outputs(partition: PlanePartition, output: int | None) -> tuple[npt.NDArray[np.intp], FloatArray]:
+def chosen_outputs(partition: Picture, output: int | None) -> tuple[npt.NDArray[np.intp], FloatArray]:
     """Return which output each region is coloured by, and its value in the mean of the region's corners."""
     maps = partition.affine_maps
     values = _in_the_middle(partition)
@@ -40,7 +38,7 @@ def chosen_outputs(partition: PlanePartition, output: int | None) -> tuple[npt.N
     return chosen, values[np.arange(len(maps)), chosen]
 
 
-def by_gradient(partition: PlanePartition, output: int | None, scale: float | None) -> FloatArray:
+def by_gradient(partition: Picture, output: int | None, scale: float | None) -> FloatArray:
     """Return a colour for each region that tells direction and size of the gradient of an output."""
     chosen, _ = chosen_outputs(partition, output)
     maps = partition.affine_maps[np.arange(len(chosen)), chosen, :2]
@@ -51,14 +49,14 @@ def by_gradient(partition: PlanePartition, output: int | None, scale: float | No
     return gradient_colors(gradients, scale, partition.patterns)
 
 
-def by_linear_region(partition: PlanePartition) -> FloatArray:
+def by_linear_region(partition: Picture) -> FloatArray:
     """Return a colour for each region, the same in all parts of a linear region: that of the first one's pattern."""
     labels = partition.linear_labels
     _, first = np.unique(labels, return_index=True)
     return np.asarray(pattern_colors(partition.patterns[first])[labels])
 
 
-def newest_layers(partition: PlanePartition) -> npt.NDArray[np.intp]:
+def newest_layers(partition: Picture) -> npt.NDArray[np.intp]:
     """Return for each region the last layer that has a boundary around it, from 0; -1 where there is none."""
     offsets = np.asarray(partition.network.neuron_offsets)
     layer = np.searchsorted(offsets, partition.edge_neuron, side="right") - 1  # -1 on the window's border
@@ -78,12 +76,12 @@ def class_color(number: int) -> FloatArray:
     return oklab_to_srgb(0.68 + 0.12 * np.sin(1.7 * number), 0.12 * np.cos(angle), 0.12 * np.sin(angle))
 
 
-def classes_in_the_middle(partition: PlanePartition, smallest: bool = False) -> npt.NDArray[np.intp]:
+def classes_in_the_middle(partition: Picture, smallest: bool = False) -> npt.NDArray[np.intp]:
     """Return the class of each region in the mean of its corners: its largest or smallest output."""
     return np.asarray(np.argmax(_scores(_in_the_middle(partition), smallest), axis=1))
 
 
-def class_pieces(partition: PlanePartition, smallest: bool = False) -> tuple[list[FloatArray], list[int]]:
+def class_pieces(partition: Picture, smallest: bool = False) -> tuple[list[FloatArray], list[int]]:
     """Cut the regions in which the class changes; return the pieces, (corners, 2) in plane coordinates, and classes.
 
     Of several outputs the class is the largest or the smallest one, of a single one whether it is above zero, or below.
@@ -136,7 +134,7 @@ def _doubled_area(polygon: FloatArray) -> float:
     return float(np.sum(u * np.roll(v, -1) - np.roll(u, -1) * v))
 
 
-def _in_the_middle(partition: PlanePartition) -> FloatArray:
+def _in_the_middle(partition: Picture) -> FloatArray:
     """Return the outputs of each region in the mean of its corners, shape (F, n_out)."""
     starts, sizes = partition.face_offsets[:-1], np.diff(partition.face_offsets)
     middle = np.add.reduceat(partition.vertices[partition.face_vertices], starts, axis=0) / sizes[:, None]

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from linregions._support.validation import require
 from linregions.errors import InvalidValueError
+from linregions.plotting.pictures import HistogramPicture, StatisticsPicture
 from linregions.plotting.style import figure_size
-
-if TYPE_CHECKING:
-    from linregions.regions.planes.sinks.statistics import Histogram, PlaneStatistics
 
 _COLOR = "#0072B2"
 
 
-def plot_statistics(statistics: PlaneStatistics, axes: Sequence[Any] | None = None, *, title: str | None = None) -> Any:
+def plot_statistics(
+    statistics: StatisticsPicture, axes: Sequence[Any] | None = None, *, title: str | None = None
+) -> Any:
     """Draw how many regions have which area, perimeter and number of sides.
 
     Parameters
@@ -81,7 +81,7 @@ def plot_statistics(statistics: PlaneStatistics, axes: Sequence[Any] | None = No
     return chosen[0].figure
 
 
-def _histogram(ax: Any, histogram: Histogram, name: str) -> None:
+def _histogram(ax: Any, histogram: HistogramPicture, name: str) -> None:
     """Draw counts over a logarithmic axis."""
     ax.set_xlabel(name)
     if not histogram.counts.size:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -13,16 +13,14 @@ from linregions.networks.switches import unpack_patterns
 from linregions.plotting.colors import pattern_colors
 from linregions.plotting.layout import axes_and_strip, frame, size_for
 from linregions.plotting.marks import plot_points
+from linregions.plotting.pictures import StreamPicture
 from linregions.plotting.style import color_map, figure_size
-
-if TYPE_CHECKING:
-    from linregions.regions.planes.sinks.streamed import StreamedRegions
 
 STREAM_COLOR_BY = ("pattern", "area")
 
 
 def plot_stream(
-    regions: StreamedRegions,
+    regions: StreamPicture,
     ax: Any = None,
     *,
     color_by: str | None = None,
@@ -118,7 +116,7 @@ def plot_stream(
 class _Colors:
     """Colours of the regions of a part, by what was asked for."""
 
-    def __init__(self, regions: StreamedRegions, color_by: str, colormap: str | None, who: str) -> None:
+    def __init__(self, regions: StreamPicture, color_by: str, colormap: str | None, who: str) -> None:
         self.network = regions.network if color_by == "pattern" else None
         self.scale: Any = None
         if self.network is None:
@@ -139,7 +137,7 @@ class _Colors:
 
 
 def _rasterise(
-    regions: StreamedRegions, colors: _Colors, low: FloatArray, high: FloatArray, pixels: int, edges: bool
+    regions: StreamPicture, colors: _Colors, low: FloatArray, high: FloatArray, pixels: int, edges: bool
 ) -> Any:
     """Draw all parts one after the other into one buffer, shape (height, width, 4)."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from linregions._support.validation import FloatArray, as_float_array, as_integer
+from linregions._support.validation import FloatArray, as_choice, as_float_array, as_integer
 from linregions.errors import InvalidValueError
 from linregions.networks.network import Network
 from linregions.networks.switches import unpack_patterns
@@ -85,7 +85,7 @@ def _piece(network: Network, k: int, patterns: npt.NDArray[np.uint8]) -> npt.NDA
 
 def piece_slopes(network: Network, k: int, patterns: npt.NDArray[np.uint8]) -> FloatArray:
     """Return the slope of every unit of hidden layer k, shape (F, width)."""
-    return np.asarray(network.activations[k].slopes)[_piece(network, k, patterns)]
+    return network.activations[k].table.slopes[_piece(network, k, patterns)]
 
 
 @dataclass(frozen=True)
@@ -102,8 +102,9 @@ class Comparison:
     constant: FloatArray
 
     @classmethod
-    def of_classes(cls, n_out: int, sign: float) -> Comparison:
+    def of_classes(cls, n_out: int, decision: str, who: str) -> Comparison:
         """Compare all outputs, negated for the smallest of them; a single one with a constant 0 that comes first."""
+        sign = 1.0 if as_choice(decision, "decision", who, ("argmax", "argmin")) == "argmax" else -1.0
         if n_out == 1:
             return cls(np.array([[0.0], [sign]]), np.zeros(2))
         return cls(sign * np.eye(n_out), np.zeros(n_out))

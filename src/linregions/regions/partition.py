@@ -5,21 +5,23 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from concurrent.futures import Executor
-from typing import Any, Protocol, overload
+from typing import Any, Unpack, overload
 
 import numpy as np
 import numpy.typing as npt
 
 from linregions._support.announcement import announce_compilation
-from linregions._support.validation import as_choice, as_integer, as_threads
+from linregions._support.validation import as_choice, as_integer
 from linregions.domains.windows import Line, LineDomain, Path, PlaneWindow, Ray, Segment
 from linregions.errors import InvalidTypeError, InvalidValueError, UndecidedWarning
 from linregions.networks.importers import as_network
 from linregions.networks.network import Network
 from linregions.regions.kinds import KINDS
-from linregions.regions.lines.counts import count_and_doubt_lines
-from linregions.regions.lines.partition import LinePartition, partition_lines
-from linregions.regions.planes.partition import PlanePartition, count_plane, partition_plane, run_sink
+from linregions.regions.lines.find import count_lines, partition_lines
+from linregions.regions.lines.partition import LinePartition
+from linregions.regions.options import Client, Options, OptionsGiven
+from linregions.regions.planes.find import count_plane, partition_plane, run_sink
+from linregions.regions.planes.partition import PlanePartition
 from linregions.regions.planes.sink import Sink
 from linregions.regions.tolerances import DEFAULT_TOLERANCES, Tolerances
 
@@ -27,45 +29,10 @@ Domain = LineDomain | PlaneWindow
 _DOMAINS = (Segment, Ray, Line, Path, PlaneWindow)
 
 
-class _Client(Protocol):
-    """The client of a cluster, such as Dask's."""
-
-    def get_executor(self, *, pure: bool) -> Executor:
-        """Return the cluster's workers."""
-
-
-def _checked(
-    net: Any,
-    domain: Any,
-    tolerances: Any,
-    threads: Any,
-    progress: bool,
-    memory_limit: Any,
-    executor: Any,
-    who: str,
-) -> tuple[Network, list[Domain], bool, dict[str, Any]]:
-    """Check the arguments that both verbs share; return network, domains, whether these are a batch, and options."""
-    network = as_network(net, "net", who)
-    if not isinstance(tolerances, Tolerances):
-        raise InvalidTypeError(
-            f"`tolerances` is {type(tolerances).__name__}, but {who} needs linregions.Tolerances. "
-            "Pass e.g. `Tolerances(relative=1e-12)`."
-        )
-    # A Dask client has a `submit` of its own, whose futures are not those of an executor.
-    if callable(getattr(executor, "get_executor", None)):
-        executor = executor.get_executor(pure=False)
-    options = {
-        "tolerances": tolerances,
-        "threads": as_threads(threads, "threads", who),
-        "progress": progress,
-        "memory_limit": None if memory_limit is None else as_integer(memory_limit, "memory_limit", who, 1),
-        "executor": executor,
-    }
-    if executor is not None and not callable(getattr(executor, "submit", None)):
-        raise InvalidTypeError(
-            f"`executor` is {type(executor).__name__}, but {who} needs a concurrent.futures.Executor. "
-            "Pass e.g. `ProcessPoolExecutor(4)`, or a Dask client."
-        )
+def _checked(network: Any, domain: Any, options: Options) -> tuple[Network, list[Domain], bool]:
+    """Check the network and the domains; return these, and whether they are a batch."""
+    who = options.who
+    model = as_network(network, "network", who)
     batch = isinstance(domain, Sequence) and not isinstance(domain, str)
     domains = list(domain) if batch else [domain]
     if not domains:
@@ -79,18 +46,13 @@ def _checked(
                 f"`{name}` is {type(entry).__name__}, but {who} needs a Segment, Ray, Line, Path or PlaneWindow. "
                 "Build one from points of the input space."
             )
-        if entry.n_in != network.n_in:
+        if entry.n_in != model.n_in:
             raise InvalidValueError(
-                f"`{name}` lives in {entry.n_in} dimensions, but {who} needs the network's {network.n_in} inputs. "
+                f"`{name}` lives in {entry.n_in} dimensions, but {who} needs the network's {model.n_in} inputs. "
                 "Give points of the network's input space."
             )
     announce_compilation()
-    return network, domains, batch, options
-
-
-def _for_lines(options: dict[str, Any]) -> dict[str, Any]:
-    """Return the options that lines take: they are worked together in this process."""
-    return {name: options[name] for name in ("tolerances", "threads", "progress", "memory_limit")}
+    return model, domains, batch
 
 
 def _checked_sink(sink: Any) -> Sink:
@@ -115,52 +77,17 @@ def _one_window(domains: list[Domain], batch: bool) -> PlaneWindow:
 
 
 @overload
-def partition(
-    net: Network,
-    domain: PlaneWindow,
-    *,
-    tolerances: Tolerances = ...,
-    threads: int = ...,
-    progress: bool = ...,
-    sink: Sink,
-    memory_limit: int | None = ...,
-    executor: Executor | _Client | None = ...,
-) -> Any: ...
+def partition(network: Network, domain: PlaneWindow, *, sink: Sink, **options: Unpack[OptionsGiven]) -> Any: ...
+@overload
+def partition(network: Network, domain: PlaneWindow, **options: Unpack[OptionsGiven]) -> PlanePartition: ...
+@overload
+def partition(network: Network, domain: LineDomain, **options: Unpack[OptionsGiven]) -> LinePartition: ...
 @overload
 def partition(
-    net: Network,
-    domain: PlaneWindow,
-    *,
-    tolerances: Tolerances = ...,
-    threads: int = ...,
-    progress: bool = ...,
-    memory_limit: int | None = ...,
-    executor: Executor | _Client | None = ...,
-) -> PlanePartition: ...
-@overload
-def partition(
-    net: Network,
-    domain: LineDomain,
-    *,
-    tolerances: Tolerances = ...,
-    threads: int = ...,
-    progress: bool = ...,
-    memory_limit: int | None = ...,
-    executor: Executor | _Client | None = ...,
-) -> LinePartition: ...
-@overload
-def partition(
-    net: Network,
-    domain: Sequence[Domain],
-    *,
-    tolerances: Tolerances = ...,
-    threads: int = ...,
-    progress: bool = ...,
-    memory_limit: int | None = ...,
-    executor: Executor | _Client | None = ...,
+    network: Network, domain: Sequence[Domain], **options: Unpack[OptionsGiven]
 ) -> list[LinePartition | PlanePartition]: ...
 def partition(
-    net: Network,
+    network: Network,
     domain: Domain | Sequence[Domain],
     *,
     tolerances: Tolerances = DEFAULT_TOLERANCES,
@@ -168,13 +95,13 @@ def partition(
     progress: bool = False,
     sink: Sink | None = None,
     memory_limit: int | None = None,
-    executor: Executor | _Client | None = None,
+    executor: Executor | Client | None = None,
 ) -> Any:
     """Cut a domain into the linear regions of a network, exactly.
 
     Parameters
     ----------
-    net : Network
+    network : Network
         Or a PyTorch module or an MLP of scikit-learn, which is converted at each call (`from_torch`, `from_sklearn`).
     domain : Segment, Ray, Line, Path, PlaneWindow or a list of them
         Lines and curves of a list are worked together, which is much faster than one by one.
@@ -183,15 +110,15 @@ def partition(
     threads : int
         Number of threads to work with, -1 for all cores. The result does not depend on it.
     progress : bool
-        Show a bar on a terminal.
+        Show a bar on a terminal or in a notebook.
     sink : linregions.Sink, optional
         What takes the regions of a window as they are found, instead of keeping them all: `RegionStatistics`,
         `RegionStream`, or one of your own. Its result is returned.
     memory_limit : int, optional
         Bytes that the work and its result may take. The result does not depend on it.
     executor : concurrent.futures.Executor or dask.distributed.Client, optional
-        Workers for the cells of a window, e.g. a ``ProcessPoolExecutor`` or the client of a Dask cluster. No region
-        is cut between them, and the result does not depend on them.
+        Workers for the cells of a window, or for lines, e.g. a ``ProcessPoolExecutor`` or the client of a Dask
+        cluster. No region is cut between them, and the result does not depend on them.
 
     Returns
     -------
@@ -227,21 +154,26 @@ def partition(
     >>> p.n_regions == len(p.areas)
     True
     """
-    net, domains, batch, options = _checked(
-        net, domain, tolerances, threads, progress, memory_limit, executor, "partition"
+    options = Options.checked(
+        "partition",
+        tolerances=tolerances,
+        threads=threads,
+        progress=progress,
+        memory_limit=memory_limit,
+        executor=executor,
     )
+    model, domains, batch = _checked(network, domain, options)
     if sink is not None:
-        return run_sink(net, _one_window(domains, batch), _checked_sink(sink), **options)
+        return run_sink(model, _one_window(domains, batch), _checked_sink(sink), options)
     result: list[Any] = [None] * len(domains)
     lines = [k for k, entry in enumerate(domains) if not isinstance(entry, PlaneWindow)]
     if lines:
         chosen: list[Any] = [domains[k] for k in lines]
-        made = partition_lines(net, chosen, **_for_lines(options))
-        for k, part in zip(lines, made, strict=True):
+        for k, part in zip(lines, partition_lines(model, chosen, options), strict=True):
             result[k] = part
     for k, entry in enumerate(domains):
         if isinstance(entry, PlaneWindow):
-            result[k] = partition_plane(net, entry, **options)
+            result[k] = partition_plane(model, entry, options)
     return result if batch else result[0]
 
 
@@ -259,31 +191,13 @@ def warn_of_undecided(undecided: int, stacklevel: int = 3) -> None:
 
 
 @overload
-def count_regions(
-    net: Network,
-    domain: Domain,
-    kind: str = ...,
-    *,
-    tolerances: Tolerances = ...,
-    threads: int = ...,
-    progress: bool = ...,
-    memory_limit: int | None = ...,
-    executor: Executor | _Client | None = ...,
-) -> int: ...
+def count_regions(network: Network, domain: Domain, kind: str = ..., **options: Unpack[OptionsGiven]) -> int: ...
 @overload
 def count_regions(
-    net: Network,
-    domain: Sequence[Domain],
-    kind: str = ...,
-    *,
-    tolerances: Tolerances = ...,
-    threads: int = ...,
-    progress: bool = ...,
-    memory_limit: int | None = ...,
-    executor: Executor | _Client | None = ...,
+    network: Network, domain: Sequence[Domain], kind: str = ..., **options: Unpack[OptionsGiven]
 ) -> npt.NDArray[np.int64]: ...
 def count_regions(
-    net: Network,
+    network: Network,
     domain: Domain | Sequence[Domain],
     kind: str = "activation",
     *,
@@ -291,13 +205,13 @@ def count_regions(
     threads: int = 1,
     progress: bool = False,
     memory_limit: int | None = None,
-    executor: Executor | _Client | None = None,
+    executor: Executor | Client | None = None,
 ) -> int | npt.NDArray[np.int64]:
     """Count the linear regions of a network in a domain, exactly, without keeping their geometry.
 
     Parameters
     ----------
-    net : Network
+    network : Network
     domain : Segment, Ray, Line, Path, PlaneWindow or a list of them
     kind : {"activation", "linear", "gradient"}
         Regions of constant pattern; these joined where no good neuron switches; or pieces of the complement of the
@@ -331,19 +245,25 @@ def count_regions(
     >>> [lr.count_regions(net, lr.Line([0.0], [1.0]), kind) for kind in ("activation", "linear", "gradient")]
     [2, 2, 1]
     """
-    net, domains, batch, options = _checked(
-        net, domain, tolerances, threads, progress, memory_limit, executor, "count_regions"
+    options = Options.checked(
+        "count_regions",
+        tolerances=tolerances,
+        threads=threads,
+        progress=progress,
+        memory_limit=memory_limit,
+        executor=executor,
     )
+    model, domains, batch = _checked(network, domain, options)
     wanted = as_choice(kind, "kind", "count_regions", KINDS)
     counts, undecided = np.zeros(len(domains), dtype=np.int64), 0
     lines = [k for k, entry in enumerate(domains) if not isinstance(entry, PlaneWindow)]
     if lines:
         chosen: list[Any] = [domains[k] for k in lines]
-        counts[lines], doubts = count_and_doubt_lines(net, chosen, wanted, **_for_lines(options))
+        counts[lines], doubts = count_lines(model, chosen, wanted, options)
         undecided += int(doubts.sum())
     for k, entry in enumerate(domains):
         if isinstance(entry, PlaneWindow):
-            counts[k], found = count_plane(net, entry, wanted, **options)
+            counts[k], found = count_plane(model, entry, wanted, options)
             undecided += found
     warn_of_undecided(undecided)
     return counts if batch else int(counts[0])

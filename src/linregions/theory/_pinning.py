@@ -230,12 +230,9 @@ def _density(
 def _advance(states: _States, hidden: Hidden, layer: int, offset: int, dense: bool) -> _States:
     """Return the states before the next layer: activation, goodness, affine step."""
     activation = hidden.activations[layer]
-    slopes = np.asarray(activation.slopes)
-    knots, heights = activation.knots
     argument = states.stack[:, :, 0] - hidden.biases[layer][:, None, :]
     piece = activation.pieces(argument)
-    slope = slopes[piece]
-    output = slope * (argument - knots[piece]) + heights[piece]
+    slope, output = activation.table.slopes[piece], activation.table.at(argument, piece)
     is_open = slope != 0.0
     if states.here:
         index = states.neurons[:, :, -states.here :] - offset

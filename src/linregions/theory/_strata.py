@@ -41,7 +41,7 @@ def refined_cells(
     is linear there; the mass of a cell is their sum for k = 1, and the sum of products of two for k = 2.
     """
     nets, _, corners, k = simplices.shape
-    cells, net = simplices, np.arange(nets)[:, None]
+    cells, network = simplices, np.arange(nets)[:, None]
     found = features(cells.reshape(nets, -1, k)).reshape(nets, cells.shape[1], corners, -1)
     mass = _mass(found, k)
     steps = 0
@@ -58,7 +58,7 @@ def refined_cells(
         total = mass.sum(axis=1, keepdims=True)
         share = (1 - _EVEN) * mass / np.where(total > 0, total, 1) + _EVEN * volume / volume.sum(axis=1, keepdims=True)
         chosen = np.argpartition(-share, split - 1, axis=1)[:, :split]
-        parents, seen = cells[net, chosen], found[net, chosen]
+        parents, seen = cells[network, chosen], found[network, chosen]
         if corners == 2:
             first, second = np.zeros_like(chosen), np.ones_like(chosen)
         else:
@@ -66,13 +66,13 @@ def refined_cells(
             first = np.argmax(lengths, axis=2)
             second = (first + 1) % corners
         row = np.arange(split)[None, :]
-        middle = 0.5 * (parents[net, row, first] + parents[net, row, second])
+        middle = 0.5 * (parents[network, row, first] + parents[network, row, second])
         new = features(middle)
         halves, halves_seen = parents.copy(), seen.copy()
-        parents[net, row, first], seen[net, row, first] = middle, new
-        halves[net, row, second], halves_seen[net, row, second] = middle, new
+        parents[network, row, first], seen[network, row, first] = middle, new
+        halves[network, row, second], halves_seen[network, row, second] = middle, new
         cells = cells.copy()
-        cells[net, chosen], found[net, chosen], mass[net, chosen] = parents, seen, _mass(seen, k)
+        cells[network, chosen], found[network, chosen], mass[network, chosen] = parents, seen, _mass(seen, k)
         cells = np.concatenate([cells, halves], axis=1)
         found = np.concatenate([found, halves_seen], axis=1)
         mass = np.concatenate([mass, _mass(halves_seen, k)], axis=1)

@@ -155,7 +155,7 @@ class JointNormalBiases:
         return np.asarray(1.0 / np.sqrt(np.diag(self.precision)))
 
     def conditional_density(
-        self, neurons: npt.NDArray[np.intp], values: FloatArray, biases: FloatArray, net: npt.NDArray[np.intp]
+        self, neurons: npt.NDArray[np.intp], values: FloatArray, biases: FloatArray, network: npt.NDArray[np.intp]
     ) -> FloatArray:
         """Return the density of some biases given all others.
 
@@ -167,7 +167,7 @@ class JointNormalBiases:
             Where the density of their biases is wanted.
         biases : ndarray, shape (B, n_neurons)
             All biases of each network; those of `neurons` do not matter.
-        net : ndarray of int, shape (P,)
+        network : ndarray of int, shape (P,)
             Of which network.
 
         Returns
@@ -176,7 +176,7 @@ class JointNormalBiases:
         """
         assert self.mean is not None
         centred = biases - self.mean
-        row = net[:, None]
+        row = network[:, None]
         block = self.precision[neurons[:, :, None], neurons[:, None, :]]
         # Precision times the deviations of the others alone; their effect on the mean is minus its solution.
         outer = (centred @ self.precision)[row, neurons] - np.einsum("pij,pj->pi", block, centred[row, neurons])

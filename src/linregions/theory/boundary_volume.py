@@ -26,9 +26,9 @@ from linregions._support.validation import FloatArray, as_choice, as_generator, 
 from linregions.domains.solids import Box, PlaneSection
 from linregions.domains.windows import Path, PlaneWindow, Segment
 from linregions.errors import FewPointsWarning, InvalidTypeError, InvalidValueError
-from linregions.measures.density import count_meetings
 from linregions.networks.network import Network
 from linregions.regions.partition import count_regions, partition
+from linregions.regions.planes.sections import count_meetings
 from linregions.theory._flats import Bounded, bounded_domain, simplex_volumes
 from linregions.theory._pinning import Hidden, pinned_terms
 from linregions.theory._strata import points_in, refined_cells

@@ -14,7 +14,7 @@ from linregions.networks.network import Network
 _WHO = "Tracker"
 
 
-def as_network(module: Any, example_input: Any) -> Network:
+def network_of(module: Any, example_input: Any) -> Network:
     """Return the function that the module computes in evaluation mode.
 
     Parameters

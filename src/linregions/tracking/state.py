@@ -1,45 +1,14 @@
-"""What a tracker keeps between sittings, and how it knows its probes again."""
+"""What a tracker keeps between sittings."""
 
 from __future__ import annotations
 
-import dataclasses
-import hashlib
 from collections.abc import Mapping
 from typing import Any
-
-import numpy as np
 
 from linregions.errors import InvalidValueError
 from linregions.tracking.schedule import KINDS_OF_TIME
 
 _WHO = "Tracker.load_state_dict"
-
-
-def fingerprint(probe: Any) -> str:
-    """Return a hash of a probe's class and, if it is a dataclass, of its fields.
-
-    Parameters
-    ----------
-    probe : Probe
-    """
-    digest = hashlib.sha256()
-    _feed(digest, probe)
-    return digest.hexdigest()
-
-
-def _feed(digest: Any, value: Any) -> None:
-    digest.update(type(value).__name__.encode() + b"\0")
-    if isinstance(value, np.ndarray):
-        digest.update(f"{value.dtype}{value.shape}".encode() + np.ascontiguousarray(value).tobytes())
-    elif isinstance(value, str | int | float):
-        digest.update(repr(value).encode())
-    elif isinstance(value, list | tuple):
-        for entry in value:
-            _feed(digest, entry)
-    elif dataclasses.is_dataclass(value):
-        for field in dataclasses.fields(value):
-            _feed(digest, getattr(value, field.name))
-    digest.update(b"\1")
 
 
 def read_state(state: Mapping[str, Any], probes: Mapping[str, str]) -> dict[str, Any]:

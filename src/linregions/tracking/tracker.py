@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from linregions._support.fingerprints import digest_of_object
 from linregions._support.tables import write_table
 from linregions._support.validation import as_float_array, as_integer
 from linregions.errors import InvalidTypeError, InvalidValueError, NumericalError
 from linregions.networks.network import Network
 from linregions.tracking.probes import Probe, checked_probes, scalars
 from linregions.tracking.schedule import Every, Schedule
-from linregions.tracking.snapshot import as_network, not_finite
-from linregions.tracking.state import fingerprint, read_state
+from linregions.tracking.snapshot import network_of, not_finite
+from linregions.tracking.state import read_state
 
 if TYPE_CHECKING:
     from linregions.plotting.tracking import LiveFigure, Panel
@@ -217,7 +218,7 @@ class Tracker:
             return self._unmeasured(row, trouble)
         with np.errstate(over="ignore", invalid="ignore"):
             try:
-                network = as_network(module, self.example_input)
+                network = network_of(module, self.example_input)
             except InvalidValueError as error:
                 if not self._rows:
                     raise
@@ -427,7 +428,7 @@ class Tracker:
         """
         return {
             "format": "linregions-tracker-1",
-            "probes": {probe.name: fingerprint(probe) for probe in self.probes},
+            "probes": {probe.name: digest_of_object(probe) for probe in self.probes},
             "rows": [dict(row) for row in self._rows],
             "next_step": self._next_step,
             "seconds": dict(self._schedule.seconds),
@@ -447,7 +448,7 @@ class Tracker:
         InvalidValueError
             If it is no such state, or its probes are not these ones, so that rows would not compare.
         """
-        found = read_state(state, {probe.name: fingerprint(probe) for probe in self.probes})
+        found = read_state(state, {probe.name: digest_of_object(probe) for probe in self.probes})
         self._rows = found["rows"]
         self._columns = dict.fromkeys([*_FIXED, *(key for row in self._rows for key in row)])
         self._next_step = found["next_step"]

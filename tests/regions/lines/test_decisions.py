@@ -11,8 +11,8 @@ import pytest
 import linregions as lr
 from linregions import IDENTITY, RELU, Line, Network, Path, Ray, Segment
 from linregions.exact.steps import multiples, steps_of, value_beside
-from linregions.regions.lines.counts import count_and_doubt_lines
-from linregions.regions.lines.partition import LinePartition, partition_lines
+from linregions.regions.lines.find import count_lines, partition_lines
+from linregions.regions.lines.partition import LinePartition
 from tests.reference.lines_exact import exact_line
 
 TENTHS = [([[1.0], [1.0]], [0.0, -10.0]), ([[0.7, 0.0]], [-7.0]), ([[1.0]], [0.0])]
@@ -32,10 +32,10 @@ def test_a_float_zero_that_need_not_be_one_is_counted():
     part = lr.partition(Network.from_layers(TENTHS), Segment([1.0], [20.0]))
     assert not is_right(part)
     assert undecided(part) == 1
-    counts, doubts = count_and_doubt_lines(part.network, [part.domain, Segment([1.0], [5.0])])
+    counts, doubts = count_lines(part.network, [part.domain, Segment([1.0], [5.0])])
     assert counts.tolist() == [2, 1]
     assert doubts.tolist() == [1, 0]
-    assert count_and_doubt_lines(part.network, [part.domain], "linear")[1].tolist() == [1]
+    assert count_lines(part.network, [part.domain], "linear")[1].tolist() == [1]
 
 
 @pytest.mark.parametrize(("bias", "in_doubt"), [(0.0, False), (1e-17, True), (1e-13, True), (1e-9, False)])

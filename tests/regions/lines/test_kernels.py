@@ -11,9 +11,9 @@ import linregions as lr
 from linregions import Line, Network
 from linregions.networks.kernels.open_paths import good_neurons, make_paths, mark_good
 from linregions.regions.lines import engine as _line_engine
+from linregions.regions.lines.find import partition_lines
 from linregions.regions.lines.kernels import cuts as line_cuts
 from linregions.regions.lines.kernels import decisions as lines
-from linregions.regions.lines.partition import partition_lines
 from linregions.regions.lines.plan import Plan
 from linregions.regions.tolerances import DEFAULT_TOLERANCES
 from tests.reference.lines_exact import good_neurons as exact_good_neurons
@@ -37,7 +37,7 @@ def unused(nothing):
     return nothing, nothing, 0, 0, nothing, *none, np.ones(2, np.uint8), np.zeros(4), np.zeros(3), 0.0
 
 
-def decide(z, h, weight, bias, breakpoints, relative=2.0**-42, blur=0.0):
+def decide(z, h, weight, bias, breakpoints, relative=2.0**-42, uncertainty=0.0):
     """Call the kernel on one line whose last row is an unbounded end."""
     m, n = z.shape
     w = np.append(np.ones(m - 1), 0.0)
@@ -45,7 +45,8 @@ def decide(z, h, weight, bias, breakpoints, relative=2.0**-42, blur=0.0):
     bound = np.sqrt((weight**2).sum(axis=1) + bias**2) + np.abs(breakpoints).max()
     steep = np.append(norm[:-2] + norm[1:-1], norm[[-1, -1]])[-m:]
     noise, names = np.zeros(m), (np.arange(m), np.zeros(m, np.int64))
-    rows = lines.Rows(np.arange(m, dtype=float), w, blur * w, blur * w, noise, noise, norm, steep, *names, *joined(m))
+    place, bound_of_place = np.arange(m, dtype=float), uncertainty * w
+    rows = lines.Rows(place, w, bound_of_place, bound_of_place, noise, noise, norm, steep, *names, *joined(m))
     nothing, points = np.zeros(0), np.array(breakpoints)
     known = (bias, weight, np.zeros((0, 0)), 0.0, 1 / bound, points)
     layer = lines.Layer(*known, nothing, nothing, False, nothing, 0, *unused(nothing))
@@ -106,9 +107,9 @@ def test_values_within_the_band_are_set_to_the_breakpoint():
 
 def test_an_uncertain_place_widens_the_band():
     weight, bias, h = np.eye(1), np.zeros(1), np.array([[1.0], [2.0], [1.0]])
-    for blur, taken in ((0.0, False), (1e-9, True)):
+    for uncertainty, taken in ((0.0, False), (1e-9, True)):
         z = np.array([[1e-10], [1.0], [1.0]])
-        _, zero, _, margin = decide(z, h, weight, bias, (0.0,), blur=blur)
+        _, zero, _, margin = decide(z, h, weight, bias, (0.0,), uncertainty=uncertainty)
         assert zero[0, 0, 0] == taken
         if not taken:
             assert margin == pytest.approx(1e-10 * 2.0**42)
@@ -125,9 +126,13 @@ def test_sorting(count):
 
 def test_ties_are_merged_into_the_best_determined_cut():
     place = np.array([5.0, 1.0, 1.0 + 1e-12, 2.0, 2.0 + 1e-3])
-    blur = np.array([1e-15, 1e-10, 1e-14, 1e-13, 1e-13])
+    uncertainty = np.array([1e-15, 1e-10, 1e-14, 1e-13, 1e-13])
     order = np.argsort(place)
-    cuts, group, best = np.stack([place, blur, place, blur, 0 * place]), np.zeros(5, np.int64), np.zeros(5, np.int64)
+    cuts, group, best = (
+        np.stack([place, uncertainty, place, uncertainty, 0 * place]),
+        np.zeros(5, np.int64),
+        np.zeros(5, np.int64),
+    )
     found = line_cuts._merge_ties(cuts, order, 5, np.arange(5), group, best, np.inf)
     n_groups, merged, undecided, margin = found
     assert (n_groups, merged, undecided) == (4, 1, 1)
@@ -238,7 +243,7 @@ def test_kernels_are_called_with_arrays_of_the_same_types():
     layers, rows, stages = set(), set(), set()
     for net in nets:
         plan = Plan.of(net, DEFAULT_TOLERANCES)
-        worker = _line_engine._Worker(plan, 8, threading.Event())
+        worker = _line_engine.LineWorker(plan, 8, threading.Event())
         layers |= {typeof(layer) for layer in plan.layers}
         rows |= {typeof(own) for own in worker._rows}
         stages |= {typeof(stage) for stage in worker._stages}

@@ -8,10 +8,11 @@ import pytest
 import linregions as lr
 from linregions import Line, Network, Path, Ray, Segment
 from linregions.errors import FileFormatError, InvalidValueError, NumericalError
-from linregions.regions.lines import engine as _line_engine
-from linregions.regions.lines.counts import count_and_doubt_lines
-from linregions.regions.lines.partition import LinePartition, partition_lines
-from linregions.regions.planes.partition import partition_plane
+from linregions.regions.lines import work as _line_work
+from linregions.regions.lines.find import count_lines, partition_lines
+from linregions.regions.lines.partition import LinePartition
+from linregions.regions.options import Options
+from linregions.regions.planes.find import partition_plane
 from tests.support import line_strategies as ls
 from tests.support import zoo
 
@@ -21,7 +22,7 @@ RELU_X = Network.from_layers([([[1.0]], [0.0]), ([[1.0]], [0.0])])
 
 def one(net, domain, **options):
     """Partition one domain and compare it with the exact twin."""
-    (part,) = partition_lines(net, [domain], **options)
+    (part,) = partition_lines(net, [domain], Options(**options))
     ls.assert_is_exact(part)
     return part
 
@@ -204,8 +205,8 @@ def test_linear_regions(layers, activation, regions, linear):
     net = Network.from_layers(layers, activation)
     part = one(net, Line([0.25], [1.0]))
     assert (part.n_regions, part.n_linear_regions) == (regions, linear)
-    assert count_and_doubt_lines(net, [Line([0.25], [1.0])])[0].tolist() == [regions]
-    assert count_and_doubt_lines(net, [Line([0.25], [1.0])], "linear")[0].tolist() == [linear]
+    assert count_lines(net, [Line([0.25], [1.0])])[0].tolist() == [regions]
+    assert count_lines(net, [Line([0.25], [1.0])], "linear")[0].tolist() == [linear]
 
 
 def test_breakpoint_of_an_activation_is_named():
@@ -271,12 +272,12 @@ def test_files_that_are_no_partition(tmp_path):
 @pytest.mark.parametrize(("first", "second", "end"), [(1e120, 1e120, 2e80), (1e100, 1.0, 1e250), (1e200, 1.0, 2.0)])
 def test_overflow_is_an_error(first, second, end):
     net = Network.from_layers([([[first]], [0.0]), ([[second]], [-1.0]), ([[1.0]], [0.0])])
-    with pytest.raises(NumericalError, match="`net` overflows along `domain`"):
+    with pytest.raises(NumericalError, match="`network` overflows along `domain`"):
         partition_lines(net, [Segment([-1.0], [end])])
 
 
 def test_breakpoint_beyond_all_numbers():
-    with pytest.raises(NumericalError, match="`net` overflows along `domain`"):
+    with pytest.raises(NumericalError, match="`network` overflows along `domain`"):
         partition_lines(STEPS, [Line([1.0], [1e-310])])
 
 
@@ -288,10 +289,10 @@ def test_batches_do_not_depend_on_chunks_or_threads(monkeypatch):
         a, b = rng.normal(size=(2, 4))
         domains += [Segment(a, b), Line(a, b), Ray(a, b), Path([a, b, -a])]
     whole = partition_lines(net, domains)
-    assert count_and_doubt_lines(net, domains)[0].tolist() == [part.n_regions for part in whole]
+    assert count_lines(net, domains)[0].tolist() == [part.n_regions for part in whole]
     for size, threads in ((1, 1), (1, 3), (500, 2)):
-        monkeypatch.setattr(_line_engine, "_CHUNK_NUMBERS", size)
-        parts = partition_lines(net, domains, threads=threads)
+        monkeypatch.setattr(_line_work, "_CHUNK_NUMBERS", size)
+        parts = partition_lines(net, domains, options=Options(threads=threads))
         assert len(parts) == len(domains)
         for part, other, domain in zip(parts, whole, domains, strict=True):
             assert part.domain is domain
@@ -299,7 +300,7 @@ def test_batches_do_not_depend_on_chunks_or_threads(monkeypatch):
             np.testing.assert_array_equal(part.breakpoints, other.breakpoints)
             np.testing.assert_array_equal(part.patterns, other.patterns)
             assert part.diagnostics == other.diagnostics
-        counts = count_and_doubt_lines(net, domains, "linear", threads=threads)[0]
+        counts = count_lines(net, domains, "linear", options=Options(threads=threads))[0]
         assert counts.tolist() == [part.n_linear_regions for part in whole]
 
 
@@ -321,22 +322,23 @@ def test_memory_of_a_count_follows_the_chunk():
     rng = np.random.default_rng(9)
     net = zoo.float_network([6, 64, 64, 1], rng)
     lines = [Line(a, b) for a, b in rng.normal(size=(1500, 2, 6))]
-    count_and_doubt_lines(net, lines[:10])
+    count_lines(net, lines[:10])
     peaks = []
     for batch in (lines[:300], lines):  # a chunk is full, and many are
         tracemalloc.start()
-        counts = count_and_doubt_lines(net, batch)[0]
+        counts = count_lines(net, batch)[0]
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
         assert counts.sum() > 50 * len(batch)
     assert peaks[1] < 1.2 * peaks[0] < 2**23
 
 
-def test_progress_is_shown(capsys):
-    partition_lines(STEPS, [Line([0.0], [1.0])] * 3, progress=True)
-    assert "3/3" in capsys.readouterr().err
+def test_progress_is_shown(terminal):
+    shown = terminal()
     partition_lines(STEPS, [Line([0.0], [1.0])] * 3)
-    assert capsys.readouterr().err == ""
+    assert shown.getvalue() == ""
+    partition_lines(STEPS, [Line([0.0], [1.0])] * 3, options=Options(progress=True))
+    assert "3/3" in shown.getvalue()
 
 
 def test_plot_hands_over_to_matplotlib():
@@ -396,7 +398,7 @@ def test_lines_of_the_trained_network():
 @pytest.mark.parametrize("width", [64, pytest.param(256, marks=pytest.mark.slow)])
 def test_regions_at_initialisation(width):
     """Section 3.1: along lines through the origin and examples there are about as many regions as neurons."""
-    from linregions.datasets import load_dataset
+    from linregions.training.datasets import load_dataset
 
     mnist = load_dataset()
     ratios = []
@@ -404,6 +406,6 @@ def test_regions_at_initialisation(width):
         rng = np.random.default_rng(seed)
         net = lr.random_network([784, width, width, width, 10], rng)
         chosen = mnist.examples(rng.choice(60_000, 100, replace=False))
-        counts = count_and_doubt_lines(net, [Line(np.zeros(784), example) for example in chosen])[0]
+        counts = count_lines(net, [Line(np.zeros(784), example) for example in chosen])[0]
         ratios.append(counts.mean() / net.n_neurons)
     assert 0.95 < np.mean(ratios) < 1.06

@@ -14,9 +14,9 @@ import linregions as lr
 from linregions import Line, Network, Path, Ray, Segment
 from linregions.regions.lines import engine as _line_engine
 from linregions.regions.lines import plan as _line_plan
-from linregions.regions.lines.counts import count_and_doubt_lines
+from linregions.regions.lines import work as _line_work
+from linregions.regions.lines.find import count_lines, partition_lines
 from linregions.regions.lines.kernels import decisions as lines
-from linregions.regions.lines.partition import partition_lines
 from tests.regions.lines.test_properties import examples, float_problems, integer_problems
 from tests.support import line_strategies as ls
 from tests.support import zoo
@@ -47,8 +47,8 @@ def watched(rows_of_a_stage: int | None = None, exact: bool = True) -> Iterator[
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(_line_engine, "multiply_or_interpolate", watch)
         if rows_of_a_stage:
-            patch.setattr(_line_engine, "_STAGE_NUMBERS", 1)
-            patch.setattr(_line_engine, "_FEW_ROWS", rows_of_a_stage)
+            patch.setattr(_line_work, "_STAGE_NUMBERS", 1)
+            patch.setattr(_line_work, "_FEW_ROWS", rows_of_a_stage)
         yield seen
 
 
@@ -65,7 +65,7 @@ def test_values_between_pivots_are_as_good_as_products(name, spacing, n_rows):
     rng = np.random.default_rng(spacing)
     net = zoo.float_network([3, 40, 30, 20, 2], rng, zoo.ACTIVATIONS[name], 0.5)
     with pivots(spacing), watched(n_rows) as seen:
-        count_and_doubt_lines(net, some_domains(3, rng))
+        count_lines(net, some_domains(3, rng))
     if name != "identity":
         assert seen["between"] > 0.15 * seen["rows"] > 50
         assert seen["crossing"] >= seen["between"]
@@ -138,7 +138,7 @@ def test_the_ways_out_are_taken():
     shares = []
     for losses in ((0.0, 8.0), (4.0, 1e-9), (4.0, 8.0)):
         with pivots(4, losses), watched() as seen:
-            count_and_doubt_lines(net, some_domains(3, rng))
+            count_lines(net, some_domains(3, rng))
         shares.append(seen["between"] / seen["rows"])
     assert shares[0] == shares[1] == 0
     assert shares[2] > 0.5
@@ -188,8 +188,8 @@ def test_wide_networks_use_them():
     net = lr.random_network([5, 128, 128, 2], rng, bias_variance=0.1)
     domains = some_domains(5, rng)
     with watched() as seen:
-        counts = count_and_doubt_lines(net, domains)[0]
+        counts = count_lines(net, domains)[0]
     assert seen["between"] > 0.7 * seen["rows"]
     assert seen["worst"] < 100 * ROUNDING
     with pivots(0):
-        np.testing.assert_array_equal(count_and_doubt_lines(net, domains)[0], counts)
+        np.testing.assert_array_equal(count_lines(net, domains)[0], counts)

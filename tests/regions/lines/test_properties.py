@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 
 import linregions as lr
 from linregions import Line, Network, Path, Ray, Segment
-from linregions.regions.lines.counts import count_and_doubt_lines
-from linregions.regions.lines.partition import partition_lines
+from linregions.regions.lines.find import count_lines, partition_lines
 from tests.reference.lines_exact import exact_line
 from tests.support import line_strategies as ls
 from tests.support import zoo
@@ -125,12 +124,12 @@ def test_ways_to_write_a_network(seed, name, bias):
     rng = np.random.default_rng(seed)
     net = zoo.float_network([3, 7, 6, 5, 2], rng, zoo.ACTIVATIONS[name], bias)
     lines = [Line(rng.normal(size=3), rng.normal(size=3)), Line(np.zeros(3), rng.normal(size=3))]
-    counts = count_and_doubt_lines(net, lines)[0].tolist()
+    counts = count_lines(net, lines)[0].tolist()
     variants = [zoo.duplicated(net, rng), zoo.permuted(net, rng), zoo.rescaled(net, rng), zoo.with_opposites(net, 1)]
     if name == "abs":
         variants.append(zoo.sign_flipped(net, rng))
     for variant in variants:
-        assert count_and_doubt_lines(variant, lines)[0].tolist() == counts
+        assert count_lines(variant, lines)[0].tolist() == counts
     scaled, plain = partition_lines(variants[2], lines), partition_lines(net, lines)
     for a, b in zip(scaled, plain, strict=True):
         np.testing.assert_allclose(a.breakpoints, b.breakpoints, rtol=1e-12)

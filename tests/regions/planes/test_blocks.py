@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,14 @@ from hypothesis import HealthCheck, given, settings
 import linregions as lr
 from linregions import Network, PlaneWindow, RegionStatistics, RegionStream
 from linregions.domains.frames import frame_of
+from linregions.regions.options import Options
 from linregions.regions.planes.engine import blocks as _plane_blocks
+from linregions.regions.planes.engine import knobs as usual
+from linregions.regions.planes.engine.knobs import Knobs
 from linregions.regions.planes.engine.plan import make_plan
 from linregions.regions.planes.engine.run import run_plane
 from linregions.regions.planes.estimate import estimate_plane
-from linregions.regions.planes.partition import count_plane, partition_plane
+from linregions.regions.planes.find import count_plane, partition_plane
 from linregions.regions.planes.sinks.statistics import PlaneStatistics
 from linregions.regions.tolerances import DEFAULT_TOLERANCES
 from tests.support import plane_strategies as ps
@@ -27,19 +31,20 @@ from tests.support.plane_checks import miscount
 from tests.support.statistics_checks import check_statistics, same_statistics
 
 CASES = {case.name: case for case in [*map(zoo.golden, ("toy2d_32x3", "mnist_64x3_trained")), *zoo.small_cases()]}
+SMALL = Knobs(most_lines=3, lines_in_block=12)
 WIDE_NET = lr.random_network([2, 450, 6, 1], 0, bias_variance=1.0)
 
 
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_plane_blocks, "MOST_LINES", 3)
-    monkeypatch.setattr(_plane_blocks, "_LINES_IN_BLOCK", 12)
+    monkeypatch.setattr(usual, "USUAL", SMALL)
 
 
 def statistics(net: Network, window: PlaneWindow, cells_in_batch: int | None = None, **options: Any) -> PlaneStatistics:
     sink = RegionStatistics(linear=True, largest=3)
     sink.cells_in_batch = cells_in_batch
-    found = run_plane(net, window, sink, DEFAULT_TOLERANCES, **options)
+    knobs = replace(SMALL, cell_switches=options.pop("cell_switches", None))
+    found = run_plane(net, window, sink, Options(**options), knobs)
     assert isinstance(found, PlaneStatistics)
     return found
 
@@ -51,8 +56,9 @@ def test_statistics_of_blocks(name: str) -> None:
     for switches in (1, 4, None):
         found = statistics(case.network, case.window, cell_switches=switches)
         check_statistics(found, whole, close=case.close)
-        assert count_plane(case.network, case.window, _cell_switches=switches)[0] == whole.n_regions
-        assert count_plane(case.network, case.window, "linear", _cell_switches=switches)[0] == whole.n_linear_regions
+        knobs = replace(SMALL, cell_switches=switches)
+        assert count_plane(case.network, case.window, knobs=knobs)[0] == whole.n_regions
+        assert count_plane(case.network, case.window, "linear", knobs=knobs)[0] == whole.n_linear_regions
 
 
 @pytest.mark.parametrize("name", ["toy2d_32x3", "mnist_64x3_trained", "three breaks", "whole numbers, rotated"])
@@ -107,9 +113,9 @@ def test_streams_of_blocks(ending: str, tmp_path: Path, monkeypatch: pytest.Monk
     run(tmp_path / "two")
 
 
-def blocks_of(net: Network, window: PlaneWindow) -> tuple[Any, Any]:
+def blocks_of(net: Network, window: PlaneWindow, knobs: Knobs = SMALL) -> tuple[Any, Any]:
     plan, _ = make_plan(net, window, DEFAULT_TOLERANCES.relative)
-    return plan, _plane_blocks.make_blocks(plan, frame_of(window).polygon)
+    return plan, _plane_blocks.make_blocks(plan, frame_of(window).polygon, knobs)
 
 
 def crossing(plan: Any, blocks: Any) -> list[int]:
@@ -125,17 +131,17 @@ def crossing(plan: Any, blocks: Any) -> list[int]:
 @pytest.mark.parametrize("most", [10, 30, 100])
 @pytest.mark.parametrize("half", [0.3, 3.0, 30.0])
 def test_no_block_is_crossed_by_too_many_lines(most: int, half: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_plane_blocks, "_LINES_IN_BLOCK", most)
+    knobs = replace(SMALL, lines_in_block=most)
     net = lr.random_network([2, 180, 1], 0, bias_variance=0.3)
     window = PlaneWindow.of_inputs([-half, -half], [half, half])
-    plan, blocks = blocks_of(net, window)
+    plan, blocks = blocks_of(net, window, knobs)
     lines = crossing(plan, blocks)
     assert max(lines) <= most
     assert sum(blocks.areas) == pytest.approx(1.0, rel=1e-12)
     if most == 100:
         assert 1 < blocks.n_blocks < 60, "few lines are enough, if each halves what is largest"
     monkeypatch.setattr(_plane_blocks, "_VALUES", 1)  # one block at a time
-    again = blocks_of(net, window)[1]
+    again = blocks_of(net, window, knobs)[1]
     assert all(np.array_equal(getattr(blocks, name), getattr(again, name)) for name in ("xy", "edge", "f_off", "side"))
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import linregions as lr
-from linregions.regions.planes.engine import blocks as _plane_blocks
+from linregions.regions.planes.engine import knobs as usual
 from linregions.regions.planes.sinks.statistics import PlaneStatistics
 
 ACTIVATIONS = (lr.RELU, lr.HARD_TANH, lr.ABS, lr.leaky_relu(0.1))
@@ -13,8 +13,7 @@ ACTIVATIONS = (lr.RELU, lr.HARD_TANH, lr.ABS, lr.leaky_relu(0.1))
 @pytest.fixture(params=[(2, 8), (10, 16), (20, 30)], ids=str)
 def small_blocks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     most, each = request.param
-    monkeypatch.setattr(_plane_blocks, "MOST_LINES", most)
-    monkeypatch.setattr(_plane_blocks, "_LINES_IN_BLOCK", each)
+    monkeypatch.setattr(usual, "USUAL", usual.Knobs(most_lines=most, lines_in_block=each))
 
 
 def networks() -> list[lr.Network]:

@@ -7,6 +7,7 @@ import pytest
 
 from linregions._support.kernels.compiled import compiled
 from linregions.regions.planes.kernels.basis import enclose_basis, enclose_units
+from linregions.regions.planes.kernels.records import MIDDLE, STRAY
 
 
 @compiled()
@@ -32,7 +33,7 @@ def enclose(phi: np.ndarray, rows: np.ndarray, first: tuple[int, int] | None = N
     roomy[:n_vertices, :n_basis] = phi
     for fitted, known, made in steps:
         probe(roomy, np.ascontiguousarray(rows), known, fitted, made, n, fit, box, bound)
-    return bound[0], bound[1]
+    return bound[MIDDLE], bound[STRAY]
 
 
 def basis_of(xy: np.ndarray, rng: np.random.Generator, n: int) -> np.ndarray:

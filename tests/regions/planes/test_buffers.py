@@ -20,7 +20,7 @@ TOY = zoo.golden("toy2d_32x3")
 UNCERTAIN = {
     Workspace: (
         *("phi", "place", "word", "parent", "edge", "f_off", "side", "f_word", "pool", "part_word", "chord"),
-        *("column", "level", "order", "order_bit"),
+        *("column", "decision", "order", "order_bit"),
     ),
     Scratch: ("bound", "fit", "box", "packed", "kept", "source", "block", "base"),
     Output: ("xy", "root_v", "edge", "side", "f_word", "chain"),

@@ -12,6 +12,7 @@ import pytest
 import linregions as lr
 from linregions import RegionStatistics, RegionStream
 from linregions.errors import LinRegionsError, NumericalError
+from linregions.regions.options import DEFAULT_OPTIONS, Options
 from linregions.regions.planes.engine import (
     buffers as _plane_buffers,
 )
@@ -21,11 +22,17 @@ from linregions.regions.planes.engine import (
 from linregions.regions.planes.engine import (
     first_layer as _plane_root,
 )
+from linregions.regions.planes.engine import knobs as usual
 from linregions.regions.planes.engine import (
     run as _plane_engine,
 )
+from linregions.regions.planes.engine import workbench
+from linregions.regions.planes.engine.knobs import Knobs
 from linregions.regions.planes.engine.run import run_plane
-from linregions.regions.planes.partition import PlanePartition, partition_plane
+from linregions.regions.planes.engine.window import WholeWindow
+from linregions.regions.planes.find import partition_plane
+from linregions.regions.planes.kernels.workspace import Capacities
+from linregions.regions.planes.partition import PlanePartition
 from linregions.regions.tolerances import DEFAULT_TOLERANCES
 from tests.support import zoo
 from tests.support.plane_checks import check_invariants, check_same, miscount
@@ -91,9 +98,9 @@ def test_whole_partition_with_cells_joined(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_all_cells_joined_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
     case = CASES["relu, whole numbers"]
-    whole = partition_plane(case.network, case.window, _cell_switches=1)
+    whole = partition_plane(case.network, case.window, knobs=Knobs(cell_switches=1))
     miscount(monkeypatch, 10**9)  # always: until there is no border left
-    found = partition_plane(case.network, case.window, _cell_switches=1)
+    found = partition_plane(case.network, case.window, knobs=Knobs(cell_switches=1))
     assert whole.diagnostics["cells"] > 10
     assert found.diagnostics["cells"] == 1
     check_invariants(found)
@@ -114,7 +121,7 @@ def test_a_stream_of_a_second_attempt(monkeypatch: pytest.MonkeyPatch, tmp_path:
 
 def contradict(monkeypatch: pytest.MonkeyPatch, times: int, where: str) -> None:
     left = [times]
-    owner: Any = _plane_worker.Worker if where == "run" else _plane_root
+    owner: Any = _plane_worker.CellRun if where == "run" else _plane_root
     original = getattr(owner, where)
 
     def contradicted(*arguments: Any) -> Any:
@@ -136,7 +143,9 @@ def test_contradictions_are_answered_with_other_bands(times: int, where: str, mo
         assert found.n_regions == 4176
         assert found.diagnostics["relative_tolerance"] == DEFAULT_TOLERANCES.relative * (1, 1 / 16, 16)[times]
     else:
-        with pytest.raises(NumericalError, match=r"`net` has pre-activations whose signs contradict .* 16 times less"):
+        with pytest.raises(
+            NumericalError, match=r"`network` has pre-activations whose signs contradict .* 16 times less"
+        ):
             lr.partition(TOY.network, TOY.window, sink=sink)
         assert issubclass(NumericalError, LinRegionsError)
     bands = [(k + 1, DEFAULT_TOLERANCES.relative * factor) for k, factor in enumerate((1, 1 / 16, 16))]
@@ -149,7 +158,7 @@ def test_contradictions_in_threads(threads: int, monkeypatch: pytest.MonkeyPatch
     def contradicted(*_: Any) -> Any:
         raise _plane_root.Contradiction
 
-    monkeypatch.setattr(_plane_worker.Worker, "run", contradicted)
+    monkeypatch.setattr(_plane_worker.CellRun, "run", contradicted)
     with pytest.raises(NumericalError, match="contradict"):
         lr.count_regions(TOY.network, TOY.window, threads=threads)
 
@@ -161,34 +170,38 @@ def same_bits(first: PlanePartition, second: PlanePartition) -> bool:
     )
 
 
+TINY = {"vertices": 8, "edges": 8, "faces": 8, "columns": 4, "pool": 16}
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_buffers_that_grow_change_nothing(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     case = CASES[name]
-    expected = [partition_plane(case.network, case.window, _cell_switches=size) for size in (1, None, 1000)]
+    expected = [partition_plane(case.network, case.window, knobs=Knobs(cell_switches=size)) for size in (1, None, 1000)]
     grown: list[str] = []
-    output, larger, grow = _plane_worker.make_output, _plane_worker.larger_output, _plane_worker.grow
-    make, make_root = _plane_worker.make_workspace, _plane_root.make_workspace
+    output, larger, grow = workbench.make_output, workbench.larger_output, workbench.grow
+    make, make_root = workbench.make_workspace, _plane_root.make_workspace
     in_root = [True]
 
-    def tiny_root(*sizes: int) -> Any:
+    def tiny_root(capacities: Capacities) -> Any:
         tiny, in_root[0] = in_root[0], False
-        return make_root(8, 8, 8, 3 + 64 + 1, 16, sizes[-1]) if tiny else make_root(*sizes)
+        few = Capacities(vertices=8, edges=8, faces=8, columns=3 + 64 + 1, pool=16, words=capacities.words)
+        return make_root(few if tiny else capacities)
 
     monkeypatch.setattr(_plane_root, "make_workspace", tiny_root)
-    monkeypatch.setattr(_plane_worker, "make_workspace", lambda *sizes: make(8, 8, 8, 4, 16, sizes[-1]))
-    monkeypatch.setattr(_plane_worker, "make_output", lambda size, *others: output(min(size, 3), *others))
-    monkeypatch.setattr(_plane_worker, "grow", lambda *which, **how: grown.append("workspace") or grow(*which, **how))
+    monkeypatch.setattr(workbench, "make_workspace", lambda room: make(room._replace(**TINY)))
+    monkeypatch.setattr(workbench, "make_output", lambda size, **others: output(size=min(size, 3), **others))
+    monkeypatch.setattr(workbench, "grow", lambda *which, **how: grown.append("workspace") or grow(*which, **how))
 
     def wider(old: Any, size: int) -> Any:
         grown.append("output")
         return larger(old, size)
 
-    monkeypatch.setattr(_plane_worker, "larger_output", wider)
+    monkeypatch.setattr(workbench, "larger_output", wider)
     for size, whole in zip((1, None, 1000), expected, strict=True):
         _plane_buffers.let_go()
         grown.clear()
         in_root[0] = True
-        assert same_bits(partition_plane(case.network, case.window, _cell_switches=size), whole)
+        assert same_bits(partition_plane(case.network, case.window, knobs=Knobs(cell_switches=size)), whole)
         assert {"workspace", "output"} == set(grown)
     _plane_buffers.let_go()
 
@@ -196,7 +209,7 @@ def test_buffers_that_grow_change_nothing(name: str, monkeypatch: pytest.MonkeyP
 @pytest.mark.parametrize("threads", [1, 2])
 def test_work_is_left_when_told_to_stop(threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ctrl-C reaches Python between calls of the kernel: long batches are worked in several calls."""
-    monkeypatch.setattr(_plane_worker, "_SECONDS_IN_KERNEL", 0.0)
+    knobs = Knobs(seconds_in_kernel=0.0)
     calls: list[int] = []
     original = _plane_worker.cells.run_cells
 
@@ -207,13 +220,14 @@ def test_work_is_left_when_told_to_stop(threads: int, monkeypatch: pytest.Monkey
         return original(*arguments)
 
     sink = Watched(1000)
-    whole = run_plane(TOY.network, TOY.window, sink, DEFAULT_TOLERANCES)
+    whole = run_plane(TOY.network, TOY.window, sink, DEFAULT_OPTIONS, knobs)
     monkeypatch.setattr(_plane_worker.cells, "run_cells", counted)
+    stopped = Watched(1000 if threads == 1 else 4)
     with pytest.raises(KeyboardInterrupt):
-        run_plane(TOY.network, TOY.window, Watched(1000 if threads == 1 else 4), DEFAULT_TOLERANCES, threads=threads)
+        run_plane(TOY.network, TOY.window, stopped, Options(threads=threads), knobs)
     if threads == 1:
         assert calls == [1, 2, 3, 4], "a cell at a time"
-    again = run_plane(TOY.network, TOY.window, sink, DEFAULT_TOLERANCES)
+    again = run_plane(TOY.network, TOY.window, sink, DEFAULT_OPTIONS, knobs)
     assert (again.n_regions, again.area) == (whole.n_regions, whole.area)
 
 
@@ -224,7 +238,7 @@ class Fails(Watched):
 
 def test_other_threads_stop_after_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     """A batch at work when another fails is not worked to its end."""
-    monkeypatch.setattr(_plane_worker, "_SECONDS_IN_KERNEL", 0.0)
+    monkeypatch.setattr(usual, "USUAL", Knobs(seconds_in_kernel=0.0))
     slow: list[int] = []
     original = _plane_worker.cells.run_cells
 
@@ -242,11 +256,11 @@ def test_other_threads_stop_after_an_error(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_a_worker_told_to_stop() -> None:
     job = _plane_engine.Job(TOY.network, TOY.window, DEFAULT_TOLERANCES.relative)
-    made = _plane_engine.make_cells(job)
+    made = _plane_engine.prepare(job)
     assert made is not None
     made.stopped.set()
     with pytest.raises(_plane_worker.CancelledError):
-        _plane_engine.work(job, made, Watched(), np.arange(2), 2, None)
+        made.work(job, Watched(), np.arange(2), 2, None)
 
 
 @pytest.mark.parametrize("threads", [2, 3, 8])
@@ -254,10 +268,12 @@ def test_a_worker_told_to_stop() -> None:
 def test_tasks_of_threads(name: str, threads: int) -> None:
     """All cells once, in order, in tasks that get smaller."""
     case = CASES[name]
-    made = _plane_engine.make_cells(_plane_engine.Job(case.network, case.window, DEFAULT_TOLERANCES.relative, 4))
-    assert isinstance(made, _plane_engine.Cells)
-    tasks, most = _plane_engine.tasks_of(made, Watched(), threads, False, False)
-    assert np.array_equal(np.concatenate(tasks), np.arange(made.n_cells))
+    knobs = Knobs(cell_switches=4)
+    job = _plane_engine.Job(case.network, case.window, DEFAULT_TOLERANCES.relative, knobs=knobs)
+    made = _plane_engine.prepare(job)
+    assert isinstance(made, WholeWindow)
+    tasks, most = made.tasks(job, Watched(), threads, False, False)
+    assert np.array_equal(np.concatenate(tasks), np.arange(made.n_units))
     assert max(task.size for task in tasks) <= most
     faces = np.diff(made.root.cell_off)
     work = [faces[task].sum() for task in tasks]

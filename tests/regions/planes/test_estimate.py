@@ -19,7 +19,7 @@ from linregions.cli import main
 from linregions.errors import NumericalError
 from linregions.regions.planes import estimate as plane_estimate
 from linregions.regions.planes.engine import buffers as _plane_buffers
-from linregions.regions.planes.engine.cells import work
+from linregions.regions.planes.engine.window import WholeWindow
 from linregions.regions.planes.estimate import estimate_plane
 from tests.support import zoo
 
@@ -76,13 +76,16 @@ def test_few_cells_are_worked_where_each_is_a_large_part(widths: list[int], monk
     """Twelve, none of them twice, of which one is the largest: not a whole batch of the largest beside them."""
     worked: list[int] = []
 
-    def noted(*arguments: Any) -> Any:
-        worked.extend(arguments[3].tolist())
-        return work(*arguments)
+    original = WholeWindow.work
 
-    monkeypatch.setattr(plane_estimate, "work", noted)
+    def noted(self: WholeWindow, job: Any, sink: Any, task: Any, *others: Any) -> Any:
+        worked.extend(task.tolist())
+        return original(self, job, sink, task, *others)
+
     net = lr.random_network(widths, 0)
-    found, n = estimate_plane(net, square(1.0)), lr.count_regions(net, square(1.0))
+    n = lr.count_regions(net, square(1.0))
+    monkeypatch.setattr(WholeWindow, "work", noted)
+    found = estimate_plane(net, square(1.0))
     assert len(worked) == len(set(worked)) == found.sampled == 12
     assert found.cells > 200
     assert abs(found.n_regions.value - n) < 4 * found.n_regions.stderr
@@ -164,7 +167,9 @@ def test_signs_that_contradict_one_another(monkeypatch: pytest.MonkeyPatch) -> N
         raise _plane_root.Contradiction
 
     monkeypatch.setattr(_plane_root, "cut_root", contradicted)
-    with pytest.raises(NumericalError, match=r"`net` has pre-activations .* but an estimate needs consistent signs"):
+    with pytest.raises(
+        NumericalError, match=r"`network` has pre-activations .* but an estimate needs consistent signs"
+    ):
         estimate_plane(CASES["toy2d_32x3"].network, CASES["toy2d_32x3"].window)
 
 

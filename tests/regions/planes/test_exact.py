@@ -13,8 +13,11 @@ from hypothesis import strategies as st
 import linregions as lr
 from linregions import Network, PlaneWindow
 from linregions.errors import MemoryLimitError
-from linregions.regions.planes.engine import cell_run as _plane_worker
-from linregions.regions.planes.partition import PlanePartition, partition_plane
+from linregions.regions.options import Options
+from linregions.regions.planes.engine import workbench
+from linregions.regions.planes.engine.knobs import Knobs, Room
+from linregions.regions.planes.find import partition_plane
+from linregions.regions.planes.partition import PlanePartition
 from tests.reference.planes_exact import ExactPartition, area, evaluate_exactly, partition_exactly
 from tests.support import plane_strategies as ps
 from tests.support import zoo
@@ -129,7 +132,7 @@ def test_rewritten_cases_keep_their_counts(name: str) -> None:
 @pytest.mark.parametrize("name", CASES)
 def test_zoo_does_not_depend_on_the_cell_size(name: str, cell_switches: int) -> None:
     case = CASES[name]
-    partition = partition_plane(case.network, case.window, _cell_switches=cell_switches)
+    partition = partition_plane(case.network, case.window, knobs=Knobs(cell_switches=cell_switches))
     check_against(partition, exact_of(name), case.close)
     check_invariants(partition, case.close)
 
@@ -150,10 +153,10 @@ def same_arrays(first: PlanePartition, second: PlanePartition) -> bool:
 @pytest.mark.parametrize("cell_switches", [1, 4, None])
 def test_threads_do_not_change_a_bit(name: str, cell_switches: int | None) -> None:
     case = CASES[name]
-    options = {} if cell_switches is None else {"_cell_switches": cell_switches}
-    one = partition_plane(case.network, case.window, threads=1, **options)
+    knobs = Knobs(cell_switches=cell_switches)
+    one = partition_plane(case.network, case.window, Options(threads=1), knobs)
     for threads in (2, 3):
-        assert same_arrays(one, partition_plane(case.network, case.window, threads=threads, **options))
+        assert same_arrays(one, partition_plane(case.network, case.window, Options(threads=threads), knobs))
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -161,14 +164,15 @@ def test_zoo_does_not_depend_on_a_memory_limit(name: str, monkeypatch: pytest.Mo
     """Nor on buffers that begin small and grow often, with the smallest limits that will do."""
     case, grown = CASES[name], []
     whole = partition_plane(case.network, case.window)
-    monkeypatch.setattr(_plane_worker, "_LITTLE_ROOM", (8, 12, 16, 4))
-    original = _plane_worker.grow
-    monkeypatch.setattr(_plane_worker, "grow", lambda *which, **how: grown.append(name) or original(*which, **how))
+    original = workbench.grow
+    monkeypatch.setattr(workbench, "grow", lambda *which, **how: grown.append(name) or original(*which, **how))
+    knobs = Knobs(little_room=Room(8, 12, 16, 4))
     for threads in (1, 2):
         fitting = 0
         for limit in 2.0 ** np.arange(19, 26, 0.5):
             try:
-                found = lr.partition(case.network, case.window, memory_limit=int(limit), threads=threads)
+                options = Options(memory_limit=int(limit), threads=threads)
+                found = partition_plane(case.network, case.window, options, knobs)
             except MemoryLimitError:
                 assert not fitting, "more would do, but less did"
                 continue
@@ -182,8 +186,7 @@ def test_zoo_does_not_depend_on_a_memory_limit(name: str, monkeypatch: pytest.Mo
 
 def compare(problem: tuple[Network, PlaneWindow], cell_switches: int | None) -> None:
     net, window = problem
-    options = {} if cell_switches is None else {"_cell_switches": cell_switches}
-    partition = partition_plane(net, window, **options)
+    partition = partition_plane(net, window, knobs=Knobs(cell_switches=cell_switches))
     check_against(partition, partition_exactly(net, window))
     check_invariants(partition)
 
@@ -292,6 +295,6 @@ def test_standard_cases_equal_twin(name: str) -> None:
 @pytest.mark.slow
 def test_cell_size_of_a_standard_case() -> None:
     case = zoo.golden("mnist_64x3_trained")
-    first = partition_plane(case.network, case.window, _cell_switches=CELL_SIZES[0])
+    first = partition_plane(case.network, case.window, knobs=Knobs(cell_switches=CELL_SIZES[0]))
     for size in CELL_SIZES[1:]:
-        check_same(partition_plane(case.network, case.window, _cell_switches=size), first)
+        check_same(partition_plane(case.network, case.window, knobs=Knobs(cell_switches=size)), first)

@@ -17,11 +17,13 @@ import pytest
 
 import linregions as lr
 from linregions import Network, RegionBatch, RegionStatistics, RegionStream
+from linregions._support import remote as _plane_remote
 from linregions.errors import MemoryLimitError
-from linregions.regions.planes.engine import remote as _plane_remote
-from linregions.regions.planes.engine.run import tried_bands
-from linregions.regions.planes.partition import PlanePartition, partition_plane
+from linregions.regions.planes.engine.run import WindowRecipe, tried_bands
+from linregions.regions.planes.find import partition_plane
+from linregions.regions.planes.partition import PlanePartition
 from tests.support import zoo
+from tests.support.executors import ClusterClient
 from tests.support.statistics_checks import same_statistics
 
 SMALL = {case.name: case for case in zoo.small_cases()}
@@ -92,7 +94,10 @@ def test_errors_of_workers_come_out(processes: Executor) -> None:
     with pytest.raises(ZeroDivisionError, match="cell 0 in ") as caught:
         lr.partition(case.network, case.window, sink=Fails(), executor=processes)
     assert str(os.getpid()) not in str(caught.value)
-    with pytest.raises(MemoryLimitError, match="`memory_limit` leaves 1 MB to a thread, but one cell of this window"):
+    with pytest.raises(
+        MemoryLimitError,
+        match=r"`memory_limit` is \d+ bytes, but count_regions needs \d+ to work one cell of this window",
+    ):
         lr.count_regions(case.network, case.window, memory_limit=1_000_000, executor=processes)
     assert lr.count_regions(case.network, case.window, executor=processes) == 7939
 
@@ -180,12 +185,12 @@ def test_a_worker_remembers_two_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
     tolerances = lr.Tolerances()
     one = np.arange(1)
     for k, case in enumerate(CASES[:3]):
-        job = tried_bands(case.network, case.window, tolerances, None, False)[0]
-        packed = pickle.dumps((job, RegionStatistics()))
-        assert _plane_remote.work_remotely(str(k), None, one, 1, None).worked is None
-        assert _plane_remote.work_remotely(str(k), packed, one, 1, None).worked is not None
-        assert _plane_remote.work_remotely(str(k), None, one, 1, None).worked is not None
-    answered = [_plane_remote.work_remotely(str(k), None, one, 1, None).worked is not None for k in range(3)]
+        job = tried_bands(case.network, case.window, tolerances, False)[0]
+        packed = pickle.dumps(WindowRecipe(job, RegionStatistics(), 1, None))
+        assert not _plane_remote.work_remotely(str(k), None, one).knew
+        assert _plane_remote.work_remotely(str(k), packed, one).knew
+        assert _plane_remote.work_remotely(str(k), None, one).result is not None
+    answered = [_plane_remote.work_remotely(str(k), None, one).knew for k in range(3)]
     assert answered == [False, True, True]
 
 
@@ -193,27 +198,14 @@ def test_a_task_that_a_worker_gets_twice(monkeypatch: pytest.MonkeyPatch) -> Non
     """As Dask has it when results are lost: the cells are found as before."""
     monkeypatch.setattr(_plane_remote, "_known", {})
     case = zoo.golden("mnist_64x3_trained")
-    packed = pickle.dumps((tried_bands(case.network, case.window, lr.Tolerances(), None, False)[0], RegionStatistics()))
+    job = tried_bands(case.network, case.window, lr.Tolerances(), False)[0]
+    packed = pickle.dumps(WindowRecipe(job, RegionStatistics(), 27, None))
     for cells in (np.arange(27), np.arange(5, 12)):
-        first, again = (_plane_remote.work_remotely("job", packed, cells, 27, None).worked for _ in range(2))
+        first, again = (_plane_remote.work_remotely("job", packed, cells).result for _ in range(2))
         assert first is not None
         assert again is not None
         assert first.batches[0].record.sizes.tolist() == again.batches[0].record.sizes.tolist()
     assert first.batches[0].record.sizes[2] > 0
-
-
-class ClusterClient:
-    """As of a cluster: what it submits to are its workers, which are no executor by themselves."""
-
-    def __init__(self, workers: Executor) -> None:
-        self.workers = workers
-
-    def submit(self, *arguments: Any) -> Any:
-        raise AssertionError("not an executor")
-
-    def get_executor(self, *, pure: bool) -> Executor:
-        assert not pure, "a task may be done again"
-        return self.workers
 
 
 def test_a_client_in_place_of_its_executor(tmp_path: Path) -> None:

@@ -16,7 +16,8 @@ import linregions as lr
 from linregions import Network, PlaneWindow
 from linregions.exact import gradients as _gradients
 from linregions.exact.gradients import gradient_boundaries, residues
-from linregions.regions.planes.partition import count_plane, partition_plane
+from linregions.regions.planes.engine.knobs import Knobs
+from linregions.regions.planes.find import count_plane, partition_plane
 from tests.reference.gradients_exact import (
     exact_gradient,
     exact_gradient_boundaries,
@@ -119,7 +120,7 @@ def check_plane(net: Network, window: PlaneWindow, exact: ExactPartition, cells:
     pairs = set(zip([labels[k] for k in match], part.gradient_labels.tolist(), strict=True))
     assert len(pairs) == len(set(labels)) == part.n_gradient_regions
     for switches in cells:
-        assert count_plane(net, window, "gradient", _cell_switches=switches)[0] == part.n_gradient_regions
+        assert count_plane(net, window, "gradient", knobs=Knobs(cell_switches=switches))[0] == part.n_gradient_regions
     return int(np.count_nonzero(part.edge_is_linear_boundary & ~part.edge_is_gradient_boundary))
 
 

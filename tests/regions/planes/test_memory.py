@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import tracemalloc
@@ -20,7 +21,8 @@ from linregions._support.small_integers import keep_small
 from linregions.errors import LinRegionsError, MemoryLimitError
 from linregions.regions.planes import estimate as plane_estimate
 from linregions.regions.planes.engine import buffers as _plane_buffers
-from linregions.regions.planes.partition import PlanePartition, partition_plane
+from linregions.regions.planes.find import partition_plane
+from linregions.regions.planes.partition import PlanePartition
 from tests.support import zoo
 
 MB = 2**20
@@ -142,7 +144,8 @@ def test_counts_keep_to_the_limit(limit: int) -> None:
             return None
 
     found, _, peak = traced(count)
-    assert peak < 1.25 * limit * MB
+    # What would do is found out by taking it, for a few cells.
+    assert peak < 1.25 * limit * MB or found is None
     assert found in (None, lr.count_regions(DEEP, square(16.0)))
     assert (found is None) == (limit < 8) or limit == 8
 
@@ -161,9 +164,9 @@ def test_the_error_comes_before_the_work_and_says_what_would_fit(monkeypatch: py
 
     monkeypatch.setattr(_plane_engine, "run_plane", None)  # would fail if called
     message = (
-        r"`memory_limit` is 10 MB, but the partition of this window, about [34]\d,\d{3} regions, needs about \d\d MB; "
-        r"about [12]?\d,\d{3} regions would fit. Give \d+ bytes at least, or a smaller window, or keep no regions with "
-        r"`sink=RegionStatistics\(\)` or `sink=RegionStream\(folder\)`, which need \d+ bytes."
+        rf"`memory_limit` is {10 * MB} bytes, but partition needs \d{{8}} to keep the regions of this window, about "
+        r"[34]\d,\d{3}, of which [12]?\d,\d{3} would fit. Give that many at least, or a smaller window, or keep no "
+        r"regions, with `sink=RegionStatistics\(\)` or `sink=RegionStream\(folder\)`, which needs \d+."
     )
     with pytest.raises(MemoryLimitError, match=message):
         lr.partition(MNIST.network, MNIST.window, memory_limit=10 * MB)
@@ -171,12 +174,23 @@ def test_the_error_comes_before_the_work_and_says_what_would_fit(monkeypatch: py
     assert issubclass(MemoryLimitError, ValueError)
 
 
-def test_a_limit_that_the_estimate_missed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Should the window be richer than its sample of cells, the work stops when memory is full."""
-    monkeypatch.setattr("linregions.regions.planes.partition._check_that_it_fits", lambda *_: None)
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_limit_that_the_estimate_missed(monkeypatch: pytest.MonkeyPatch, threads: int) -> None:
+    """Should the window be richer than its sample of cells, the work stops when memory is full, and says what would do.
+
+    The regions met by then stand for all.
+    """
+    monkeypatch.setattr("linregions.regions.planes.find._check_that_it_fits", lambda *_: None)
     monkeypatch.setattr("linregions.regions.planes.sinks.collect.UNITING", 5000)
-    with pytest.raises(MemoryLimitError, match=r"`memory_limit` is 64 MB, but the first \d+,\d+ regions of this wind"):
-        lr.partition(MNIST.network, MNIST.window, memory_limit=64 * MB)
+    message = (
+        rf"is {64 * MB} bytes, but partition needs (\d+) to keep .*, of which the first \d+,\d+ do not fit. Give that"
+    )
+    with pytest.raises(MemoryLimitError, match=message) as caught:
+        lr.partition(MNIST.network, MNIST.window, memory_limit=64 * MB, threads=threads)
+    named = re.search(message, str(caught.value))
+    assert named
+    assert int(named[1]) == caught.value.needed
+    lr.partition(MNIST.network, MNIST.window, memory_limit=int(named[1]), threads=threads)
 
 
 def test_what_is_said_to_fit_fits() -> None:
@@ -184,5 +198,5 @@ def test_what_is_said_to_fit_fits() -> None:
     found = plane_estimate.estimate_plane(MNIST.network, MNIST.window, limited=True)
     limit = int(1.2 * found.bytes_collected)
     assert lr.partition(MNIST.network, MNIST.window, memory_limit=limit).n_regions == whole.n_regions
-    with pytest.raises(MemoryLimitError, match="needs about"):
+    with pytest.raises(MemoryLimitError, match=r"needs \d+ to keep"):
         lr.partition(MNIST.network, MNIST.window, memory_limit=int(0.8 * found.bytes_collected))

@@ -13,12 +13,26 @@ import linregions as lr
 from linregions import Network, PlaneWindow
 from linregions.regions.planes.engine import buffers as _plane_buffers
 from linregions.regions.planes.engine import narrow as _plane_narrow
-from linregions.regions.planes.engine.cells import make_cells
+from linregions.regions.planes.engine import prepare as _plane_work
 from linregions.regions.planes.engine.first_layer import grow, room_for
-from linregions.regions.planes.engine.job import Cells, Job
+from linregions.regions.planes.engine.job import Job
+from linregions.regions.planes.engine.knobs import Knobs
+from linregions.regions.planes.engine.prepare import prepare
+from linregions.regions.planes.engine.window import WholeWindow
+from linregions.regions.planes.find import partition_plane
 from linregions.regions.planes.kernels import records
-from linregions.regions.planes.kernels.workspace import INCONSISTENT, make_workspace
-from linregions.regions.planes.partition import PlanePartition, partition_plane
+from linregions.regions.planes.kernels.workspace import (
+    INCONSISTENT,
+    N_COLUMNS,
+    N_EDGES,
+    N_FACES,
+    N_POOL,
+    N_VERTICES,
+    N_WORDS,
+    Capacities,
+    make_workspace,
+)
+from linregions.regions.planes.partition import PlanePartition
 from linregions.regions.tolerances import DEFAULT_TOLERANCES
 from tests.support import zoo
 from tests.support.plane_checks import check_invariants, check_same, split_at
@@ -43,7 +57,7 @@ def all_at_once(net: Network, window: PlaneWindow, monkeypatch: pytest.MonkeyPat
     """Return the partition with cells that only the first layer bounds, and whole layers inserted in each."""
     with monkeypatch.context() as patch:
         split_at(patch, NEVER, 0, most_switches=NEVER, crowded_faces=NEVER)
-        return partition_plane(net, window, _cell_switches=12)
+        return partition_plane(net, window, knobs=Knobs(cell_switches=12))
 
 
 def parallel(n: int) -> Network:
@@ -85,8 +99,8 @@ def test_cells_and_parts_change_nothing(name: str, monkeypatch: pytest.MonkeyPat
     check_same(found, whole, 1e-7)
     check_invariants(found, 1e-7)
     by_few = split_at(monkeypatch, NEVER, 0, most_switches=24, crowded_faces=60)
-    monkeypatch.setattr(_plane_narrow, "cells_wanted", None)  # not asked where the size of cells is given
-    check_same(partition_plane(net, window, _cell_switches=6), whole, 1e-7)
+    monkeypatch.setattr(_plane_work, "cells_wanted", None)  # not asked where the size of cells is given
+    check_same(partition_plane(net, window, knobs=Knobs(cell_switches=6)), whole, 1e-7)
     assert found.diagnostics["cells"] > 1 or made or name == "1, 600"
     assert by_few
 
@@ -157,16 +171,13 @@ def test_parts_within_a_layer_that_contradict_one_another(times: int, monkeypatc
 
 
 def test_parts_at_the_greatest_depth_are_worked_whole(monkeypatch: pytest.MonkeyPatch) -> None:
-    from linregions.regions.planes.engine import cell_run as _plane_worker
-
     window = square(1.0)
     expected = lr.partition(WIDE, window)
     parts = split_at(monkeypatch, NEVER, 0, most_switches=6, crowded_faces=20)
     lr.count_regions(WIDE, window)
     many = len(parts)
     parts.clear()
-    monkeypatch.setattr(_plane_worker, "_MOST_DEPTH", 2)
-    check_same(lr.partition(WIDE, window), expected, 1e-8)
+    check_same(partition_plane(WIDE, window, knobs=Knobs(most_depth=2)), expected, 1e-8)
     assert 0 < len(parts) < many
 
 
@@ -198,20 +209,20 @@ class Holder:
     """A workspace that may grow."""
 
     def __init__(self, *capacities: int) -> None:
-        self.ws = make_workspace(*capacities)
+        self.ws = make_workspace(Capacities(*capacities))
 
 
 ARRAYS_OF = {
-    0: {"phi", "place", "word", "parent"},
-    1: {"edge", "side"},
-    2: {"f_off", "f_word"},
-    3: {"phi"},
-    4: {"pool"},
-    5: {"f_word"},
+    N_VERTICES: {"phi", "place", "word", "parent"},
+    N_EDGES: {"edge", "side"},
+    N_FACES: {"f_off", "f_word"},
+    N_COLUMNS: {"phi"},
+    N_POOL: {"pool"},
+    N_WORDS: {"f_word"},
 }
 
 
-@pytest.mark.parametrize("which", range(6))
+@pytest.mark.parametrize("which", ARRAYS_OF)
 @pytest.mark.parametrize("sparing", [False, True])
 def test_only_what_is_too_small_is_made_anew(which: int, sparing: bool) -> None:
     holder = Holder(64, 128, 64, 40, 512, 1)
@@ -226,7 +237,7 @@ def test_only_what_is_too_small_is_made_anew(which: int, sparing: bool) -> None:
     grow(holder, room)
     assert len(kept) == len(before)
     assert {name for name, array in holder.ws._asdict().items() if id(array) != before[name]} == ARRAYS_OF[which]
-    if which == 3:  # kernels ask for columns that they may need
+    if which == N_COLUMNS:  # kernels ask for columns that they may need
         assert 40 < holder.ws.phi.shape[1] <= 56
         assert holder.ws.phi.shape[1] % 8 == 0
     else:
@@ -235,15 +246,17 @@ def test_only_what_is_too_small_is_made_anew(which: int, sparing: bool) -> None:
 
 def test_large_buffers_grow_by_little() -> None:
     holder = Holder(8, 8, 8, 8, 8, 1)
-    holder.ws.need[0], holder.ws.need[3] = 100, 16
-    assert room_for(holder.ws)[:1] == (150,)
-    holder.ws.need[0] = 100_000
-    assert room_for(holder.ws)[:1] == (125_000,)
-    assert room_for(holder.ws, sparing=True)[:1] == (125_000,)
+    holder.ws.need[N_VERTICES], holder.ws.need[N_COLUMNS] = 100, 16
+    assert room_for(holder.ws).vertices == 150
+    holder.ws.need[N_VERTICES] = 100_000
+    assert room_for(holder.ws).vertices == 125_000
+    assert room_for(holder.ws, sparing=True).vertices == 125_000
 
 
 def test_a_scratch_keeps_what_has_room() -> None:
-    scratch = records.make_scratch(records.no_root(), 2, 64, 100, 40, 10, 1)
+    scratch = records.make_scratch(
+        records.no_root(), layers=2, width=64, vertices=100, columns=40, switches=10, words=1
+    )
     before = scratch._asdict()
     for vertices, columns, new in (
         (100, 40, set()),
@@ -272,8 +285,8 @@ def test_a_window_gets_the_room_that_it_takes(monkeypatch: pytest.MonkeyPatch) -
     net = lr.random_network([2, 32, 2048, 1], 0)
     job = Job(net, square(1.0), DEFAULT_TOLERANCES.relative)
     monkeypatch.setattr(_plane_narrow.cells, "run_cells", counted)
-    made = make_cells(job)
-    assert isinstance(made, Cells)
+    made = prepare(job)
+    assert isinstance(made, WholeWindow)
     assert calls[-1] == records.SPLIT
     assert calls.count(records.SPLIT) == 2
     assert len(calls) <= 3

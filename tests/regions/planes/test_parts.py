@@ -11,6 +11,7 @@ import linregions as lr
 from linregions import Network, PlaneWindow
 from linregions.regions.planes.engine import buffers as _plane_buffers
 from linregions.regions.planes.engine import cell_run as _plane_worker
+from linregions.regions.planes.engine import workbench
 from linregions.regions.planes.kernels.workspace import INCONSISTENT
 from linregions.regions.planes.partition import PlanePartition
 from tests.support import zoo
@@ -126,12 +127,13 @@ def test_buffers_that_grow_in_parts_change_nothing(monkeypatch: pytest.MonkeyPat
     net, window = deep(1, [12] * 6), square(3.0)
     expected = lr.partition(net, window)
     grown: list[str] = []
-    make, output = _plane_worker.make_workspace, _plane_worker.make_output
-    larger, grow = _plane_worker.larger_output, _plane_worker.grow
-    monkeypatch.setattr(_plane_worker, "make_workspace", lambda *sizes: make(8, 8, 8, 4, 16, sizes[-1]))
-    monkeypatch.setattr(_plane_worker, "make_output", lambda size, *others: output(min(size, 3), *others))
-    monkeypatch.setattr(_plane_worker, "grow", lambda *which, **how: grown.append("workspace") or grow(*which, **how))
-    monkeypatch.setattr(_plane_worker, "larger_output", lambda *args: grown.append("output") or larger(*args))
+    make, output = workbench.make_workspace, workbench.make_output
+    tiny = {"vertices": 8, "edges": 8, "faces": 8, "columns": 4, "pool": 16}
+    larger, grow = workbench.larger_output, workbench.grow
+    monkeypatch.setattr(workbench, "make_workspace", lambda room: make(room._replace(**tiny)))
+    monkeypatch.setattr(workbench, "make_output", lambda size, **others: output(size=min(size, 3), **others))
+    monkeypatch.setattr(workbench, "grow", lambda *which, **how: grown.append("workspace") or grow(*which, **how))
+    monkeypatch.setattr(workbench, "larger_output", lambda *args: grown.append("output") or larger(*args))
     _plane_buffers.let_go()
     assert same_bits(lr.partition(net, window), expected)
     assert grown.count("workspace") > 3

@@ -10,7 +10,7 @@ import pytest
 import linregions as lr
 from linregions import Network, PlaneWindow
 from linregions.errors import NumericalError, UndecidedWarning
-from linregions.regions.planes.engine import cells as _plane_work
+from linregions.regions.planes.engine import prepare as _plane_work
 from tests.reference.planes_exact import partition_exactly
 
 WINDOW = PlaneWindow.of_inputs([-1.0, -1.0], [1.0, 1.0])

@@ -14,7 +14,7 @@ import linregions as lr
 from linregions import RegionBatch, RegionStatistics, Sink
 from linregions.errors import InvalidTypeError, InvalidValueError
 from linregions.networks.switches import unpack_patterns
-from linregions.regions.planes.partition import partition_plane
+from linregions.regions.planes.find import partition_plane
 from linregions.regions.planes.sink import PlaneSummary
 from tests.support import zoo
 
@@ -251,7 +251,7 @@ def test_anything_with_submit_is_an_executor() -> None:
     ],
 )
 def test_bad_arguments(options: dict[str, Any], error: type[Exception], message: str) -> None:
-    arguments: dict[str, Any] = {"net": MNIST.network, "domain": MNIST.window, **options}
+    arguments: dict[str, Any] = {"network": MNIST.network, "domain": MNIST.window, **options}
     with pytest.raises(error, match=message):
         lr.partition(**arguments)
 

@@ -11,10 +11,10 @@ from hypothesis import HealthCheck, given, settings
 import linregions as lr
 from linregions import Network, PlaneWindow, RegionStatistics
 from linregions.errors import InvalidTypeError, InvalidValueError, LinRegionsError, MemoryLimitError
-from linregions.regions.planes.engine.run import run_plane
-from linregions.regions.planes.partition import count_plane, partition_plane
+from linregions.regions.options import Options
+from linregions.regions.planes.engine.knobs import Knobs
+from linregions.regions.planes.find import count_plane, partition_plane, run_sink
 from linregions.regions.planes.sinks.statistics import PlaneStatistics
-from linregions.regions.tolerances import DEFAULT_TOLERANCES
 from tests.support import plane_strategies as ps
 from tests.support import zoo
 from tests.support.statistics_checks import check_statistics, same_statistics
@@ -25,7 +25,8 @@ CASES = {case.name: case for case in [*map(zoo.golden, ("toy2d_32x3", "mnist_64x
 def statistics(net: Network, window: PlaneWindow, cells_in_batch: int | None = None, **options: Any) -> PlaneStatistics:
     sink = RegionStatistics(linear=True, gradient=True, largest=3, nearest=3, point=options.pop("point", None))
     sink.cells_in_batch = cells_in_batch
-    found = run_plane(net, window, sink, options.pop("tolerances", DEFAULT_TOLERANCES), **options)
+    knobs = Knobs(cell_switches=options.pop("cell_switches", None))
+    found = run_sink(net, window, sink, Options(**options), knobs)
     assert isinstance(found, PlaneStatistics)
     return found
 
@@ -70,10 +71,10 @@ def test_counts_of_all_cell_sizes() -> None:
     case = CASES["toy2d_32x3"]
     for switches in (1, 2, 3, 5, 8, 13, 100):
         for kind in ("activation", "linear"):
-            assert count_plane(case.network, case.window, kind, _cell_switches=switches)[0] == 4176
+            assert count_plane(case.network, case.window, kind, knobs=Knobs(cell_switches=switches))[0] == 4176
     with_dead = zoo.with_idle_units(case.network, np.random.default_rng(0))
     for switches in (1, 8, 100):
-        assert count_plane(with_dead, case.window, "linear", _cell_switches=switches)[0] == 4176
+        assert count_plane(with_dead, case.window, "linear", knobs=Knobs(cell_switches=switches))[0] == 4176
 
 
 def sparse(net: Network, rng: np.random.Generator) -> Network:
@@ -172,7 +173,9 @@ def test_bad_arguments(arguments: dict[str, Any], error: type[Exception], messag
 def test_a_cell_that_does_not_fit() -> None:
     case = CASES["toy2d_32x3"]
     for threads in (1, 2):
-        with pytest.raises(MemoryLimitError, match=r"`memory_limit` leaves \d+ MB to a thread, but one cell .* needs"):
+        with pytest.raises(
+            MemoryLimitError, match=rf"`memory_limit` is {6 * 2**20 * threads} bytes, but .* needs \d+ to work one cell"
+        ):
             statistics(case.network, case.window, memory_limit=6 * 2**20 * threads, cell_switches=1000, threads=threads)
     assert issubclass(MemoryLimitError, LinRegionsError)
     assert issubclass(MemoryLimitError, ValueError)

@@ -17,7 +17,8 @@ import pytest
 import linregions as lr
 from linregions import Network, PlaneWindow, RegionStream, StreamedRegions
 from linregions.errors import FileFormatError, InvalidTypeError, InvalidValueError, MissingDependencyError
-from linregions.regions.planes.partition import PlanePartition, partition_plane
+from linregions.regions.planes.find import partition_plane
+from linregions.regions.planes.partition import PlanePartition
 from tests.support import zoo
 
 CASES = {case.name: case for case in [zoo.golden("mnist_64x3_trained"), *zoo.small_cases()]}

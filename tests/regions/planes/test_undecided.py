@@ -96,10 +96,9 @@ def test_multiples_cut_nothing(layer: int, factor: float) -> None:
 
 
 def test_multiples_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    from linregions.regions.planes.engine import blocks as _plane_blocks
+    from linregions.regions.planes.engine import knobs as usual
 
-    monkeypatch.setattr(_plane_blocks, "MOST_LINES", 12)
-    monkeypatch.setattr(_plane_blocks, "_LINES_IN_BLOCK", 10)
+    monkeypatch.setattr(usual, "USUAL", usual.Knobs(most_lines=12, lines_in_block=10))
     base = lr.random_network([2, 16, 6, 1], 3, bias_variance=0.2)
     weight, bias = base.layers[0].weight, base.layers[0].bias
     first = np.vstack([weight, -weight, 2.0 * weight]), np.concatenate([bias, -bias, 2.0 * bias])

@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 from numba import njit, typeof
@@ -26,6 +27,10 @@ def _sources() -> str:
     return digest.hexdigest()
 
 
+# What reading a pickle may raise.
+_UNREADABLE = (UnpicklingError, AttributeError, EOFError, ImportError, IndexError)
+
+
 class _Cache(FunctionCache):
     """Numba's cache on disk, which forgets a function when any kernel changes.
 
@@ -37,12 +42,18 @@ class _Cache(FunctionCache):
         return (*super()._index_key(sig, codegen), _sources())
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
-        """Return what an earlier process kept, None if there is nothing to be read."""
+        """Return what an earlier process kept, None if there is nothing to be read.
+
+        An index that names a record which is called otherwise now cannot be read either: all is compiled anew.
+        """
         try:
-            return super().load_overload(sig, target_context)
+            try:
+                return super().load_overload(sig, target_context)
+            except _UNREADABLE:
+                self.flush()
         except OSError:
             _warn_that_nothing_is_kept()
-            return None
+        return None
 
     def save_overload(self, sig: Any, data: Any) -> None:
         """Keep what was compiled, if the folder still takes it."""

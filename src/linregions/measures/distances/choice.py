@@ -30,17 +30,17 @@ _lock = threading.Lock()
 _kept: weakref.WeakKeyDictionary[Network, Plan | _Short] = weakref.WeakKeyDictionary()
 
 
-def plan_of(net: Network) -> Plan:
+def plan_of(network: Network) -> Plan:
     """Return the plan of a network, which never changes."""
     with _lock:
-        kept = _kept.get(net)
+        kept = _kept.get(network)
     if isinstance(kept, Plan):
         return kept
-    plan = make_plan(net, kept.dear if kept else None)
+    plan = make_plan(network, kept.dear if kept else None)
     if kept.whole if kept else _prefers_whole(plan):
         plan = replace(plan, squared=(), whole=True)
     with _lock:
-        _kept[net] = plan if plan.copies <= _KEPT_BYTES else _Short(plan.dear, plan.whole)
+        _kept[network] = plan if plan.copies <= _KEPT_BYTES else _Short(plan.dear, plan.whole)
     return plan
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, overload
+from typing import Any, Literal, TypedDict, Unpack, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -13,82 +13,69 @@ from linregions._support.validation import (
     FloatArray,
     as_choice,
     as_float_array,
-    as_integer,
     as_points,
-    as_threads,
     shape_of_points,
 )
 from linregions.errors import InvalidValueError
 from linregions.measures.distances.choice import plan_of
 from linregions.measures.distances.linear import LinearRegions
 from linregions.measures.distances.points import nearest_is_good, nearest_points
-from linregions.measures.distances.work import Workspace, work_through
+from linregions.measures.distances.work import DistanceWork, Workspace
 from linregions.networks.importers import as_network
 from linregions.networks.network import Network
+from linregions.regions.drive import drive
+from linregions.regions.options import Options
 
 _WHO = "boundary_distance"
 _BLOCK_NUMBERS = 1 << 18  # how many coordinates are checked at a time
 IntArray = npt.NDArray[np.int32]
 
 
+class _Given(TypedDict, total=False):
+    kind: str
+    threads: int
+    progress: bool
+    memory_limit: int | None
+
+
 @overload
 def boundary_distance(
-    net: Network,
+    network: Network,
     points: npt.ArrayLike,
     *,
-    kind: str = "activation",
-    return_neurons: Literal[False] = False,
-    return_points: Literal[False] = False,
-    threads: int = 1,
-    progress: bool = False,
-    memory_limit: int | None = None,
+    return_neurons: Literal[False] = ...,
+    return_points: Literal[False] = ...,
+    **options: Unpack[_Given],
 ) -> FloatArray: ...
-
-
 @overload
 def boundary_distance(
-    net: Network,
+    network: Network,
     points: npt.ArrayLike,
     *,
-    kind: str = "activation",
     return_neurons: Literal[True],
-    return_points: Literal[False] = False,
-    threads: int = 1,
-    progress: bool = False,
-    memory_limit: int | None = None,
+    return_points: Literal[False] = ...,
+    **options: Unpack[_Given],
 ) -> tuple[FloatArray, IntArray]: ...
-
-
 @overload
 def boundary_distance(
-    net: Network,
+    network: Network,
     points: npt.ArrayLike,
     *,
-    kind: str = "activation",
-    return_neurons: Literal[False] = False,
+    return_neurons: Literal[False] = ...,
     return_points: Literal[True],
-    threads: int = 1,
-    progress: bool = False,
-    memory_limit: int | None = None,
+    **options: Unpack[_Given],
 ) -> tuple[FloatArray, FloatArray]: ...
-
-
 @overload
 def boundary_distance(
-    net: Network,
+    network: Network,
     points: npt.ArrayLike,
     *,
-    kind: str = "activation",
     return_neurons: Literal[True],
     return_points: Literal[True],
-    threads: int = 1,
-    progress: bool = False,
-    memory_limit: int | None = None,
+    **options: Unpack[_Given],
 ) -> tuple[FloatArray, IntArray, FloatArray]: ...
-
-
 def boundary_distance(
-    net: Network,
+    network: Network,
     points: npt.ArrayLike,
     *,
     kind: str = "activation",
@@ -102,7 +89,7 @@ def boundary_distance(
 
     Parameters
     ----------
-    net : Network
+    network : Network
         Or a PyTorch module or an MLP of scikit-learn, which is converted.
     points : array_like, shape (..., n_in)
         One point or many, in the units of the input space; images are flattened. An array of any number type that is
@@ -140,7 +127,7 @@ def boundary_distance(
     MemoryLimitError
         If a single point does not fit into `memory_limit`; the message says what would fit.
     InvalidTypeError
-        If `net` is no Network.
+        If `network` is no Network.
     NumericalError
         If the values of the network overflow at a point, or more than 20,000 sides of activation regions lie between
         a point and the boundary of its linear region.
@@ -183,30 +170,29 @@ def boundary_distance(
     >>> lr.boundary_distance(net, [0.0, 0.0], return_points=True)[1].round(12)
     array([0.6, 0.8])
     """
-    net = as_network(net, "net", _WHO)
-    inputs = _checked(points, net.n_in)
+    network = as_network(network, "network", _WHO)
+    inputs = _checked(points, network.n_in)
     if inputs.size == 0:
         raise InvalidValueError(
             f"`points` has shape {inputs.shape} and holds no point, but {_WHO} needs at least one. "
             "Give at least one point."
         )
     wanted = as_choice(kind, "kind", _WHO, ("activation", "linear"))
-    workers = as_threads(threads, "threads", _WHO)
-    limit = None if memory_limit is None else as_integer(memory_limit, "memory_limit", _WHO, 1)
+    options = Options.checked(_WHO, threads=threads, progress=progress, memory_limit=memory_limit)
     announce_compilation()
-    shape, flat = inputs.shape[:-1], inputs.reshape(-1, net.n_in)
+    shape, flat = inputs.shape[:-1], inputs.reshape(-1, network.n_in)
     distances, neurons = np.full(flat.shape[0], np.inf), np.full(flat.shape[0], -1, dtype=np.int32)
-    nearest = np.full((flat.shape[0] if return_points else 0, net.n_in), np.nan)
-    if net.n_neurons:
+    nearest = np.full((flat.shape[0] if return_points else 0, network.n_in), np.nan)
+    if network.n_neurons:
         with one_blas_thread():
-            plan = plan_of(net)
-            workers, size = plan.shares(workers, limit, _WHO)
-            regions = LinearRegions(net) if wanted == "linear" else None
+            plan = plan_of(network)
+            workers, size = plan.shares(options)
+            regions = LinearRegions(network) if wanted == "linear" else None
 
             def take(space: Workspace, chunk: slice) -> None:
                 m = chunk.stop - chunk.start
-                units = space.nearest[:m]
-                distances[chunk] = space.distances[:m]
+                units = space.at.nearest[:m]
+                distances[chunk] = space.at.distances[:m]
                 neurons[chunk] = np.where(units < 0, -1, plan.neurons[units])
                 if return_points:
                     nearest[chunk] = nearest_points(space, flat[chunk])
@@ -218,10 +204,11 @@ def boundary_distance(
                     if return_points:
                         nearest[k] = found.point
 
-            work_through(plan, flat, workers, size, progress, _WHO, take)
+            for _ in drive(DistanceWork(plan, flat, size, _WHO, take), options, workers):
+                pass  # all is taken already
     found, which = distances.reshape(shape), neurons.reshape(shape)
     if return_points:
-        where = nearest.reshape(*shape, net.n_in)
+        where = nearest.reshape(*shape, network.n_in)
         return (found, which, where) if return_neurons else (found, where)
     return (found, which) if return_neurons else found
 

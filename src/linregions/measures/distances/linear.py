@@ -58,24 +58,22 @@ class _Region:
 class LinearRegions:
     """Searches of one network."""
 
-    def __init__(self, net: Network) -> None:
-        self.net = net
-        self.hidden = net.layers[:-1]
-        self.units = np.concatenate([[0], np.cumsum(net.widths[1:-1])]).astype(np.int64)
-        self.links = [layer.weight != 0 for layer in net.layers[1:]]
-        self.slopes = [np.asarray(activation.slopes, dtype=np.float64) for activation in net.activations]
-        self.breaks = [np.asarray(activation.breakpoints, dtype=np.float64) for activation in net.activations]
-        self.knots = [activation.knots for activation in net.activations]
+    def __init__(self, network: Network) -> None:
+        self.network = network
+        self.hidden = network.layers[:-1]
+        self.units = np.concatenate([[0], np.cumsum(network.widths[1:-1])]).astype(np.int64)
+        self.links = [layer.weight != 0 for layer in network.layers[1:]]
+        self.tables = [activation.table for activation in network.activations]
         # What all neurons see of the input is its part in the rows of the first layer.
-        few = net.n_in > self.hidden[0].weight.shape[0]
-        self.axes: FloatArray = np.linalg.qr(self.hidden[0].weight.T)[0] if few else np.eye(net.n_in)
+        few = network.n_in > self.hidden[0].weight.shape[0]
+        self.axes: FloatArray = np.linalg.qr(self.hidden[0].weight.T)[0] if few else np.eye(network.n_in)
         # Any direction that is nobody's: towards it a point on a boundary is taken to lie.
-        self.aside = np.random.default_rng(0).normal(size=net.n_in)
+        self.aside = np.random.default_rng(0).normal(size=network.n_in)
 
     def neuron(self, unit: int) -> int:
         """Return the flat number of a unit that switches."""
         layer = int(np.searchsorted(self.units, unit, side="right")) - 1
-        return self.net.neuron_offsets[layer] + unit - int(self.units[layer])
+        return self.network.neuron_offsets[layer] + unit - int(self.units[layer])
 
     def good(self, is_open: BoolArray) -> BoolArray:
         """Return which units are good, from which are open, both of shape (..., n_units)."""
@@ -98,16 +96,16 @@ class LinearRegions:
             return self.search(x, number, who)
         # In other units of the inputs, a power of two.
         unit = power_of_two(activation_distance)
-        first = self.net.layers[0]
+        first = self.network.layers[0]
         with np.errstate(over="ignore"):
-            steps = [(layer.weight, layer.bias) for layer in self.net.layers]
+            steps = [(layer.weight, layer.bias) for layer in self.network.layers]
             steps[0] = first.weight * unit, first.bias
         if not np.all(np.isfinite(steps[0][0])):
             raise NumericalError(
                 f"`points` {number} is {activation_distance:g} from the nearest switch, where gradients overflow, but "
                 f"{who} needs squares of distances that are finite. Scale the points or the weights down."
             )
-        scaled = LinearRegions(Network.from_layers(steps, self.net.activations))
+        scaled = LinearRegions(Network.from_layers(steps, self.network.activations))
         found = scaled.search(x / unit, number, who)
         return Found(found.distance * unit, found.neuron, found.point * unit)
 
@@ -156,19 +154,19 @@ class LinearRegions:
         return b"".join(each.astype(np.uint8).tobytes() for each in pieces)
 
     def _open(self, pieces: Pieces) -> BoolArray:
-        return np.concatenate([slopes[each] != 0 for slopes, each in zip(self.slopes, pieces, strict=True)])
+        return np.concatenate([table.slopes[each] != 0 for table, each in zip(self.tables, pieces, strict=True)])
 
     def _pieces_at(self, x: FloatArray) -> Pieces:
         """Return the pieces on one side of a point at least: a unit at its breakpoint goes where `aside` leads it."""
         values, step, size, pieces = x, self.aside, abs(self.aside), []
         for k, layer in enumerate(self.hidden):
             z, dz, most = layer.weight @ values + layer.bias, layer.weight @ step, abs(layer.weight) @ size
-            breaks, slopes, (knots, heights) = self.breaks[k], self.slopes[k], self.knots[k]
+            table, height = self.tables[k], z[:, None]
             rising = dz > _ROUNDING * most
-            piece = (z[:, None] > breaks).sum(axis=1) + (rising & (z[:, None] == breaks).any(axis=1))
+            piece = (height > table.breakpoints).sum(axis=1) + (rising & (height == table.breakpoints).any(axis=1))
             pieces.append(piece)
-            values, step = slopes[piece] * (z - knots[piece]) + heights[piece], slopes[piece] * dz
-            size = abs(slopes[piece]) * most
+            slope = table.slopes[piece]
+            values, step, size = table.at(z, piece), slope * dz, abs(slope) * most
         return tuple(pieces)
 
     def _affine(self, x: FloatArray, pieces: Pieces) -> tuple[FloatArray, FloatArray]:
@@ -179,8 +177,7 @@ class LinearRegions:
             rows, values, sizes = self._through(k, rows, values, sizes)
             gradients.append(rows)
             everywhere.append(values)
-            slope, (knots, heights) = self.slopes[k][pieces[k]], self.knots[k]
-            values = slope * (values - knots[pieces[k]]) + heights[pieces[k]]
+            slope, values = self.tables[k].slopes[pieces[k]], self.tables[k].at(values, pieces[k])
             rows, sizes = slope[:, None] * rows, abs(slope)[:, None] * sizes
         return np.concatenate(gradients), np.concatenate(everywhere)
 
@@ -196,7 +193,7 @@ class LinearRegions:
         gradients, values = self._affine(x, pieces)
         norms = lengths_of(gradients)
         sides, normals, limits = [], [], []
-        for k, breaks in enumerate(self.breaks):
+        for k, (breaks, *_) in enumerate(self.tables):
             for i, piece in enumerate(pieces[k]):
                 unit = int(self.units[k]) + i
                 if not norms[unit] > 0:
@@ -243,7 +240,7 @@ class LinearRegions:
             factors = rows @ normal
             rest = lengths_of(rows - factors[:, None] * normal)
             spread = lengths_of(rows) + lengths_of(region.gradients[self.units[k] : self.units[k + 1]])
-            for t, at in enumerate(self.breaks[k]):
+            for t, at in enumerate(self.tables[k].breakpoints):
                 height = values - at - factors * offset
                 scale = spread * (abs(offset) + float(np.linalg.norm(x))) + abs(at) + abs(values)
                 here = ((old == t) | (old == t + 1)) & (spread > 0)
@@ -251,7 +248,6 @@ class LinearRegions:
                 piece[here] = np.where(factors[here] > _SAME * spread[here], t + 1, t)
             pieces.append(piece)
             switched.append(self.units[k] + np.flatnonzero(piece != old))
-            slope, (knots, heights) = self.slopes[k][piece], self.knots[k]
-            values = slope * (values - knots[piece]) + heights[piece]
+            slope, values = self.tables[k].slopes[piece], self.tables[k].at(values, piece)
             rows, sizes = slope[:, None] * rows, abs(slope)[:, None] * sizes
         return tuple(pieces), np.concatenate(switched)

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from linregions._support.aligned_arrays import aligned
+from linregions._support.aligned import aligned_copy
+from linregions._support.limits import exceeded
 from linregions._support.validation import FloatArray
-from linregions.errors import MemoryLimitError
 from linregions.networks.activations import PiecewiseLinear
 from linregions.networks.network import Network
+from linregions.regions.options import Options
 
 if TYPE_CHECKING:
     from linregions.measures.distances.kernels.switches import Bounds
@@ -110,42 +111,39 @@ class Plan:
         points = size * (3 * n_units + 2 * max(widths) + depth + 5)
         return 8 * (points + 7 * max(widths) + widths[1] + 4 * n_units + 4 + jacobians)
 
-    def shares(self, threads: int, limit: int | None, who: str) -> tuple[int, int]:
+    def shares(self, options: Options) -> tuple[int, int]:
         """Return how many threads there may be, and how many points each takes at a time."""
+        threads, limit, who = options.threads, options.memory_limit, options.who
         if limit is None:
             return threads, self.chunk
         least = self.copies + self.worker_bytes(1)
         if limit < least:
-            raise MemoryLimitError(
-                f"`memory_limit` is {limit} bytes, but {who} needs {least} to take one point after the other through "
-                f"{self.n_units} units. Raise it to that at least.",
-                least,
-            )
+            raise exceeded(limit, who, least, f"to take one point after the other through {self.n_units} units")
         free = limit - self.copies
         threads = max(1, min(threads, free // self.worker_bytes(min(self.chunk, 32))))
         share, each = free // threads, self.worker_bytes(2) - self.worker_bytes(1)
         return threads, int(min(self.chunk, 1 + (share - self.worker_bytes(1)) // each))
 
 
-def make_plan(net: Network, dear: Dear | None = None) -> Plan:
+def make_plan(network: Network, dear: Dear | None = None) -> Plan:
     """Return the plan of a network, by bounds and single gradients; what is dear is not made again if given."""
     from linregions.measures.distances.kernels.switches import Bounds, as_one_buffer
 
-    hidden = net.layers[:-1]
-    widths = np.array(net.widths[:-1], dtype=np.int64)
+    hidden = network.layers[:-1]
+    widths = np.array(network.widths[:-1], dtype=np.int64)
     depth = len(hidden)
     units = np.concatenate([[0], np.cumsum(widths[1:])]).astype(np.int64)
-    switching = np.array([activation.n_breakpoints > 0 for activation in net.activations])
+    switching = np.array([activation.n_breakpoints > 0 for activation in network.activations])
     neurons = np.full(units[-1], -1, dtype=np.int32)
-    neurons[np.repeat(switching, widths[1:])] = np.arange(net.n_neurons)
-    scaled, scales = _scaled(net)
+    neurons[np.repeat(switching, widths[1:])] = np.arange(network.n_neurons)
+    scaled, scales = _scaled(network)
     dear = dear or _decomposed(scaled)
-    steepest = np.array([max(abs(slope) for slope in activation.slopes) for activation in net.activations])
+    steepest = np.array([max(abs(slope) for slope in activation.slopes) for activation in network.activations])
     with np.errstate(over="ignore"):  # an infinite bound rules nothing out
         frobenius = np.array([np.linalg.norm(matrix) for matrix in scaled])
         row_norms = np.concatenate([np.linalg.norm(matrix, axis=1) for matrix in scaled])
         tail = np.cumprod(dear.spectral * np.concatenate([[1.0], steepest[:-1]]))
-        squared = tuple(aligned((matrix * matrix).T) for matrix in scaled[1:])
+        squared = tuple(aligned_copy((matrix * matrix).T) for matrix in scaled[1:])
     weights, starts = as_one_buffer(scaled)
     rank = int(min(widths[:2]))
     steps = (widths[1:-1] * widths[2:]).astype(np.float64)
@@ -154,21 +152,21 @@ def make_plan(net: Network, dear: Dear | None = None) -> Plan:
     cost[:depth] = _GRADIENT_UNITS * (0.5 * widths[1] * rank + np.concatenate([[0.0], np.cumsum(steps)]))
     cost[depth] = _LOOK_UNITS
     return Plan(
-        activations=net.activations,
+        activations=network.activations,
         biases=tuple(layer.bias for layer in hidden),
         neurons=neurons,
         scales=scales,
-        transposed=tuple(aligned(layer.weight.T) for layer in hidden),
-        scaled=tuple(aligned(matrix.T) for matrix in scaled[1:]),
+        transposed=tuple(aligned_copy(layer.weight.T) for layer in hidden),
+        scaled=tuple(aligned_copy(matrix.T) for matrix in scaled[1:]),
         squared=squared,
         factor=dear.factor,
         bounds=Bounds(
             widths=widths,
             units=units,
             switching=switching,
-            weights=aligned(weights),
+            weights=aligned_copy(weights),
             starts=starts,
-            factor=aligned(dear.factor.T).ravel(),
+            factor=aligned_copy(dear.factor.T).ravel(),
             tail=tail,
             spectral=dear.spectral,
             frobenius=frobenius,
@@ -181,12 +179,12 @@ def make_plan(net: Network, dear: Dear | None = None) -> Plan:
     )
 
 
-def _scaled(net: Network) -> tuple[list[FloatArray], FloatArray]:
+def _scaled(network: Network) -> tuple[list[FloatArray], FloatArray]:
     """Return the hidden layers' scaled weights, and the scale of every unit."""
     scaled: list[FloatArray] = []
-    exponents: list[npt.NDArray[np.int64]] = [np.zeros(net.n_in, dtype=np.int64)]
-    varies = np.ones(net.n_in, dtype=bool)
-    for layer in net.layers[:-1]:
+    exponents: list[npt.NDArray[np.int64]] = [np.zeros(network.n_in, dtype=np.int64)]
+    varies = np.ones(network.n_in, dtype=bool)
+    for layer in network.layers[:-1]:
         # Units that do not vary add nothing to gradients, and must not set the scale of those that do.
         mantissas, powers = np.frexp(np.where(varies, layer.weight, 0.0))
         powers = np.where(mantissas == 0, -10_000, powers - exponents[-1])

@@ -18,13 +18,13 @@ def nearest_points(space: Workspace, points: npt.NDArray[Any]) -> FloatArray:
 
     plan, m = space.plan, points.shape[0]
     units, widths, starts = plan.bounds.units, plan.widths, plan.bounds.starts
-    nearest = space.nearest[:m]
+    nearest = space.at.nearest[:m]
     rows, spare = space.values, space.spare
     rows[:m] = 0.0
     for k in range(len(widths) - 2, -1, -1):
         n, own = widths[k + 1], slice(units[k], units[k + 1])
         weights = plan.bounds.weights[starts[k] : starts[k + 1]].reshape(n, widths[k])
-        rows[:m, :n] *= space.slopes[:m, own]
+        rows[:m, :n] *= space.at.slopes[:m, own]
         multiply_rows(rows, 0, 0, m, weights, space.scratch.active, spare, 0)
         here = np.flatnonzero((nearest >= units[k]) & (nearest < units[k + 1]))
         spare[here, : widths[k]] = weights[nearest[here] - units[k]]
@@ -32,14 +32,14 @@ def nearest_points(space: Workspace, points: npt.NDArray[Any]) -> FloatArray:
     gradients = rows[:m, : widths[0]]
     squares = (gradients * gradients).sum(axis=1)
     known = nearest >= 0
-    gap = space.gaps[np.flatnonzero(known), nearest[known]]
+    gap = space.at.gaps[np.flatnonzero(known), nearest[known]]
     steps = np.full(m, np.nan)
-    steps[known] = np.copysign(space.distances[:m][known], gap) / np.sqrt(squares[known])
+    steps[known] = np.copysign(space.at.distances[:m][known], gap) / np.sqrt(squares[known])
     return np.asarray(points + steps[:, None] * gradients)
 
 
 def nearest_is_good(space: Workspace, regions: LinearRegions, m: int) -> npt.NDArray[np.bool_]:
     """Return for each of m points whether its nearest neuron is good there, or there is none at all."""
-    nearest = space.nearest[:m].astype(np.int64)
-    good = regions.good(space.slopes[:m] != 0)
-    return (nearest < 0) | good[np.arange(m), np.maximum(nearest, 0)]
+    nearest = space.at.nearest[:m].astype(np.int64)
+    good = regions.good(space.at.slopes[:m] != 0)
+    return np.asarray((nearest < 0) | good[np.arange(m), np.maximum(nearest, 0)])

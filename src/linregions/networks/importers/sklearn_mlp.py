@@ -79,16 +79,16 @@ def from_sklearn(estimator: Any) -> Network:
             f"`estimator` is {kind} without `coefs_`, but {_WHO} needs its weights. Call `fit` first."
         )
     pairs = [(weight.T, bias) for weight, bias in zip(estimator.coefs_, estimator.intercepts_, strict=True)]
-    net = Network.from_layers(pairs, activation)
-    _check_predictions(estimator, net)
-    return net
+    network = Network.from_layers(pairs, activation)
+    _check_predictions(estimator, network)
+    return network
 
 
-def _check_predictions(estimator: Any, net: Network) -> None:
+def _check_predictions(estimator: Any, network: Network) -> None:
     """Compare with the estimator's own predictions, away from where two of them tie."""
-    points = np.random.default_rng(0).normal(size=(16, net.n_in))
+    points = np.random.default_rng(0).normal(size=(16, network.n_in))
     points[8:] *= 10.0
-    outputs = net(points)
+    outputs = network(points)
     size = 1.0 + float(np.abs(outputs).max())
     theirs = np.asarray(_predicted(estimator, points))
     if hasattr(estimator, "classes_"):

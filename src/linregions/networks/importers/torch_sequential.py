@@ -86,9 +86,9 @@ def from_torch(module: Any, example_input: Any = None) -> Network:
     steps = [step for position, child in _leaves(torch, copied) for step in reader.read(position, child)]
     example = None if example_input is None else _as_example(torch, example_input)
     n_in = _number_of_inputs(steps, example, reader.flattens_first)
-    net = _assemble(steps, n_in)
-    _check_output(torch, copied.eval(), net, example)
-    return net
+    network = _assemble(steps, n_in)
+    _check_output(torch, copied.eval(), network, example)
+    return network
 
 
 def _check_parameter(torch: Any, name: str, parameter: Any) -> None:
@@ -269,15 +269,15 @@ def _assemble(steps: list[_Step], n_in: int) -> Network:
     return Network.from_layers(layers, activations)
 
 
-def _check_output(torch: Any, module: Any, net: Network, example: FloatArray | None) -> None:
+def _check_output(torch: Any, module: Any, network: Network, example: FloatArray | None) -> None:
     """Compare with the module (in float64, evaluation mode) at fixed random points and at the example."""
-    points = np.random.default_rng(0).normal(size=(16, net.n_in))
+    points = np.random.default_rng(0).normal(size=(16, network.n_in))
     points[8:] *= 10.0  # beyond the breakpoints of clamped activations, too
     batches = [points] if example is None else [points.reshape(16, *example.shape[1:]), example]
-    theirs = np.concatenate([_run(torch, module, batch, net.n_out) for batch in batches])
-    flat = np.concatenate([batch.reshape(len(batch), net.n_in) for batch in batches])
-    error = np.abs(net(flat) - theirs)
-    wrong = ~(error <= 1e-9 * _terms(net, flat).max(axis=0))
+    theirs = np.concatenate([_run(torch, module, batch, network.n_out) for batch in batches])
+    flat = np.concatenate([batch.reshape(len(batch), network.n_in) for batch in batches])
+    error = np.abs(network(flat) - theirs)
+    wrong = ~(error <= 1e-9 * _terms(network, flat).max(axis=0))
     if wrong.any():
         raise InvalidValueError(
             f"`module` is not reproduced by the imported layers (outputs differ by up to {error[wrong].max():.3g} at "
@@ -302,14 +302,14 @@ def _run(torch: Any, module: Any, batch: FloatArray, n_out: int) -> FloatArray:
     return output
 
 
-def _terms(net: Network, points: FloatArray) -> FloatArray:
+def _terms(network: Network, points: FloatArray) -> FloatArray:
     """Return what each output adds up, in absolute values, so that outputs near zero are judged fairly."""
-    last = net.layers[-1]
-    if len(net.layers) == 1:
+    last = network.layers[-1]
+    if len(network.layers) == 1:
         return np.abs(points) @ np.abs(last.weight).T + np.abs(last.bias)
-    before, activation = net.layers[-2], net.activations[-1]
-    z = net.pre_activations(points)
-    inputs = points if len(z) == 1 else net.activations[-2](z[-2])
+    before, activation = network.layers[-2], network.activations[-1]
+    z = network.pre_activations(points)
+    inputs = points if len(z) == 1 else network.activations[-2](z[-2])
     sums = np.abs(inputs) @ np.abs(before.weight).T + np.abs(before.bias)
     hidden = np.abs(activation(z[-1])) + max(map(abs, activation.slopes)) * sums
     return np.asarray(hidden @ np.abs(last.weight).T + np.abs(last.bias))

@@ -131,7 +131,7 @@ def mark_linear_boundaries(
     paths: Paths,
     base: PatternArray,
     breakpoint_offsets: npt.NDArray[np.int64],
-    event_offsets: npt.NDArray[np.int64],
+    switch_offsets: npt.NDArray[np.int64],
     neuron: npt.NDArray[np.int32],
     direction: npt.NDArray[np.int8],
     out: BoolArray,
@@ -148,8 +148,8 @@ def mark_linear_boundaries(
         Pattern of each line's first region.
     breakpoint_offsets : (L + 1,)
         First breakpoint of each line.
-    event_offsets : (K + 1,)
-        First event of each breakpoint.
+    switch_offsets : (K + 1,)
+        First switch of each breakpoint.
     neuron, direction : (E,)
         What switches, and whether one piece up or down.
     out : (K,)
@@ -158,7 +158,7 @@ def mark_linear_boundaries(
     word, bit = _units(paths, base.shape[1])
     pattern = np.empty(base.shape[1], np.uint8)
     marks = np.zeros((2, paths.words[-1]), np.uint64)
-    _walk(paths, base, breakpoint_offsets, event_offsets, neuron, direction, word, bit, pattern, marks, out)
+    _walk(paths, base, breakpoint_offsets, switch_offsets, neuron, direction, word, bit, pattern, marks, out)
 
 
 @compiled()
@@ -166,7 +166,7 @@ def _walk(
     paths: Paths,
     base: PatternArray,
     breakpoint_offsets: npt.NDArray[np.int64],
-    event_offsets: npt.NDArray[np.int64],
+    switch_offsets: npt.NDArray[np.int64],
     neuron: npt.NDArray[np.int32],
     direction: npt.NDArray[np.int8],
     word: npt.NDArray[np.int64],
@@ -184,7 +184,7 @@ def _walk(
             if not is_whole:
                 is_whole = mark_good(paths, pattern, good, keepers)
             out[k] = False
-            for e in range(event_offsets[k], event_offsets[k + 1]):
+            for e in range(switch_offsets[k], switch_offsets[k + 1]):
                 j = neuron[e]
                 pattern[j] = np.uint8(pattern[j] + direction[e])
                 out[k] |= (good[word[j]] & bit[j]) != 0

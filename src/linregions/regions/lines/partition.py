@@ -2,38 +2,26 @@
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from linregions._support.files import brief, read_npz, write_npz
-from linregions._support.saved_arrays import SavedArrays, switches_of
+from linregions._support.saved_arrays import switches_of
 from linregions._support.validation import FloatArray
 from linregions.domains.windows import Line, LineDomain, Path, Ray, Segment, lengths_of
-from linregions.errors import InvalidTypeError, InvalidValueError
-from linregions.networks.network import Network, network_from_arrays, network_to_arrays
+from linregions.networks.network import Network
 from linregions.networks.switches import breakpoints_of_neurons
+from linregions.regions.files import read_result, unpack_line, write_result
 from linregions.regions.lines.patterns import Switches, line_gradient_boundaries, pattern_blocks
 from linregions.regions.lines.queries import LineQueries
-from linregions.regions.tolerances import DEFAULT_TOLERANCES, Tolerances
-
-if TYPE_CHECKING:
-    from linregions.regions.lines.engine import Chunk
-    from linregions.regions.lines.plan import Plan
+from linregions.regions.outputs import piece_slopes
 
 _FORMAT = "linregions-line-1"
-_PARAMETERS: dict[str, tuple[type[Segment] | type[Ray] | type[Path], tuple[str, ...]]] = {
-    "Segment": (Segment, ("a", "b")),
-    "Ray": (Ray, ("origin", "direction")),
-    "Line": (Line, ("origin", "direction")),
-    "Path": (Path, ("points",)),
-}
 _ARRAYS = (
     "breakpoints",
     "is_linear_boundary",
@@ -184,13 +172,8 @@ class LinePartition(LineQueries):
             leg = np.zeros(self.n_regions, dtype=np.intp)
         for start, patterns in self._pattern_blocks(max(1, _BLOCK_NUMBERS // max(self.network.widths[1:]))):
             change = directions[leg[start : start + patterns.shape[0]]]
-            for k, activation in enumerate(self.network.activations):
-                slopes = np.array(activation.slopes)
-                if activation.n_breakpoints:
-                    change = change * slopes[patterns[:, slice(*self.network.neuron_offsets[k : k + 2])]]
-                else:
-                    change = change * slopes[0]
-                change = self.network.layers[k + 1].linear(change)
+            for k, layer in enumerate(self.network.layers[1:]):
+                change = layer.linear(change * piece_slopes(self.network, k, patterns))
             out[start : start + patterns.shape[0]] = change
         if isinstance(self.domain, Path):
             out[intervals[:, 1] > leg + 1] = np.nan
@@ -221,15 +204,7 @@ class LinePartition(LineQueries):
         InvalidValueError
             If the place cannot be written.
         """
-        arrays: dict[str, npt.NDArray[Any]] = {
-            "format": np.array(_FORMAT),
-            "domain": np.array(type(self.domain).__name__),
-            "diagnostics": np.array(json.dumps(self.diagnostics)),
-            **{name: getattr(self, name) for name in _ARRAYS},
-            **{f"domain_{name}": getattr(self.domain, name) for name in _PARAMETERS[type(self.domain).__name__][1]},
-            **{f"network_{key}": array for key, array in network_to_arrays(self.network).items()},
-        }
-        write_npz(path, arrays, "LinePartition.save")
+        write_result(path, _FORMAT, self, self.domain, _ARRAYS)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> LinePartition:
@@ -242,20 +217,7 @@ class LinePartition(LineQueries):
         FileFormatError
             If the file is truncated, pickled or holds no partition of a line.
         """
-        who = "LinePartition.load"
-        arrays = read_npz(path, who)
-        saved = SavedArrays(arrays, f"`path` is {os.fspath(path)!r}", who, "Write it again with `LinePartition.save`.")
-        if "format" not in arrays or str(arrays["format"]) != _FORMAT:
-            raise saved.wrong("which is no saved partition of a line", "one")
-        try:
-            kind, names = _PARAMETERS[saved.text("domain")]
-            domain: Any = kind(*(arrays[f"domain_{name}"] for name in names))
-            inner = {key[8:]: array for key, array in arrays.items() if key.startswith("network_")}
-            network = network_from_arrays(inner, path, who)
-        except (KeyError, InvalidValueError, InvalidTypeError) as error:
-            raise saved.wrong(f"which lacks or garbles an entry ({brief(error)})", "all of them") from None
-        if domain.n_in != network.n_in:
-            raise saved.wrong(f"whose line lies in {domain.n_in} dimensions", f"the network's {network.n_in}")
+        saved, network, domain = read_result(path, _FORMAT, "LinePartition", "partition of a line", unpack_line)
         found = switches_of(saved, breakpoints_of_neurons(network), _ends(domain))
         arrays = {name: _read_only(array) for name, array in found.items()}
         return cls(domain, network, diagnostics=saved.mapping("diagnostics"), **arrays)
@@ -276,106 +238,3 @@ def _ends(domain: LineDomain) -> tuple[float, float]:
 def _read_only(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     array.flags.writeable = False
     return array
-
-
-def partition_lines(
-    net: Network,
-    domains: Sequence[LineDomain],
-    *,
-    tolerances: Tolerances = DEFAULT_TOLERANCES,
-    threads: int = 1,
-    progress: bool = False,
-    memory_limit: int | None = None,
-) -> list[LinePartition]:
-    """Partition many lines together; `partition` checks the arguments and describes them.
-
-    Parameters
-    ----------
-    net : Network
-    domains : sequence of Segment, Ray, Line or Path
-        At least one, each in the network's input space.
-    tolerances : Tolerances
-    threads : int
-        Number of threads; the result does not depend on it.
-    progress : bool
-        Whether to show a progress bar on stderr.
-    memory_limit : int or None
-        How many bytes to work with, the network and the result apart; None takes what is fastest. The result does not
-        depend on it.
-
-    Returns
-    -------
-    list of LinePartition
-
-    Raises
-    ------
-    MemoryLimitError
-        If a single line does not fit into `memory_limit`; the message says what would fit.
-    NumericalError
-        If values overflow.
-
-    Notes
-    -----
-    The points of all lines stream through the layers, in blocks that stay in cache: an affine step is a matrix
-    product for a block, a compiled kernel finds where neurons change sign between neighbouring points, puts points
-    there and hands them to the next layer. Cost is that of a forward pass over the breakpoints that earlier layers
-    made; the first layer acts on two points for a line. Memory beyond the result follows the network, however many
-    breakpoints a line has. Every entry of a product is summed in a fixed order, so that no bit depends on the blocks,
-    the batch or the threads.
-
-    An end without bound is a row of weight 0 that holds the slope outwards, so no constant stands for infinity.
-
-    References
-    ----------
-    Hanin & Rolnick (2019), sections 2.1, 3.1 and 5, eqs. (4), (11).
-
-    Examples
-    --------
-    >>> import linregions as lr
-    >>> from linregions.regions.lines.partition import partition_lines
-    >>> net = lr.Network.from_layers([([[1.0], [1.0]], [0.0, -1.0]), ([[1.0, 1.0]], [0.0])])
-    >>> (p,) = partition_lines(net, [lr.Line([0.0], [1.0])])
-    >>> p
-    LinePartition(Line, 3 activation regions, 3 linear regions)
-    >>> p.breakpoints.tolist(), p.slopes.ravel().tolist()
-    ([0.0, 1.0], [0.0, 1.0, 2.0])
-    """
-    from linregions.regions.lines.engine import work_lines
-
-    chunks = work_lines(net, domains, _partitions, tolerances, threads, progress, memory_limit, "partition")
-    return [part for chunk in chunks for part in chunk]
-
-
-def _partitions(plan: Plan, domains: Sequence[LineDomain], chunk: Chunk) -> list[LinePartition]:
-    linear = chunk.linear_boundaries(plan)
-    breakpoints, first_patterns, offsets = chunk.breakpoints, chunk.first_patterns, chunk.own_offsets
-    _, neuron, level, direction = chunk.events
-    for array in (linear, breakpoints, first_patterns, offsets, neuron, level, direction):
-        array.flags.writeable = False
-    bounds, events = chunk.offsets.tolist(), chunk.event_offsets[chunk.offsets].tolist()
-    diagnostics = zip(*(column.tolist() for column in chunk.tally), strict=True)
-    result = []
-    for i, (domain, (snapped, merged, margin, undecided)) in enumerate(zip(domains, diagnostics, strict=True)):
-        start, stop, low, high = bounds[i], bounds[i + 1], events[i], events[i + 1]
-        part = object.__new__(LinePartition)
-        # As the constructor does, which takes longer than all the rest for a frozen class.
-        values = {
-            "domain": domain,
-            "network": plan.net,
-            "breakpoints": breakpoints[start:stop],
-            "is_linear_boundary": linear[start:stop],
-            "first_pattern": first_patterns[i],
-            "switch_offsets": offsets[start + i : stop + i + 1],
-            "switch_neurons": neuron[low:high],
-            "switch_breakpoints": level[low:high],
-            "switch_directions": direction[low:high],
-            "diagnostics": {
-                "snapped_signs": snapped,
-                "merged_ties": merged,
-                "smallest_margin": margin,
-                "undecided": undecided,
-            },
-        }
-        object.__setattr__(part, "__dict__", values)
-        result.append(part)
-    return result

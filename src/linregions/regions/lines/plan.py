@@ -6,12 +6,12 @@ import itertools
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from linregions._support.aligned import aligned
+from linregions._support.aligned import aligned_empty
 from linregions._support.kernels.compiled import OfOneType
 from linregions._support.validation import FloatArray
 from linregions.domains.windows import Line, LineDomain, Path, Ray, lengths_of
@@ -21,7 +21,7 @@ from linregions.networks.good import paths_of
 from linregions.networks.kernels import dense
 from linregions.networks.kernels.open_paths import Paths
 from linregions.networks.network import Network
-from linregions.regions.lines.kernels.decisions import RESOLUTION, Layer, list_close_values
+from linregions.regions.lines.kernels.decisions import MOST_TERMS, OF_WEIGHTS, RESOLUTION, Layer, list_close_values
 from linregions.regions.tolerances import DEFAULT_TOLERANCES, Tolerances
 
 # How many numbers the points of the input space may hold that are met at once.
@@ -47,11 +47,18 @@ _RAY = np.array([[0.0, 1.0], [1.0, 1.0], [0.0, 1.0], [1.0, 0.0]])
 _LINE = np.array([[1.0, 0.0, 1.0], [-1.0, 1.0, 1.0], [-1.0, 0.0, 1.0], [0.0, 1.0, 0.0]])
 
 
+class First(NamedTuple):
+    """The first layer, shape (n_in, n_1): transposed weights, and their absolute values."""
+
+    weights: FloatArray
+    sizes: FloatArray
+
+
 @dataclass(frozen=True, eq=False)
 class Plan:
     """What all lines share: the network as the kernels want it, and the largest factor from norms to magnitudes."""
 
-    net: Network
+    network: Network
     steps: tuple[Step, ...]
     layers: tuple[Layer, ...]
     largest: tuple[float, ...]
@@ -59,20 +66,20 @@ class Plan:
     relative: float
     n_switches: int
     width: int
-    first: tuple[FloatArray, FloatArray]  # (n_in, n_1) transposed weights of the first layer and their absolute values
+    first: First
     inverse_input: FloatArray  # (n_in,) of the scales of the inputs; (0,) where all are 1
 
     @classmethod
     @np.errstate(over="ignore")  # then `_check_finite` tells
-    def of(cls, net: Network, tolerances: Tolerances) -> Plan:
+    def of(cls, network: Network, tolerances: Tolerances) -> Plan:
         """Flatten a network.
 
         A unit is measured in a scale of its own, the norm of its weights and bias in the scales of the units before,
         of which a part is taken to be open. So bounds stay tight however neurons are scaled and however many layers
         there are, and scaling one by a power of two changes no decision. (Any scales give bounds that hold.)
         """
-        steps, zero_is_known = steps_of(net), (True, True)
-        input_scale = _scale_of_inputs(steps[0].weight) if steps else np.ones(net.n_in)
+        steps, zero_is_known = steps_of(network), (True, True)
+        input_scale = _scale_of_inputs(steps[0].weight) if steps else np.ones(network.n_in)
         layers, largest, scale, offset = [], [], input_scale, 0.0
         for k, step in enumerate(steps):
             last, activation = k + 1 == len(steps), step.activation
@@ -128,25 +135,25 @@ class Plan:
             largest.append(float(bound.max()))
             offset, zero_is_known = after, (activation.n_breakpoints > 0, _keeps_zeros(activation))
         return cls(
-            net=net,
+            network=network,
             steps=tuple(steps),
             layers=tuple(layers),
             largest=tuple(largest),
-            paths=paths_of(net),
+            paths=paths_of(network),
             relative=tolerances.relative,
             n_switches=sum(layer.bias.size * layer.breakpoints.size for layer in layers),
             width=max([layer.bias.size for layer in layers], default=1),
-            first=_first(steps[0].weight if steps else np.zeros((1, net.n_in))),
+            first=_first(steps[0].weight if steps else np.zeros((1, network.n_in))),
             inverse_input=np.zeros(0) if (input_scale == 1.0).all() else _inverse(input_scale),
         )
 
     @classmethod
-    def kept(cls, net: Network, tolerances: Tolerances) -> Plan:
+    def kept(cls, network: Network, tolerances: Tolerances) -> Plan:
         """Return the plan of a network, which never changes; the last one is kept unless it is large."""
         global _kept
-        key = (net, tolerances, LOSSES, sharing)
+        key = (network, tolerances, LOSSES, sharing)
         if _kept is None or _kept[0] != key:
-            plan = cls.of(net, tolerances)
+            plan = cls.of(network, tolerances)
             _kept = (key, plan) if plan.n_bytes <= _KEPT_BYTES else None
             return plan
         return _kept[1]
@@ -155,7 +162,7 @@ class Plan:
     def n_bytes(self) -> int:
         """Bytes of what is held beside the network itself."""
         links = self.paths.links.nbytes
-        return 2 * self.first[0].nbytes + links + sum(layer.transposed.nbytes for layer in self.layers)
+        return 2 * self.first.weights.nbytes + links + sum(layer.transposed.nbytes for layer in self.layers)
 
 
 _kept: tuple[tuple[Any, ...], Plan] | None = None
@@ -188,13 +195,13 @@ def grain(values: FloatArray) -> float:
     return float(np.ldexp((whole & -whole).astype(np.float64), exponents - 53).min(initial=np.inf))
 
 
-def _first(weight: FloatArray) -> tuple[FloatArray, FloatArray]:
+def _first(weight: FloatArray) -> First:
     transposed = _transposed(weight)
-    return transposed, np.abs(transposed, out=aligned(transposed.shape))
+    return First(weights=transposed, sizes=np.abs(transposed, out=aligned_empty(transposed.shape)))
 
 
 def _transposed(weight: FloatArray) -> FloatArray:
-    out = aligned((weight.shape[1], weight.shape[0]))
+    out = aligned_empty((weight.shape[1], weight.shape[0]))
     out[:] = weight.T
     return out
 
@@ -236,12 +243,12 @@ class Source:
     """
 
     def __init__(self, plan: Plan, n_rows: int) -> None:
-        self._plan, n_in, n = plan, plan.net.n_in, plan.first[0].shape[1]
+        self._plan, n_in, n = plan, plan.network.n_in, plan.first.weights.shape[1]
         self.block = _most_points(n_in)
         # One more, for the rows of a line whose direction comes before its origin: some reach beyond both ends.
         n_points = min(self.block, n_rows) + 1
-        self._room, self._squared = aligned((self.block + 1, n_in)), aligned((self.block + 1, n_in))
-        self._made, self._packed = aligned((n_points, n)), aligned((8, max(n_in, n)))
+        self._room, self._squared = aligned_empty((self.block + 1, n_in)), aligned_empty((self.block + 1, n_in))
+        self._made, self._packed = aligned_empty((n_points, n)), aligned_empty((8, max(n_in, n)))
         self._packed[:] = 0.0
         self._active = np.empty(n_in + 4, dtype=np.int64)
         self._close = np.empty(min(self.block, n_rows) * n, dtype=np.int64)
@@ -249,7 +256,7 @@ class Source:
     def begin(self, domains: Sequence[LineDomain]) -> None:
         """Find the places of all rows of a batch and what is known of their points."""
         parts = [_rows(domain) for domain in domains]
-        n_in, pieces = self._plan.net.n_in, list[FloatArray]()
+        n_in, pieces = self._plan.network.n_in, list[FloatArray]()
         for points, _ in parts:
             if isinstance(points, tuple):
                 pieces += points
@@ -262,10 +269,10 @@ class Source:
         source, self._sign, self.t, self.w = np.concatenate([rows for _, rows in parts], axis=1)
         self._source = source.astype(np.int64) + np.repeat(np.cumsum(sizes) - sizes, lengths)
         self.line = np.repeat(np.arange(len(domains)), lengths)
-        self.blur = RESOLUTION * np.abs(self.t)
+        self.uncertainty = RESOLUTION * np.abs(self.t)
         sizes = self._lengths_of_points()
         self.norm = norm = np.hypot(sizes[self._source], self.w)
-        self.doubt, self.noise, self.grain = self.blur, sizes[self._source], np.zeros(self.t.size)
+        self.doubt, self.noise, self.grain = self.uncertainty, sizes[self._source], np.zeros(self.t.size)
         # An end without bound holds the change itself. What stands from one line to the next is never looked at.
         ends = self.w == 0
         change = np.where(ends[1:], norm[1:], np.where(ends[:-1], norm[:-1], norm[1:] + norm[:-1]))
@@ -296,7 +303,7 @@ class Source:
 
     def _gather(self, low: int, high: int) -> FloatArray:
         """Return points `low` to `high` - 1 of the input space, some more than a block, until it is called again."""
-        n_in, first = self._plan.net.n_in, self._first
+        n_in, first = self._plan.network.n_in, self._first
         out = self._room[: high - low]
         start, stop = bisect_right(first, low) - 1, bisect_left(first, high)
         pieces = self._pieces[start:stop]
@@ -320,15 +327,15 @@ class Source:
         (own,) = np.nonzero(is_there)
         made[~is_there] = 0.0
         at = source - low
-        for k, out in enumerate((z, magnitudes)):
-            if k:
+        for weights, out in zip(self._plan.first, (z, magnitudes), strict=True):
+            if out is magnitudes:
                 np.abs(points, out=points)
-            multiply_listed(points, own, self._plan.first[k], self._active, self._packed, made)
+            multiply_listed(points, own, weights, self._active, self._packed, made)
             np.take(made, at, axis=0, out=out, mode="clip")
         sign, w = self._sign[start:stop], self.w[start:stop]
         z *= sign[:, None]
         first = self._plan.layers[0]
-        if first.most[0] < _FINE * first.grains[0]:
+        if first.most[MOST_TERMS] < _FINE * first.grains[OF_WEIGHTS]:
             grains = np.array([grain(x) for x in points])
             self.grain[start:stop] = np.where(np.isfinite(grains), grains, 1.0)[at]
         relative = 2 * min(self._plan.relative, DEFAULT_TOLERANCES.relative)
@@ -341,7 +348,7 @@ class Source:
 
 def source_bytes(plan: Plan, n_rows: int) -> int:
     """Return what a source takes beside a batch's rows."""
-    n_in, n = int(plan.net.n_in), int(plan.first[0].shape[1])
+    n_in, n = int(plan.network.n_in), int(plan.first.weights.shape[1])
     block = _most_points(n_in)
     own = min(block, n_rows)
     return 8 * (2 * (block + 1) * n_in + n_in + own * n_in // 4 + (2 * own + 1) * n + 8 * max(n_in, n)) + 512

@@ -18,8 +18,8 @@ from linregions.exact.equal_outputs import undecided_equals, undecided_slopes
 from linregions.networks.network import Network
 from linregions.regions.adjacency import Adjacency, adjacency_of, as_region, data_frame, hexadecimal
 from linregions.regions.lines.changes import changes_on_spans, clear_winners
+from linregions.regions.lines.decision import DecisionPoints
 from linregions.regions.outputs import Comparison, maps_on_pieces, root_mean_squares
-from linregions.regions.planes.decision import DecisionPoints
 from linregions.regions.tolerances import DEFAULT_TOLERANCES
 
 IndexArray = npt.NDArray[np.int64]
@@ -260,8 +260,7 @@ class LineQueries:
         (array([0.5]), array([[1, 0]]))
         """
         who = f"{type(self).__name__}.decision_points"
-        sign = 1.0 if as_choice(decision, "decision", who, ("argmax", "argmin")) == "argmax" else -1.0
-        return self._changes(Comparison.of_classes(self.network.n_out, sign))
+        return self._changes(Comparison.of_classes(self.network.n_out, decision, who))
 
     def level_set(self, output: int = 0, level: float = 0.0) -> DecisionPoints:
         """Find where one output passes a level, exactly: the ends of where it is above.

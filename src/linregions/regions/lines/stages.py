@@ -1,22 +1,18 @@
-"""What one thread needs to take lines through the layers: stages, rows and events, and how many bytes these are."""
+"""What one thread needs to take lines through the layers: stages, rows and switches, and how many bytes these are."""
 
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
-from linregions._support.aligned import aligned
-from linregions._support.validation import FloatArray
-from linregions.regions.lines.kernels.decisions import RESERVED, Events, Layer, Rows, Stage
+from linregions._support.aligned import aligned_empty, aligned_zeros
+from linregions.regions.lines.kernels.decisions import RESERVED, Layer, Points, Rows, Stage, Switches
 from linregions.regions.lines.plan import Plan, source_bytes
 
-# Events there is room for at first. Points that all layers have seen take little room, so there may be so many times
+# Switches there is room for at first. Points that all layers have seen take little room, so there may be so many times
 # as many of them.
-EVENTS, LAST_ROWS = 1 << 14, 8
+SWITCHES, LAST_ROWS = 1 << 14, 8
 
 NONE = np.zeros((0, 0))
-
-Points = tuple[FloatArray, npt.NDArray[np.int64], npt.NDArray[np.int64]]  # (n,) place, name and line
 
 
 def make_stage(layer: Layer, is_first: bool, n_rows: int) -> Stage:
@@ -25,55 +21,65 @@ def make_stage(layer: Layer, is_first: bool, n_rows: int) -> Stage:
     n_breaks, n_words = layer.breakpoints.size, (n + 63) // 64
     n_rows += RESERVED
     return Stage(
-        h=NONE if is_first else aligned((n_rows, n_inputs)),
-        z=aligned((n_rows, n)),
-        magnitudes=aligned((n_rows, n)) if is_first else NONE,
+        h=NONE if is_first else aligned_empty((n_rows, n_inputs)),
+        z=aligned_empty((n_rows, n)),
+        magnitudes=aligned_empty((n_rows, n)) if is_first else NONE,
         low=np.empty(n_rows),
         above=np.empty((n_rows, n_breaks * n_words), dtype=np.uint64),
         zero=np.empty((n_rows, n_breaks * n_words), dtype=np.uint64),
         cuts=np.empty((5, n * n_breaks + 1)),
         cut_numbers=np.empty((6, n * n_breaks + 1), dtype=np.int64),
-        row=aligned((n,)),
+        row=aligned_empty((n,)),
         active=np.empty(0 if is_first else n_inputs + 4 + n_rows, dtype=np.int64),
-        packed=NONE if is_first else _zeros((8, max(n, n_inputs))),
+        packed=NONE if is_first else aligned_zeros((8, max(n, n_inputs))),
         change=NONE if is_first else np.empty((4, n_inputs + 1)),
         state=np.zeros(8, dtype=np.int64),
     )
 
 
-def _zeros(shape: tuple[int, ...]) -> FloatArray:
-    out = aligned(shape)
-    out[:] = 0.0
-    return out
-
-
 def make_rows(n: int, n_inputs: int) -> Rows:
     """Return room for n rows, some of whose inputs may bend."""
     n += RESERVED
-    t, w, blur, doubt, noise, grain, norm, steep = (np.empty(n) for _ in range(8))
-    names, line, ends = np.empty(n, np.int64), np.empty(n, np.int64), np.empty((n, 2), np.int64)
-    kinks = np.empty((n, (n_inputs + 63) // 64), np.uint64)
-    return Rows(t, w, blur, doubt, noise, grain, norm, steep, names, line, ends, np.empty((n, 2)), kinks)
+    return Rows(
+        t=np.empty(n),
+        w=np.empty(n),
+        uncertainty=np.empty(n),
+        doubt=np.empty(n),
+        noise=np.empty(n),
+        grain=np.empty(n),
+        norm=np.empty(n),
+        steep=np.empty(n),
+        names=np.empty(n, np.int64),
+        line=np.empty(n, np.int64),
+        ends=np.empty((n, 2), np.int64),
+        share=np.empty((n, 2)),
+        kinks=np.empty((n, (n_inputs + 63) // 64), np.uint64),
+    )
 
 
 def make_points(n: int) -> Points:
     """Return room for n points that all layers have seen."""
-    return np.empty(n), np.empty(n, np.int64), np.empty(n, np.int64)
+    return Points(t=np.empty(n), names=np.empty(n, np.int64), line=np.empty(n, np.int64))
 
 
-def make_events(n: int) -> Events:
-    """Return room for n events."""
-    return Events(np.empty(n, np.int64), np.empty(n, np.int32), np.empty(n, np.int32), np.empty(n, np.int8))
+def make_switches(n: int) -> Switches:
+    """Return room for n switches."""
+    return Switches(
+        name=np.empty(n, np.int64),
+        neuron=np.empty(n, np.int32),
+        breakpoint=np.empty(n, np.int32),
+        direction=np.empty(n, np.int8),
+    )
 
 
-def room_for_events(plan: Plan) -> int:
-    """Return how many events there is room for at first: those of an interval at least."""
-    return max([EVENTS, *(2 * layer.bias.size * layer.breakpoints.size for layer in plan.layers)])
+def room_for_switches(plan: Plan) -> int:
+    """Return how many switches there is room for at first: those of an interval at least."""
+    return max([SWITCHES, *(2 * layer.bias.size * layer.breakpoints.size for layer in plan.layers)])
 
 
 def worker_bytes(plan: Plan, n_rows: int) -> int:
     """Return what the stages of one thread take."""
-    total = 17 * room_for_events(plan) + 112 * (LAST_ROWS * n_rows + RESERVED) + source_bytes(plan, n_rows)
+    total = 17 * room_for_switches(plan) + 112 * (LAST_ROWS * n_rows + RESERVED) + source_bytes(plan, n_rows)
     for k, layer in enumerate(plan.layers):
         n, n_inputs = layer.weight.shape
         n_breaks = layer.breakpoints.size

@@ -93,31 +93,6 @@ class DecisionBoundary:
         return nodes
 
 
-@dataclass(frozen=True, eq=False)
-class DecisionPoints:
-    """Where the class changes along a line.
-
-    Parameters
-    ----------
-    t : ndarray of float64, shape (K,)
-        Parameters, strictly increasing.
-    classes : ndarray of int64, shape (K, 2)
-        The class before and after each.
-    diagnostics : dict
-        ``undecided``: comparisons of two outputs, where a region ends or others tie, whose difference is within
-        rounding of zero. Where it is 0, and that of the partition, no class or point is missing or wrong.
-
-    Notes
-    -----
-    As in planes (`DecisionBoundary`): of outputs that tie the lowest number is the class, and where the class
-    does not change there is no point.
-    """
-
-    t: FloatArray
-    classes: IndexArray
-    diagnostics: dict[str, Any] = field(default_factory=dict)
-
-
 class _Cut(Protocol):
     """What is read of a plane partition."""
 
@@ -144,6 +119,7 @@ class _Cut(Protocol):
 def boundary_of(part: _Cut, comparison: Comparison) -> DecisionBoundary:
     """Find where the largest of what is compared changes; see `PlanePartition.decision_boundary`."""
     from linregions.regions.planes.decision_scales import in_frame
+    from linregions.regions.planes.kernels.envelope import AT_A, FACE
 
     compared, names = comparison.of(part.network)
     frame = frame_of(part.window)
@@ -154,13 +130,13 @@ def boundary_of(part: _Cut, comparison: Comparison) -> DecisionBoundary:
     segments, numbers, undecided = _pieces(part, points, faces, maps, band)
     undecided += undecided_equals(compared, maps, lambda k: unpack_patterns(compared, part.pattern_words[faces[k]]))
     frame.to_plane(segments.reshape(-1, 2))
-    at_vertex = numbers[:, 3:] < 0
-    segments[at_vertex] = part.vertices[-1 - numbers[:, 3:][at_vertex]]
+    at_vertex = numbers[:, AT_A:] < 0
+    segments[at_vertex] = part.vertices[-1 - numbers[:, AT_A:][at_vertex]]
     return DecisionBoundary(
         segments,
-        names[numbers[:, :2]],
-        numbers[:, 2].copy(),
-        numbers[:, 3:].copy(),
+        names[numbers[:, :FACE]],
+        numbers[:, FACE].copy(),
+        numbers[:, AT_A:].copy(),
         part.edge_faces.shape[0],
         {"undecided": undecided},
     )
@@ -189,7 +165,7 @@ def _contested(
     band : (F, n)
         How far each output may be from what it is, by rounding.
     """
-    from linregions.regions.planes.kernels.contested import Plane, contested_regions, make_contest
+    from linregions.regions.planes.kernels.contested import BAND, Plane, contested_regions, make_contest
     from linregions.regions.planes.kernels.reduction import make_layers, make_reduced, make_step
 
     activations = [(each.breakpoints, each.slopes, each.intercepts.tolist()) for each in compared.activations]
@@ -211,26 +187,24 @@ def _contested(
         if need > numbers.size:
             numbers = np.concatenate([numbers, np.empty(2 * need - numbers.size)])
     found = np.concatenate(maps)
-    rows = np.ascontiguousarray(found[:, :, :3])
-    return np.concatenate(faces), rows, found[:, :, 3] + np.abs(rows[:, :, :2]) @ grain
+    rows = np.ascontiguousarray(found[:, :, :BAND])
+    return np.concatenate(faces), rows, found[:, :, BAND] + np.abs(rows[:, :, :2]) @ grain
 
 
 def _pieces(
     part: _Cut, points: FloatArray, faces: IndexArray, maps: FloatArray, band: FloatArray
 ) -> tuple[FloatArray, IndexArray, int]:
     """Find the pieces in some regions: ends, numbers (see the kernel), comparisons within rounding."""
-    from linregions.regions.planes.kernels.envelope import envelope
+    from linregions.regions.planes.kernels.envelope import Cut, envelope, make_room
 
     n = maps.shape[1]
-    corners = int(np.diff(part.face_offsets).max()) + n + 4
-    polygons = np.empty((5, corners, 2)), np.empty((4, corners), dtype=np.int64), np.empty(corners)
-    lists = np.empty((2, n), dtype=np.int64), np.empty((2, n), dtype=np.int64)
+    corners = int(np.diff(part.face_offsets).max())
     row = np.full(part.face_offsets.size - 1, -1, dtype=np.int64)
     row[faces] = np.arange(faces.size)
-    complex_ = points, part.face_offsets, part.face_vertices, part.face_edges, part.edge_faces
-    count, room = 2 * faces.size + 64, 0
-    while count > room:
-        room = count
-        places, numbers = np.empty((room, 4)), np.empty((room, 5), dtype=np.int64)
-        count, undecided = envelope(*complex_, faces, row, maps, band, *polygons, *lists, places, numbers)
-    return places[:count].reshape(count, 2, 2).copy(), numbers[:count].copy(), int(undecided)
+    cut = Cut(points, part.face_offsets, part.face_vertices, part.face_edges, part.edge_faces)
+    count, most = 2 * faces.size + 64, 0
+    while count > most:
+        most = count
+        room = make_room(corners, n, most)
+        count, undecided = envelope(cut, faces, row, maps, band, room)
+    return room.places[:count].copy(), room.numbers[:count].copy(), int(undecided)

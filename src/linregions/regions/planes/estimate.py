@@ -11,18 +11,16 @@ from functools import cache
 import numpy as np
 
 from linregions._support.estimates import Estimate
-from linregions._support.validation import FloatArray
 from linregions.domains.windows import PlaneWindow
 from linregions.errors import NumericalError
 from linregions.networks.network import Network
-from linregions.regions.planes.engine.buffers import MOST_BYTES, n_bytes
-from linregions.regions.planes.engine.cell_run import Worker
-from linregions.regions.planes.engine.cells import make_cells, work
-from linregions.regions.planes.engine.first_layer import GROUPING, Contradiction, root_bytes
-from linregions.regions.planes.engine.job import BlockCells, Cells, Job, Worked
-from linregions.regions.planes.engine.run import tasks_of, tried_bands
-from linregions.regions.planes.kernels import records
-from linregions.regions.planes.kernels.workspace import V
+from linregions.regions.planes.engine.buffers import n_bytes
+from linregions.regions.planes.engine.first_layer import Contradiction
+from linregions.regions.planes.engine.job import Job, Prepared, Worked
+from linregions.regions.planes.engine.prepare import prepare
+from linregions.regions.planes.engine.run import tried_bands
+from linregions.regions.planes.engine.workbench import Workbench
+from linregions.regions.planes.kernels.workspace import N_FACES
 from linregions.regions.planes.sink import PlaneSummary, RegionBatch, Sink
 from linregions.regions.planes.sinks.collect import bytes_to_unite
 from linregions.regions.tolerances import DEFAULT_TOLERANCES, Tolerances
@@ -81,7 +79,7 @@ class _Sizer(Sink):
 
 
 def _bytes_needed(
-    made: Cells | BlockCells,
+    made: Prepared,
     all_worked: bool,
     largest: int,
     batches: float,
@@ -94,25 +92,15 @@ def _bytes_needed(
     The cells that have most faces have been worked, though perhaps not those that take most. A batch of several of them
     is as large as so many of the `largest` that was worked.
     """
-    worker: Worker = made.local.worker
+    bench: Workbench = made.local.bench
     largest_batch = batches * largest
-    plan = n_bytes(made.plan)
-    unseen = _UNSEEN_DEEP if isinstance(made, Cells) and made.root.unit.shape[0] else _UNSEEN
-    working = (1.0 if all_worked else unseen) * (worker.n_bytes + (batches - 1.0) * largest)
+    unseen = _UNSEEN_DEEP if made.is_deep else _UNSEEN
+    working = (1.0 if all_worked else unseen) * (bench.n_bytes + (batches - 1.0) * largest)
     passing = 2.0 * largest_batch + _PYTHON
-    if worker.out.xy.shape[0] > worker.output_size:
-        passing += 0.5 * n_bytes(worker.out)  # it was copied when it grew
-    if isinstance(made, Cells):
-        cutting, root = float(made.bytes_cutting), n_bytes(made.root) + made.face_cell.nbytes
-        if not limited and made.bytes_left <= MOST_BYTES:
-            working += made.bytes_left
-        counted = plan + max(cutting, root + working + passing)
-    else:  # a partition has one root
-        cutting, root = root_bytes(faces, made.plan)
-        block = n_bytes(made.local.root_buffers.ws) + GROUPING * worker.root.f_word.shape[0]
-        block += n_bytes(vars(made.blocks).values()) + n_bytes(worker.root)
-        counted = plan + block + working + passing
-    return int(counted), int(max(counted, plan + cutting, plan + root + working + _PYTHON + collected))
+    if bench.outs[0].xy.shape[0] > bench.output_size:
+        passing += 0.5 * n_bytes(bench.outs[0])  # it was copied when it grew
+    counted, cutting, there = made.bytes_needed(working, passing, faces, limited)
+    return int(counted), int(max(counted, cutting, there + _PYTHON + collected))
 
 
 def bytes_enough(found: PlaneEstimate, threads: int) -> tuple[int, int]:
@@ -121,39 +109,18 @@ def bytes_enough(found: PlaneEstimate, threads: int) -> tuple[int, int]:
     return counted, max(counted, int(1.5 * found.bytes_collected))
 
 
-def _expected_faces(made: BlockCells) -> FloatArray:
-    """Return about how many faces the first layer makes of each block, from the lines that cross it.
-
-    Two random lines that both cross a convex set of area A and perimeter P meet inside with probability 2 pi A / P^2
-    (Santalo 2004, section I.4).
-    """
-    plan, blocks = made.plan, made.blocks
-    t = int(plan.shape[records.N_BREAKPOINTS, 0])
-    levels = plan.activation[records.BREAKPOINT, 0, :t, None]
-    faces = np.empty(blocks.n_blocks)
-    for k in range(blocks.n_blocks):
-        corners = blocks.xy[blocks.side[V, blocks.f_off[k] : blocks.f_off[k + 1]]]
-        values = plan.first[0] + corners @ plan.first[1:3]
-        lines = np.count_nonzero((values.min(axis=0) < levels) & (values.max(axis=0) > levels))
-        after = np.roll(corners, -1, axis=0)
-        area = 0.5 * np.sum(corners[:, 0] * after[:, 1] - after[:, 0] * corners[:, 1])
-        perimeter = np.hypot(*(after - corners).T).sum()
-        faces[k] = 1.0 + lines + np.pi * area / perimeter**2 * lines * (lines - 1)
-    return faces
-
-
 def _found(worked: Worked) -> tuple[int, int]:
     """Return how many regions were found, and the bytes that they take."""
-    regions = sum(int(done.record.sizes[2]) for done in worked.batches)
+    regions = sum(int(done.record.sizes[N_FACES]) for done in worked.batches)
     return regions, sum(done.digested for done in worked.batches)
 
 
 @cache
 def _load_kernels() -> None:
     """Have the kernels that cut windows compiled, or read from the cache, so that this is not taken for work."""
-    net = Network.from_layers([([[1.0, 0.0]], [0.0]), ([[1.0]], [0.0])])
+    network = Network.from_layers([([[1.0, 0.0]], [0.0]), ([[1.0]], [0.0])])
     with suppress(Contradiction):  # which comes out again
-        make_cells(Job(net, PlaneWindow.of_inputs([-1.0, -1.0], [1.0, 1.0]), DEFAULT_TOLERANCES.relative))
+        prepare(Job(network, PlaneWindow.of_inputs([-1.0, -1.0], [1.0, 1.0]), DEFAULT_TOLERANCES.relative))
 
 
 def estimate_plane(
@@ -177,19 +144,16 @@ def estimate_plane(
     """
     _load_kernels()
     most = sys.maxsize if limited else None  # with a limit, buffers are smaller
-    for job in tried_bands(network, window, tolerances, None, False):
+    for job in tried_bands(network, window, tolerances, False):
         begun = time.perf_counter()
         try:
-            made = make_cells(job)
+            made = prepare(job)
             if made is None:
                 return PlaneEstimate(Estimate(1.0, 0.0, 1), 0.0, 1024, 1024, 1, 1)
             prepared = time.perf_counter() - begun
-            if isinstance(made, BlockCells):
-                n_all, weights = made.blocks.n_blocks, _expected_faces(made)
-            else:  # regions in proportion to the faces that the first layer makes of a cell
-                n_all, weights = made.n_cells, np.diff(made.root.cell_off).astype(np.float64)
+            n_all, weights = made.n_units, made.weights()
             sizer = _Sizer()
-            tasks, batch = tasks_of(made, sizer, 1, limited, False)
+            tasks, batch = made.tasks(job, sizer, 1, limited, False)
             # What takes most memory; its time is that of compilation and of buffers that grow.
             largest = max(tasks, key=lambda task: float(weights[task].sum()))
             known, batches = largest[:0], 1.0
@@ -198,7 +162,7 @@ def estimate_plane(
                 batches = float(weights[largest].sum() / weights[heaviest])
                 largest = np.array([heaviest])
                 known = largest if n_all > 1 else known  # which stands for no others
-            found = _found(work(job, made, sizer, largest, batch, most))
+            found = _found(made.work(job, sizer, largest, batch, most))
             known_regions, known_size = found if known.size else (0, 0)
             rest = np.delete(np.arange(n_all), known)
             n = min(sample - known.size, rest.size)
@@ -206,7 +170,7 @@ def estimate_plane(
             regions, seconds, size = np.zeros(chosen.size), 0.0, 0
             for k in range(chosen.size):
                 begun = time.perf_counter()
-                worked = work(job, made, sizer, chosen[k : k + 1], batch, most)
+                worked = made.work(job, sizer, chosen[k : k + 1], batch, most)
                 seconds += time.perf_counter() - begun
                 regions[k], of_cell = _found(worked)
                 size += of_cell
@@ -231,6 +195,6 @@ def estimate_plane(
             n,
         )
     raise NumericalError(
-        "`net` has pre-activations whose signs contradict one another within rounding, but an estimate needs "
+        "`network` has pre-activations whose signs contradict one another within rounding, but an estimate needs "
         "consistent signs. Pass other `tolerances`, or move the window slightly."
     )

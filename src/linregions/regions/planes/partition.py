@@ -13,16 +13,16 @@ import numpy.typing as npt
 from linregions._support.small_integers import keep_small
 from linregions._support.validation import FloatArray, as_choice, require
 from linregions.domains.windows import PlaneWindow
-from linregions.errors import MemoryLimitError
 from linregions.networks.network import Network
-from linregions.networks.switches import switch_tables, unpack_patterns
-from linregions.regions.kinds import KINDS, boundaries_between
+from linregions.networks.switches import unpack_patterns
+from linregions.regions.files import write_result
+from linregions.regions.kinds import KINDS
 from linregions.regions.outputs import Comparison, region_maps
+from linregions.regions.planes.boundaries import boundaries_between
 from linregions.regions.planes.decision import DecisionBoundary, boundary_of
+from linregions.regions.planes.polygons import doubled_areas
 from linregions.regions.planes.queries import PlaneQueries
-from linregions.regions.planes.saved import read_plane, write_plane
-from linregions.regions.planes.sink import Sink
-from linregions.regions.tolerances import DEFAULT_TOLERANCES, Tolerances
+from linregions.regions.planes.saved import ARRAYS, FORMAT, read_plane
 
 IntArray = npt.NDArray[np.int32]
 
@@ -99,15 +99,7 @@ class PlanePartition(PlaneQueries):
     @cached_property
     def areas(self) -> FloatArray:
         """Euclidean area of every region, shape (F,)."""
-        starts = self.face_offsets[:-1]
-        sides = np.diff(self.face_offsets)
-        corners = self.vertices[self.face_vertices]
-        # From each region's own first corner, since a region can be far smaller than its distance to the origin.
-        corners = corners - np.repeat(corners[starts], sides, axis=0)
-        after = np.arange(1, corners.shape[0] + 1)
-        after[self.face_offsets[1:] - 1] = starts
-        u, v = corners.T
-        doubled = np.add.reduceat(u * v[after] - u[after] * v, starts)
+        doubled = doubled_areas(self.vertices, self.face_offsets, self.face_vertices)
         return np.asarray(0.5 * self.window.area_factor * doubled)
 
     @cached_property
@@ -209,8 +201,7 @@ class PlanePartition(PlaneQueries):
         numbers a vertex.
         """
         who = "PlanePartition.decision_boundary"
-        sign = 1.0 if as_choice(decision, "decision", who, ("argmax", "argmin")) == "argmax" else -1.0
-        return boundary_of(self, Comparison.of_classes(self.network.n_out, sign))
+        return boundary_of(self, Comparison.of_classes(self.network.n_out, decision, who))
 
     def level_set(self, output: int = 0, level: float = 0.0) -> DecisionBoundary:
         """Find where one output equals a level, exactly: the boundary of where it is above.
@@ -301,7 +292,7 @@ class PlanePartition(PlaneQueries):
         InvalidValueError
             If the place cannot be written.
         """
-        write_plane(self, path)
+        write_result(path, FORMAT, self, self.window, ARRAYS)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> PlanePartition:
@@ -319,70 +310,3 @@ class PlanePartition(PlaneQueries):
     def __repr__(self) -> str:
         v, e = self.vertices.shape[0], self.edges.shape[0]
         return f"PlanePartition({self.n_regions} regions, {v} vertices, {e} edges)"
-
-
-def partition_plane(
-    network: Network,
-    window: PlaneWindow,
-    *,
-    tolerances: Tolerances = DEFAULT_TOLERANCES,
-    _cell_switches: int | None = None,
-    **options: Any,
-) -> PlanePartition:
-    """Partition one window; arguments are checked by `linregions.partition`."""
-    from linregions.regions.planes.engine.run import run_plane
-    from linregions.regions.planes.sinks.collect import Collector
-
-    limit = options.get("memory_limit")
-    if limit is not None:
-        _check_that_it_fits(network, window, tolerances, limit, options.get("threads", 1))
-    vertices, edges, switches, *others = run_plane(
-        network, window, Collector(limit), tolerances, cell_switches=_cell_switches, **options
-    )
-    neuron_of, breakpoint_of = switch_tables(network)
-    return PlanePartition(network, window, vertices, edges, neuron_of[switches], breakpoint_of[switches], *others)
-
-
-def _check_that_it_fits(
-    network: Network, window: PlaneWindow, tolerances: Tolerances, limit: int, threads: int
-) -> None:
-    """Raise before any work if a partition will most likely not fit."""
-    from linregions.regions.planes.estimate import bytes_enough, estimate_plane
-
-    found = estimate_plane(network, window, tolerances=tolerances, limited=True)
-    if found.bytes_collected > limit:
-        spare, kept = limit - found.bytes_statistics, found.bytes_collected - found.bytes_statistics
-        fitting = int(found.n_regions.value * max(0.0, spare / kept)) if kept > 0 else 0
-        counted, needed = bytes_enough(found, threads)
-        raise MemoryLimitError(
-            f"`memory_limit` is {limit / 2**20:,.0f} MB, but the partition of this window, about "
-            f"{found.n_regions.value:,.0f} regions, needs about {found.bytes_collected / 2**20:,.0f} MB; about "
-            f"{fitting:,} regions would fit. Give {needed} bytes at least, or a smaller window, or keep no regions "
-            f"with `sink=RegionStatistics()` or `sink=RegionStream(folder)`, which need {counted} bytes.",
-            needed,
-        )
-
-
-def count_plane(
-    network: Network,
-    window: PlaneWindow,
-    kind: str = "activation",
-    *,
-    tolerances: Tolerances = DEFAULT_TOLERANCES,
-    _cell_switches: int | None = None,
-    **options: Any,
-) -> tuple[int, int]:
-    """Count the regions of one window without keeping them; also return how many decisions float64 could not tell."""
-    from linregions.regions.planes.engine.run import run_plane
-    from linregions.regions.planes.sinks.statistics import RegionCounter
-
-    counter = RegionCounter(kind)
-    count: int = run_plane(network, window, counter, tolerances, cell_switches=_cell_switches, **options)
-    return count, counter.undecided
-
-
-def run_sink(network: Network, window: PlaneWindow, sink: Sink, **options: Any) -> Any:
-    """Hand the regions of one window to a sink; arguments are checked by `linregions.partition`."""
-    from linregions.regions.planes.engine.run import run_plane
-
-    return run_plane(network, window, sink, options.pop("tolerances"), **options)

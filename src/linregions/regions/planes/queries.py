@@ -15,7 +15,7 @@ from linregions.domains.frames import Frame, frame_of
 from linregions.domains.windows import PlaneWindow
 from linregions.errors import InvalidValueError
 from linregions.networks.network import Network
-from linregions.networks.switches import pack_patterns, unpack_patterns
+from linregions.networks.switches import bytes_of_words, count_switches, pack_patterns, unpack_patterns
 from linregions.regions.adjacency import Adjacency, adjacency_of, as_region, data_frame, hexadecimal
 from linregions.regions.outputs import patterns_in_plane
 
@@ -315,10 +315,7 @@ class PlaneQueries:
         """
         sides = np.diff(self.face_offsets)
         middles = np.add.reduceat(self.vertices[self.face_vertices], self.face_offsets[:-1], axis=0) / sides[:, None]
-        switches = sum(
-            w * a.n_breakpoints for w, a in zip(self.network.widths[1:-1], self.network.activations, strict=True)
-        )
-        words = np.ascontiguousarray(self.pattern_words).astype("<u8", copy=False).view(np.uint8)
+        n_bytes = -(-count_switches(self.network) // 8)
         return data_frame(
             {
                 "linear_region": self.linear_labels,
@@ -328,7 +325,7 @@ class PlaneQueries:
                 "n_neighbors": np.diff(self._adjacency.indptr),
                 "u": middles[:, 0],
                 "v": middles[:, 1],
-                "pattern": hexadecimal(words[:, : (switches + 7) // 8]),
+                "pattern": hexadecimal(bytes_of_words(self.pattern_words)[:, :n_bytes]),
             },
             f"{type(self).__name__}.to_dataframe",
         )

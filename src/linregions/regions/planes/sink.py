@@ -13,6 +13,8 @@ import numpy.typing as npt
 from linregions._support.validation import FloatArray
 from linregions.domains.windows import PlaneWindow
 from linregions.networks.network import Network
+from linregions.regions.planes.kernels.records import OWN
+from linregions.regions.planes.kernels.workspace import N_FACES, V
 
 IntArray = npt.NDArray[np.int32]
 IndexArray = npt.NDArray[np.int64]
@@ -93,7 +95,7 @@ class RegionBatch:
     @property
     def n_regions(self) -> int:
         """Number F of regions."""
-        return int(self.cell_sizes[:, 2].sum())
+        return int(self.cell_sizes[:, N_FACES].sum())
 
     @property
     def n_bytes(self) -> int:
@@ -113,12 +115,12 @@ class RegionBatch:
     def edge_is_shared(self) -> npt.NDArray[np.bool_]:
         """Whether the edge is met in another cell, too, shape (E,)."""
         shared = np.zeros(self.edge.shape[1], dtype=np.bool_)
-        shared[self.chain[1]] = True
+        shared[self.chain[OWN]] = True
         return shared
 
     def corners(self, region: int) -> FloatArray:
         """Return the corners of a region of the batch, shape (sides, 2), counter-clockwise; a copy."""
-        sides = self.side[0, self.face_offsets[region] : self.face_offsets[region + 1]]
+        sides = self.side[V, self.face_offsets[region] : self.face_offsets[region + 1]]
         return self.vertices[sides]
 
 

@@ -7,7 +7,16 @@ from typing import Any
 import numpy as np
 
 from linregions._support.kernels.compiled import compiled
-from linregions.measures.distances.kernels.switches import Bounds, careful_norm, nearest_of, smallest
+from linregions.measures.distances.kernels.switches import (
+    NO_UNIT,
+    ROW,
+    AtPoints,
+    Bounds,
+    Scratch,
+    careful_norm,
+    nearest_of,
+    smallest,
+)
 from linregions.networks.kernels.dense import add_four
 
 _UNLIKELY = 2.0**40  # that the square of an error is so much larger than it likely is
@@ -16,7 +25,7 @@ _UNLIKELY = 2.0**40  # that the square of an error is so much larger than it lik
 
 
 @compiled()
-def start_jacobians(chosen: Any, factor: Any, slopes: Any, first_norms: Any, squares: Any, out: Any) -> None:
+def start_jacobians(chosen: Any, factor: Any, at: AtPoints, first_norms: Any, out: Any) -> None:
     """Set the Jacobians behind the first layer's activation, and the squared norms of its gradients.
 
     Parameters
@@ -25,14 +34,14 @@ def start_jacobians(chosen: Any, factor: Any, slopes: Any, first_norms: Any, squ
         Which points.
     factor : (rank, n)
         Upper triangular factor of the first layer's scaled and transposed weights.
-    slopes, squares : (points, n_units)
-        Slopes of the activations, and where the squares go.
+    at : AtPoints
+        Its squares are set.
     first_norms : (n,)
     out : (m * rank or more, n or more)
     """
     rank, n = factor.shape
     for c in range(chosen.size):
-        slope, square = slopes[chosen[c], :n], squares[chosen[c], :n]
+        slope, square = at.slopes[chosen[c], :n], at.squares[chosen[c], :n]
         for k in range(n):
             square[k] = first_norms[k] * first_norms[k]
         for q in range(rank):
@@ -112,9 +121,7 @@ def multiply_jacobians(
 
 
 @compiled(fastmath={"contract"})
-def end_layer(
-    layer: int, chosen: Any, rank: int, slopes: Any, jacobians: Any, net: Bounds, errors: Any, noise: Any, squares: Any
-) -> None:
+def end_layer(layer: int, chosen: Any, rank: int, at: AtPoints, jacobians: Any, bounds: Bounds) -> None:
     """Set the squared norms of a layer's gradients and how large rounding may be; multiply by the slopes.
 
     Parameters
@@ -125,31 +132,29 @@ def end_layer(
         Which points.
     rank : int
         Rows of each Jacobian.
-    slopes, squares : (points, n_units)
-        Slopes of the activations, and where the squares go.
+    at : AtPoints
+        Its squares, and noise of this layer, are set; its errors are those before this layer on entry, and of it on
+        return.
     jacobians : (m * rank or more, units of the layer or more)
         Derivatives of the layer's pre-activations on entry, of its values on return.
-    net : Bounds
-    errors : (points,)
-        Bound of the rounding error of the Jacobian before this layer, and of this one's on return.
-    noise : (points, depth)
-        Receives in its column how large rounding may be, in units of the norm of a unit's row of weights.
+    bounds : Bounds
     """
-    first, last = net.units[layer], net.units[layer + 1]
-    n, before = last - first, net.widths[layer]
+    slopes, squares, errors, noise = at.slopes, at.squares, at.errors, at.noise
+    first, last = bounds.units[layer], bounds.units[layer + 1]
+    n, before = last - first, bounds.widths[layer]
     for c in range(chosen.size):
         p = chosen[c]
         square, slope = squares[p, first:last], slopes[p, first:last]
-        earlier, steep = squares[p, net.units[layer - 1] : first], slopes[p, net.units[layer - 1] : first]
+        earlier, steep = squares[p, bounds.units[layer - 1] : first], slopes[p, bounds.units[layer - 1] : first]
         whole, steepest = 0.0, 0.0
         for k in range(before):
             whole += earlier[k]
             steepest = max(steepest, abs(steep[k]))
         here = (before + 2) * 2.0**-52 * np.sqrt(whole)  # first-order rounding of this product
         if layer == 1:
-            errors[p] = (net.widths[0] + 2) * 2.0**-52 * net.frobenius[0]
+            errors[p] = (bounds.widths[0] + 2) * 2.0**-52 * bounds.frobenius[0]
         noise[p, layer] = steepest * (errors[p] + here)
-        errors[p] = steepest * (net.spectral[layer] * errors[p] + net.frobenius[layer] * here)
+        errors[p] = steepest * (bounds.spectral[layer] * errors[p] + bounds.frobenius[layer] * here)
         for k in range(n):
             square[k] = 0.0
         for q in range(rank):
@@ -161,19 +166,19 @@ def end_layer(
 
 
 @compiled(fastmath={"contract", "reassoc"})
-def _likely_errors(slope: Any, square: Any, net: Bounds, room: Any, out: Any) -> None:
+def _likely_errors(slope: Any, square: Any, bounds: Bounds, room: Any, out: Any) -> None:
     """Set the squares of the rounding errors that all gradients of a point likely have, as if errors were independent.
 
     Bounds of the errors grow in each layer by its norm, which is several times as much as what gradients and errors
     really grow by: after some thirty layers they explain every gradient.
     """
-    for layer in range(1, net.switching.size):
-        n, before, first = net.widths[layer], net.units[layer - 1], net.units[layer]
+    for layer in range(1, bounds.switching.size):
+        n, before, first = bounds.widths[layer], bounds.units[layer - 1], bounds.units[layer]
         for i in range(n):
             earlier = out[before + i] if layer > 1 else 0.0
             room[i] = slope[before + i] * slope[before + i] * (earlier + (n + 2) * 2.0**-104 * square[before + i])
-        for k in range(net.widths[layer + 1]):
-            row = net.weights[net.starts[layer] + k * n :][:n]
+        for k in range(bounds.widths[layer + 1]):
+            row = bounds.weights[bounds.starts[layer] + k * n :][:n]
             total = 0.0
             for i in range(n):
                 total += row[i] * row[i] * room[i]
@@ -181,38 +186,21 @@ def _likely_errors(slope: Any, square: Any, net: Bounds, room: Any, out: Any) ->
 
 
 @compiled()
-def nearest_by_jacobians(
-    chosen: Any,
-    gaps: Any,
-    slopes: Any,
-    squares: Any,
-    noise: Any,
-    net: Bounds,
-    careful: Any,
-    likely: Any,
-    found: Any,
-    distance: Any,
-    nearest: Any,
-) -> None:
+def nearest_by_jacobians(chosen: Any, at: AtPoints, bounds: Bounds, scratch: Scratch) -> None:
     """Find the smallest ``gap / ||gradient||`` and the first unit that attains it, from the norms of all gradients.
 
     Parameters
     ----------
     chosen : (m,) int64
         Which points.
-    gaps, slopes, squares : (points, n_units)
-        See `nearest_switches`; here `squares` are those of the gradients themselves.
-    noise : (points, depth)
-        See `end_layer`.
-    net : Bounds
-    careful : (4, widest)
-        Room.
-    likely, found : (n_units,)
-        Room.
-    distance, nearest : (points,)
-        Receive the distances and the units, inf and -1 where no unit has a gradient.
+    at : AtPoints
+        Its distances and nearest units are set.
+    bounds : Bounds
+    scratch : Scratch
     """
-    units, depth, tolerance = net.units, net.switching.size, net.tolerance
+    gaps, slopes, squares, noise, distance, nearest = at.gaps, at.slopes, at.squares, at.noise, at.distances, at.nearest
+    careful, likely, found = scratch.careful, scratch.bound, scratch.found
+    units, depth, tolerance = bounds.units, bounds.switching.size, bounds.tolerance
     n_units = units[depth]
     for c in range(chosen.size):
         p = chosen[c]
@@ -220,8 +208,8 @@ def nearest_by_jacobians(
         doubtful = 0
         for layer in range(depth):
             low, high = units[layer], units[layer + 1]
-            ratio, norms, near, size = found[low:high], net.row_norms[low:high], gap[low:high], square[low:high]
-            if not net.switching[layer]:
+            ratio, norms, near, size = found[low:high], bounds.row_norms[low:high], gap[low:high], square[low:high]
+            if not bounds.switching[layer]:
                 for k in range(high - low):
                     ratio[k] = np.inf
                 continue
@@ -236,17 +224,17 @@ def nearest_by_jacobians(
         best = smallest(found, n_units)
         known = False
         for layer in range(1, depth if doubtful else 0):
-            for k in range(units[layer], units[layer + 1] if net.switching[layer] else 0):
-                norm, doubt = np.sqrt(square[k]), noise[p, layer] * net.row_norms[k]
+            for k in range(units[layer], units[layer + 1] if bounds.switching[layer] else 0):
+                norm, doubt = np.sqrt(square[k]), noise[p, layer] * bounds.row_norms[k]
                 # The true gradient is not larger than both together, so most doubts need not be settled.
                 if 0.0 < norm <= doubt and not abs(gap[k]) > 2.0 * best * (norm + doubt):
                     if not known:
-                        _likely_errors(slopes[p], square, net, careful[0], likely)
+                        _likely_errors(slopes[p], square, bounds, careful[ROW], likely)
                         known = True
                     if square[k] <= _UNLIKELY * likely[k]:
-                        norm = careful_norm(layer, k - units[layer], slopes[p], net, careful)
+                        norm = careful_norm(layer, k - units[layer], slopes[p], bounds, careful)
                     if norm > 0.0:
                         found[k] = abs(gap[k]) / norm
                         best = min(best, found[k])
         distance[p] = best
-        nearest[p] = nearest_of(found, n_units, best * (1.0 + tolerance)) if best < np.inf else -1
+        nearest[p] = nearest_of(found, n_units, best * (1.0 + tolerance)) if best < np.inf else NO_UNIT

@@ -16,6 +16,8 @@ from linregions._support.kernels.compiled import compiled
 _FAST = {"contract", "reassoc"}
 # Behind more layers, sums of absolute values are too large to tell noise by: whole Jacobians know better.
 _CAREFUL_LAYERS, _DOUBTFUL = 8, -2.0
+NO_UNIT, GIVEN_UP = -1, -2
+ROW, SIZE, NEW_ROW, NEW_SIZE = range(4)
 _GUARD = 1.0 + 1e-10  # on every bound: far above the rounding of norms and products
 
 
@@ -35,13 +37,26 @@ class Bounds(NamedTuple):
     tolerance: float  # relative size below which rounding explains a gradient, and differences of tied distances
 
 
+class AtPoints(NamedTuple):
+    """What is known at m points."""
+
+    slopes: Any  # (m, n_units) of the activations
+    gaps: Any  # (m, n_units) from each hidden unit's pre-activation to its nearest breakpoint, times the unit's scale
+    squares: Any  # (m, n_units) squared norms: of the unit's row of (scaled) weights times the slopes of the layer
+    # below (any in layer 0); of the unit's gradient where whole Jacobians are carried
+    errors: Any  # (m,) bound of the rounding error of a Jacobian so far
+    noise: Any  # (m, depth) how large rounding may be in a layer, in units of the norm of a unit's row of weights
+    distances: Any  # (m,) to the nearest switch; inf where no unit has a gradient
+    nearest: Any  # (m,) the unit that switches there: NO_UNIT where there is none, GIVEN_UP where it took too long
+
+
 class Scratch(NamedTuple):
     """Room that one thread uses for point after point."""
 
     active: Any  # (widest + 4,) int64
     row: Any  # (widest,)
     new: Any  # (widest,)
-    careful: Any  # (4, widest)
+    careful: Any  # (4, widest) ROW of a product, SIZE of its terms, NEW_ROW, NEW_SIZE of the next one
     first: Any  # (units of the first layer,) distances to its units
     found: Any  # (n_units,) distances to the units looked at
     found_at: Any  # (n_units,) int64
@@ -50,28 +65,17 @@ class Scratch(NamedTuple):
 
 
 @compiled()
-def activate(
-    values: Any,
-    n: int,
-    bias: Any,
-    breakpoints: Any,
-    slopes: Any,
-    knots: Any,
-    heights: Any,
-    scale: Any,
-    slope: Any,
-    gap: Any,
-    first: int,
-) -> bool:
+def activate(values: Any, n: int, bias: Any, pieces: Any, scale: Any, at: AtPoints, first: int) -> bool:
     """Add the bias to `values` (m, n) and apply the activation; set slopes and gaps to the nearest breakpoint.
 
-    The columns of `slope` and `gap` begin at `first`. A gap is the breakpoint (the lower one of two as near) minus
+    Their columns begin at `first`. A gap is the breakpoint (the lower one of two as near) minus
     the pre-activation, times `scale`; it stays untouched when there is no breakpoint. Returns whether all
     pre-activations are finite.
     """
+    breakpoints, slopes, knots, heights = pieces
     m, n_breaks, finite = values.shape[0], breakpoints.size, True
     for i in range(m):
-        z, steep, near = values[i, :n], slope[i, first : first + n], gap[i, first : first + n]
+        z, steep, near = values[i, :n], at.slopes[i, first : first + n], at.gaps[i, first : first + n]
         for j in range(n):
             z[j] += bias[j]
         n_finite = 0
@@ -164,13 +168,13 @@ def smallest(values: Any, n: int) -> Any:
 
 
 @compiled()
-def careful_norm(layer: int, unit: int, slope: Any, net: Bounds, scratch: Any) -> Any:
+def careful_norm(layer: int, unit: int, slope: Any, bounds: Bounds, scratch: Any) -> Any:
     """Return the gradient's norm without the entries that are nothing but rounding.
 
     Every entry is compared with the sum of absolute values of the products that it is made of.
     """
-    widths, weights, starts = net.widths, net.weights, net.starts
-    row, size, new_row, new_size = scratch[0], scratch[1], scratch[2], scratch[3]
+    widths, weights, starts = bounds.widths, bounds.weights, bounds.starts
+    row, size, new_row, new_size = scratch[ROW], scratch[SIZE], scratch[NEW_ROW], scratch[NEW_SIZE]
     n = widths[layer]
     start = starts[layer] + unit * n
     for c in range(n):
@@ -181,7 +185,7 @@ def careful_norm(layer: int, unit: int, slope: Any, net: Bounds, scratch: Any) -
         for c in range(n):
             new_row[c] = new_size[c] = 0.0
         for i in range(widths[j + 1]):
-            d = slope[net.units[j] + i]
+            d = slope[bounds.units[j] + i]
             start = starts[j] + i * n
             if size[i] == 0.0 or d == 0.0:
                 continue
@@ -190,16 +194,24 @@ def careful_norm(layer: int, unit: int, slope: Any, net: Bounds, scratch: Any) -
                 new_size[c] += size[i] * abs(d * weights[start + c])
         row, size, new_row, new_size = new_row, new_size, row, size
     for c in range(n):
-        if abs(row[c]) <= net.tolerance * size[c]:
+        if abs(row[c]) <= bounds.tolerance * size[c]:
             row[c] = 0.0
     return _norm(row, n)
 
 
 @compiled()
-def _gradient_norm(layer: int, unit: int, gap: float, limit: float, slope: Any, net: Bounds, scratch: Scratch) -> Any:
+def _gradient_norm(
+    layer: int, unit: int, gap: float, limit: float, slope: Any, bounds: Bounds, scratch: Scratch
+) -> Any:
     """Return the norm of a neuron's gradient, -1 as soon as its distance is known to exceed `limit`, -2 if in doubt."""
-    widths, units, weights, starts = net.widths, net.units, net.weights, net.starts
-    spectral, frobenius, active, row, new = net.spectral, net.frobenius, scratch.active, scratch.row, scratch.new
+    widths, units, weights, starts = bounds.widths, bounds.units, bounds.weights, bounds.starts
+    spectral, frobenius, active, row, new = (
+        bounds.spectral,
+        bounds.frobenius,
+        scratch.active,
+        scratch.row,
+        scratch.new,
+    )
     epsilon = 2.0**-52
     n = widths[layer]
     start = starts[layer] + unit * n
@@ -221,43 +233,33 @@ def _gradient_norm(layer: int, unit: int, gap: float, limit: float, slope: Any, 
             steepest = max(steepest, abs(d))
         noise *= steepest
         size = _norm(row, n)
-        if gap > limit * _GUARD * (size + noise) * net.tail[j - 1]:
+        if gap > limit * _GUARD * (size + noise) * bounds.tail[j - 1]:
             return -1.0
     rank = min(widths[0], n)
-    _row_times_matrix(row, n, net.factor, np.int64(0), rank, np.bool_(True), active, new)
+    _row_times_matrix(row, n, bounds.factor, np.int64(0), rank, np.bool_(True), active, new)
     noise = spectral[0] * noise + (widths[0] + n + 2) * epsilon * frobenius[0] * size
     norm = _norm(new, rank)
     if 0.0 < norm <= noise:
         if gap > 2.0 * limit * (norm + noise):  # the true gradient is not larger than both together
             return -1.0
-        if net.switching.size > _CAREFUL_LAYERS:
+        if bounds.switching.size > _CAREFUL_LAYERS:
             return _DOUBTFUL
-        return careful_norm(layer, unit, slope, net, scratch.careful)
+        return careful_norm(layer, unit, slope, bounds, scratch.careful)
     return norm
 
 
 @compiled()
 def nearest_of(values: Any, n: int, limit: float) -> int:
-    """Return the first of n units whose distance does not exceed `limit`, -1 where there is none."""
+    """Return the first of n units whose distance does not exceed `limit`, NO_UNIT where there is none."""
     for k in range(n):
         if values[k] <= limit:
             return k
-    return -1
+    return NO_UNIT
 
 
 @compiled()
 def nearest_switches(
-    gaps: Any,
-    slopes: Any,
-    squares: Any,
-    start: int,
-    stop: int,
-    net: Bounds,
-    scratch: Scratch,
-    cost: Any,
-    patience: float,
-    distance: Any,
-    nearest: Any,
+    at: AtPoints, start: int, stop: int, bounds: Bounds, scratch: Scratch, cost: Any, patience: float
 ) -> float:
     """Find for some points the smallest ``gap / ||gradient||`` and the first unit that attains it.
 
@@ -265,25 +267,25 @@ def nearest_switches(
 
     Parameters
     ----------
-    gaps, slopes : (m, n_units)
-        From each hidden unit's pre-activation to its nearest breakpoint, times the unit's scale, and the
-        activation's slope.
-    squares : (m, n_units)
-        Squared norm of the unit's row of (scaled) weights times the slopes of the layer below; any in layer 0.
+    at : AtPoints
+        Its distances and nearest units are set.
     start, stop : int
         Which points.
-    net : Bounds
+    bounds : Bounds
     scratch : Scratch
     cost : (depth + 1,)
         Work that the gradient of a unit takes at most, by layer, and at the end that of one look at one candidate.
     patience : float
         Work after which a point is given up.
-    distance : (m,)
-        Receives the distances; inf where no unit has a gradient.
-    nearest : (m,)
-        Receives the units, -1 where there is none, -2 for points given up.
     """
-    units, switching, norms, tail, tolerance = net.units, net.switching, net.row_norms, net.tail, net.tolerance
+    gaps, slopes, squares, distance, nearest = at.gaps, at.slopes, at.squares, at.distances, at.nearest
+    units, switching, norms, tail, tolerance = (
+        bounds.units,
+        bounds.switching,
+        bounds.row_norms,
+        bounds.tail,
+        bounds.tolerance,
+    )
     first, found, found_at = scratch.first, scratch.found, scratch.found_at
     bound, candidate = scratch.bound, scratch.candidate
     n_units, depth, total = gaps.shape[1], switching.size, 0.0
@@ -325,7 +327,7 @@ def nearest_switches(
             while units[layer + 1] <= k:
                 layer += 1
             work += cost[layer - 1]
-            norm = _gradient_norm(layer, k - units[layer], abs(gap[k]), limit, slopes[p], net, scratch)
+            norm = _gradient_norm(layer, k - units[layer], abs(gap[k]), limit, slopes[p], bounds, scratch)
             if norm > 0.0:
                 found[n_found] = abs(gap[k]) / norm
                 found_at[n_found] = k
@@ -336,9 +338,9 @@ def nearest_switches(
 
         total += min(work, patience)
         distance[p] = best
-        nearest[p] = -1
+        nearest[p] = NO_UNIT
         if work > patience:
-            nearest[p] = -2
+            nearest[p] = GIVEN_UP
         elif best < np.inf:
             tied = best * (1.0 + tolerance)
             nearest[p] = nearest_of(first, n_first, tied)

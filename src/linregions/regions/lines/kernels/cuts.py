@@ -7,23 +7,37 @@ import numpy as np
 from linregions._support.kernels.bits import lowest_bit
 from linregions._support.kernels.compiled import compiled
 from linregions.regions.lines.kernels.decisions import (
+    BEFORE,
+    BEST,
+    CUT_BREAKPOINT,
+    CUT_NEURON,
     DECIDED,
+    DOUBT,
     FILLED,
+    GRAIN,
     GROUP,
     GROUPS,
     HERE,
+    IN_GROUP,
     INSIDE,
+    LEADER,
     MULTIPLIED,
+    N_NAMES,
+    N_SWITCHES,
+    ORDER,
+    PLACE,
     RESERVED,
     RESOLUTION,
+    STEP,
+    UNCERTAINTY,
     WRITTEN,
-    Events,
     FloatArray,
     IntArray,
     Layer,
     PatternArray,
     Rows,
     Stage,
+    Switches,
     Tally,
     WordArray,
     activated_grain,
@@ -33,6 +47,9 @@ from linregions.regions.lines.kernels.decisions import (
 )
 from linregions.regions.lines.kernels.pivots import cut_row, even_spacing, join_pivots
 from linregions.regions.lines.kernels.rows import write_row
+
+# What `cut_rows` returns.
+DONE, STAGE_IS_FULL, SWITCHES_ARE_FULL = range(3)
 
 
 @compiled()
@@ -56,7 +73,7 @@ def _sort_by(keys: FloatArray, order: IntArray, count: int) -> None:
 @compiled(inlined=True)
 def _are_one(cuts: FloatArray, leader: IntArray, a: int, b: int) -> bool:
     """Return whether two cuts of an interval are in one place for good."""
-    return leader[a] == leader[b] or (cuts[2, a] == cuts[2, b] and cuts[4, a] > 0.0 and cuts[4, b] > 0.0)
+    return leader[a] == leader[b] or (cuts[STEP, a] == cuts[STEP, b] and cuts[GRAIN, a] > 0.0 and cuts[GRAIN, b] > 0.0)
 
 
 @compiled()
@@ -69,7 +86,7 @@ def _merge_ties(
 
     Returns the number of groups, of merged cuts that differed, of undecided orders, and the smallest margin.
     """
-    place, blur, doubt = cuts[0], cuts[1], cuts[3]
+    place, uncertainty, doubt = cuts[PLACE], cuts[UNCERTAINTY], cuts[DOUBT]
     n_groups, merged, undecided, reached = 0, 0, 0, -np.inf
     for i in range(count):
         cut = order[i]
@@ -84,11 +101,11 @@ def _merge_ties(
         if n_groups > 0:
             other = best[n_groups - 1]
             gap = abs(place[cut] - place[other])
-            band = blur[cut] + blur[other]
+            band = uncertainty[cut] + uncertainty[other]
             if not is_new or gap <= band:
                 group[i] = n_groups - 1
                 merged += is_new
-                if blur[cut] < blur[other]:
+                if uncertainty[cut] < uncertainty[other]:
                     best[n_groups - 1] = cut
                 continue
             margin = min(margin, gap / band)
@@ -99,11 +116,11 @@ def _merge_ties(
 
 
 @compiled(inlined=True)
-def _list_switches_on_row(layer: Layer, rows: Rows, stage: Stage, p: int, events: Events, counts: IntArray) -> None:
+def _list_switches_on_row(layer: Layer, rows: Rows, stage: Stage, p: int, switches: Switches, counts: IntArray) -> None:
     """List the neurons that are on a breakpoint in row p and switch there."""
     above, zero = stage.above, stage.zero
     n_words = (stage.z.shape[1] + 63) // 64
-    e = counts[0]
+    e = counts[N_SWITCHES]
     for k in range(above.shape[1]):
         bits = zero[p, k]
         if bits:
@@ -111,12 +128,12 @@ def _list_switches_on_row(layer: Layer, rows: Rows, stage: Stage, p: int, events
         while bits:
             j = lowest_bit(bits)
             bits &= bits - np.uint64(1)
-            events.name[e] = rows.names[p]
-            events.neuron[e] = layer.first_neuron + 64 * (k % n_words) + j
-            events.level[e] = k // n_words
-            events.direction[e] = 1 if (above[p + 1, k] >> np.uint64(j)) & np.uint64(1) else -1
+            switches.name[e] = rows.names[p]
+            switches.neuron[e] = layer.first_neuron + 64 * (k % n_words) + j
+            switches.breakpoint[e] = k // n_words
+            switches.direction[e] = 1 if (above[p + 1, k] >> np.uint64(j)) & np.uint64(1) else -1
             e += 1
-    counts[0] = e
+    counts[N_SWITCHES] = e
 
 
 @compiled(inlined=True)
@@ -157,9 +174,10 @@ def _step_grain(step: float, over: float, result: float, grain: float) -> float:
 @compiled(internal=True)
 def _copy_leader(layer: Layer, n: int, stage: Stage, count: int) -> bool:
     """Put a cut where the one is that it follows, if that is there."""
-    neuron, level, leader = stage.cut_numbers[0], stage.cut_numbers[1], stage.cut_numbers[5]
+    numbers = stage.cut_numbers
+    neuron, breakpoint_, leader = numbers[CUT_NEURON], numbers[CUT_BREAKPOINT], numbers[LEADER]
     for c in range(count):
-        if level[c] * n + neuron[c] == leader[count]:
+        if breakpoint_[c] * n + neuron[c] == leader[count]:
             for k in range(stage.cuts.shape[0]):
                 stage.cuts[k, count] = stage.cuts[k, c]
             return True
@@ -170,9 +188,10 @@ def _copy_leader(layer: Layer, n: int, stage: Stage, count: int) -> bool:
 def _find_cuts(layer: Layer, rows: Rows, stage: Stage, p: int, relative: float, tally: Tally) -> int:
     """Find where neurons cross a breakpoint between rows p and p + 1, sort and group them; return how many groups."""
     t, w, noise = rows.t, rows.w, rows.noise
-    place, blur, step, doubt, grain = stage.cuts[0], stage.cuts[1], stage.cuts[2], stage.cuts[3], stage.cuts[4]
-    cut_neuron, cut_level, order = stage.cut_numbers[0], stage.cut_numbers[1], stage.cut_numbers[2]
-    group, best, leader = stage.cut_numbers[3], stage.cut_numbers[4], stage.cut_numbers[5]
+    cuts, numbers = stage.cuts, stage.cut_numbers
+    place, uncertainty, step, doubt, grain = cuts[PLACE], cuts[UNCERTAINTY], cuts[STEP], cuts[DOUBT], cuts[GRAIN]
+    cut_neuron, cut_breakpoint, order = numbers[CUT_NEURON], numbers[CUT_BREAKPOINT], numbers[ORDER]
+    group, best, leader = numbers[IN_GROUP], numbers[BEST], numbers[LEADER]
     above, zero, xi, q = stage.above, stage.zero, layer.breakpoints, p + 1
     n = stage.z.shape[1]
     n_words = (n + 63) // 64
@@ -190,7 +209,7 @@ def _find_cuts(layer: Layer, rows: Rows, stage: Stage, p: int, relative: float, 
         while bits:
             j, b = 64 * (k % n_words) + lowest_bit(bits), k // n_words
             bits &= bits - np.uint64(1)
-            cut_neuron[count], cut_level[count], order[count], leader[count] = j, b, count, b * n + j
+            cut_neuron[count], cut_breakpoint[count], order[count], leader[count] = j, b, count, b * n + j
             if layer.leaders.size:
                 leader[count] = layer.leaders[b * n + j]
                 if _copy_leader(layer, n, stage, count):
@@ -207,7 +226,7 @@ def _find_cuts(layer: Layer, rows: Rows, stage: Stage, p: int, relative: float, 
                 r = (xi[b] - z_near) / z_far
                 step[count] = r
                 place[count] = t[near] + (r if near == p else -r)
-                blur[count] = relative * (terms_near + r * terms_far + fixed) / abs(z_far)
+                uncertainty[count] = relative * (terms_near + r * terms_far + fixed) / abs(z_far)
                 doubt[count] = relative * layer.size[j] * (noise[near] + r * noise[far]) / abs(z_far)
                 grain[count] = _step_grain(r, z_far, xi[b] - z_near, unit)
             else:
@@ -220,12 +239,12 @@ def _find_cuts(layer: Layer, rows: Rows, stage: Stage, p: int, relative: float, 
                     step[count] = -from_q / (from_q - from_p)
                     place[count] = t[q] + step[count] * (t[q] - t[p])
                 slope = abs(from_p - from_q) / distance_along(t[p], t[q])
-                blur[count] = relative * (max(terms_p, terms_q) + fixed) / slope
+                uncertainty[count] = relative * (max(terms_p, terms_q) + fixed) / slope
                 doubt[count] = relative * layer.size[j] * max(noise[p], noise[q]) / slope
                 nearest = from_p if step[count] >= 0.0 else from_q
                 grain[count] = _step_grain(step[count], from_p - from_q, nearest, unit)
-            blur[count] = max(blur[count], RESOLUTION * abs(place[count]))
-            doubt[count] += blur[count]
+            uncertainty[count] = max(uncertainty[count], RESOLUTION * abs(place[count]))
+            doubt[count] += uncertainty[count]
             count += 1
     if count > 1:
         line = rows.line[p]
@@ -278,7 +297,17 @@ def _move_to_front(rows: Rows, stage: Stage) -> None:
     start, stop = max(state[WRITTEN] - 1, 0), state[FILLED]
     if start == 0:
         return
-    for numbers in (rows.t, rows.w, rows.blur, rows.doubt, rows.noise, rows.grain, rows.norm, rows.steep, stage.low):
+    for numbers in (
+        rows.t,
+        rows.w,
+        rows.uncertainty,
+        rows.doubt,
+        rows.noise,
+        rows.grain,
+        rows.norm,
+        rows.steep,
+        stage.low,
+    ):
         _move_numbers(numbers, start, stop)
     for integers in (rows.names, rows.line):
         _move_integers(integers, start, stop)
@@ -287,7 +316,7 @@ def _move_to_front(rows: Rows, stage: Stage) -> None:
     for words in (stage.above, stage.zero):
         _move_words(words, start, stop)
     for k in range(start, stop):
-        rows.ends[k - start, 0] = rows.ends[k, 0]
+        rows.ends[k - start, BEFORE] = rows.ends[k, BEFORE]
     state[FILLED] -= start
     state[MULTIPLIED] -= start
     state[DECIDED] -= start
@@ -305,7 +334,7 @@ def cut_rows(
     h_next: FloatArray,
     rows_next: Rows,
     state_next: IntArray,
-    events: Events,
+    switches: Switches,
     counts: IntArray,
     last: bool,
 ) -> int:
@@ -322,37 +351,38 @@ def cut_rows(
         Columns of this layer are filled with the pieces along each line's first interval.
     h_next, rows_next, state_next
         Of the next stage. After the last layer `h_next` is empty, and rows are not measured.
-    events : Events
+    switches : Switches
         With room for two times T * n at least.
     counts : (2,)
-        Events that are there, and names that are given.
+        Switches that are there, and names that are given.
     last : bool
         Whether no row will follow.
 
     Returns
     -------
-    0 when all is written, 1 when the next stage is full, 2 when `events` is
+    DONE when all is written, STAGE_IS_FULL when the next one is, SWITCHES_ARE_FULL
     """
     line, w, z, state, xi = rows.line, rows.w, stage.z, stage.state, layer.breakpoints
-    place, blur, step, doubt = stage.cuts[0], stage.cuts[1], stage.cuts[2], stage.cuts[3]
-    cut_neuron, cut_level, order = stage.cut_numbers[0], stage.cut_numbers[1], stage.cut_numbers[2]
-    group, best = stage.cut_numbers[3], stage.cut_numbers[4]
+    place, uncertainty, step, doubt = stage.cuts[PLACE], stage.cuts[UNCERTAINTY], stage.cuts[STEP], stage.cuts[DOUBT]
+    numbers = stage.cut_numbers
+    cut_neuron, cut_breakpoint, order = numbers[CUT_NEURON], numbers[CUT_BREAKPOINT], numbers[ORDER]
+    group, best = numbers[IN_GROUP], numbers[BEST]
     n_words = (z.shape[1] + 63) // 64
-    room, room_for_events = rows_next.t.size - RESERVED, events.name.size - z.shape[1] * xi.size
+    room, room_for_switches = rows_next.t.size - RESERVED, switches.name.size - z.shape[1] * xi.size
     filled, decided, p = state[FILLED], state[DECIDED], state[WRITTEN]
-    row, code, is_measured = state_next[FILLED], 0, h_next.shape[0] > 0
+    row, code, is_measured = state_next[FILLED], DONE, h_next.shape[0] > 0
     while p < decided:
         follows = p + 1 < filled and line[p + 1] == line[p]
         if follows and p + 1 >= decided:
             break
         if state[INSIDE] == 0:
-            if counts[0] > room_for_events:
-                code = 2
+            if counts[N_SWITCHES] > room_for_switches:
+                code = SWITCHES_ARE_FULL
                 break
             state[GROUPS], state[GROUP], state[HERE] = 0, -1, -1
             if follows:
                 if p > 0 and line[p - 1] == line[p]:
-                    _list_switches_on_row(layer, rows, stage, p, events, counts)
+                    _list_switches_on_row(layer, rows, stage, p, switches, counts)
                 else:
                     _add_first_states(layer, rows, stage, p, first_patterns)
                 state[GROUPS] = _find_cuts(layer, rows, stage, p, relative, tally)
@@ -366,37 +396,37 @@ def cut_rows(
             while group[i] < g:
                 i += 1
         while g < state[GROUPS]:
-            if row == room or counts[0] > room_for_events:
-                code = 1 if row == room else 2
+            if row == room or counts[N_SWITCHES] > room_for_switches:
+                code = STAGE_IS_FULL if row == room else SWITCHES_ARE_FULL
                 break
-            cut, name, e, grain = np.int64(0), rows.names[p], counts[0], 0.0
+            cut, name, e, grain = np.int64(0), rows.names[p], counts[N_SWITCHES], 0.0
             at, weight, values = rows.t[p], w[p], z[p]
             if g >= 0:
-                cut, name = best[g], counts[1]
+                cut, name = best[g], counts[N_NAMES]
                 if is_measured:
-                    cut_row(z, w, p, g, i, step, stage.cut_numbers, xi, stage.row)
-                grain = stage.cuts[4, cut]
+                    cut_row(layer, stage, w, p, g, i)
+                grain = stage.cuts[GRAIN, cut]
                 while group[i] == g:
-                    if not _are_one(stage.cuts, stage.cut_numbers[5], order[i], cut):
+                    if not _are_one(stage.cuts, stage.cut_numbers[LEADER], order[i], cut):
                         grain = 0.0
-                    j, b = cut_neuron[order[i]], cut_level[order[i]]
-                    events.name[e] = name
-                    events.neuron[e] = layer.first_neuron + j
-                    events.level[e] = b
+                    j, b = cut_neuron[order[i]], cut_breakpoint[order[i]]
+                    switches.name[e] = name
+                    switches.neuron[e] = layer.first_neuron + j
+                    switches.breakpoint[e] = b
                     rises = (stage.above[q, b * n_words + j // 64] >> np.uint64(j % 64)) & np.uint64(1)
-                    events.direction[e] = 1 if rises else -1
+                    switches.direction[e] = 1 if rises else -1
                     e += 1
                     i += 1
-                counts[0], counts[1] = e, name + 1
+                counts[N_SWITCHES], counts[N_NAMES] = e, name + 1
                 at, weight, values = place[cut], 1.0, stage.row
             # One call for both, since it is inlined.
             write_row(line[p], at, weight, name, values, layer, h_next, rows_next, row)
             if is_measured and g < 0:
-                rows_next.blur[row], rows_next.doubt[row] = rows.blur[p], rows.doubt[p]
+                rows_next.uncertainty[row], rows_next.doubt[row] = rows.uncertainty[p], rows.doubt[p]
                 rows_next.noise[row] += rows.noise[p] + w[p] * layer.excess
                 rows_next.grain[row] = activated_grain(layer, exact_grain(layer, rows, p), rows.norm[p])
             elif is_measured:
-                rows_next.blur[row], rows_next.doubt[row] = blur[cut], doubt[cut]
+                rows_next.uncertainty[row], rows_next.doubt[row] = uncertainty[cut], doubt[cut]
                 unbounded = w[p] == 0.0 or w[q] == 0.0
                 rows_next.noise[row] += noise_at(rows, layer, p, unbounded, abs(step[cut]))
                 reach = rows.norm[p] + rows.norm[q] * (abs(step[cut]) if unbounded else 1.0)
@@ -409,13 +439,13 @@ def cut_rows(
             row += 1
             g += 1
         state[GROUP] = g
-        if code:
-            # The next stage goes through its rows now, unless it is only the events that need room.
-            state[HERE] = g if code == 1 else state[HERE]
+        if code != DONE:
+            # The next stage goes through its rows now, unless it is only the switches that need room.
+            state[HERE] = g if code == STAGE_IS_FULL else state[HERE]
             break
         state[INSIDE] = 0
         p += 1
     state[WRITTEN], state_next[FILLED] = p, row
-    if code == 0 and not last:
+    if code == DONE and not last:
         _move_to_front(rows, stage)
     return code

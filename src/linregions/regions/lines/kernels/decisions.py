@@ -37,6 +37,17 @@ WordArray = npt.NDArray[np.uint64]
 PatternArray = npt.NDArray[np.uint8]
 
 
+# Entries and rows of the arrays below.
+IN_NORM, IN_VALUE = 0, 1
+AT_END, AT_POINT = 0, 1
+OF_WEIGHTS, OF_BIASES, OF_SLOPES, OF_INTERCEPTS = range(4)
+MOST_TERMS, MOST_SLOPE, MOST_INTERCEPT = range(3)
+BEFORE, AFTER = 0, 1
+PLACE, UNCERTAINTY, STEP, DOUBT, GRAIN = range(5)
+CUT_NEURON, CUT_BREAKPOINT, ORDER, IN_GROUP, BEST, LEADER = range(6)
+N_SWITCHES, N_NAMES = 0, 1
+
+
 class Layer(NamedTuple):
     """One hidden layer: k inputs, n units, T breakpoints."""
 
@@ -55,14 +66,15 @@ class Layer(NamedTuple):
     size: FloatArray  # (n,) norm of the weights in the scales of the inputs; 0 in the first layer, which has exact ones
     spacing: int  # one in so many of the points made here at most is a pivot, see `line_products`; 0: all are
     most_kinks: int  # how many inputs may bend where a row is interpolated
-    losses: FloatArray  # (2,) how much the terms of an interpolated row may cancel: in its norm, in a pre-activation
+    losses: (
+        FloatArray  # (2,) how much the terms of an interpolated row may cancel IN_NORM, IN_VALUE of a pre-activation
+    )
     leaders: IntArray  # (T * n,) for each form z_j - xi_b the first that it is a multiple of; (0,) if there are none
     opposite: PatternArray  # (T * n,) is it a negative multiple?
-    zero_is_known: PatternArray  # (2,) is an input exactly zero where it is computed as zero, at an end and at a point?
-    grains: (
-        FloatArray  # (4,) powers of two that divide weights, biases and breakpoints, slopes, intercepts; see `exact`
-    )
-    most: FloatArray  # (3,) the largest of a unit's terms for a row's norm, slope and intercept
+    zero_is_known: PatternArray  # (2,) is an input exactly zero where it is computed as zero, AT_END and AT_POINT?
+    grains: FloatArray  # (4,) powers of two that divide all: OF_WEIGHTS, OF_BIASES and breakpoints, OF_SLOPES,
+    # OF_INTERCEPTS; see `exact`
+    most: FloatArray  # (3,) MOST_TERMS of a unit for a row's norm, MOST_SLOPE and MOST_INTERCEPT of a piece
     excess: float  # the most that a bias, and what the activation adds, are of a unit's scale
 
 
@@ -71,7 +83,7 @@ class Rows(NamedTuple):
 
     t: FloatArray  # (R,) place along the line; -1 or 1 for an end without bound
     w: FloatArray  # (R,) 1, or 0 for an end without bound
-    blur: FloatArray  # (R,) uncertainty of t
+    uncertainty: FloatArray  # (R,) uncertainty of t
     doubt: FloatArray  # (R,) the same with what earlier errors add
     noise: FloatArray  # (R,) sum of the norms so far, which bounds errors of the layer's input, see above
     grain: FloatArray  # (R,) power of two that divides the layer's input, if that is exact; 0 elsewhere
@@ -79,7 +91,7 @@ class Rows(NamedTuple):
     steep: FloatArray  # (R,) the same of the change per unit of t up to the next row
     names: IntArray  # (R,) permanent number of the point
     line: IntArray  # (R,) number of the line
-    ends: IntArray  # (R, 2) rows of the pivots on both sides of the point; -1 for a pivot
+    ends: IntArray  # (R, 2) rows of the pivots BEFORE and AFTER the point; -1 for a pivot
     share: FloatArray  # (R, 2) their weights
     kinks: WordArray  # (R, words) bit ``j % 64`` of word ``j // 64``: may input j be no affine function between them?
 
@@ -95,8 +107,9 @@ class Stage(NamedTuple):
     low: FloatArray  # (R,) smallest distance to a breakpoint
     above: WordArray  # (R, T * words) bit ``j % 64`` of word ``b * words + j // 64``: above breakpoint b?
     zero: WordArray  # (R, T * words) the same: on it?
-    cuts: FloatArray  # (5, n * T) place, blur, step, doubt and grain (0: inexact) of the cuts of one interval
-    cut_numbers: IntArray  # (6, n * T) their neuron and level; order, group and best of each group; leader of each cut
+    cuts: FloatArray  # (5, n * T) PLACE, UNCERTAINTY, STEP, DOUBT and GRAIN (0: inexact) of the cuts of one interval
+    cut_numbers: IntArray  # (6, n * T) CUT_NEURON and CUT_BREAKPOINT of each; their ORDER, and which is IN_GROUP which,
+    # in this order; the BEST cut of each group; LEADER that each cut follows
     row: FloatArray  # (n,)
     active: IntArray  # (k + 4 + R,) inputs, then rows
     packed: FloatArray  # (8, max(k, n)) see `dense.multiply_listed`; (0, 0) in the first layer
@@ -114,13 +127,31 @@ FILLED, MULTIPLIED, DECIDED, WRITTEN, INSIDE, GROUPS, GROUP, HERE = range(8)
 RESERVED = 2
 
 
-class Events(NamedTuple):
+class Switches(NamedTuple):
     """What switches where: one entry for each neuron and breakpoint of its activation."""
 
     name: IntArray  # permanent number of the point
     neuron: npt.NDArray[np.int32]
-    level: npt.NDArray[np.int32]  # which breakpoint of the activation
+    breakpoint: npt.NDArray[np.int32]  # which one of the activation
     direction: npt.NDArray[np.int8]  # 1 where the pre-activation rises above it, -1 where it ceases to be above
+
+
+class Points(NamedTuple):
+    """Points that all layers have seen."""
+
+    t: FloatArray
+    names: IntArray
+    line: IntArray
+
+
+class Breakpoints(NamedTuple):
+    """Where something switches, line after line: K breakpoints of L lines."""
+
+    offsets: IntArray  # (L + 1,) first breakpoint of each line
+    places: FloatArray  # (K,)
+    switch_offsets: IntArray  # (K + 1,) first switch of each breakpoint
+    own_offsets: IntArray  # (K + L,) the same for each line, from its own first switch to its own last
+    switches: Switches  # by neuron and breakpoint of the activation at each; without names
 
 
 class Tally(NamedTuple):
@@ -182,7 +213,7 @@ def terms_and_value(layer: Layer, rows: Rows, stage: Stage, p: int, j: int) -> t
     if stage.magnitudes.shape[0]:
         return stage.magnitudes[p, j], value
     weights, h, w = layer.weight[j], stage.h[p], rows.w[p]
-    if rows.ends[p, 0] >= 0:
+    if rows.ends[p, BEFORE] >= 0:
         value = value_anew(weights, h, w * layer.bias[j], stage.zero[p], layer.breakpoints.size, j, value)
     return magnitude(weights, h, layer.offset * w), value
 
@@ -275,10 +306,10 @@ def exact_grain(layer: Layer, rows: Rows, p: int) -> float:
     """
     if rows.grain[p] == 0.0:
         return 0.0
-    grain = rows.grain[p] * layer.grains[0]
+    grain = rows.grain[p] * layer.grains[OF_WEIGHTS]
     if rows.w[p] != 0.0:
-        grain = min(grain, layer.grains[1])
-    return grain if rows.ends[p, 0] < 0 and rows.norm[p] * layer.most[0] < 2.0**52 * grain else 0.0
+        grain = min(grain, layer.grains[OF_BIASES])
+    return grain if rows.ends[p, BEFORE] < 0 and rows.norm[p] * layer.most[MOST_TERMS] < 2.0**52 * grain else 0.0
 
 
 @compiled(internal=True)
@@ -286,8 +317,12 @@ def activated_grain(layer: Layer, grain: float, norm: float) -> float:
     """Return a power of two that divides the activations of a row whose pre-activations `grain` divides, or 0."""
     if grain == 0.0:
         return 0.0
-    after = min(grain * layer.grains[2], layer.grains[3])
-    return after if norm * layer.most[0] * layer.most[1] + layer.most[2] < 2.0**52 * after else 0.0
+    after = min(grain * layer.grains[OF_SLOPES], layer.grains[OF_INTERCEPTS])
+    return (
+        after
+        if norm * layer.most[MOST_TERMS] * layer.most[MOST_SLOPE] + layer.most[MOST_INTERCEPT] < 2.0**52 * after
+        else 0.0
+    )
 
 
 @compiled(inlined=True)
@@ -332,7 +367,15 @@ def decide_rows(layer: Layer, rows: Rows, stage: Stage, relative: float, last: b
         Whether no row will follow. Otherwise the last one is left undecided.
     tally : Tally
     """
-    t, w, blur, doubt, norm, steep, line = rows.t, rows.w, rows.blur, rows.doubt, rows.norm, rows.steep, rows.line
+    t, w, uncertainty, doubt, norm, steep, line = (
+        rows.t,
+        rows.w,
+        rows.uncertainty,
+        rows.doubt,
+        rows.norm,
+        rows.steep,
+        rows.line,
+    )
     z, low, above, zero = stage.z, stage.low, stage.above, stage.zero
     bias, inverse, xi, margin = layer.bias, layer.inverse, layer.breakpoints, tally.margin
     filled = stage.state[FILLED]
@@ -352,7 +395,7 @@ def decide_rows(layer: Layer, rows: Rows, stage: Stage, relative: float, last: b
         if right >= 0:
             steepest = max(steepest, steep[p])
         # Twice, so that rounding in the bounds themselves cannot hide a candidate.
-        screen = 2.0 * (relative * norm[p] + blur[p] * steepest)
+        screen = 2.0 * (relative * norm[p] + uncertainty[p] * steepest)
         farthest = max(screen * EXACT_MARGIN, 2.0 * (relative * (norm[p] + rows.noise[p]) + doubt[p] * steepest))
         if low[p] > farthest:
             margin[line[p]] = min(margin[line[p]], low[p] / screen)
@@ -369,8 +412,8 @@ def decide_rows(layer: Layer, rows: Rows, stage: Stage, relative: float, last: b
                 terms, value = terms_and_value(layer, rows, stage, p, j)
                 if value != z[p, j]:
                     # An interpolated value. For the test above it has been good enough: all terms that went into it are
-                    # at most ``losses[0] * norm[p] / inverse[j]``, so their rounding is some ``2^-51 * norm[p]``, while
-                    # 1024 screens are ``2^-31 * norm[p]`` at least, unless the tolerance is set very low.
+                    # at most ``losses[IN_NORM] * norm[p] / inverse[j]``, so their rounding is some ``2^-51 * norm[p]``,
+                    # while 1024 screens are ``2^-31 * norm[p]`` at least, unless the tolerance is set very low.
                     z[p, j], distance = value, abs(value - target)
                     above[p, word] &= ~bit
                     if value > target:
@@ -378,10 +421,10 @@ def decide_rows(layer: Layer, rows: Rows, stage: Stage, relative: float, last: b
                 if layer.leaders.size and _follow(layer, stage, p, b, j, target):
                     continue
                 is_known = terms < 0.0 or exact_grain(layer, rows, p) > 0.0
-                if terms == 0.0 and stage.h.shape[0] and layer.zero_is_known[1 if w[p] != 0.0 else 0]:
+                if terms == 0.0 and stage.h.shape[0] and layer.zero_is_known[AT_POINT if w[p] != 0.0 else AT_END]:
                     is_known = _nothing_reaches(layer.weight[j], stage.h[p])
                 slope = 0.0
-                if blur[p] > 0.0:
+                if uncertainty[p] > 0.0:
                     if left >= 0:
                         slope = _slope(z, t, w, p, left, j)
                     if right >= 0:
@@ -392,7 +435,7 @@ def decide_rows(layer: Layer, rows: Rows, stage: Stage, relative: float, last: b
                 if is_known and distance > RESOLUTION * abs(t[p]) * slope:  # t can hold that
                     continue
                 size = relative * (max(terms, 0.0) + (abs(bias[j]) + abs(xi[b])) * w[p])
-                band = size + blur[p] * slope
+                band = size + uncertainty[p] * slope
                 if not distance > size + relative * rows.noise[p] * layer.size[j] + doubt[p] * slope:
                     tally.undecided[line[p]] += 1
                 if distance <= band:

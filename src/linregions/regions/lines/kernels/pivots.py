@@ -10,9 +10,17 @@ import numpy as np
 
 from linregions._support.kernels.compiled import compiled
 from linregions.regions.lines.kernels.decisions import (
+    AFTER,
+    BEFORE,
+    BEST,
+    CUT_BREAKPOINT,
+    CUT_NEURON,
     GROUPS,
     HERE,
+    IN_GROUP,
+    ORDER,
     RESERVED,
+    STEP,
     FloatArray,
     IntArray,
     Layer,
@@ -31,20 +39,12 @@ def even_spacing(most: int, n_groups: int) -> int:
 
 
 @compiled(internal=True)
-def cut_row(
-    z: FloatArray,
-    w: FloatArray,
-    p: int,
-    g: int,
-    first: int,
-    steps: FloatArray,
-    cut_numbers: IntArray,
-    breakpoints: FloatArray,
-    out: FloatArray,
-) -> None:
-    """Set `out` to the pre-activations at group g, whose first cut in order is `first`."""
-    cut_neuron, cut_level, order, group = cut_numbers[0], cut_numbers[1], cut_numbers[2], cut_numbers[3]
-    q, step = p + 1, steps[cut_numbers[4, g]]
+def cut_row(layer: Layer, stage: Stage, w: FloatArray, p: int, g: int, first: int) -> None:
+    """Set ``stage.row`` to the pre-activations at group g, whose first cut in order is `first`."""
+    z, numbers, out = stage.z, stage.cut_numbers, stage.row
+    cut_neuron, cut_breakpoint = numbers[CUT_NEURON], numbers[CUT_BREAKPOINT]
+    order, group = numbers[ORDER], numbers[IN_GROUP]
+    q, step = p + 1, stage.cuts[STEP, numbers[BEST, g]]
     unbounded = w[p] == 0.0 or w[q] == 0.0
     if unbounded:
         near, far = (p, q) if w[q] == 0.0 else (q, p)
@@ -53,7 +53,7 @@ def cut_row(
     between(z[near], z[far], abs(step), unbounded, out)
     i = first
     while group[i] == g:
-        out[cut_neuron[order[i]]] = breakpoints[cut_level[order[i]]]
+        out[cut_neuron[order[i]]] = layer.breakpoints[cut_breakpoint[order[i]]]
         i += 1
 
 
@@ -68,9 +68,9 @@ def write_pivot(
         weight, z = w[at], stage.z[at]
     else:
         first = 0
-        while stage.cut_numbers[3, first] < g:
+        while stage.cut_numbers[IN_GROUP, first] < g:
             first += 1
-        cut_row(stage.z, w, p, g, first, stage.cuts[2], stage.cut_numbers, layer.breakpoints, stage.row)
+        cut_row(layer, stage, w, p, g, first)
         weight, z = 1.0, stage.row
     activate(z, weight, layer.rectify, layer.breakpoints, layer.slopes, layer.intercepts, h_next[row])
     norm = scaled_norm(h_next[row], layer.inverse_scale)
@@ -104,12 +104,8 @@ def _mark_kinks(stage: Stage, a: int, b: int, out: WordArray) -> None:
     crosses there, unless another cut stands for that group: then the neuron has been moved a little to be on its
     breakpoint.
     """
-    cut_neuron, order, group, best = (
-        stage.cut_numbers[0],
-        stage.cut_numbers[2],
-        stage.cut_numbers[3],
-        stage.cut_numbers[4],
-    )
+    numbers = stage.cut_numbers
+    cut_neuron, order, group, best = numbers[CUT_NEURON], numbers[ORDER], numbers[IN_GROUP], numbers[BEST]
     for k in range(out.size):
         out[k] = np.uint64(0)
     i = 0
@@ -138,7 +134,7 @@ def join_pivots(
 
     With `is_first`, no row before it in the next stage has the same pivots.
     """
-    step, best, n_groups, here = stage.cuts[2], stage.cut_numbers[4], stage.state[GROUPS], stage.state[HERE]
+    step, best, n_groups, here = stage.cuts[STEP], stage.cut_numbers[BEST], stage.state[GROUPS], stage.state[HERE]
     room = rows_next.t.size - RESERVED
     a = (g + 1) // spacing * spacing - 1
     b = min(a + spacing, n_groups)
@@ -161,6 +157,6 @@ def join_pivots(
         share = (after / (before + after), before / (before + after))
         if not (before > 0.0 and after > 0.0):
             return  # cannot be told apart: a pivot
-    rows_next.share[row, 0], rows_next.share[row, 1] = share
-    rows_next.ends[row, 0] = row - (g - a) if a >= here else room
-    rows_next.ends[row, 1] = row + (b - g) if row + (b - g) < room else room + 1
+    rows_next.share[row, BEFORE], rows_next.share[row, AFTER] = share
+    rows_next.ends[row, BEFORE] = row - (g - a) if a >= here else room
+    rows_next.ends[row, AFTER] = row + (b - g) if row + (b - g) < room else room + 1

@@ -23,7 +23,11 @@ from linregions._support.kernels.bits import lowest_bit
 from linregions._support.kernels.compiled import compiled
 from linregions.networks.kernels.dense import add_four, multiply_listed
 from linregions.regions.lines.kernels.decisions import (
+    AFTER,
+    BEFORE,
     FILLED,
+    IN_NORM,
+    IN_VALUE,
     MULTIPLIED,
     REORDER,
     RESERVED,
@@ -118,7 +122,7 @@ def _mend(
             terms = 0.0
             for i in range(n):
                 terms += abs(layer.weight[k, active[i]] * change[active[i]])
-            if not terms <= layer.losses[1] * abs(values[k]):
+            if not terms <= layer.losses[IN_VALUE] * abs(values[k]):
                 values[k] = linear_part(layer.weight[k], h)
 
 
@@ -129,11 +133,11 @@ def _multiply_pivots(layer: Layer, rows: Rows, stage: Stage) -> None:
     listed, count = stage.active[n_inputs + 4 :], 0
     before, after = False, False
     for row in range(stage.state[MULTIPLIED], stage.state[FILLED]):
-        if ends[row, 0] < 0:
+        if ends[row, BEFORE] < 0:
             listed[count] = row
             count += 1
         else:
-            before, after = before or ends[row, 0] == room, after or ends[row, 1] == room + 1
+            before, after = before or ends[row, BEFORE] == room, after or ends[row, AFTER] == room + 1
     if before:
         listed[count] = room
         count += 1
@@ -155,13 +159,13 @@ def multiply_or_interpolate(layer: Layer, rows: Rows, stage: Stage) -> None:
     listed, count = active[n_inputs + 4 :], 0
     row = stage.state[MULTIPLIED]
     while row < stop:
-        a, b = ends[row, 0], ends[row, 1]
+        a, b = ends[row, BEFORE], ends[row, AFTER]
         start = row
         row += 1
         if a < 0:
             continue
         # Up to four rows between the same pivots go together, so that columns of weights are read half as often.
-        while row < stop and row - start < 4 and ends[row, 0] == a and ends[row, 1] == b:
+        while row < stop and row - start < 4 and ends[row, BEFORE] == a and ends[row, AFTER] == b:
             row += 1
         n = _list_kinks(rows.kinks[start], active)
         if n > layer.most_kinks:
@@ -170,9 +174,9 @@ def multiply_or_interpolate(layer: Layer, rows: Rows, stage: Stage) -> None:
                 count += 1
             continue
         for c in range(start, row):
-            _combine(share[c, 0], z[a], share[c, 1], z[b], z[c])
+            _combine(share[c, BEFORE], z[a], share[c, AFTER], z[b], z[c])
             change[c - start, n_inputs] = _find_changes(
-                share[c, 0], h[a], share[c, 1], h[b], h[c], layer.inverse_input, active, n, change[c - start]
+                share[c, BEFORE], h[a], share[c, AFTER], h[b], h[c], layer.inverse_input, active, n, change[c - start]
             )
         for i in range(0, row - start, 2):
             c = start + i
@@ -184,14 +188,14 @@ def multiply_or_interpolate(layer: Layer, rows: Rows, stage: Stage) -> None:
                     _add_four_to_one(change[i], layer.transposed, active, first, many, z[c])
         for c in range(start, row):
             changes = change[c - start, n_inputs]
-            limit = changes / layer.losses[1]
+            limit = changes / layer.losses[IN_VALUE]
             small = _count_small(z[c], layer.size, limit)
-            terms = share[c, 0] * norm[a] + share[c, 1] * norm[b] + changes
-            if _MANY * small > z.shape[1] or not terms <= layer.losses[0] * norm[c]:
+            terms = share[c, BEFORE] * norm[a] + share[c, AFTER] * norm[b] + changes
+            if _MANY * small > z.shape[1] or not terms <= layer.losses[IN_NORM] * norm[c]:
                 listed[count] = c
                 count += 1
             elif small:
                 _mend(layer, h[c], active, n, change[c - start], z[c], limit)
     for i in range(count):
-        ends[listed[i], 0] = -1
+        ends[listed[i], BEFORE] = -1
     multiply_listed(h, listed[:count], layer.transposed, active, stage.packed, z)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from linregions._support.kernels.compiled import compiled
-from linregions.regions.lines.kernels.decisions import REORDER, FloatArray, Layer, Rows, distance_along
+from linregions.regions.lines.kernels.decisions import BEFORE, REORDER, FloatArray, Layer, Rows, distance_along
 
 
 @compiled(fastmath=REORDER)
@@ -95,7 +95,7 @@ def write_row(
     norm, steep, inverse = rows_next.norm, rows_next.steep, layer.inverse_scale
     rows_next.t[row], rows_next.w[row] = t, w
     rows_next.names[row], rows_next.line[row] = name, line
-    rows_next.ends[row, 0] = -1
+    rows_next.ends[row, BEFORE] = -1
     if h_next.shape[0] == 0:
         return
     change = 0.0

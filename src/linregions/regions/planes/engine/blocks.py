@@ -7,22 +7,42 @@ whose sides are switches, so that no region is cut by one either.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from linregions.regions.planes.engine import first_layer as roots
+from linregions.regions.planes.engine.buffers import n_bytes
+from linregions.regions.planes.engine.cell_run import CellRun
+from linregions.regions.planes.engine.first_layer import CutRecord
+from linregions.regions.planes.engine.job import Done, Job, Prepared, Total, Worked, equal_tasks
+from linregions.regions.planes.engine.knobs import Knobs
+from linregions.regions.planes.engine.workbench import Workbench
 from linregions.regions.planes.kernels import records
-from linregions.regions.planes.kernels.workspace import NEXT, RADIUS, ROUNDING, SWITCH, E, V
+from linregions.regions.planes.kernels.workspace import (
+    CONSTANT,
+    N_AFFINE,
+    N_EDGES,
+    N_FACES,
+    N_VERTICES,
+    NEXT,
+    NOW,
+    ROUNDING,
+    SWITCH,
+    UNCERTAINTY,
+    A,
+    B,
+    E,
+    V,
+    X,
+)
+from linregions.regions.planes.sink import Sink
 
 IndexArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
 
-# Lines of the first layer from which on blocks are made, and how many of them may cross a block.
-MOST_LINES = 384
-_LINES_IN_BLOCK = 256
 # Lines chosen before their blocks are looked at.
 _CHOSEN_AT_ONCE = 8
 # Values of lines at corners looked at at once.
@@ -36,7 +56,7 @@ class Blocks:
 
     Parameters
     ----------
-    xy, radius, rounding, edge, f_off, side
+    xy, uncertainty, rounding, edge, f_off, side
         The complex that the chosen lines make (see `linregions.regions.planes.kernels.records.Root`).
     e_inner : ndarray of bool
         Edges between two blocks.
@@ -47,7 +67,7 @@ class Blocks:
     """
 
     xy: FloatArray
-    radius: FloatArray
+    uncertainty: FloatArray
     rounding: FloatArray
     edge: npt.NDArray[np.int32]
     f_off: npt.NDArray[np.int32]
@@ -60,23 +80,6 @@ class Blocks:
     def n_blocks(self) -> int:
         """Number of blocks."""
         return int(self.f_off.shape[0] - 1)
-
-
-class CutRecord(NamedTuple):
-    """What the engine notes of a block that the first layer has cut.
-
-    Parameters
-    ----------
-    new_vertices : int
-        Root vertices that are no corners of blocks.
-    sides : ndarray of int64, shape (2, n)
-        Edges between this and other blocks, and to how many pieces the first layer cuts them.
-    noted : Noted
-    """
-
-    new_vertices: int
-    sides: IndexArray
-    noted: roots.Noted
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,11 +123,11 @@ class _Lines(NamedTuple):
 
 def _lines_through(plan: records.Plan, polygon: FloatArray) -> _Lines:
     """Return the lines of the first layer that cross a polygon."""
-    neuron, levels, own = roots.first_switches(plan)
-    constant, u, v = plan.first[:3, neuron]
-    size = plan.first[records.SIZE, neuron] + np.abs(levels)
+    neuron, breakpoints, own = roots.first_switches(plan)
+    constant, u, v = plan.first[:N_AFFINE, neuron]
+    size = plan.first[records.SIZE, neuron] + np.abs(breakpoints)
     size += plan.first[records.STEEPNESS, neuron] * np.abs(polygon).max(axis=0).sum()
-    lines = _Lines(np.arange(neuron.size), constant - levels, u, v, plan.relative * size)
+    lines = _Lines(np.arange(neuron.size), constant - breakpoints, u, v, plan.relative * size)
     values = lines.values(polygon)
     return lines.only(own & lines.cross(values.min(axis=0), values.max(axis=0)))
 
@@ -157,17 +160,17 @@ def _lines_to_add(
     return np.unique(np.array(found, dtype=np.int64))
 
 
-def make_blocks(plan: records.Plan, polygon: FloatArray) -> Blocks | None:
+def make_blocks(plan: records.Plan, polygon: FloatArray, knobs: Knobs) -> Blocks | None:
     """Cut a window to blocks; None if few enough lines cross it.
 
     Raises
     ------
     Contradiction
     """
-    if int(plan.shape[records.N_BREAKPOINTS, 0] * plan.shape[records.WIDTH, 0]) <= MOST_LINES:
+    if int(plan.shape[records.N_BREAKPOINTS, 0] * plan.shape[records.WIDTH, 0]) <= knobs.most_lines:
         return None
     lines = _lines_through(plan, polygon)
-    if lines.switch.size <= MOST_LINES:
+    if lines.switch.size <= knobs.most_lines:
         return None
     start = roots.window_start(polygon, plan.relative)
     chosen = np.zeros(plan.shape[records.WIDTH, 0] * plan.shape[records.N_BREAKPOINTS, 0], dtype=np.bool_)
@@ -175,9 +178,9 @@ def make_blocks(plan: records.Plan, polygon: FloatArray) -> Blocks | None:
     while True:
         buffers, _ = roots.cut_root(plan, start, chosen, buffers)
         ws = buffers.ws
-        n_v, n_f, now = int(ws.size[0]), int(ws.size[2]), int(ws.size[3])
+        n_v, n_f, now = int(ws.size[N_VERTICES]), int(ws.size[N_FACES]), int(ws.size[NOW])
         corner = ws.side[now, V, : ws.f_off[now, n_f]].astype(np.int32)
-        more = _lines_to_add(lines, ws.phi[:n_v, 1:3], ws.f_off[now, : n_f + 1], corner, _LINES_IN_BLOCK)
+        more = _lines_to_add(lines, ws.phi[:n_v, X:N_AFFINE], ws.f_off[now, : n_f + 1], corner, knobs.lines_in_block)
         if not more.size:
             break
         chosen[lines.switch[more]] = True
@@ -185,17 +188,17 @@ def make_blocks(plan: records.Plan, polygon: FloatArray) -> Blocks | None:
     n_v, n_e, n_f, now = (int(k) for k in ws.size)
     f_off = ws.f_off[now, : n_f + 1].copy()
     side = ws.side[now, :, : f_off[-1]].astype(np.int32)
-    xy = ws.phi[:n_v, 1:3].copy()
+    xy = ws.phi[:n_v, X:N_AFFINE].copy()
     return Blocks(
-        xy,
-        ws.place[RADIUS, :n_v].copy(),
-        ws.place[ROUNDING, :n_v].copy(),
-        ws.edge[: SWITCH + 1, :n_e].copy(),
-        f_off,
-        side,
-        np.bincount(side[E], minlength=n_e) == 2,
-        roots.face_areas(xy, f_off, side),
-        roots.noted(ws),
+        xy=xy,
+        uncertainty=ws.place[UNCERTAINTY, :n_v].copy(),
+        rounding=ws.place[ROUNDING, :n_v].copy(),
+        edge=ws.edge[: SWITCH + 1, :n_e].copy(),
+        f_off=f_off,
+        side=side,
+        e_inner=np.bincount(side[E], minlength=n_e) == 2,
+        areas=roots.face_areas(xy, f_off, side),
+        noted=roots.noted(ws),
     )
 
 
@@ -212,12 +215,12 @@ def make_block(
     corners, edges = blocks.side[V, sides], blocks.side[E, sides]
     local = {int(v): k for k, v in enumerate(corners)}
     edge = blocks.edge[:, edges].copy()
-    for end in range(2):
+    for end in (A, B):
         edge[end] = [local[int(v)] for v in edge[end]]
-    start = roots.Start(blocks.xy[corners], blocks.radius[corners], blocks.rounding[corners], edge)
+    start = roots.Start(blocks.xy[corners], blocks.uncertainty[corners], blocks.rounding[corners], edge)
     buffers, base = roots.cut_root(plan, start, buffers=buffers)
     ws = buffers.ws
-    n_e = int(ws.size[1])
+    n_e = int(ws.size[N_EDGES])
     ids = (np.int64(block) << 32) + np.arange(n_e, dtype=np.int64)
     between = np.zeros(n_e, dtype=np.bool_)
     pieces = np.zeros(edges.size, dtype=np.int64)
@@ -232,8 +235,110 @@ def make_block(
     root.e_shared[:] |= between
     inner = blocks.e_inner[edges]
     record = CutRecord(
-        int(root.xy.shape[0]) - corners.size,
-        np.stack([edges[inner].astype(np.int64), pieces[inner]]),
-        roots.noted(ws),
+        new_vertices=int(root.xy.shape[0]) - corners.size,
+        sides=np.stack([edges[inner].astype(np.int64), pieces[inner]]),
+        noted=roots.noted(ws),
     )
     return Block(root, ids, record), buffers
+
+
+class WindowInBlocks(Prepared):
+    """A job's window, cut to blocks, each of which is cut to cells when it is worked, `in_batch` at a time at most.
+
+    Parameters
+    ----------
+    plan, n_switches, in_batch
+        As of all that is prepared.
+    blocks : Blocks
+    target : int
+        Switches of the first layer that may cross a cell.
+    """
+
+    def __init__(self, plan: records.Plan, n_switches: int, in_batch: int, blocks: Blocks, target: int) -> None:
+        super().__init__(plan, n_switches, in_batch)
+        self.blocks, self.target = blocks, target
+
+    @property
+    def n_units(self) -> int:
+        """Number of blocks."""
+        return self.blocks.n_blocks
+
+    def areas(self) -> FloatArray:
+        """Return the part of the window that each block has."""
+        return self.blocks.areas
+
+    def weights(self) -> FloatArray:
+        """Return about how many faces the first layer makes of each block, from the lines that cross it.
+
+        Two random lines that both cross a convex set of area A and perimeter P meet inside with probability
+        2 pi A / P^2 (Santalo 2004, section I.4).
+        """
+        plan, blocks = self.plan, self.blocks
+        t = int(plan.shape[records.N_BREAKPOINTS, 0])
+        breakpoints = plan.activation[records.BREAKPOINT, 0, :t, None]
+        faces = np.empty(blocks.n_blocks)
+        for k in range(blocks.n_blocks):
+            corners = blocks.xy[blocks.side[V, blocks.f_off[k] : blocks.f_off[k + 1]]]
+            values = plan.first[CONSTANT] + corners @ plan.first[X:N_AFFINE]
+            lines = np.count_nonzero((values.min(axis=0) < breakpoints) & (values.max(axis=0) > breakpoints))
+            after = np.roll(corners, -1, axis=0)
+            area = 0.5 * np.sum(corners[:, 0] * after[:, 1] - after[:, 0] * corners[:, 1])
+            perimeter = np.hypot(*(after - corners).T).sum()
+            faces[k] = 1.0 + lines + np.pi * area / perimeter**2 * lines * (lines - 1)
+        return faces
+
+    def tasks(self, job: Job, sink: Sink, threads: int, limited: bool, remote: bool) -> tuple[list[IndexArray], int]:
+        """Return blocks; a limit on memory speaks of a cell, so there is no more than one at a time."""
+        size = max(1, -(-self.n_units // job.knobs.remote_batches)) if remote else 1
+        return equal_tasks(self.n_units, size), sink.cells_in_batch or (1 if limited else min(8, self.in_batch))
+
+    def work(
+        self, job: Job, sink: Sink, task: IndexArray, batch_cells: int, limit: int | None, keeps: bool = False
+    ) -> Worked:
+        """Cut some blocks to cells and work on these."""
+        local = self.local
+        batches: list[Done] = []
+        cut: list[CutRecord] = []
+        key = (id(sink), batch_cells, limit)
+        if getattr(local, "key", None) != key:
+            local.bench = Workbench(
+                self.plan, self.n_switches, batch_cells, patterns=sink.needs_patterns, limit=limit, knobs=job.knobs
+            )
+            local.key, local.root_buffers = key, None
+        for number in task.tolist():
+            block, local.root_buffers = make_block(self.plan, self.blocks, number, self.target, local.root_buffers)
+            local.root, first_cell = block.root, number << 20
+            run = CellRun(job, local.bench, self.plan, block.root, self.stopped, block.ids, first_cell)
+            for cells in equal_tasks(int(block.root.cell_off.shape[0] - 1), batch_cells):
+                found = sink.earlier(first_cell + cells)
+                if found is None:
+                    batch = run.run(cells)
+                    batches.append(Done(batch.cells, sink.digest(batch), batch.record))
+                else:
+                    batches.append(Done(cells, found[1], found[0]))
+            cut.append(block.record)
+        return Worked(batches, cut)
+
+    def earlier(self, sink: Sink, task: IndexArray) -> Worked | None:
+        """Return nothing: what an earlier run left is known when the cells of a block are."""
+        return None
+
+    def total(self) -> Total:
+        """Return sums over nothing."""
+        return Total(int(self.blocks.xy.shape[0]), self.blocks.noted)
+
+    def settle(self, job: Job, wrong: IndexArray) -> Job:
+        """Return the job with one root."""
+        return replace(job, whole=True)
+
+    def keep(self) -> None:
+        """Do nothing: of large windows nothing is kept."""
+
+    def bytes_needed(self, working: float, passing: float, faces: float, limited: bool) -> tuple[float, float, float]:
+        """Return what a count takes, what cutting takes, and what is there while cells are worked."""
+        plan, (cutting, kept) = n_bytes(self.plan), roots.root_bytes(faces, self.plan)
+        root = self.local.root
+        block = n_bytes(self.local.root_buffers.ws) + roots.GROUPING * root.f_word.shape[0]
+        block += n_bytes(vars(self.blocks).values()) + n_bytes(root)
+        # A partition has one root.
+        return plan + block + working + passing, plan + cutting, plan + kept + working

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -16,23 +15,37 @@ from linregions.regions.planes.kernels import records
 from linregions.regions.planes.kernels.cells import run_cells
 from linregions.regions.planes.kernels.workspace import (
     BIT,
+    CLOSEST,
+    CONSTANT,
     INCONSISTENT,
     MERGED,
+    N_AFFINE,
+    N_COLUMNS,
+    N_EDGES,
+    N_FACES,
+    N_POOL,
+    N_VERTICES,
+    N_WORDS,
     NEXT,
+    NOW,
     OK,
-    RADIUS,
+    RELATIVE,
     ROUNDING,
     SNAPPED,
     SPREAD,
     STAMPS,
     SWITCH,
+    UNCERTAINTY,
     UNDECIDED,
+    Capacities,
     E,
     V,
     Workspace,
+    X,
     larger_workspace,
     make_workspace,
 )
+from linregions.regions.planes.polygons import doubled_areas
 
 FloatArray = npt.NDArray[np.float64]
 IndexArray = npt.NDArray[np.int64]
@@ -54,25 +67,25 @@ class _Holder(Protocol):
     ws: Workspace
 
 
-def room_for(ws: Workspace, sparing: bool = False) -> tuple[int, int, int, int, int, int]:
-    """Return capacities of vertices, edges, faces, columns, pool and words: what `ws.need` asks for, and more."""
-    columns, words = ws.phi.shape[1], max(ws.f_word.shape[2], int(ws.need[5]))
-    if ws.need[3] > columns:
+def room_for(ws: Workspace, sparing: bool = False) -> Capacities:
+    """Return what `ws.need` asks for, and more."""
+    columns, words = ws.phi.shape[1], max(ws.f_word.shape[2], int(ws.need[N_WORDS]))
+    if ws.need[N_COLUMNS] > columns:
         # A kernel asks for all that it may take at once, and perhaps for more later. Whole cache lines to a vertex.
-        more = int(ws.need[3]) - columns
+        more = int(ws.need[N_COLUMNS]) - columns
         more = -(-more // 2) if sparing else max(more, columns // 4)
         columns += -(-more // 8) * 8
-    return (
-        _enough(ws.phi.shape[0], int(ws.need[0]), 8 * columns + _VERTEX_BYTES, sparing),
-        _enough(ws.edge.shape[1], int(ws.need[1]), _EDGE_BYTES, sparing),
-        _enough(ws.f_word.shape[1], int(ws.need[2]), 16 * words + 8, sparing),
-        columns,
-        _enough(ws.pool.shape[1], int(ws.need[4]), 8, sparing),
-        words,
+    return Capacities(
+        vertices=_enough(ws.phi.shape[0], int(ws.need[N_VERTICES]), 8 * columns + _VERTEX_BYTES, sparing),
+        edges=_enough(ws.edge.shape[1], int(ws.need[N_EDGES]), _EDGE_BYTES, sparing),
+        faces=_enough(ws.f_word.shape[1], int(ws.need[N_FACES]), 16 * words + 8, sparing),
+        columns=columns,
+        pool=_enough(ws.pool.shape[1], int(ws.need[N_POOL]), 8, sparing),
+        words=words,
     )
 
 
-def grow(holder: _Holder, room: Sequence[int]) -> None:
+def grow(holder: _Holder, room: Capacities) -> None:
     """Give a workspace other capacities; forget the complex in it."""
     arrays = holder.ws._asdict()
     del holder.ws  # so that there are never two of its arrays
@@ -88,7 +101,7 @@ def _enough(old: int, need: int, n_bytes: int, sparing: bool) -> int:
 
 
 # What cutting a polygon has no use for.
-_NOTHING, _NOWHERE = records.no_root(), make_output(0, 0, 0, False)
+_NOTHING, _NOWHERE = records.no_root(), make_output(size=0, n_words=0, n_cells=0, patterns=False)
 
 
 class RootBuffers:
@@ -105,11 +118,16 @@ class RootBuffers:
     def __init__(self, guess: int, n_switches: int) -> None:
         self._guess, self._words, self._key = guess, (n_switches + 63) // 64, ("root", n_switches)
         self.ws: Workspace = _plane_buffers.take(self._key) or self._made(64)
-        self.scratch = records.make_scratch(_NOTHING, 0, 0, 0, 0, n_switches, self._words)
+        self.scratch = records.make_scratch(
+            _NOTHING, layers=0, width=0, vertices=0, columns=0, switches=n_switches, words=self._words
+        )
 
     def _made(self, corners: int) -> Workspace:
         v = self._guess + corners + 64
-        return make_workspace(v, 3 * v, 2 * v, 3 + root_kernels.LINES_AT_ONCE, 4096, self._words)
+        columns = N_AFFINE + root_kernels.LINES_AT_ONCE
+        return make_workspace(
+            Capacities(vertices=v, edges=3 * v, faces=2 * v, columns=columns, pool=4096, words=self._words)
+        )
 
     def hold(self, corners: int) -> None:
         """See to it that there is room for a polygon."""
@@ -125,7 +143,7 @@ def root_bytes(n_faces: float, plan: records.Plan) -> tuple[float, int]:
     """Return about how much it takes to cut a window to so many faces, and to keep them."""
     words = (int(plan.shape[records.WIDTH, 0] * plan.shape[records.N_BREAKPOINTS, 0]) + 63) // 64
     # A face has about one vertex, two edges and four sides of its own; buffers have more room than is wanted.
-    workspace = 8 * (3 + root_kernels.LINES_AT_ONCE) + 60 + 64 + 8 + 64 + 16 * words
+    workspace = 8 * (N_AFFINE + root_kernels.LINES_AT_ONCE) + 60 + 64 + 8 + 64 + 16 * words
     kept = 32 + 26 + 4 + 32 + 8 * words + 24
     return n_faces * (1.4 * workspace + kept + GROUPING), int(n_faces * kept)
 
@@ -148,9 +166,26 @@ class Noted(NamedTuple):
         )
 
 
+class CutRecord(NamedTuple):
+    """What the engine notes of a block that the first layer has cut.
+
+    Parameters
+    ----------
+    new_vertices : int
+        Root vertices that are no corners of blocks.
+    sides : ndarray of int64, shape (2, n)
+        ROOT_EDGE between this and another block, and to how many pieces the first layer cuts it, N_PIECES.
+    noted : Noted
+    """
+
+    new_vertices: int
+    sides: IndexArray
+    noted: Noted
+
+
 def noted(ws: Workspace) -> Noted:
     """Return what a workspace has noted since its counts were cleared."""
-    return Noted(int(ws.counts[SNAPPED]), int(ws.counts[MERGED]), float(ws.margin[0]), int(ws.counts[UNDECIDED]))
+    return Noted(int(ws.counts[SNAPPED]), int(ws.counts[MERGED]), float(ws.margin[CLOSEST]), int(ws.counts[UNDECIDED]))
 
 
 class Start(NamedTuple):
@@ -160,14 +195,14 @@ class Start(NamedTuple):
     ----------
     xy : ndarray of float64, shape (m, 2)
         Corners, counter-clockwise.
-    radius, rounding : ndarray of float64, shape (m,)
-        Uncertainty of their places.
+    uncertainty, rounding : ndarray of float64, shape (m,)
+        Of their places; see `linregions.regions.planes.kernels.records.Root`.
     edge : ndarray of int32, shape (3, m)
         Of the side from each corner on: its two ends (whichever way it was made), and its switch.
     """
 
     xy: FloatArray
-    radius: FloatArray
+    uncertainty: FloatArray
     rounding: FloatArray
     edge: npt.NDArray[np.int32]
 
@@ -176,9 +211,9 @@ def window_start(polygon: FloatArray, relative: float) -> Start:
     """Return a window to be cut."""
     m = polygon.shape[0]
     index = np.arange(m)
-    radius = relative * np.abs(polygon).sum(axis=1)
+    uncertainty = relative * np.abs(polygon).sum(axis=1)
     edge = np.stack([index, (index + 1) % m, np.full(m, -1)]).astype(np.int32)
-    return Start(polygon, radius, radius, edge)
+    return Start(polygon, uncertainty, uncertainty, edge)
 
 
 def _begin(ws: Workspace, start: Start, relative: float) -> None:
@@ -186,10 +221,10 @@ def _begin(ws: Workspace, start: Start, relative: float) -> None:
     m = start.xy.shape[0]
     ws.size[:] = (m, m, 1, 0)
     ws.counts[:STAMPS] = 0
-    ws.margin[:] = (np.inf, relative)
-    ws.phi[:m, 0] = 1.0
-    ws.phi[:m, 1:3] = start.xy
-    ws.place[RADIUS, :m], ws.place[ROUNDING, :m], ws.place[SPREAD, :m] = start.radius, start.rounding, -1.0
+    ws.margin[CLOSEST], ws.margin[RELATIVE] = np.inf, relative
+    ws.phi[:m, CONSTANT] = 1.0
+    ws.phi[:m, X:N_AFFINE] = start.xy
+    ws.place[UNCERTAINTY, :m], ws.place[ROUNDING, :m], ws.place[SPREAD, :m] = start.uncertainty, start.rounding, -1.0
     ws.edge[: SWITCH + 1, :m] = start.edge
     ws.edge[NEXT, :m], ws.edge[BIT, :m] = -1, -1
     ws.side[0, :, :m] = np.arange(m)
@@ -231,7 +266,7 @@ def _lines_across(plan: records.Plan, start: Start) -> tuple[npt.NDArray[np.bool
     bits[: above.size] = above & ~crossing
     words = np.packbits(bits, bitorder="little").view("<u8").astype(np.uint64)
     # Corners of a block may be less certain than those of a window.
-    slack = np.maximum(slack, band + steepness * start.radius)
+    slack = np.maximum(slack, band + steepness * start.uncertainty)
     unclear = (np.abs(d) <= slack) & (slack > 0)
     if unclear.any():
         unclear &= (own & ~crossing)[:, None]
@@ -261,7 +296,7 @@ def cut_root(
     switches = np.flatnonzero(crossing if chosen is None else crossing & chosen)
     while True:
         _begin(buffers.ws, start, plan.relative)
-        status, _ = run_cells(buffers.ws, plan, buffers.scratch, _NOTHING, _NOWHERE, switches, records.CUT)
+        status, _ = run_cells(buffers.ws, plan, buffers.scratch, _NOTHING, _NOWHERE, switches, 0, records.CUT)
         if status == OK:
             if chosen is None:
                 buffers.ws.counts[UNDECIDED] += undecided
@@ -291,7 +326,7 @@ def make_root(
     ws: Workspace, base: npt.NDArray[np.uint64], plan: records.Plan, target: int
 ) -> tuple[records.Root, IndexArray]:
     """Take the cut window out of its workspace and group its faces to cells; also return each face's cell."""
-    _set_twins(plan, ws.f_word[ws.size[3], : ws.size[2]])
+    _set_twins(plan, ws.f_word[ws.size[NOW], : ws.size[N_FACES]])
     return grouped_complex(ws, base, target)
 
 
@@ -305,8 +340,8 @@ def grouped_complex(ws: Workspace, base: npt.NDArray[np.uint64], target: int) ->
     words = ws.f_word[now, :n_f] | base
     faces, offsets, face_cell = _grouped(words, target)
     root = records.Root(
-        xy=ws.phi[:n_v, 1:3].copy(),
-        radius=ws.place[RADIUS, :n_v].copy(),
+        xy=ws.phi[:n_v, X:N_AFFINE].copy(),
+        uncertainty=ws.place[UNCERTAINTY, :n_v].copy(),
         rounding=ws.place[ROUNDING, :n_v].copy(),
         edge=ws.edge[: SWITCH + 1, :n_e].copy(),
         e_shared=np.zeros(n_e, dtype=np.bool_),
@@ -328,16 +363,8 @@ def _grouped(words: npt.NDArray[np.uint64], target: int) -> tuple[IndexArray, In
     n_faces = words.shape[0]
     faces = np.arange(n_faces)
     offsets = np.zeros(n_faces + 1, dtype=np.int64)
-    n_cells = root_kernels.group_faces(
-        words,
-        target,
-        faces,
-        offsets,
-        np.empty((2 * n_faces + 2, 2), dtype=np.int64),
-        np.empty(n_faces, dtype=np.int64),
-        np.empty(64 * words.shape[1], dtype=np.int64),
-        np.empty((2, words.shape[1]), dtype=np.uint64),
-    )
+    room = root_kernels.make_grouping(n_faces, words.shape[1])
+    n_cells = root_kernels.group_faces(words, target, faces, offsets, room)
     offsets = offsets[: n_cells + 1].copy()
     face_cell = np.empty(n_faces, dtype=np.int64)
     face_cell[faces] = np.repeat(np.arange(n_cells), np.diff(offsets))
@@ -376,13 +403,7 @@ def regrouped(root: records.Root, face_cell: IndexArray, pairs: IndexArray) -> t
 
 def face_areas(xy: FloatArray, f_off: npt.NDArray[np.int32], side: npt.NDArray[np.int32]) -> FloatArray:
     """Return the part of the whole area that each face has."""
-    starts, sides = f_off[:-1], np.diff(f_off)
-    corners = xy[side[V]]
-    corners = corners - np.repeat(corners[starts], sides, axis=0)
-    after = np.arange(1, corners.shape[0] + 1)
-    after[f_off[1:] - 1] = starts
-    u, v = corners.T
-    doubled = np.add.reduceat(u * v[after] - u[after] * v, starts)
+    doubled = doubled_areas(xy, f_off, side[V])
     return np.asarray(doubled / doubled.sum())
 
 

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, field
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from linregions._support.validation import FloatArray
 from linregions.domains.windows import PlaneWindow
 from linregions.networks.network import Network
-from linregions.regions.planes.engine.blocks import Blocks, CutRecord
-from linregions.regions.planes.engine.first_layer import Noted
+from linregions.regions.planes.engine.first_layer import CutRecord, Noted
+from linregions.regions.planes.engine.knobs import USUAL, Knobs
 from linregions.regions.planes.kernels import records
-from linregions.regions.planes.sink import BatchRecord, PlaneSummary
+from linregions.regions.planes.kernels.assembly import N_PIECES
+from linregions.regions.planes.kernels.workspace import N_EDGES, N_FACES, N_VERTICES
+from linregions.regions.planes.sink import BatchRecord, PlaneSummary, Sink
 
 IndexArray = npt.NDArray[np.int64]
 
@@ -29,60 +33,23 @@ class Job:
     window : PlaneWindow
     relative : float
         Width of the band in which a sign is taken for zero.
-    cell_switches : int or None
-        Lines of the first layer that may cross a cell; None for what is fastest.
     joined : tuple of tuple of tuple of int
         Pairs of cells to be worked as one, in steps.
     whole : bool
         Whether all cells are to have one root; otherwise a window that many lines cross is cut to blocks first.
+    knobs : Knobs
     """
 
     network: Network
     window: PlaneWindow
     relative: float
-    cell_switches: int | None = None
     joined: tuple[tuple[tuple[int, int], ...], ...] = ()
     whole: bool = False
+    knobs: Knobs = USUAL
 
-
-@dataclass(frozen=True)
-class Cells:
-    """A job's window, cut by the first layer (or more) and grouped to cells, of which a batch has `in_batch` at most.
-
-    That took `bytes_cutting` at most, of which `bytes_left` are buffers that are left to the next call. Workers begin
-    with `room` for vertices and columns, or for what is usual.
-    """
-
-    plan: records.Plan
-    n_switches: int
-    root: records.Root
-    face_cell: IndexArray
-    noted: Noted
-    bytes_cutting: int
-    bytes_left: int
-    in_batch: int
-    room: tuple[int, int] = (0, 0)
-    local: threading.local = field(default_factory=threading.local)
-    workers: list[Any] = field(default_factory=list)  # of all threads
-    stopped: threading.Event = field(default_factory=threading.Event)
-
-    @property
-    def n_cells(self) -> int:
-        """Number of cells."""
-        return int(self.root.cell_off.shape[0] - 1)
-
-
-@dataclass(frozen=True)
-class BlockCells:
-    """A job's window, cut to blocks, each of which is cut to cells when it is worked, `in_batch` at a time at most."""
-
-    plan: records.Plan
-    n_switches: int
-    blocks: Blocks
-    target: int
-    in_batch: int
-    local: threading.local = field(default_factory=threading.local)
-    stopped: threading.Event = field(default_factory=threading.Event)
+    def with_joined(self, pairs: tuple[tuple[int, int], ...]) -> Job:
+        """Return the job with more pairs of cells to be worked as one."""
+        return replace(self, joined=(*self.joined, pairs))
 
 
 class Done(NamedTuple):
@@ -100,34 +67,119 @@ class Worked(NamedTuple):
     cut: list[CutRecord]
 
 
-class Total:
-    """Sums over what the workers return."""
+class Prepared(ABC):
+    """A window that is cut: into units, cells or blocks of them, that are worked in any order, in any thread.
 
-    def __init__(self, made: Cells | BlockCells) -> None:
-        self.sizes, self.entries, self.runs = np.zeros(3, dtype=np.int64), 0, 0
+    Parameters
+    ----------
+    plan : linregions.regions.planes.kernels.records.Plan
+    n_switches : int
+    in_batch : int
+        Cells in a batch at most, unless a sink wants others.
+    """
+
+    is_deep = False  # whether cells are bounded by switches of later layers, too
+
+    def __init__(self, plan: records.Plan, n_switches: int, in_batch: int) -> None:
+        self.plan, self.n_switches, self.in_batch = plan, n_switches, in_batch
+        self.local, self.stopped = threading.local(), threading.Event()
+
+    @property
+    @abstractmethod
+    def n_units(self) -> int:
+        """Number of units."""
+
+    @abstractmethod
+    def areas(self) -> FloatArray:
+        """Return the part of the window that each unit has."""
+
+    @abstractmethod
+    def weights(self) -> FloatArray:
+        """Return numbers that go about with the regions of each unit: faces that the first layer makes of it."""
+
+    @abstractmethod
+    def tasks(self, job: Job, sink: Sink, threads: int, limited: bool, remote: bool) -> tuple[list[IndexArray], int]:
+        """Return the units of each task, and the number of cells in a batch at most."""
+
+    @abstractmethod
+    def work(
+        self, job: Job, sink: Sink, task: IndexArray, batch_cells: int, limit: int | None, keeps: bool = False
+    ) -> Worked:
+        """Work on some units in the buffers of this thread, which with `keeps` may be those that a call has left.
+
+        Raises
+        ------
+        Contradiction, Exceeded
+        """
+
+    @abstractmethod
+    def earlier(self, sink: Sink, task: IndexArray) -> Worked | None:
+        """Return what an earlier run left of a task."""
+
+    @abstractmethod
+    def total(self) -> Total:
+        """Return sums over nothing."""
+
+    @abstractmethod
+    def settle(self, job: Job, wrong: IndexArray) -> Job:
+        """Return the job to do instead, after two cells saw their border differently."""
+
+    @abstractmethod
+    def keep(self) -> None:
+        """Leave the buffers of all threads to the next call."""
+
+    @abstractmethod
+    def bytes_needed(self, working: float, passing: float, faces: float, limited: bool) -> tuple[float, float, float]:
+        """Return what a count takes, what cutting takes, and what is there while cells are worked.
+
+        Parameters
+        ----------
+        working, passing : float
+            Bytes of the buffers of a thread, and of what comes and goes.
+        faces : float
+            That the first layer makes of the window.
+        limited : bool
+            Whether no buffers are left to the next call.
+        """
+
+
+def equal_tasks(n: int, size: int) -> list[IndexArray]:
+    """Return n units in tasks of `size`."""
+    return [np.arange(k, min(k + size, n)) for k in range(0, n, size)]
+
+
+class Total:
+    """Sums over what the workers return.
+
+    Parameters
+    ----------
+    root_vertices : int
+        Vertices of the roots that are known from the start.
+    noted : Noted
+        Of the decisions that made these.
+    n_edges : int, optional
+        Edges of the root, if all cells have one.
+    """
+
+    def __init__(self, root_vertices: int, noted: Noted, n_edges: int | None = None) -> None:
+        self.sizes, self.entries, self.runs = np.zeros(N_FACES + 1, dtype=np.int64), 0, 0
         self.wrong: set[int] = set()
         self.cells = 0
-        if isinstance(made, BlockCells):
-            self.root_vertices, self.side_vertices = int(made.blocks.xy.shape[0]), 0
-            self.noted = made.blocks.noted
-            self._seen: dict[int, int] | None = {}
-        else:
-            self.root_vertices, self.side_vertices = int(made.root.xy.shape[0]), 0
-            self.noted = made.noted
-            self._seen = None
-            self._pieces = np.zeros(made.root.edge.shape[1], dtype=np.int32)  # on each edge, as seen first
+        self.root_vertices, self.side_vertices, self.noted = root_vertices, 0, noted
+        self._seen: dict[int, int] = {}
+        self._pieces = None if n_edges is None else np.zeros(n_edges, dtype=np.int32)  # on each edge, as seen first
 
     def add(self, worked: Worked) -> None:
         """Take what a worker returned."""
         for cut in worked.cut:
             self.root_vertices += cut.new_vertices
-            self.side_vertices += int((cut.sides[1] - 1).sum())
+            self.side_vertices += int((cut.sides[N_PIECES] - 1).sum())
             self.noted = self.noted.with_more(cut.noted)
         for done in worked.batches:
             record = done.record
             self.cells += done.cells.size
             self.sizes += record.sizes
-            self.entries += int(record.runs[1].sum())
+            self.entries += int(record.runs[N_PIECES].sum())
             self.runs += record.runs.shape[1]
             noted = Noted(record.snapped, record.merged, record.margin, record.undecided)
             self.noted = self.noted.with_more(noted)
@@ -135,7 +187,7 @@ class Total:
 
     def _compare(self, edges: IndexArray, counts: IndexArray) -> None:
         """Note edges that their two cells cut to different numbers of pieces."""
-        if self._seen is None:
+        if self._pieces is not None:
             new = self._pieces[edges] == 0
             # Both cells beside an edge may be in this batch: one of them is noted, and the other compared to it.
             self._pieces[edges[new]] = counts[new]
@@ -155,9 +207,9 @@ class Total:
         """
         root_vertices = self.root_vertices - self.side_vertices // 2
         return PlaneSummary(
-            n_regions=int(self.sizes[2]),
-            n_vertices=int(root_vertices + self.sizes[0] - (self.entries - self.runs) // 2),
-            n_edges=int(self.sizes[1] - self.entries // 2),
+            n_regions=int(self.sizes[N_FACES]),
+            n_vertices=int(root_vertices + self.sizes[N_VERTICES] - (self.entries - self.runs) // 2),
+            n_edges=int(self.sizes[N_EDGES] - self.entries // 2),
             diagnostics={
                 "undecided": self.noted.undecided + retries,
                 "snapped_signs": self.noted.snapped,

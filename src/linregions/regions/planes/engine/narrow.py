@@ -11,14 +11,23 @@ from typing import NamedTuple
 
 import numpy as np
 
-from linregions.regions.planes.engine.cell_run import Worker
+from linregions.regions.planes.engine.cell_run import Stamps
 from linregions.regions.planes.engine.first_layer import Contradiction, Noted, noted
 from linregions.regions.planes.engine.job import Job
 from linregions.regions.planes.engine.parts import Parts, split_cell
 from linregions.regions.planes.engine.plan import EXPECTED_SWITCHES, MOST_SWITCHES, default_target
+from linregions.regions.planes.engine.workbench import Workbench
 from linregions.regions.planes.kernels import cells, records
 from linregions.regions.planes.kernels.basis import SCREENED_AT_ONCE
-from linregions.regions.planes.kernels.workspace import GROW, INCONSISTENT
+from linregions.regions.planes.kernels.workspace import (
+    GROW,
+    INCONSISTENT,
+    N_AFFINE,
+    N_BEGUN,
+    N_FACES,
+    N_LEFT,
+    Workspace,
+)
 
 # Switches that may cross a cell which later layers bound too.
 _CELL_SWITCHES = 4
@@ -26,7 +35,7 @@ _CELL_SWITCHES = 4
 _MOST_LINES = 128
 _PATTERN_BYTES = 1 << 24
 # Vertices and columns of such a cell: one that goes on in parts has some columns by then.
-_CELL_ROOM = 8192, 3 + EXPECTED_SWITCHES + MOST_SWITCHES + SCREENED_AT_ONCE
+_CELL_ROOM = 8192, N_AFFINE + EXPECTED_SWITCHES + MOST_SWITCHES + SCREENED_AT_ONCE
 
 
 class CellsWanted(NamedTuple):
@@ -93,37 +102,42 @@ def deepened(job: Job, plan: records.Plan, root: records.Root, n_switches: int, 
     """
     now = plan._replace(most_faces=wanted.faces, crowded_faces=1)
 
-    def new_worker(faces: int, lines: int) -> Worker:
+    def new_bench(faces: int, lines: int) -> Workbench:
         """Return one with room for so many faces, and to find as many switches unstable as a cell takes at once."""
-        room = 2 * faces, 3 + lines + MOST_SWITCHES + SCREENED_AT_ONCE
-        return Worker(job.network, job.window, now, root, n_switches, False, 1, None, room=room)
+        room = 2 * faces, N_AFFINE + lines + MOST_SWITCHES + SCREENED_AT_ONCE
+        return Workbench(now, n_switches, 1, room=room, knobs=job.knobs)
 
-    worker = new_worker(root.f_off.size, int(plan.shape[records.WIDTH, 0]))
-    whole = np.zeros(1, dtype=np.int64)
+    bench = new_bench(root.f_off.size, int(plan.shape[records.WIDTH, 0]))
+    stamps, whole = Stamps.of_no_cell(root), np.zeros(1, dtype=np.int64)
     while True:
-        status, _ = cells.run_cells(worker.ws, now, worker.scratch, root, worker.out, whole, 0)
+        scratch = stamps.on(bench.scratch)
+        out = bench.outs[0]
+        status, _ = cells.run_cells(bench.ws, now, scratch, root, out, whole, 0, records.THROUGH_LAYERS)
+        del out
         if status == INCONSISTENT:
             raise Contradiction
         if status == GROW:
-            worker.forget()
-            worker.make_room()
+            del scratch
+            stamps.forget()
+            bench.clear()
+            bench.make_room()
             continue
         if status != records.SPLIT:  # all layers are done, whether there is room for the result or not
             return None
-        faces = min(wanted.faces, _faces_for(plan, worker))
-        if now.crowded_faces > 1 or worker.ws.size[2] >= faces:
+        faces = min(wanted.faces, _faces_for(plan, bench.ws))
+        if now.crowded_faces > 1 or bench.ws.size[N_FACES] >= faces:
             break
         now = now._replace(crowded_faces=max(faces - 1, 2))
-        del worker  # not to have its buffers twice
-        worker = new_worker(faces, math.isqrt(3 * faces))
-    ws = worker.ws
-    parts = split_cell(ws, worker.scratch, root, 0, _cell_switches(plan, worker))
-    return Deepened(parts, noted(ws), worker.n_bytes + parts.n_bytes)
+        del bench, scratch  # not to have its buffers twice
+        bench, stamps = new_bench(faces, math.isqrt(3 * faces)), Stamps.of_no_cell(root)
+    ws = bench.ws
+    parts = split_cell(ws, scratch, root, 0, _cell_switches(plan, ws))
+    return Deepened(parts, noted(ws), bench.n_bytes + parts.n_bytes)
 
 
-def _faces_for(plan: records.Plan, worker: Worker) -> int:
+def _faces_for(plan: records.Plan, ws: Workspace) -> int:
     """Return how many faces are worth it, from the units of the layer that the window is split in."""
-    layer, n_left = int(worker.ws.need[0]) - 1, int(worker.ws.need[2])
+    layer, n_left = int(ws.need[N_BEGUN]) - 1, int(ws.need[N_LEFT])
     if not n_left:  # after a layer: there are faces enough
         return 0
     # Of later layers, as large a part will be unstable.
@@ -131,12 +145,12 @@ def _faces_for(plan: records.Plan, worker: Worker) -> int:
     return _faces_of(int(n_left / plan.shape[records.WIDTH, layer] * switches.max()))
 
 
-def _cell_switches(plan: records.Plan, worker: Worker) -> int:
+def _cell_switches(plan: records.Plan, ws: Workspace) -> int:
     """Return how many switches may cross a cell, from what is left of the layers."""
-    begun, n_left = int(worker.ws.need[0]), int(worker.ws.need[2])
+    begun, n_left = int(ws.need[N_BEGUN]), int(ws.need[N_LEFT])
     if n_left:
         return _CELL_SWITCHES
-    lines = math.isqrt(3 * int(worker.ws.size[2]))
+    lines = math.isqrt(3 * int(ws.size[N_FACES]))
     widest = int((plan.shape[records.WIDTH, begun:] * plan.shape[records.N_BREAKPOINTS, begun:]).max())
     return min(default_target(plan), max(_CELL_SWITCHES, EXPECTED_SWITCHES * lines // max(widest, 1)))
 

@@ -7,7 +7,7 @@ import numpy as np
 from linregions.regions.planes.kernels import records
 
 
-def make_output(size: int, n_words: int, n_cells: int, patterns: bool) -> records.Output:
+def make_output(*, size: int, n_words: int, n_cells: int, patterns: bool) -> records.Output:
     """Return an output with room for `size` vertices and what belongs to them."""
     return records.Output(
         filled=np.zeros(5, dtype=np.int64),
@@ -32,8 +32,8 @@ def for_patterns(out: records.Output, patterns: bool) -> records.Output:
 
 def larger_output(old: records.Output, size: int) -> records.Output:
     """Return a larger output with what is in the old one."""
-    patterns = old.f_word.shape[0] > 0
-    new = make_output(size, old.f_word.shape[1], old.cell_size.shape[0], patterns)
+    n_words, n_cells = old.f_word.shape[1], old.cell_size.shape[0]
+    new = make_output(size=size, n_words=n_words, n_cells=n_cells, patterns=old.f_word.shape[0] > 0)
     n_v, n_e, n_f, n_s, n_c = (int(k) for k in old.filled)
     new.filled[:] = old.filled
     new.xy[:n_v], new.root_v[:n_v], new.edge[:, :n_e] = old.xy[:n_v], old.root_v[:n_v], old.edge[:, :n_e]
@@ -42,7 +42,7 @@ def larger_output(old: records.Output, size: int) -> records.Output:
         old.side[:, :n_s],
         old.chain[:, :n_c],
     )
-    if patterns:
+    if old.f_word.shape[0] > 0:
         new.f_word[:n_f] = old.f_word[:n_f]
     new.cell_size[:] = old.cell_size
     return new

@@ -12,6 +12,7 @@ from linregions.domains.frames import Frame, frame_of
 from linregions.domains.windows import PlaneWindow
 from linregions.networks.kernels.products import TILE_COLUMNS
 from linregions.networks.network import Network
+from linregions.networks.switches import switch_layout
 from linregions.regions.planes.engine.twins import find_twins
 from linregions.regions.planes.kernels import records
 from linregions.regions.planes.restriction import REACH, is_moderate, restrict, restrict_plainly, shifted
@@ -26,17 +27,6 @@ MOST_SWITCHES = 128
 EXPECTED_SWITCHES = 64
 # Faces from which on a cell goes on in parts while it takes more of them, a few at a time.
 CROWDED_FACES = 512
-
-
-def switch_layout(network: Network) -> list[tuple[int, int, int]]:
-    """Return (first switch, neurons, breakpoints) of every hidden layer; neuron k has switches first + k T ..."""
-    layout = []
-    first = 0
-    for layer, activation in zip(network.layers[:-1], network.activations, strict=True):
-        n, t = layer.weight.shape[0], activation.n_breakpoints
-        layout.append((first, n, t))
-        first += n * t
-    return layout
 
 
 def default_target(plan: records.Plan) -> int:
@@ -58,7 +48,7 @@ class _Facts(NamedTuple):
     most: float  # the largest of these
     bias: float  # largest bias
     knots: FloatArray  # of the activation: points and heights, shape (2, T + 1)
-    level: float  # largest breakpoint or height
+    height: float  # largest breakpoint or height
     steepest: float  # largest slope
 
 
@@ -97,7 +87,7 @@ def _are_moderate(network: Network, stages: range, low: float, high: float) -> b
     for k in stages[1:]:
         before = facts[k - 1]
         low = min(before.steepest * low, 1.0) * facts[k].least
-        high = before.steepest * (high + before.level) + before.level
+        high = before.steepest * (high + before.height) + before.height
         high = facts[k].most * high + facts[k].bias
         if not (low > SMALL and high < LARGE):
             return False
@@ -155,7 +145,7 @@ def make_plan(
     facts = _facts_of(network)
     for i, k in enumerate(stages):
         layer, activation = network.layers[k], network.activations[k]
-        levels: npt.ArrayLike = activation.breakpoints
+        breakpoints: npt.ArrayLike = activation.breakpoints
         knots, heights = facts[k].knots
         if i:
             weight, bias = layer.weight, layer.bias
@@ -166,8 +156,8 @@ def make_plan(
             biases[i, : widths[i]] = bias
         t = activation.n_breakpoints
         if exponent.any():
-            levels, knots, heights = scaled_pieces(activation, exponent)
-        pieces[records.BREAKPOINT, i, :t] = levels
+            breakpoints, knots, heights = scaled_pieces(activation, exponent)
+        pieces[records.BREAKPOINT, i, :t] = breakpoints
         pieces[records.SLOPE, i, : t + 1] = activation.slopes
         pieces[records.KNOT, i, : t + 1], pieces[records.HEIGHT, i, : t + 1] = knots, heights
         twins[i, : widths[i]] = facts[k].twins

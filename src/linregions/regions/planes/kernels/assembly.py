@@ -6,10 +6,16 @@ import numpy as np
 import numpy.typing as npt
 
 from linregions._support.kernels.compiled import compiled
+from linregions.regions.planes.kernels.workspace import A, B
 
 FloatArray = npt.NDArray[np.float64]
 IndexArray = npt.NDArray[np.int64]
 IntArray = npt.NDArray[np.int32]
+
+# Rows and columns of the arrays below.
+ROOT_EDGE, N_PIECES = 0, 1
+FIRST, N_FIRST, SECOND, N_SECOND = range(4)
+LEFT, RIGHT = 0, 1
 
 
 @compiled(brief=True)
@@ -23,11 +29,11 @@ def count_new(root_v: IntArray) -> int:
 
 @compiled(brief=True)
 def chain_runs(chain_root: IntArray, cell_ends: IndexArray, runs: IndexArray) -> int:
-    """List the shared root edges of cells, cell by cell, to ``runs[0]``, and how many pieces each has to ``runs[1]``.
+    """List the shared root edges of cells, cell by cell, to row ROOT_EDGE of `runs`, and their N_PIECES.
 
     Returns how many they are; there is room for as many as in `chain_root`.
     """
-    edges, counts = runs[0], runs[1]
+    edges, counts = runs[ROOT_EDGE], runs[N_PIECES]
     found = 0
     begin = 0
     for cell in range(cell_ends.shape[0]):
@@ -46,7 +52,8 @@ def chain_runs(chain_root: IntArray, cell_ends: IndexArray, runs: IndexArray) ->
 def twins(chain_root: IntArray, chain_sizes: IntArray, n_root_edges: int) -> IndexArray:
     """Find, for every shared root edge, its pieces as each of two cells saw them.
 
-    Returns (n_root_edges, 4): start and length in the chain of the first run, then of the second; length 0 for none.
+    Returns (n_root_edges, 4): start in the chain of the FIRST run and its length N_FIRST, then of the SECOND, N_SECOND;
+    length 0 for none.
     """
     runs = np.zeros((n_root_edges, 4), dtype=np.int64)
     i, end = 0, 0
@@ -57,8 +64,10 @@ def twins(chain_root: IntArray, chain_sizes: IntArray, n_root_edges: int) -> Ind
             j = i + 1
             while j < end and chain_root[j] == root:
                 j += 1
-            at = 0 if runs[root, 1] == 0 else 2
-            runs[root, at], runs[root, at + 1] = i, j - i
+            if runs[root, N_FIRST] == 0:
+                runs[root, FIRST], runs[root, N_FIRST] = i, j - i
+            else:
+                runs[root, SECOND], runs[root, N_SECOND] = i, j - i
             i = j
     return runs
 
@@ -80,12 +89,12 @@ def numbers(
     same_v = np.full(root_v.shape[0], -1, dtype=np.int32)
     same_e = np.full(edges.shape[0], -1, dtype=np.int32)
     for root in range(n_root_edges):
-        for i in range(runs[root, 3]):
-            first = chain_edge[runs[root, 0] + i]
-            second = chain_edge[runs[root, 2] + i]
+        for i in range(runs[root, N_SECOND]):
+            first = chain_edge[runs[root, FIRST] + i]
+            second = chain_edge[runs[root, SECOND] + i]
             same_e[second] = first
-            if i + 1 < runs[root, 3]:
-                same_v[edges[second, 1]] = edges[first, 1]
+            if i + 1 < runs[root, N_SECOND]:
+                same_v[edges[second, B]] = edges[first, B]
     n_v = n_root
     for v in range(same_v.shape[0]):
         if root_v[v] >= 0:
@@ -120,7 +129,7 @@ def unite_edges(edges: IntArray, switches: IntArray, vertex_number: IntArray, ed
     n_e = 0
     for e in range(edges.shape[0]):
         if edge_number[e] == n_e:
-            edges[n_e, 0], edges[n_e, 1] = vertex_number[edges[e, 0]], vertex_number[edges[e, 1]]
+            edges[n_e, A], edges[n_e, B] = vertex_number[edges[e, A]], vertex_number[edges[e, B]]
             switches[n_e] = switches[e]
             n_e += 1
     return n_e
@@ -132,7 +141,7 @@ def unite_faces(
 ) -> IntArray:
     """Give corners and sides of the faces their numbers, in place; return the faces of each edge.
 
-    These are left and right of the direction from its first to its second end, -1 outside.
+    These are LEFT and RIGHT of the direction from its end A to B, -1 outside.
     """
     faces = np.full((edges.shape[0], 2), -1, dtype=np.int32)
     for f in range(f_off.shape[0] - 1):
@@ -140,5 +149,5 @@ def unite_faces(
             v, e = vertex_number[f_v[i]], edge_number[f_e[i]]
             f_v[i] = v
             f_e[i] = e
-            faces[e, 0 if edges[e, 0] == v else 1] = f
+            faces[e, LEFT if edges[e, A] == v else RIGHT] = f
     return faces

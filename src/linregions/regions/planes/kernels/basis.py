@@ -6,33 +6,60 @@ import numpy as np
 
 from linregions._support.kernels.compiled import compiled
 from linregions.networks.kernels.products import TILE_COLUMNS, TILE_ROWS, add_product
-from linregions.regions.planes.kernels.complex import blur
+from linregions.regions.planes.kernels.complex import change_there
 from linregions.regions.planes.kernels.records import (
     BASIS,
     BREAKPOINT,
+    CENTRE_X,
+    CENTRE_Y,
     COLUMN,
     FIRST_SWITCH,
     FIRST_WEIGHT,
+    HALF_X,
+    HALF_Y,
     HEIGHT,
+    HIGH,
     KNOT,
+    LARGE,
+    LOW,
+    MIDDLE,
     N_BREAKPOINTS,
+    NEXT_SIZE,
+    NEXT_STEEPNESS,
     OPEN,
     PIECE,
+    PIECE_SLOPE,
+    SIZE,
     SLOPE,
+    SLOPE_X,
+    SLOPE_Y,
+    STEEPNESS,
+    STRAY,
+    SUM,
+    SUM_X,
+    SUM_Y,
     SWITCH_IN_LAYER,
+    TERM_SIZE,
+    TERM_STEEPNESS,
     WIDTH,
+    Plan,
+    Scratch,
 )
 from linregions.regions.planes.kernels.workspace import (
+    CONSTANT,
+    N_FACES,
+    N_VERTICES,
+    NOW,
     ONE,
-    RADIUS,
     SNAPPED,
+    UNCERTAINTY,
     UNDECIDED,
     FloatArray,
     IndexArray,
-    IntArray,
-    UnsignedArray,
     V,
-    WordArray,
+    Workspace,
+    X,
+    Y,
 )
 
 # Neurons whose values at all vertices are made together.
@@ -45,8 +72,9 @@ _SMALLEST, _LARGEST, _NEGLIGIBLE = 1e-280, 1e300, 1e-120
 
 
 @compiled(internal=True)
-def activate(phi: FloatArray, n_vertices: int, activation: FloatArray, layer: int, t: int, first: int, n: int) -> None:
+def activate(ws: Workspace, plan: Plan, layer: int, first: int, n: int) -> None:
     """Turn pre-activations in columns ``first .. first + n`` of phi into basis functions."""
+    phi, n_vertices, activation, t = ws.phi, ws.size[N_VERTICES], plan.activation, plan.shape[N_BREAKPOINTS, layer]
     if t == 1:  # no look-up of pieces, so that the loop is vectorised
         xi = activation[BREAKPOINT, layer, 0]
         slope_0, knot_0, height_0 = activation[SLOPE:, layer, 0]
@@ -70,35 +98,25 @@ def activate(phi: FloatArray, n_vertices: int, activation: FloatArray, layer: in
 
 @compiled(internal=True)
 def next_rows(
-    shape: IndexArray,
-    weights: FloatArray,
-    biases: FloatArray,
-    activation: FloatArray,
-    unit: IndexArray,
-    scale: FloatArray,
-    gather: IndexArray,
-    counted: IndexArray,
-    left: FloatArray,
-    rows: FloatArray,
-    out: FloatArray,
-    layer: int,
-    n_basis: int,
-    n_unstable: int,
+    plan: Plan, sc: Scratch, rows: FloatArray, out: FloatArray, layer: int, n_basis: int, n_unstable: int
 ) -> bool:
     """Find the rows `out` of the pre-activations of `layer` (>= 1) from the rows of the layer before.
 
     False if squares of their sizes are no numbers, or so small that bands made of them would be wrong.
     """
+    shape, activation, biases = plan.shape, plan.activation, plan.biases
+    unit, scale, gather, counted, left = sc.unit, sc.scale, sc.gather, sc.kept, sc.left
     before = layer - 1
     n_prev, n = shape[WIDTH, before], shape[WIDTH, layer]
     padded = (n + TILE_COLUMNS - 1) // TILE_COLUMNS * TILE_COLUMNS
     first = shape[FIRST_WEIGHT, layer]
-    matrix = weights[first : first + n_prev * padded].reshape(n_prev, padded)
+    matrix = plan.weights[first : first + n_prev * padded].reshape(n_prev, padded)
     n_rows = (n_basis + TILE_ROWS - 1) // TILE_ROWS * TILE_ROWS
     for i in range(max(n_rows, n_basis + n_unstable)):
         for k in range(n):
             out[i, k] = 0.0
-    magnitude, lipschitz, sizes, steeps, slopes = scale[2], scale[3], scale[4], scale[5], scale[6]
+    magnitude, lipschitz, slopes = scale[NEXT_SIZE], scale[NEXT_STEEPNESS], scale[PIECE_SLOPE]
+    sizes, steeps = scale[TERM_SIZE], scale[TERM_STEEPNESS]
     for k in range(n):
         out[0, k] = biases[layer, k]
         magnitude[k] = biases[layer, k] ** 2
@@ -122,8 +140,8 @@ def next_rows(
             if constant != 0.0:
                 for k in range(n):
                     out[0, k] += constant * matrix[j, k]
-        size = (abs(slope) * scale[0, j] + abs(constant)) ** 2
-        steep = (slope * scale[1, j]) ** 2
+        size = (abs(slope) * scale[SIZE, j] + abs(constant)) ** 2
+        steep = (slope * scale[STEEPNESS, j]) ** 2
         if size > 0.0 or steep > 0.0:
             counted[sized], sizes[sized], steeps[sized] = j, size, steep
             sized += 1
@@ -148,27 +166,25 @@ def next_rows(
     add_product(left, n_rows, inner, matrix, gather, 0, n, out, np.bool_(False))
     fits = True
     for k in range(n):
-        scale[0, k] = np.sqrt(magnitude[k])
-        scale[1, k] = np.sqrt(lipschitz[k])
+        scale[SIZE, k] = np.sqrt(magnitude[k])
+        scale[STEEPNESS, k] = np.sqrt(lipschitz[k])
         fits &= _SMALLEST < magnitude[k] < _LARGEST and lipschitz[k] < _LARGEST
-    return fits or _squares_tell(shape, activation, scale, out, layer, max(n_rows, n_basis + n_unstable))
+    return fits or _squares_tell(plan, scale, out, layer, max(n_rows, n_basis + n_unstable))
 
 
 @compiled(internal=True)
-def _squares_tell(
-    shape: IndexArray, activation: FloatArray, scale: FloatArray, out: FloatArray, layer: int, n_rows: int
-) -> bool:
+def _squares_tell(plan: Plan, scale: FloatArray, out: FloatArray, layer: int, n_rows: int) -> bool:
     """Whether squares that are very small or large are those of zeros, or do not matter beside the breakpoints."""
-    for k in range(shape[WIDTH, layer]):
-        magnitude, lipschitz = scale[2, k], scale[3, k]
+    for k in range(plan.shape[WIDTH, layer]):
+        magnitude, lipschitz = scale[NEXT_SIZE, k], scale[NEXT_STEEPNESS, k]
         if not (magnitude < _LARGEST and lipschitz < _LARGEST):
             return False
         if magnitude > _SMALLEST:
             continue
-        level = np.inf  # where nothing switches, nothing depends on it
-        for j in range(shape[N_BREAKPOINTS, layer]):
-            level = min(level, abs(activation[BREAKPOINT, layer, j]))
-        if level > _NEGLIGIBLE:
+        least = np.inf  # where nothing switches, nothing depends on it
+        for j in range(plan.shape[N_BREAKPOINTS, layer]):
+            least = min(least, abs(plan.activation[BREAKPOINT, layer, j]))
+        if least > _NEGLIGIBLE:
             continue
         for i in range(n_rows):
             if out[i, k] != 0.0:
@@ -190,18 +206,18 @@ def enclose_basis(
     if fitted == 0:
         low_u, high_u, low_v, high_v = np.inf, -np.inf, np.inf, -np.inf
         for v in range(n_vertices):
-            low_u, high_u = min(low_u, phi[v, 1]), max(high_u, phi[v, 1])
-            low_v, high_v = min(low_v, phi[v, 2]), max(high_v, phi[v, 2])
-        box[0], box[1] = 0.5 * (low_u + high_u), 0.5 * (low_v + high_v)
-        box[2], box[3] = 0.5 * (high_u - low_u), 0.5 * (high_v - low_v)
-    centre_u, centre_v = box[0], box[1]
+            low_u, high_u = min(low_u, phi[v, X]), max(high_u, phi[v, X])
+            low_v, high_v = min(low_v, phi[v, Y]), max(high_v, phi[v, Y])
+        box[CENTRE_X], box[CENTRE_Y] = 0.5 * (low_u + high_u), 0.5 * (low_v + high_v)
+        box[HALF_X], box[HALF_Y] = 0.5 * (high_u - low_u), 0.5 * (high_v - low_v)
+    centre_u, centre_v = box[CENTRE_X], box[CENTRE_Y]
     # Sums over the vertices, function by function in the inner loops, since that is how phi lies in memory. Slices
     # begin at zero: an index that might be negative would be tested for it, and the loops not be vectorised.
     n = n_basis - fitted
-    middle, slope_u, slope_v = fit[0, fitted:n_basis], fit[1, fitted:n_basis], fit[2, fitted:n_basis]
-    stray, large, total = fit[3, fitted:n_basis], fit[4, fitted:n_basis], fit[5, fitted:n_basis]
-    by_u, by_v = fit[6, fitted:n_basis], fit[7, fitted:n_basis]
-    low, high = fit[8, fitted:n_basis], fit[9, fitted:n_basis]
+    middle, stray, large = fit[MIDDLE, fitted:n_basis], fit[STRAY, fitted:n_basis], fit[LARGE, fitted:n_basis]
+    slope_u, slope_v = fit[SLOPE_X, fitted:n_basis], fit[SLOPE_Y, fitted:n_basis]
+    total, by_u, by_v = fit[SUM, fitted:n_basis], fit[SUM_X, fitted:n_basis], fit[SUM_Y, fitted:n_basis]
+    low, high = fit[LOW, fitted:n_basis], fit[HIGH, fitted:n_basis]
     for i in range(n):
         total[i], by_u[i], by_v[i] = 0.0, 0.0, 0.0
         low[i], high[i] = np.inf, -np.inf
@@ -209,7 +225,7 @@ def enclose_basis(
     step = max(1, n_vertices // 32)  # some vertices tell well enough how a function lies
     sampled = (n_vertices + step - 1) // step
     for v in range(0, n_vertices, step):
-        u, w = phi[v, 1] - centre_u, phi[v, 2] - centre_v
+        u, w = phi[v, X] - centre_u, phi[v, Y] - centre_v
         sum_u, sum_v, uu, uv, vv = sum_u + u, sum_v + w, uu + u * u, uv + u * w, vv + w * w
         row = phi[v, fitted:n_basis]
         for i in range(n):
@@ -227,11 +243,11 @@ def enclose_basis(
             slope_u[i] = (p * vv - q * uv) / determinant
             slope_v[i] = (q * uu - p * uv) / determinant
     if fitted == 0:  # 1, u, v
-        slope_u[0], slope_u[1], slope_u[2] = 0.0, 1.0, 0.0
-        slope_v[0], slope_v[1], slope_v[2] = 0.0, 0.0, 1.0
+        slope_u[CONSTANT], slope_u[X], slope_u[Y] = 0.0, 1.0, 0.0
+        slope_v[CONSTANT], slope_v[X], slope_v[Y] = 0.0, 0.0, 1.0
     # What the slopes are is of no account for the bounds; only the distances from the planes must be right.
     for v in range(n_vertices):
-        u, w = phi[v, 1] - centre_u, phi[v, 2] - centre_v
+        u, w = phi[v, X] - centre_u, phi[v, Y] - centre_v
         row = phi[v, fitted:n_basis]
         for i in range(n):
             off = row[i] - slope_u[i] * u - slope_v[i] * w
@@ -240,21 +256,24 @@ def enclose_basis(
     for i in range(n):
         middle[i] = 0.5 * (low[i] + high[i])
         stray[i] = 0.5 * (high[i] - low[i])
-        large[i] = max(abs(low[i]), abs(high[i])) + 2.0 * (abs(slope_u[i]) * box[2] + abs(slope_v[i]) * box[3])
+        large[i] = max(abs(low[i]), abs(high[i])) + 2.0 * (
+            abs(slope_u[i]) * box[HALF_X] + abs(slope_v[i]) * box[HALF_Y]
+        )
 
 
 @compiled(internal=True)
 def enclose_units(rows: FloatArray, n: int, n_basis: int, fit: FloatArray, box: FloatArray, bound: FloatArray) -> None:
-    """Enclose every pre-activation on the cell: ``bound[0] - bound[1] <= z <= bound[0] + bound[1]``.
+    """Enclose every pre-activation on the cell: ``MIDDLE - STRAY <= z <= MIDDLE + STRAY``.
 
     Most neurons are stable, and this tells so of most of them for the price of a few vertices.
     """
-    for i in range(5):
+    for i in range(LARGE + 1):
         for k in range(n):
             bound[i, k] = 0.0
-    middle, reach, slope_u, slope_v, size = bound[0], bound[1], bound[2], bound[3], bound[4]
+    middle, slope_u, slope_v = bound[MIDDLE], bound[SLOPE_X], bound[SLOPE_Y]
+    reach, size = bound[STRAY], bound[LARGE]
     for i in range(n_basis):
-        at, by_u, by_v, stray, large = fit[0, i], fit[1, i], fit[2, i], fit[3, i], fit[4, i]
+        at, by_u, by_v, stray, large = fit[MIDDLE, i], fit[SLOPE_X, i], fit[SLOPE_Y, i], fit[STRAY, i], fit[LARGE, i]
         row = rows[i]
         for k in range(n):
             middle[k] += row[k] * at
@@ -265,90 +284,58 @@ def enclose_units(rows: FloatArray, n: int, n_basis: int, fit: FloatArray, box: 
             slope_v[k] += row[k] * by_v
     for k in range(n):
         # The last term is far above the rounding of all these sums.
-        reach[k] += abs(slope_u[k]) * box[2] + abs(slope_v[k]) * box[3] + _ROUNDING * size[k]
+        reach[k] += abs(slope_u[k]) * box[HALF_X] + abs(slope_v[k]) * box[HALF_Y] + _ROUNDING * size[k]
 
 
 @compiled(internal=True)
-def _vanishes(
-    shape: IndexArray,
-    weights: FloatArray,
-    biases: FloatArray,
-    activation: FloatArray,
-    history: IndexArray,
-    phi: FloatArray,
-    layer: int,
-    neuron: int,
-    v: int,
-) -> bool:
+def _vanishes(plan: Plan, history: IndexArray, phi: FloatArray, layer: int, neuron: int, v: int) -> bool:
     """Whether a pre-activation is zero at a vertex since each of its terms is."""
-    if biases[layer, neuron] != 0.0:
+    if plan.biases[layer, neuron] != 0.0:
         return False
     before = layer - 1
-    first, padded = shape[FIRST_WEIGHT, layer], (shape[WIDTH, layer] + TILE_COLUMNS - 1) // TILE_COLUMNS * TILE_COLUMNS
-    for j in range(shape[WIDTH, before]):
-        if weights[first + j * padded + neuron] == 0.0:
+    first, padded = (
+        plan.shape[FIRST_WEIGHT, layer],
+        (plan.shape[WIDTH, layer] + TILE_COLUMNS - 1) // TILE_COLUMNS * TILE_COLUMNS,
+    )
+    for j in range(plan.shape[WIDTH, before]):
+        if plan.weights[first + j * padded + neuron] == 0.0:
             continue
         piece = history[before, PIECE, j]
         if piece < 0:
             if phi[v, history[before, BASIS, j]] != 0.0:
                 return False
-        elif activation[SLOPE, before, piece] != 0.0 or activation[HEIGHT, before, piece] != 0.0:
+        elif plan.activation[SLOPE, before, piece] != 0.0 or plan.activation[HEIGHT, before, piece] != 0.0:
             return False
     return True
 
 
 @compiled(internal=True)
 def screen(
-    phi: FloatArray,
-    size: IndexArray,
-    parent: IntArray,
-    place: FloatArray,
-    f_off: IntArray,
-    side: UnsignedArray,
-    f_word: WordArray,
-    shape: IndexArray,
-    activation: FloatArray,
-    weights: FloatArray,
-    biases: FloatArray,
-    history: IndexArray,
-    relative: float,
-    rows: FloatArray,
-    scale: FloatArray,
-    bound: FloatArray,
-    packed: FloatArray,
-    block: FloatArray,
-    counting: IndexArray,
-    kept: IndexArray,
-    source: IndexArray,
-    unit: IndexArray,
-    pending: IndexArray,
-    base: WordArray,
-    twin: IndexArray,
-    counts: IndexArray,
-    layer: int,
-    n_basis: int,
-    begin: int,
-    most_switches: int,
-    few_switches: int,
+    ws: Workspace, plan: Plan, sc: Scratch, rows: FloatArray, layer: int, n_basis: int, begin: int, few: int
 ) -> tuple[int, int, int, int]:
     """Find the unstable ones among the open neurons of a layer; return their and their switches' number.
 
     `bound` encloses its units. Columns of phi from `begin` on are theirs. Switches of a neuron that is a multiple of
     one of them cut nothing: they stand at the end of `pending`, with those that they switch with, counted from 1 and
     with the sign of the factor; the third number is how many they are.
-    If all have more than `most_switches`, no more than `few_switches` are taken (those of a neuron at least, and of the
+    If all have more than ``plan.most_switches``, no more than `few` are taken (those of a neuron at least, and of the
     first ones, which name an edge that several make), and other neurons stay open: the last number is about how many of
     these are unstable. Returns (-1, columns that may be needed, 0, 0) when phi has too few columns.
     """
-    n, t, n_vertices = shape[WIDTH, layer], shape[N_BREAKPOINTS, layer], size[0]
-    most = max(1, most_switches // max(1, t))
+    shape, activation, twin, relative = plan.shape, plan.activation, plan.twin, plan.relative
+    phi, parent, place, counts, now = ws.phi, ws.parent, ws.place, ws.counts, ws.size[NOW]
+    f_off, corner, f_word = ws.f_off[now], ws.side[now, V], ws.f_word[now]
+    unit, scale, bound, pending, kept = sc.unit, sc.scale, sc.bound, sc.pending, sc.kept
+    base, block, packed, source = sc.base, sc.block, sc.packed, sc.source
+    n, t, n_vertices = shape[WIDTH, layer], shape[N_BREAKPOINTS, layer], ws.size[N_VERTICES]
+    most = max(1, plan.most_switches // max(1, t))
     n_rows = (n_vertices + TILE_ROWS - 1) // TILE_ROWS * TILE_ROWS
     for v in range(n_vertices, n_rows):
         for i in range(n_basis):
             phi[v, i] = 0.0
-    radius = 0.0
+    uncertainty = 0.0
     for v in range(n_vertices):
-        radius = max(radius, place[RADIUS, v])
+        uncertainty = max(uncertainty, place[UNCERTAINTY, v])
     n_kept = 0
     for neuron in range(n):
         if unit[PIECE, neuron] != OPEN:
@@ -362,8 +349,12 @@ def screen(
             continue
         for j in range(t):
             xi = activation[BREAKPOINT, layer, j]
-            gap = bound[0, neuron] - xi
-            clear = bound[1, neuron] + relative * (scale[0, neuron] + abs(xi)) + scale[1, neuron] * radius
+            gap = bound[MIDDLE, neuron] - xi
+            clear = (
+                bound[STRAY, neuron]
+                + relative * (scale[SIZE, neuron] + abs(xi))
+                + scale[STEEPNESS, neuron] * uncertainty
+            )
             if not abs(gap) > clear:
                 known = False
                 break
@@ -377,7 +368,7 @@ def screen(
             kept[n_kept] = neuron
             n_kept += 1
     unstable, switches, followers, examined = 0, 0, 0, 0
-    low, high = bound[0], bound[1]  # of the kept ones, from here on
+    low, high = bound[MIDDLE], bound[STRAY]  # rows of no use from here on: for what is lowest and highest of 64 units
     for first in range(0, n_kept, SCREENED_AT_ONCE):
         if unstable > most:
             break
@@ -389,7 +380,7 @@ def screen(
                 packed[i, k] = rows[i, kept[first + k]]
             for k in range(width, padded):
                 packed[i, k] = 0.0
-        add_product(phi, n_rows, n_basis, packed, counting, 0, padded, block, np.bool_(True))
+        add_product(phi, n_rows, n_basis, packed, sc.counting, 0, padded, block, np.bool_(True))
         for k in range(width):
             low[k] = block[0, k]
             high[k] = block[0, k]
@@ -408,7 +399,7 @@ def screen(
             follows = other >= 0 and unit[PIECE, other] == -1 and unit[BASIS, other] >= begin
             for j in range(t):
                 xi = activation[BREAKPOINT, layer, j]
-                band = relative * (scale[0, neuron] + abs(xi))
+                band = relative * (scale[SIZE, neuron] + abs(xi))
                 unclear = False
                 if follows and (t == 1 or (low[k] - xi < -band and high[k] - xi > band)):
                     followers += 1
@@ -426,31 +417,27 @@ def screen(
                 elif high[k] - xi > band:
                     piece += 1
                     switch = np.uint64(shape[FIRST_SWITCH, layer] + neuron * t + j)
-                    if low[k] - xi > band + scale[1, neuron] * radius:
+                    if low[k] - xi > band + scale[STEEPNESS, neuron] * uncertainty:
                         base[switch >> np.uint64(6)] |= ONE << (switch & np.uint64(63))
                         continue
                     unclear = True
                     if f_word.shape[1] > 0:  # zero somewhere: perhaps on whole faces, and there it is not above
-                        for f in range(size[2]):
+                        for f in range(ws.size[N_FACES]):
                             for i in range(f_off[f], f_off[f + 1]):
-                                corner = np.int64(side[V, i])
-                                slack = band + blur(block, k, corner, parent, place, scale[1, neuron])
-                                if block[corner, k] - xi > slack:
+                                c = np.int64(corner[i])
+                                slack = band + change_there(block, k, c, parent, place, scale[STEEPNESS, neuron])
+                                if block[c, k] - xi > slack:
                                     f_word[f, switch >> np.uint64(6)] |= ONE << (switch & np.uint64(63))
                                     break
-                elif high[k] - xi > -band - scale[1, neuron] * radius:
+                elif high[k] - xi > -band - scale[STEEPNESS, neuron] * uncertainty:
                     unclear = True
                 if not unclear:
                     continue
                 for v in range(n_vertices):
                     d = block[v, k] - xi
-                    slack = band + blur(block, k, v, parent, place, scale[1, neuron])
+                    slack = band + change_there(block, k, v, parent, place, scale[STEEPNESS, neuron])
                     if abs(d) <= slack and slack > 0.0:  # else every term is zero everywhere
-                        if (
-                            d == 0.0
-                            and xi == 0.0
-                            and _vanishes(shape, weights, biases, activation, history, phi, layer, neuron, v)
-                        ):
+                        if d == 0.0 and xi == 0.0 and _vanishes(plan, sc.history, phi, layer, neuron, v):
                             continue
                         counts[SNAPPED] += d != 0.0
                         counts[UNDECIDED] += 1
@@ -469,13 +456,13 @@ def screen(
                 z = block[v, source[i]]
                 if z == 0.0:
                     neuron = kept[first + source[i]]
-                    if _vanishes(shape, weights, biases, activation, history, phi, layer, neuron, v):
+                    if _vanishes(plan, sc.history, phi, layer, neuron, v):
                         z = -0.0  # which no sum is: see `sign_words`
                 phi[v, begin + unstable_before + i] = z
     left = 0
     if unstable > most:
         seen = unstable
-        unstable = max(1, few_switches // t)
+        unstable = max(1, few // t)
         left = seen * n_kept // examined - unstable
         end = begin + unstable
         while switches > 0 and pending[COLUMN, switches - 1] >= end:

@@ -22,11 +22,14 @@ from linregions.regions.planes.kernels.records import (
     FIRST_SWITCH,
     FULL,
     LOCAL,
-    N_BREAKPOINTS,
+    N_CHAINS,
+    N_SIDES,
     NEVER,
     OPEN,
     OUT_OF_RANGE,
+    OWN,
     PIECE,
+    SHARED,
     SPLIT,
     SWITCH_IN_LAYER,
     WIDTH,
@@ -36,10 +39,22 @@ from linregions.regions.planes.kernels.records import (
     Scratch,
 )
 from linregions.regions.planes.kernels.workspace import (
+    CLOSEST,
     GROW,
+    IN_ROOT,
     MERGED,
+    N_AFFINE,
+    N_BASIS,
+    N_BEGUN,
+    N_COLUMNS,
+    N_EDGES,
+    N_FACES,
+    N_LEFT,
+    N_VERTICES,
+    N_WORDS,
     NEG,
     NEXT,
+    NOW,
     OK,
     ONE,
     POS,
@@ -53,6 +68,8 @@ from linregions.regions.planes.kernels.workspace import (
     IntArray,
     V,
     Workspace,
+    X,
+    Y,
 )
 
 
@@ -68,8 +85,8 @@ def _list_shared(ws: Workspace, sc: Scratch, root: Root, cell: int, chain: IntAr
                 continue
             e = sc.edge[LOCAL, original]
             while e >= 0:
-                chain[0, at] = original
-                chain[1, at] = shift + e
+                chain[SHARED, at] = original
+                chain[OWN, at] = shift + e
                 at += 1
                 e = ws.edge[NEXT, e]
     return at
@@ -85,8 +102,8 @@ def list_shared(ws: Workspace, sc: Scratch, root: Root, cell: int, chain: IntArr
 def _write_cell(ws: Workspace, sc: Scratch, root: Root, out: Output, cell: int, slot: int) -> bool:
     """Append a finished cell to the output; False if it does not fit."""
     n_words = ws.f_word.shape[2]
-    n_v, n_e, n_f, now = ws.size[0], ws.size[1], ws.size[2], ws.size[3]
-    v0, e0, f0, s0, c0 = out.filled[0], out.filled[1], out.filled[2], out.filled[3], out.filled[4]
+    n_v, n_e, n_f, now = ws.size
+    v0, e0, f0, s0, c0 = out.filled
     patterns = out.f_word.shape[0] > 0
     n_s = ws.f_off[now, n_f]
     # A piece of a shared edge is an edge of the cell, so edges bound chains.
@@ -100,8 +117,8 @@ def _write_cell(ws: Workspace, sc: Scratch, root: Root, out: Output, cell: int, 
     ):
         return False
     for v in range(n_v):
-        out.xy[v0 + v, 0], out.xy[v0 + v, 1] = ws.phi[v, 1], ws.phi[v, 2]
-        out.root_v[v0 + v] = ws.parent[2, v]
+        out.xy[v0 + v, 0], out.xy[v0 + v, 1] = ws.phi[v, X], ws.phi[v, Y]
+        out.root_v[v0 + v] = ws.parent[IN_ROOT, v]
     for e in range(n_e):
         out.edge[A, e0 + e] = v0 + ws.edge[A, e]
         out.edge[B, e0 + e] = v0 + ws.edge[B, e]
@@ -116,16 +133,16 @@ def _write_cell(ws: Workspace, sc: Scratch, root: Root, out: Output, cell: int, 
         out.side[V, s0 + i] = v0 + ws.side[now, V, i]
         out.side[E, s0 + i] = e0 + ws.side[now, E, i]
     chains = _list_shared(ws, sc, root, cell, out.chain, c0, e0)
-    out.filled[0] += n_v
-    out.filled[1] += n_e
-    out.filled[2] += n_f
-    out.filled[3] += n_s
-    out.filled[4] = chains
-    out.cell_size[slot, 0] = n_v
-    out.cell_size[slot, 1] = n_e
-    out.cell_size[slot, 2] = n_f
-    out.cell_size[slot, 3] = n_s
-    out.cell_size[slot, 4] = chains - c0
+    out.filled[N_VERTICES] += n_v
+    out.filled[N_EDGES] += n_e
+    out.filled[N_FACES] += n_f
+    out.filled[N_SIDES] += n_s
+    out.filled[N_CHAINS] = chains
+    out.cell_size[slot, N_VERTICES] = n_v
+    out.cell_size[slot, N_EDGES] = n_e
+    out.cell_size[slot, N_FACES] = n_f
+    out.cell_size[slot, N_SIDES] = n_s
+    out.cell_size[slot, N_CHAINS] = chains - c0
     return True
 
 
@@ -141,7 +158,7 @@ def _set_followers(
     ws: Workspace, pending: IndexArray, followers: int, first: int, n_bits: int, first_switch: int
 ) -> None:
     """Set in the words of faces the bits of switches that are multiples of those of the batch from `first` on."""
-    now = ws.size[3]
+    now = ws.size[NOW]
     f_off, f_v, f_word = ws.f_off[now], ws.side[now, V], ws.f_word[now]
     for i in range(pending.shape[1] - followers, pending.shape[1]):
         switch = np.uint64(first_switch + pending[SWITCH_IN_LAYER, i])
@@ -149,7 +166,7 @@ def _set_followers(
             if pending[SWITCH_IN_LAYER, first + k] != abs(pending[COLUMN, i]) - 1:
                 continue
             words = ws.word[POS if pending[COLUMN, i] > 0 else NEG]
-            for f in range(ws.size[2]):
+            for f in range(ws.size[N_FACES]):
                 for j in range(f_off[f], f_off[f + 1]):
                     if words[f_v[j]] >> np.uint64(k) & ONE == ONE:
                         f_word[f, switch >> np.uint64(6)] |= ONE << (switch & np.uint64(63))
@@ -167,29 +184,30 @@ def _count_open(sc: Scratch, n: int) -> int:
 
 
 # One function for all cells and layers, and for cutting the window: every further function that cuts faces, and every
-# further level of calls, would compile all that it calls once more.
+# further level of calls, would compile all that it calls once more. (With a function of its own for the mode CUT, a
+# first count took 28.8 to 35.1 s of CPU in place of 28.3 to 29.4, on a busy machine.)
 @compiled()
 def run_cells(
-    ws: Workspace, plan: Plan, sc: Scratch, root: Root, out: Output, cells: IndexArray, first_cell: int
+    ws: Workspace, plan: Plan, sc: Scratch, root: Root, out: Output, cells: IndexArray, first_cell: int, mode: int
 ) -> tuple[int, int]:
-    """Take ``cells[first_cell:]`` through all layers after layer 0.
+    """Take ``cells[first_cell:]`` through all layers after layer 0, in the mode THROUGH_LAYERS.
 
     Returns OK, GROW (the workspace), FULL (the output), SPLIT, INCONSISTENT or OUT_OF_RANGE, and the position to go on
-    from. SPLIT leaves a cell of too many faces in the workspace, with the number of layers begun and of basis functions
-    in `need`, and 0, or about how many units of the last one are still to be found unstable.
+    from. SPLIT leaves a cell of too many faces in the workspace, and in `need` N_BEGUN layers, N_BASIS functions, and
+    about how many units of the last layer are still to be found unstable, N_LEFT.
 
-    With CUT for `first_cell` it cuts the only face in the workspace instead, by the switches `cells` of layer 0.
+    In the mode CUT there are no cells yet: the only face in the workspace is cut by the switches `cells` of layer 0.
     """
     n_layers = plan.shape.shape[1]
-    zero, three = np.int64(0), np.int64(3)  # literals would have functions compiled once more
-    if first_cell == CUT:
+    zero, affine = np.int64(0), np.int64(N_AFFINE)  # literals would have functions compiled once more
+    if mode == CUT:
         crossing, done = cells.shape[0], zero
         while done < crossing:
             # Few lines at a time while faces are large: a face cut by m chords costs about m cubed.
             size = min(crossing - done, LINES_AT_ONCE // 2 if done < LINES_AT_ONCE else LINES_AT_ONCE)
             load_lines(ws, plan, sc, cells[done : done + size])
             sign_words(ws, size)
-            status = cut_faces(ws, size, three)
+            status = cut_faces(ws, size, affine)
             if status != OK:
                 return status, 0
             done += size
@@ -197,38 +215,23 @@ def run_cells(
     for i in range(first_cell, cells.shape[0]):
         cell = cells[i]
         snapped, merged, undecided = ws.counts[SNAPPED], ws.counts[MERGED], ws.counts[UNDECIDED]
-        margin = ws.margin[0]
+        margin = ws.margin[CLOSEST]
         status = OK
         n_unstable = np.int64(-1)
         if load_cell(ws, sc, root, cell):
             begin_cell(plan, sc, root, cell)
-            n_unstable = known_units(ws, plan, sc, root, zero, three)
+            n_unstable = known_units(ws, plan, sc, root, zero, affine)
         if n_unstable < 0:
             status = GROW
         elif root.unit.shape[0] == 0:
-            activate(ws.phi, ws.size[0], plan.activation, zero, plan.shape[N_BREAKPOINTS, 0], three, n_unstable)
-        n_before, n_basis, now, fitted = three, three + n_unstable, 0, zero
+            activate(ws, plan, zero, affine, n_unstable)
+        n_before, n_basis, now, fitted = affine, affine + n_unstable, 0, zero
         _remember(sc, plan.shape[WIDTH, 0], zero)
         for layer in range(1, n_layers):
             if status != OK:
                 break
-            t, last_layer = plan.shape[N_BREAKPOINTS, layer], layer == n_layers - 1
-            fits = next_rows(
-                plan.shape,
-                plan.weights,
-                plan.biases,
-                plan.activation,
-                sc.unit,
-                sc.scale,
-                sc.gather,
-                sc.kept,
-                sc.left,
-                sc.rows[now],
-                sc.rows[1 - now],
-                layer,
-                n_before,
-                n_unstable,
-            )
+            last_layer = layer == n_layers - 1
+            fits = next_rows(plan, sc, sc.rows[now], sc.rows[1 - now], layer, n_before, n_unstable)
             if not fits:
                 status = OUT_OF_RANGE
                 break
@@ -246,104 +249,66 @@ def run_cells(
                     sc.unit[PIECE, k] = OPEN
             complete = n_open == 0
             while n_open > 0:
-                enclose_basis(ws.phi, ws.size[0], fitted, n_basis, sc.fit, sc.box)
+                enclose_basis(ws.phi, ws.size[N_VERTICES], fitted, n_basis, sc.fit, sc.box)
                 fitted = n_basis
                 enclose_units(sc.rows[now], plan.shape[WIDTH, layer], n_basis, sc.fit, sc.box, sc.bound)
                 # Few lines at a time while faces are large: a face cut by m chords costs about m cubed.
-                few = min(plan.most_switches, max(LINES_AT_ONCE, np.int64(np.sqrt(ws.size[2]) / 2)))
+                few = min(plan.most_switches, max(LINES_AT_ONCE, np.int64(np.sqrt(ws.size[N_FACES]) / 2)))
                 n_new, n_switches, followers, n_left = screen(
-                    ws.phi,
-                    ws.size,
-                    ws.parent,
-                    ws.place,
-                    ws.f_off[ws.size[3]],
-                    ws.side[ws.size[3]],
-                    ws.f_word[ws.size[3]],
-                    plan.shape,
-                    plan.activation,
-                    plan.weights,
-                    plan.biases,
-                    sc.history,
-                    plan.relative,
-                    sc.rows[now],
-                    sc.scale,
-                    sc.bound,
-                    sc.packed,
-                    sc.block,
-                    sc.counting,
-                    sc.kept,
-                    sc.source,
-                    sc.unit,
-                    sc.pending,
-                    sc.base,
-                    plan.twin,
-                    ws.counts,
-                    layer,
-                    n_basis,
-                    n_basis + n_unstable,
-                    plan.most_switches,
-                    few,
+                    ws, plan, sc, sc.rows[now], layer, n_basis, n_basis + n_unstable, few
                 )
                 if n_new < 0:
                     ws.need[:] = 0
-                    ws.need[3] = n_switches
+                    ws.need[N_COLUMNS] = n_switches
                     status = GROW
                     break
                 n_open = _count_open(sc, plan.shape[WIDTH, layer])
                 for first in range(0, n_switches, 64):
                     size = min(64, n_switches - first)
+                    switches, columns = sc.pending[SWITCH_IN_LAYER], sc.pending[COLUMN]
                     describe_batch(
-                        ws.column,
-                        ws.level,
-                        plan.activation,
-                        layer,
-                        t,
-                        plan.shape[FIRST_SWITCH, layer],
-                        plan.relative,
-                        sc.pending[SWITCH_IN_LAYER, first : first + size],
-                        sc.pending[COLUMN, first : first + size],
-                        sc.scale,
+                        ws, plan, layer, switches[first : first + size], columns[first : first + size], sc.scale
                     )
                     sign_words(ws, size)
                     last_batch = last_layer and n_open == 0 and first + size == n_switches
-                    known = ws.size[0]
-                    status = cut_faces(ws, size, three if last_batch else n_basis + n_unstable + n_new)
+                    known = ws.size[N_VERTICES]
+                    status = cut_faces(ws, size, affine if last_batch else n_basis + n_unstable + n_new)
                     if status != OK:
                         break
-                    for v in range(known, ws.size[0]):
-                        ws.parent[2, v] = -1
+                    for v in range(known, ws.size[N_VERTICES]):
+                        ws.parent[IN_ROOT, v] = -1
                     if followers > 0 and ws.f_word.shape[2] > 0:
                         _set_followers(ws, sc.pending, followers, first, size, plan.shape[FIRST_SWITCH, layer])
-                    if not last_batch and ws.size[0] + TILE_ROWS > min(ws.phi.shape[0], sc.block.shape[0]):
+                    if not last_batch and ws.size[N_VERTICES] + TILE_ROWS > min(ws.phi.shape[0], sc.block.shape[0]):
                         ws.need[:] = 0
-                        ws.need[0] = ws.size[0] + TILE_ROWS
+                        ws.need[N_VERTICES] = ws.size[N_VERTICES] + TILE_ROWS
                         status = GROW
                         break
                 n_unstable += n_new
                 if status != OK:
                     break
-                crowded = ws.size[2] > plan.crowded_faces or n_unstable >= plan.most_switches
+                crowded = ws.size[N_FACES] > plan.crowded_faces or n_unstable >= plan.most_switches
                 if n_open > 0 and crowded and plan.crowded_faces < NEVER:
                     if ws.f_word.shape[2] == 0:  # parts are told apart by their patterns
                         ws.need[:] = 0
-                        ws.need[5] = sc.base.shape[0]
+                        ws.need[N_WORDS] = sc.base.shape[0]
                         status = GROW
                         break
                     _remember(sc, plan.shape[WIDTH, layer], layer)
-                    ws.need[0], ws.need[1], ws.need[2] = layer + 1, n_basis + n_unstable, n_left
+                    ws.need[N_BEGUN], ws.need[N_BASIS], ws.need[N_LEFT] = layer + 1, n_basis + n_unstable, n_left
                     return SPLIT, i
             n_basis += n_unstable
             _remember(sc, plan.shape[WIDTH, layer], layer)
             if complete or last_layer or status != OK:
                 continue
-            activate(ws.phi, ws.size[0], plan.activation, layer, t, n_before, n_unstable)
-            if ws.size[2] > plan.most_faces:
-                ws.need[0], ws.need[1], ws.need[2] = layer + 1, n_basis, 0
+            activate(ws, plan, layer, n_before, n_unstable)
+            if ws.size[N_FACES] > plan.most_faces:
+                ws.need[N_BEGUN], ws.need[N_BASIS], ws.need[N_LEFT] = layer + 1, n_basis, 0
                 return SPLIT, i
         if status == OK and not _write_cell(ws, sc, root, out, cell, i):
             status = FULL
         if status != OK:  # its diagnostics must not count twice
             ws.counts[SNAPPED], ws.counts[MERGED], ws.counts[UNDECIDED] = snapped, merged, undecided
-            ws.margin[0] = margin
+            ws.margin[CLOSEST] = margin
             return status, i
     return OK, cells.shape[0]

@@ -10,19 +10,36 @@ import numpy as np
 
 from linregions._support.kernels.bits import lowest_bit
 from linregions._support.kernels.compiled import compiled
+from linregions.regions.planes.kernels.records import BREAKPOINT
 from linregions.regions.planes.kernels.workspace import (
+    BAND,
     BIT,
+    CLOSEST,
+    COLUMN_STEEPNESS,
+    COLUMN_SWITCH,
+    CROSS_E,
+    CROSS_STAMP,
+    CROSS_V,
     FRACTION,
+    FROM,
+    LENGTH,
+    LINE,
+    N_EDGES,
+    N_VERTICES,
     NEG,
     NEXT,
     ONE,
     OPERANDS,
+    PHI_COLUMN,
     POS,
-    RADIUS,
+    RELATIVE,
     ROUNDING,
     SNAPPED,
     SPREAD,
+    START,
     SWITCH,
+    TO,
+    UNCERTAINTY,
     UNCERTAINTY_CAP,
     UNDECIDED,
     ZERO,
@@ -33,6 +50,8 @@ from linregions.regions.planes.kernels.workspace import (
     IntArray,
     V,
     Workspace,
+    X,
+    Y,
 )
 
 
@@ -41,7 +60,7 @@ def _value(phi: FloatArray, parent: IntArray, place: FloatArray, v: int, column:
     """Value of a column of phi at a vertex on the border of a face, new ones interpolated."""
     if v < n_old:
         return float(phi[v, column])
-    a, b = parent[0, v], parent[1, v]
+    a, b = parent[FROM, v], parent[TO, v]
     return float(phi[a, column] + place[FRACTION, v] * (phi[b, column] - phi[a, column]))
 
 
@@ -51,31 +70,33 @@ def _crossing(ws: Workspace, edge: int, j: int, k: int, crossing: np.uint64, n_o
 
     Its place and values come from the ends of the whole chord on the border of the face, never from pieces.
     """
-    p, q = ws.chord[0, j], ws.chord[1, j]
-    d_p = _value(ws.phi, ws.parent, ws.place, p, ws.column[0, k], n_old) - ws.level[0, k]
-    d_q = _value(ws.phi, ws.parent, ws.place, q, ws.column[0, k], n_old) - ws.level[0, k]
+    p, q = ws.chord[A, j], ws.chord[B, j]
+    d_p = _value(ws.phi, ws.parent, ws.place, p, ws.column[PHI_COLUMN, k], n_old) - ws.decision[BREAKPOINT, k]
+    d_q = _value(ws.phi, ws.parent, ws.place, q, ws.column[PHI_COLUMN, k], n_old) - ws.decision[BREAKPOINT, k]
     s = d_p / (d_p - d_q)
-    u, w = np.int32(1), np.int32(2)  # columns of the plane's coordinates
+    u, w = np.int32(X), np.int32(Y)
     if not 0.0 < s < 1.0:
         return -1
     x, y = _value(ws.phi, ws.parent, ws.place, p, u, n_old), _value(ws.phi, ws.parent, ws.place, p, w, n_old)
     step_x = _value(ws.phi, ws.parent, ws.place, q, u, n_old) - x
     step_y = _value(ws.phi, ws.parent, ws.place, q, w, n_old) - y
     reach_of_ends = max(abs(x) + abs(y), abs(x + step_x) + abs(y + step_y))
-    rounding = ws.margin[1] * (abs(x + s * step_x) + abs(y + s * step_y) + OPERANDS * reach_of_ends)
-    spread = min((ws.level[1, k] + ws.level[2, k] * rounding) / abs(d_p - d_q), UNCERTAINTY_CAP)
+    rounding = ws.margin[RELATIVE] * (abs(x + s * step_x) + abs(y + s * step_y) + OPERANDS * reach_of_ends)
+    spread = min((ws.decision[BAND, k] + ws.decision[COLUMN_STEEPNESS, k] * rounding) / abs(d_p - d_q), UNCERTAINTY_CAP)
     # Chord j is uncertain too, which moves the crossing along chord k.
-    p_k, q_k = ws.chord[0, k], ws.chord[1, k]
-    e_p = _value(ws.phi, ws.parent, ws.place, p_k, ws.column[0, j], n_old)
-    e_q = _value(ws.phi, ws.parent, ws.place, q_k, ws.column[0, j], n_old)
-    spread_k = min((ws.level[1, j] + ws.level[2, j] * rounding) / abs(e_p - e_q), UNCERTAINTY_CAP)
+    p_k, q_k = ws.chord[A, k], ws.chord[B, k]
+    e_p = _value(ws.phi, ws.parent, ws.place, p_k, ws.column[PHI_COLUMN, j], n_old)
+    e_q = _value(ws.phi, ws.parent, ws.place, q_k, ws.column[PHI_COLUMN, j], n_old)
+    spread_k = min(
+        (ws.decision[BAND, j] + ws.decision[COLUMN_STEEPNESS, j] * rounding) / abs(e_p - e_q), UNCERTAINTY_CAP
+    )
     x_k = _value(ws.phi, ws.parent, ws.place, q_k, u, n_old) - _value(ws.phi, ws.parent, ws.place, p_k, u, n_old)
     y_k = _value(ws.phi, ws.parent, ws.place, q_k, w, n_old) - _value(ws.phi, ws.parent, ws.place, p_k, w, n_old)
-    v = ws.size[0]
+    v = ws.size[N_VERTICES]
     # A third chord l that does not separate the ends of j, or those of k, has its side from them.
     pos_j, neg_j = ws.word[POS, p] | ws.word[POS, q], ws.word[NEG, p] | ws.word[NEG, q]
-    pos_k = ws.word[POS, ws.chord[0, k]] | ws.word[POS, ws.chord[1, k]]
-    neg_k = ws.word[NEG, ws.chord[0, k]] | ws.word[NEG, ws.chord[1, k]]
+    pos_k = ws.word[POS, ws.chord[A, k]] | ws.word[POS, ws.chord[B, k]]
+    neg_k = ws.word[NEG, ws.chord[A, k]] | ws.word[NEG, ws.chord[B, k]]
     split_j, split_k = pos_j & neg_j, pos_k & neg_k
     pos = (pos_j & ~neg_j) | (split_j & pos_k & ~neg_k)
     neg = (neg_j & ~pos_j) | (split_j & neg_k & ~pos_k)
@@ -91,20 +112,25 @@ def _crossing(ws: Workspace, edge: int, j: int, k: int, crossing: np.uint64, n_o
     while open_bits != ZERO:
         m = lowest_bit(open_bits)
         open_bits &= open_bits - ONE
-        c = ws.column[0, m]
+        c = ws.column[PHI_COLUMN, m]
         d_m = _value(ws.phi, ws.parent, ws.place, p, c, n_old)
         change = _value(ws.phi, ws.parent, ws.place, q, c, n_old) - d_m
         change_k = _value(ws.phi, ws.parent, ws.place, q_k, c, n_old) - _value(
             ws.phi, ws.parent, ws.place, p_k, c, n_old
         )
-        d_m += s * change - ws.level[0, m]
-        band = ws.level[1, m] + ws.level[2, m] * rounding + spread * abs(change) + spread_k * abs(change_k)
+        d_m += s * change - ws.decision[BREAKPOINT, m]
+        band = (
+            ws.decision[BAND, m]
+            + ws.decision[COLUMN_STEEPNESS, m] * rounding
+            + spread * abs(change)
+            + spread_k * abs(change_k)
+        )
         if abs(d_m) <= band:
             ws.counts[SNAPPED] += d_m != 0.0
             ws.counts[UNDECIDED] += 1
             continue
-        if abs(d_m) < ws.margin[0] * band:
-            ws.margin[0] = abs(d_m) / band
+        if abs(d_m) < ws.margin[CLOSEST] * band:
+            ws.margin[CLOSEST] = abs(d_m) / band
         if d_m > 0.0:
             pos |= ONE << np.uint64(m)
         else:
@@ -113,17 +139,17 @@ def _crossing(ws: Workspace, edge: int, j: int, k: int, crossing: np.uint64, n_o
         return -1
     ws.word[POS, v] = pos
     ws.word[NEG, v] = neg
-    ws.parent[0, v] = p
-    ws.parent[1, v] = q
-    ws.parent[3, v] = ws.column[1, j]
+    ws.parent[FROM, v] = p
+    ws.parent[TO, v] = q
+    ws.parent[LINE, v] = ws.column[COLUMN_SWITCH, j]
     ws.place[FRACTION, v] = s
     length = max(abs(step_x), abs(step_y))
     if length > 0.0:  # else both ends of the chord are at one place, as far as numbers tell
         spread += spread_k * (abs(x_k) + abs(y_k)) / length
     ws.place[SPREAD, v] = spread
     ws.place[ROUNDING, v] = rounding
-    ws.place[RADIUS, v] = spread * (abs(step_x) + abs(step_y)) + rounding
-    ws.size[0] = v + 1
+    ws.place[UNCERTAINTY, v] = spread * (abs(step_x) + abs(step_y)) + rounding
+    ws.size[N_VERTICES] = v + 1
     return v
 
 
@@ -137,23 +163,23 @@ def _cross(ws: Workspace, a: int, e: int, k: int, crossing: np.uint64, stamp: in
     if j < 0:
         return -1, 0, 0
     key = j * 64 + k
-    if ws.cross_key[0, key] != stamp:
+    if ws.cross_key[CROSS_STAMP, key] != stamp:
         x = _crossing(ws, e, j, k, crossing, n_old)
         if x < 0:
             return -1, 0, 0
-        second = ws.size[1]
-        ws.size[1] = second + 1
+        second = ws.size[N_EDGES]
+        ws.size[N_EDGES] = second + 1
         ws.edge[A, second] = x
         ws.edge[B, second] = ws.edge[B, e]
         ws.edge[B, e] = x
         ws.edge[SWITCH, second] = ws.edge[SWITCH, e]
         ws.edge[BIT, second] = j
         ws.edge[NEXT, second] = -1
-        ws.cross_key[0, key] = stamp
-        ws.cross_key[1, key] = x
-        ws.cross_key[2, key] = second
+        ws.cross_key[CROSS_STAMP, key] = stamp
+        ws.cross_key[CROSS_V, key] = x
+        ws.cross_key[CROSS_E, key] = second
     else:
-        x, second = ws.cross_key[1, key], ws.cross_key[2, key]
+        x, second = ws.cross_key[CROSS_V, key], ws.cross_key[CROSS_E, key]
         if ws.edge[B, e] != x:
             return -1, 0, 0
     if ws.edge[A, e] == a:
@@ -192,8 +218,8 @@ def split(
     """
     word_pos, word_neg = ws.word[POS], ws.word[NEG]
     bit = np.uint64(k)
-    chord = ws.size[1]
-    ws.size[1] = chord + 1
+    chord = ws.size[N_EDGES]
+    ws.size[N_EDGES] = chord + 1
     up_pos, up_neg, down_pos, down_neg = ZERO, ZERO, ZERO, ZERO
     fall, rise, falls, rises = 0, 0, 0, 0
     v = from_v[start + length - 1]
@@ -258,7 +284,7 @@ def split(
     ends_pos, ends_neg = word_pos[fall] | word_pos[rise], word_neg[fall] | word_neg[rise]
     ws.edge[A, chord] = fall
     ws.edge[B, chord] = rise
-    ws.edge[SWITCH, chord] = ws.column[1, k]
+    ws.edge[SWITCH, chord] = ws.column[COLUMN_SWITCH, k]
     ws.edge[NEXT, chord] = -1
     ws.edge[BIT, chord] = k
     return up, down, up_pos | ends_pos, up_neg | ends_neg, down_pos | ends_pos, down_neg | ends_neg
@@ -282,19 +308,19 @@ def arrange(ws: Workspace, n: int, crossing: np.uint64, stamp: int, n_old: int) 
             bit = on & (ZERO - on)
             on ^= bit
             if seen & bit == ZERO:
-                ws.chord[0, k] = v
+                ws.chord[A, k] = v
                 seen |= bit
             elif closed & bit == ZERO:
-                ws.chord[1, k] = v
+                ws.chord[B, k] = v
                 closed |= bit
             else:
                 return -1
     if closed != crossing:
         return -1
-    ws.part[0, 0] = 0
-    ws.part[1, 0] = n
-    ws.part_word[0, 0] = pos
-    ws.part_word[1, 0] = neg
+    ws.part[START, 0] = 0
+    ws.part[LENGTH, 0] = n
+    ws.part_word[POS, 0] = pos
+    ws.part_word[NEG, 0] = neg
     parts = 1
     end = n
     rest = crossing
@@ -303,19 +329,19 @@ def arrange(ws: Workspace, n: int, crossing: np.uint64, stamp: int, n_old: int) 
         bit = rest & (ZERO - rest)
         rest ^= bit
         for part in range(parts):
-            if ws.part_word[0, part] & ws.part_word[1, part] & bit == ZERO:
+            if ws.part_word[POS, part] & ws.part_word[NEG, part] & bit == ZERO:
                 continue
-            start, length = ws.part[0, part], ws.part[1, part]
+            start, length = ws.part[START, part], ws.part[LENGTH, part]
             middle = end + length + 1  # cutting off a corner makes one side more
             up, down, up_pos, up_neg, down_pos, down_neg = split(
                 ws, pool_v, pool_e, start, length, pool_v, pool_e, end, middle, k, crossing, stamp, n_old
             )
             if up < 0:
                 return -1
-            ws.part[0, part], ws.part[1, part] = end, up - end
-            ws.part_word[0, part], ws.part_word[1, part] = up_pos, up_neg
-            ws.part[0, parts], ws.part[1, parts] = middle, down - middle
-            ws.part_word[0, parts], ws.part_word[1, parts] = down_pos, down_neg
+            ws.part[START, part], ws.part[LENGTH, part] = end, up - end
+            ws.part_word[POS, part], ws.part_word[NEG, part] = up_pos, up_neg
+            ws.part[START, parts], ws.part[LENGTH, parts] = middle, down - middle
+            ws.part_word[POS, parts], ws.part_word[NEG, parts] = down_pos, down_neg
             parts += 1
             end = down
     return parts

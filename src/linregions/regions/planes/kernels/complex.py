@@ -17,27 +17,45 @@ import numpy as np
 from linregions._support.kernels.bits import count_bits, lowest_bit
 from linregions._support.kernels.compiled import compiled
 from linregions.regions.planes.kernels.chords import arrange, split
+from linregions.regions.planes.kernels.records import BREAKPOINT
 from linregions.regions.planes.kernels.workspace import (
+    BAND,
     BIT,
+    CLOSEST,
+    COLUMN_STEEPNESS,
+    COLUMN_SWITCH,
     CUT_E,
     CUT_V,
     CUTS,
     FRACTION,
+    FROM,
     GROW,
     INCONSISTENT,
+    LENGTH,
+    LINE,
     MERGED,
+    N_AFFINE,
+    N_EDGES,
+    N_FACES,
+    N_POOL,
+    N_VERTICES,
     NEG,
     NEXT,
+    NOW,
     OK,
     ONE,
     OPERANDS,
+    PHI_COLUMN,
     POS,
-    RADIUS,
+    RELATIVE,
     ROUNDING,
     SNAPPED,
     SPREAD,
     STAMPS,
+    START,
     SWITCH,
+    TO,
+    UNCERTAINTY,
     UNCERTAINTY_CAP,
     UNDECIDED,
     ZERO,
@@ -49,38 +67,43 @@ from linregions.regions.planes.kernels.workspace import (
     V,
     WordArray,
     Workspace,
+    X,
+    Y,
 )
 
 
 @compiled(internal=True)
-def blur(values: FloatArray, column: int, v: int, parent: IntArray, place: FloatArray, steepness: float) -> float:
+def change_there(
+    values: FloatArray, column: int, v: int, parent: IntArray, place: FloatArray, steepness: float
+) -> float:
     """Bound what a vertex's uncertain place can change in one column of `values`.
 
     Where two lines are nearly parallel the place is uncertain along them, but there a third line that is nearly
     parallel as well changes little: so by the column's change along the edge that the vertex lies on.
     """
-    loose = steepness * place[RADIUS, v]
+    loose = steepness * place[UNCERTAINTY, v]
     if place[SPREAD, v] < 0.0:
         return float(loose)
-    change = abs(values[parent[1, v], column] - values[parent[0, v], column])
+    change = abs(values[parent[TO, v], column] - values[parent[FROM, v], column])
     return float(min(loose, steepness * place[ROUNDING, v] + 2.0 * place[SPREAD, v] * change))
 
 
 @compiled(internal=True)
 def sign_words(ws: Workspace, n_bits: int) -> None:
     """Decide the sign of every column at every vertex."""
-    n_vertices = ws.size[0]
+    n_vertices = ws.size[N_VERTICES]
     snapped, undecided = 0, 0
-    margin = ws.margin[0]
-    columns, levels, bands, steepness = ws.column[0], ws.level[0], ws.level[1], ws.level[2]
+    margin = ws.margin[CLOSEST]
+    columns, breakpoints = ws.column[PHI_COLUMN], ws.decision[BREAKPOINT]
+    bands, steepness = ws.decision[BAND], ws.decision[COLUMN_STEEPNESS]
     for v in range(n_vertices):
         pos = ZERO
         neg = ZERO
         close = ZERO
-        r = ws.place[RADIUS, v]
+        r = ws.place[UNCERTAINTY, v]
         row = ws.phi[v]
         for k in range(n_bits):
-            d = row[columns[k]] - levels[k]
+            d = row[columns[k]] - breakpoints[k]
             band = bands[k] + steepness[k] * r
             bit = np.uint64(k)
             pos |= np.uint64(d > band) << bit
@@ -93,10 +116,10 @@ def sign_words(ws: Workspace, n_bits: int) -> None:
             bit = close & (ZERO - close)
             close ^= bit
             c = np.int64(columns[k])
-            d = row[c] - levels[k]
+            d = row[c] - breakpoints[k]
             band = bands[k] + steepness[k] * r
             if abs(d) <= band:
-                band = bands[k] + blur(ws.phi, c, v, ws.parent, ws.place, steepness[k])
+                band = bands[k] + change_there(ws.phi, c, v, ws.parent, ws.place, steepness[k])
             if d > band:
                 pos |= bit
                 margin = min(margin, d / band)
@@ -106,12 +129,12 @@ def sign_words(ws: Workspace, n_bits: int) -> None:
             else:
                 snapped += d != 0.0
                 # Every term is zero where the band is, or in the value -0.0, which no sum is.
-                undecided += band > 0.0 and not (d == 0.0 and levels[k] == 0.0 and np.signbit(row[c]))
+                undecided += band > 0.0 and not (d == 0.0 and breakpoints[k] == 0.0 and np.signbit(row[c]))
         ws.word[POS, v] = pos
         ws.word[NEG, v] = neg
     ws.counts[SNAPPED] += snapped
     ws.counts[UNDECIDED] += undecided
-    ws.margin[0] = margin
+    ws.margin[CLOSEST] = margin
 
 
 @compiled(internal=True)
@@ -140,14 +163,14 @@ def _fits(ws: Workspace) -> bool:
         new_f += m + pairs
         length = f_off[f + 1] - f_off[f] + 4 * m + 4
         pool = max(pool, length * (2 * (m + pairs) + 1 if m > 1 else 1))
-    ws.need[0] = n_vertices + new_v
-    ws.need[1] = n_edges + new_e
-    ws.need[2] = n_faces + new_f
-    ws.need[4] = pool
+    ws.need[N_VERTICES] = n_vertices + new_v
+    ws.need[N_EDGES] = n_edges + new_e
+    ws.need[N_FACES] = n_faces + new_f
+    ws.need[N_POOL] = pool
     return (
-        ws.need[0] <= ws.phi.shape[0]
-        and ws.need[1] <= ws.edge.shape[1]
-        and ws.need[2] <= ws.f_word.shape[1]
+        ws.need[N_VERTICES] <= ws.phi.shape[0]
+        and ws.need[N_EDGES] <= ws.edge.shape[1]
+        and ws.need[N_FACES] <= ws.f_word.shape[1]
         and pool <= ws.pool.shape[1]
     )
 
@@ -155,9 +178,9 @@ def _fits(ws: Workspace) -> bool:
 @compiled(internal=True)
 def _cut_edges(ws: Workspace) -> None:
     """Cut every edge where columns change sign, in order along it; ties become one vertex."""
-    n_vertices, n_edges = ws.size[0], ws.size[1]
-    place, spread, bits = ws.order[0], ws.order[1], ws.order_bit
-    for e in range(ws.size[1]):
+    n_vertices, n_edges = ws.size[N_VERTICES], ws.size[N_EDGES]
+    place, spread, bits = ws.order[FRACTION], ws.order[SPREAD], ws.order_bit
+    for e in range(ws.size[N_EDGES]):
         a, b = ws.edge[A, e], ws.edge[B, e]
         ws.edge[BIT, e] = -1
         cutting = (ws.word[POS, a] & ws.word[NEG, b]) | (ws.word[NEG, a] & ws.word[POS, b])
@@ -169,19 +192,21 @@ def _cut_edges(ws: Workspace) -> None:
         while rest != ZERO:
             k = lowest_bit(rest)
             rest &= rest - ONE
-            d_a = ws.phi[a, ws.column[0, k]] - ws.level[0, k]
-            d_b = ws.phi[b, ws.column[0, k]] - ws.level[0, k]
+            d_a = ws.phi[a, ws.column[PHI_COLUMN, k]] - ws.decision[BREAKPOINT, k]
+            d_b = ws.phi[b, ws.column[PHI_COLUMN, k]] - ws.decision[BREAKPOINT, k]
             t = d_a / (d_a - d_b)
-            band = ws.level[1, k] + ws.level[2, k] * ((1.0 - t) * ws.place[ROUNDING, a] + t * ws.place[ROUNDING, b])
+            band = ws.decision[BAND, k] + ws.decision[COLUMN_STEEPNESS, k] * (
+                (1.0 - t) * ws.place[ROUNDING, a] + t * ws.place[ROUNDING, b]
+            )
             i = n
             while i > 0 and place[i - 1] > t:
                 place[i], spread[i], bits[i] = place[i - 1], spread[i - 1], bits[i - 1]
                 i -= 1
             place[i], spread[i], bits[i] = t, min(band / abs(d_a - d_b), UNCERTAINTY_CAP), k
             n += 1
-        x_a, y_a = ws.phi[a, 1], ws.phi[a, 2]
-        reach_of_ends = max(abs(x_a) + abs(y_a), abs(ws.phi[b, 1]) + abs(ws.phi[b, 2]))
-        length = abs(ws.phi[b, 1] - x_a) + abs(ws.phi[b, 2] - y_a)
+        x_a, y_a = ws.phi[a, X], ws.phi[a, Y]
+        reach_of_ends = max(abs(x_a) + abs(y_a), abs(ws.phi[b, X]) + abs(ws.phi[b, Y]))
+        length = abs(ws.phi[b, X] - x_a) + abs(ws.phi[b, Y] - y_a)
         ws.edge[CUT_V, e] = n_vertices
         ws.edge[CUT_E, e] = n_edges
         passed = ZERO
@@ -196,8 +221,8 @@ def _cut_edges(ws: Workspace) -> None:
                 gap = place[last] - place[last - 1]
                 band = spread[last] + spread[last - 1]
                 if gap > band:
-                    if gap < ws.margin[0] * band:
-                        ws.margin[0] = gap / band
+                    if gap < ws.margin[CLOSEST] * band:
+                        ws.margin[CLOSEST] = gap / band
                     break
                 ws.counts[MERGED] += gap != 0.0
                 ws.counts[UNDECIDED] += 1
@@ -218,16 +243,16 @@ def _cut_edges(ws: Workspace) -> None:
                 | (ws.word[NEG, b] & behind)
                 | (ws.word[NEG, a] & ahead)
             )
-            ws.parent[0, n_vertices] = a
-            ws.parent[1, n_vertices] = b
-            ws.parent[3, n_vertices] = ws.edge[SWITCH, e]
+            ws.parent[FROM, n_vertices] = a
+            ws.parent[TO, n_vertices] = b
+            ws.parent[LINE, n_vertices] = ws.edge[SWITCH, e]
             ws.place[FRACTION, n_vertices] = place[best]
             ws.place[SPREAD, n_vertices] = spread[best]
             t = place[best]
-            reach = abs(x_a + t * (ws.phi[b, 1] - x_a)) + abs(y_a + t * (ws.phi[b, 2] - y_a))
+            reach = abs(x_a + t * (ws.phi[b, X] - x_a)) + abs(y_a + t * (ws.phi[b, Y] - y_a))
             reach += OPERANDS * reach_of_ends
-            ws.place[ROUNDING, n_vertices] = ws.margin[1] * reach
-            ws.place[RADIUS, n_vertices] = spread[best] * length + ws.margin[1] * reach
+            ws.place[ROUNDING, n_vertices] = ws.margin[RELATIVE] * reach
+            ws.place[UNCERTAINTY, n_vertices] = spread[best] * length + ws.margin[RELATIVE] * reach
             ws.edge[A, n_edges] = n_vertices
             ws.edge[SWITCH, n_edges] = ws.edge[SWITCH, e]
             ws.edge[BIT, n_edges] = -1
@@ -240,14 +265,14 @@ def _cut_edges(ws: Workspace) -> None:
         ws.edge[B, previous] = b
         ws.edge[NEXT, previous] = after
         ws.edge[CUTS, e] = n_edges - ws.edge[CUT_E, e]
-    ws.size[0] = n_vertices
-    ws.size[1] = n_edges
+    ws.size[N_VERTICES] = n_vertices
+    ws.size[N_EDGES] = n_edges
 
 
 @compiled(inlined=True)
 def _border(ws: Workspace, begin: int, stop: int) -> int:
     """Write the loop of a face with the cuts on its edges to the pool; return its length."""
-    now = ws.size[3]
+    now = ws.size[NOW]
     loop_v, loop_e = ws.pool[V], ws.pool[E]
     side_v, side_e = ws.side[now, V], ws.side[now, E]
     n = 0
@@ -288,22 +313,22 @@ def _set_words(f_word: WordArray, column: IntArray, parent: int, face: int, now:
     while passed != ZERO:
         k = lowest_bit(passed)
         passed &= passed - ONE
-        switch = np.uint64(column[1, k])
+        switch = np.uint64(column[COLUMN_SWITCH, k])
         f_word[then, face, switch >> np.uint64(6)] |= ONE << (switch & np.uint64(63))
 
 
 @compiled(internal=True)
 def cut_faces(ws: Workspace, n_bits: int, n_columns: int) -> int:
-    """Cut the complex by the columns described in `column` and `level`; fill `n_columns` of phi at new vertices.
+    """Cut the complex by the columns described in `column` and `decision`; fill `n_columns` of phi at new vertices.
 
     The signs must be there (`sign_words`). Returns OK, GROW (nothing changed; see `need`) or INCONSISTENT.
     """
     if not _fits(ws):
         return GROW
-    now = ws.size[3]
+    now = ws.size[NOW]
     then = 1 - now
-    n_old = ws.size[0]
-    n_faces = ws.size[2]
+    n_old = ws.size[N_VERTICES]
+    n_faces = ws.size[N_FACES]
     _cut_edges(ws)
     f_off, f_v, f_e = ws.f_off[then], ws.side[then, V], ws.side[then, E]
     old_off, old_v, old_e = ws.f_off[now], ws.side[now, V], ws.side[now, E]
@@ -351,16 +376,16 @@ def cut_faces(ws: Workspace, n_bits: int, n_columns: int) -> int:
         if parts < 0:
             return INCONSISTENT
         for part in range(parts):
-            start = ws.part[0, part]
-            for i in range(start, start + ws.part[1, part]):
+            start = ws.part[START, part]
+            for i in range(start, start + ws.part[LENGTH, part]):
                 f_v[end] = pool_v[i]
                 f_e[end] = pool_e[i]
                 end += 1
-            _set_words(ws.f_word, ws.column, f, made, now, ws.part_word[0, part])
+            _set_words(ws.f_word, ws.column, f, made, now, ws.part_word[POS, part])
             made += 1
             f_off[made] = end
-    ws.size[2] = made
-    ws.size[3] = then
+    ws.size[N_FACES] = made
+    ws.size[NOW] = then
     _fill(ws, n_old, n_bits, n_columns)
     return OK
 
@@ -370,13 +395,13 @@ def _fill(ws: Workspace, n_old: int, n_bits: int, n_columns: int) -> None:
     """Interpolate phi at the new vertices; a column is exactly at its breakpoint where it made the vertex."""
     phi = ws.phi
     bits = ~ZERO >> np.uint64(64 - n_bits)
-    for v in range(n_old, ws.size[0]):
-        a, b, t = ws.parent[0, v], ws.parent[1, v], ws.place[FRACTION, v]
+    for v in range(n_old, ws.size[N_VERTICES]):
+        a, b, t = ws.parent[FROM, v], ws.parent[TO, v], ws.place[FRACTION, v]
         for c in range(n_columns):
             phi[v, c] = phi[a, c] + t * (phi[b, c] - phi[a, c])
-        if n_columns > 3:
+        if n_columns > N_AFFINE:
             on = ~(ws.word[POS, v] | ws.word[NEG, v]) & bits
             while on != ZERO:
                 k = lowest_bit(on)
                 on &= on - ONE
-                phi[v, ws.column[0, k]] = ws.level[0, k]
+                phi[v, ws.column[PHI_COLUMN, k]] = ws.decision[BREAKPOINT, k]

@@ -10,6 +10,8 @@ import numpy.typing as npt
 
 from linregions._support.kernels.compiled import compiled
 from linregions.networks.kernels.products import TILE_ROWS
+from linregions.regions.planes.kernels.envelope import BY_ONE, BY_X, BY_Y
+from linregions.regions.planes.kernels.records import EVERYWHERE, SOMEWHERE
 from linregions.regions.planes.kernels.reduction import (
     BREAKPOINT,
     FIRST,
@@ -46,6 +48,7 @@ _AHEAD, _ROUNDING = 8.0, 2.0**-48
 WINNER, STAMP = 0, 1
 NOBODY = -1
 BEST, SECOND, AHEAD = 0, 1, 2
+AT_X, AT_Y = 0, 1
 BAND = 3
 
 
@@ -63,12 +66,12 @@ class Contest(NamedTuple):
 
     sizes: IndexArray  # (levels,): of how many regions in a row each level is made; each divides the one before
     vertex: IntArray  # (2, vertices): which output is the WINNER, or NOBODY; STAMP of the regions it was found with
-    span: WordArray  # (2, words): switches passed in all of some regions, and in any
-    values: FloatArray  # (functions + TILE_ROWS, COLUMNS_AT_ONCE)
+    span: WordArray  # (2, words): switches passed SOMEWHERE in some regions, EVERYWHERE
+    values: FloatArray  # (functions + TILE_ROWS, COLUMNS_AT_ONCE): the first two functions are coordinates, AT_X, AT_Y
     lead: FloatArray  # (3, COLUMNS_AT_ONCE): BEST and SECOND output, which one is AHEAD
     at: IndexArray  # (COLUMNS_AT_ONCE,): vertices that are evaluated
     faces: IndexArray  # (F,): contested regions
-    maps: FloatArray  # (F, n_out, 4): their affine maps, of the coordinates and 1; BAND of each output by rounding
+    maps: FloatArray  # (F, n_out, 4): their affine maps, BY_X, BY_Y, BY_ONE; BAND of each output by rounding
 
 
 def make_contest(sizes: Sequence[int], plane: Plane, functions: int, n_out: int) -> Contest:
@@ -120,7 +123,7 @@ def _evaluate(
     """
     layout, size, steep = reduced.layout[level], step.factor[SIZE], step.factor[STEEPNESS]
     last = layout.shape[1] - 2
-    for q in range(2):
+    for q in (AT_X, AT_Y):
         size[q], steep[q] = 0.0, 1.0
         for i in range(n):
             size[q] = max(size[q], values[q, i] ** 2)
@@ -184,14 +187,15 @@ def _find_maps(
     """
     layout, unit = reduced.layout[level], reduced.unit[level]
     last, n = layout.shape[1] - 2, faces.shape[0]
-    for q in range(2):
+    for q in (AT_X, AT_Y):
         for i in range(n):
             for j in range(3):
                 values[q, 3 * i + j] = 1.0 if j == q else 0.0
     for k in range(1, last + 1):
         for q in range(layout[FIRST, k], layout[FIRST, k + 1]):
             for i in range(n):
-                values[q, 3 * i], values[q, 3 * i + 1], values[q, 3 * i + 2] = 0.0, 0.0, reduced.constant[level, q]
+                values[q, 3 * i + BY_X], values[q, 3 * i + BY_Y] = 0.0, 0.0
+                values[q, 3 * i + BY_ONE] = reduced.constant[level, q]
         combine(reduced, step, numbers, level, k, values, 3 * n)
         if k == last:
             break
@@ -202,7 +206,7 @@ def _find_maps(
                     piece = piece_of(words[faces[i]], base + t * unit[UNIT, q], t)
                     for j in range(3):
                         values[q, 3 * i + j] *= layers.piece[SLOPE, k - 1, piece]
-                    values[q, 3 * i + 2] += layers.piece[INTERCEPT, k - 1, piece]
+                    values[q, 3 * i + BY_ONE] += layers.piece[INTERCEPT, k - 1, piece]
     for i in range(n):
         for c in range(layout[FIRST, last + 1] - layout[FIRST, last]):
             for j in range(3):
@@ -230,8 +234,8 @@ def _reduce(
         for g in range(words.shape[0]):
             passed &= words[g, w]
             somewhere |= words[g, w]
-        contest.span[0, w], contest.span[1, w] = passed, somewhere
-    need = plan_step(layers, reduced, step, level, contest.span[0], contest.span[1])
+        contest.span[SOMEWHERE, w], contest.span[EVERYWHERE, w] = somewhere, passed
+    need = plan_step(layers, reduced, step, level, contest.span[EVERYWHERE], contest.span[SOMEWHERE])
     if need <= numbers.shape[0]:
         take_step(reduced, step, level, numbers)
     return need
@@ -290,7 +294,7 @@ def contested_regions(
             v = f_v[i]
             if stamp[v] < 0 or (anew and stamp[v] != group):
                 stamp[v] = group
-                values[0, n], values[1, n], contest.at[n] = plane.points[v, 0], plane.points[v, 1], v
+                values[AT_X, n], values[AT_Y, n], contest.at[n] = plane.points[v, 0], plane.points[v, 1], v
                 n += 1
             if n == COLUMNS_AT_ONCE or (n > 0 and i == f_off[stop] - 1):
                 _evaluate(layers, reduced, step, numbers, leaf, values, n)

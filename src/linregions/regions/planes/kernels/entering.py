@@ -9,12 +9,14 @@ from linregions.networks.kernels.products import TILE_ROWS
 from linregions.regions.planes.kernels.records import (
     BASIS,
     BREAKPOINT,
+    EVERYWHERE,
     FIRST_SWITCH,
     LOCAL,
     N_BREAKPOINTS,
     NO_LINE,
     PIECE,
     SIZE,
+    SOMEWHERE,
     STAMP,
     STEEPNESS,
     WIDTH,
@@ -24,18 +26,31 @@ from linregions.regions.planes.kernels.records import (
 )
 from linregions.regions.planes.kernels.workspace import (
     BIT,
+    CONSTANT,
+    FROM,
+    IN_ROOT,
+    LINE,
+    N_AFFINE,
+    N_COLUMNS,
+    N_EDGES,
+    N_FACES,
+    N_VERTICES,
     NEXT,
+    NOW,
     ONE,
-    RADIUS,
     ROUNDING,
     SPREAD,
     SWITCH,
+    TO,
+    UNCERTAINTY,
     ZERO,
     A,
     B,
     E,
     V,
     Workspace,
+    X,
+    Y,
 )
 
 
@@ -48,8 +63,8 @@ def load_cell(ws: Workspace, sc: Scratch, root: Root, cell: int) -> bool:
         f = root.cell_faces[i]
         sides += root.f_off[f + 1] - root.f_off[f]
     ws.need[:] = 0
-    ws.need[0] = ws.need[1] = sides + TILE_ROWS
-    ws.need[2] = stop - begin
+    ws.need[N_VERTICES] = ws.need[N_EDGES] = sides + TILE_ROWS
+    ws.need[N_FACES] = stop - begin
     if (
         sides + TILE_ROWS > min(ws.phi.shape[0], sc.block.shape[0])
         or sides > ws.edge.shape[1]
@@ -65,12 +80,12 @@ def load_cell(ws: Workspace, sc: Scratch, root: Root, cell: int) -> bool:
             if sc.vertex[STAMP, v] != cell:
                 sc.vertex[STAMP, v] = cell
                 sc.vertex[LOCAL, v] = n_v
-                ws.phi[n_v, 0], ws.phi[n_v, 1], ws.phi[n_v, 2] = 1.0, root.xy[v, 0], root.xy[v, 1]
-                ws.place[RADIUS, n_v] = root.radius[v]
+                ws.phi[n_v, CONSTANT], ws.phi[n_v, X], ws.phi[n_v, Y] = 1.0, root.xy[v, 0], root.xy[v, 1]
+                ws.place[UNCERTAINTY, n_v] = root.uncertainty[v]
                 ws.place[ROUNDING, n_v] = root.rounding[v]
                 ws.place[SPREAD, n_v] = -1.0
-                ws.parent[2, n_v] = v
-                ws.parent[3, n_v] = root.line[v] if root.line.shape[0] > 0 else NO_LINE
+                ws.parent[IN_ROOT, n_v] = v
+                ws.parent[LINE, n_v] = root.line[v] if root.line.shape[0] > 0 else NO_LINE
                 n_v += 1
             if sc.edge[STAMP, e] != cell:
                 sc.edge[STAMP, e] = cell
@@ -93,14 +108,14 @@ def load_cell(ws: Workspace, sc: Scratch, root: Root, cell: int) -> bool:
         ws.edge[NEXT, e] = -1
         ws.edge[BIT, e] = -1
         # The parents of a vertex may not be here. A neighbour on the same line tells as well what changes along it.
-        for end in range(2):
-            v, w = ws.edge[end, e], ws.edge[1 - end, e]
-            if ws.place[SPREAD, v] < 0.0 and ws.parent[3, v] == ws.edge[SWITCH, e]:
-                length = abs(ws.phi[v, 1] - ws.phi[w, 1]) + abs(ws.phi[v, 2] - ws.phi[w, 2])
+        for end in (A, B):
+            v, w = ws.edge[end, e], ws.edge[A + B - end, e]
+            if ws.place[SPREAD, v] < 0.0 and ws.parent[LINE, v] == ws.edge[SWITCH, e]:
+                length = abs(ws.phi[v, X] - ws.phi[w, X]) + abs(ws.phi[v, Y] - ws.phi[w, Y])
                 if length > 0.0:
-                    ws.place[SPREAD, v] = (ws.place[RADIUS, v] - ws.place[ROUNDING, v]) / length
-                    ws.parent[0, v], ws.parent[1, v] = w, v
-    ws.size[0], ws.size[1], ws.size[2], ws.size[3] = n_v, n_e, n_f, 0
+                    ws.place[SPREAD, v] = (ws.place[UNCERTAINTY, v] - ws.place[ROUNDING, v]) / length
+                    ws.parent[FROM, v], ws.parent[TO, v] = w, v
+    ws.size[N_VERTICES], ws.size[N_EDGES], ws.size[N_FACES], ws.size[NOW] = n_v, n_e, n_f, 0
     return True
 
 
@@ -111,8 +126,8 @@ def known_units(ws: Workspace, plan: Plan, sc: Scratch, root: Root, layer: int, 
     They become basis functions; -1 says that phi has too few columns. Units that the root leaves open stay so.
     """
     n, t, first = plan.shape[WIDTH, layer], plan.shape[N_BREAKPOINTS, layer], plan.shape[FIRST_SWITCH, layer]
-    n_vertices, begin = ws.size[0], n_basis
-    some, every = sc.passed[0], sc.passed[1]
+    n_vertices, begin = ws.size[N_VERTICES], n_basis
+    some, every = sc.passed[SOMEWHERE], sc.passed[EVERYWHERE]
     for k in range(n):
         piece = 0
         crosses = False
@@ -129,7 +144,7 @@ def known_units(ws: Workspace, plan: Plan, sc: Scratch, root: Root, layer: int, 
         sc.unit[PIECE, k] = -1 if crosses else piece
         if crosses:
             if n_basis + 8 > ws.phi.shape[1]:
-                ws.need[3] = 2 * ws.phi.shape[1]
+                ws.need[N_COLUMNS] = 2 * ws.phi.shape[1]
                 return -1
             sc.unit[BASIS, k] = n_basis
             sc.kept[n_basis - begin] = k
@@ -137,21 +152,21 @@ def known_units(ws: Workspace, plan: Plan, sc: Scratch, root: Root, layer: int, 
     for v in range(n_vertices):
         row = ws.phi[v, begin:n_basis]
         if root.unit.shape[0] > 0:
-            values = root.phi[ws.parent[2, v]]
+            values = root.phi[ws.parent[IN_ROOT, v]]
             for i in range(n_basis - begin):
                 row[i] = values[root.unit[layer, BASIS, sc.kept[i]]]
         else:
-            u, w = ws.phi[v, 1], ws.phi[v, 2]
+            u, w = ws.phi[v, X], ws.phi[v, Y]
             for i in range(n_basis - begin):
                 k = sc.kept[i]
-                row[i] = plan.first[0, k] + plan.first[1, k] * u + plan.first[2, k] * w
+                row[i] = plan.first[CONSTANT, k] + plan.first[X, k] * u + plan.first[Y, k] * w
     if root.unit.shape[0] == 0:  # exactly at its breakpoint where a line of its own passes
-        for e in range(ws.size[1]):
+        for e in range(ws.size[N_EDGES]):
             switch = ws.edge[SWITCH, e] - first
             if 0 <= switch < n * t and sc.unit[PIECE, switch // t] < 0:
-                level = plan.activation[BREAKPOINT, layer, switch % t]
+                xi = plan.activation[BREAKPOINT, layer, switch % t]
                 column = sc.unit[BASIS, switch // t]
-                ws.phi[ws.edge[A, e], column], ws.phi[ws.edge[B, e], column] = level, level
+                ws.phi[ws.edge[A, e], column], ws.phi[ws.edge[B, e], column] = xi, xi
     return n_basis - begin
 
 
@@ -159,7 +174,7 @@ def known_units(ws: Workspace, plan: Plan, sc: Scratch, root: Root, layer: int, 
 def begin_cell(plan: Plan, sc: Scratch, root: Root, cell: int) -> None:
     """Tell which switches of the root a loaded cell passes somewhere and everywhere; give the rows of layer 0."""
     sc.base[:] = ZERO
-    some, every = sc.passed[0], sc.passed[1]
+    some, every = sc.passed[SOMEWHERE], sc.passed[EVERYWHERE]
     for w in range(root.f_word.shape[1]):
         some[w], every[w] = ZERO, ~ZERO
         for i in range(root.cell_off[cell], root.cell_off[cell + 1]):
@@ -167,6 +182,6 @@ def begin_cell(plan: Plan, sc: Scratch, root: Root, cell: int) -> None:
             some[w] |= word
             every[w] &= word
     for k in range(plan.shape[WIDTH, 0]):
-        for i in range(3):
+        for i in range(N_AFFINE):
             sc.rows[0, i, k] = plan.first[i, k]
-        sc.scale[0, k], sc.scale[1, k] = plan.first[SIZE, k], plan.first[STEEPNESS, k]
+        sc.scale[SIZE, k], sc.scale[STEEPNESS, k] = plan.first[SIZE, k], plan.first[STEEPNESS, k]

@@ -6,31 +6,91 @@ sides; where functions only touch there is none.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import numpy.typing as npt
 
 from linregions._support.kernels.compiled import compiled
+from linregions.regions.planes.kernels.assembly import LEFT, RIGHT
+from linregions.regions.planes.kernels.workspace import A, B
 
 FloatArray = npt.NDArray[np.float64]
 IndexArray = npt.NDArray[np.int64]
+IntArray = npt.NDArray[np.int32]
+
+# Columns of the arrays below.
+BY_X, BY_Y, BY_ONE = range(3)
+WINNER, BEYOND, FACE, AT_A, AT_B = range(5)
+
+
+class Cut(NamedTuple):
+    """The partition: corners and edges of faces, faces of edges."""
+
+    vertices: FloatArray
+    f_off: IndexArray
+    f_v: IntArray
+    f_e: IntArray
+    e_f: IntArray
+
+
+class Room(NamedTuple):
+    """Segments that are found, and what is needed to find them; polygons have M corners at most."""
+
+    face: FloatArray  # (M, 2): corners of a face
+    corner: FloatArray  # (2, M, 2): corners of the part that is clipped, and of what becomes of it, in turn
+    spread: FloatArray  # (2, M, 2): how far these may be from where they are
+    label: IndexArray  # (2, M): what the side from each on lies on: an edge, or ``edges +`` a function that ties there
+    origin: IndexArray  # (2, M): which vertex each is, or -1
+    value: FloatArray  # (M,)
+    who: IndexArray  # (n,): functions that can be largest
+    lowest: IndexArray  # (n,): the first that equals each
+    places: FloatArray  # (S, 2, 2): ends A and B of each segment
+    numbers: IndexArray  # (S, 5): WINNER, and that BEYOND the segment; FACE; what each end lies on, AT_A and AT_B: a
+    # vertex v as ``-1 - v``, an edge, or ``edges +`` a third winner
+
+
+def make_room(corners: int, functions: int, segments: int) -> Room:
+    """Return the room, for faces of so many corners at most."""
+    most = corners + functions + 4
+    return Room(
+        face=np.empty((most, 2)),
+        corner=np.empty((2, most, 2)),
+        spread=np.empty((2, most, 2)),
+        label=np.empty((2, most), dtype=np.int64),
+        origin=np.empty((2, most), dtype=np.int64),
+        value=np.empty(most),
+        who=np.empty(functions, dtype=np.int64),
+        lowest=np.empty(functions, dtype=np.int64),
+        places=np.empty((segments, 2, 2)),
+        numbers=np.empty((segments, 5), dtype=np.int64),
+    )
+
+
+@compiled(inlined=True)
+def _at(maps: FloatArray, g: int, c: int, x: float, y: float) -> float:
+    """Return function c at a point."""
+    return maps[g, c, BY_X] * x + maps[g, c, BY_Y] * y + maps[g, c, BY_ONE]
 
 
 @compiled(inlined=True)
 def _value(maps: FloatArray, g: int, c: int, d: int, x: float, y: float) -> float:
     """Return by how much function c is above d at a point."""
-    return (maps[g, c, 0] - maps[g, d, 0]) * x + (maps[g, c, 1] - maps[g, d, 1]) * y + (maps[g, c, 2] - maps[g, d, 2])
+    by_x, by_y = maps[g, c, BY_X] - maps[g, d, BY_X], maps[g, c, BY_Y] - maps[g, d, BY_Y]
+    return by_x * x + by_y * y + (maps[g, c, BY_ONE] - maps[g, d, BY_ONE])
 
 
 @compiled(inlined=True)
-def _blur(maps: FloatArray, g: int, c: int, d: int, x: float, y: float) -> float:
+def _most_change(maps: FloatArray, g: int, c: int, d: int, x: float, y: float) -> float:
     """Return how much a step of up to (x, y) either way can change the difference of functions c and d."""
-    return abs(maps[g, c, 0] - maps[g, d, 0]) * x + abs(maps[g, c, 1] - maps[g, d, 1]) * y
+    return abs(maps[g, c, BY_X] - maps[g, d, BY_X]) * x + abs(maps[g, c, BY_Y] - maps[g, d, BY_Y]) * y
 
 
 @compiled(inlined=True)
 def _same(maps: FloatArray, g: int, c: int, d: int) -> bool:
     """Tell whether two functions are one to the last bit."""
-    return maps[g, c, 0] == maps[g, d, 0] and maps[g, c, 1] == maps[g, d, 1] and maps[g, c, 2] == maps[g, d, 2]
+    same_slope = maps[g, c, BY_X] == maps[g, d, BY_X] and maps[g, c, BY_Y] == maps[g, d, BY_Y]
+    return same_slope and maps[g, c, BY_ONE] == maps[g, d, BY_ONE]
 
 
 @compiled()
@@ -46,13 +106,16 @@ def _contenders(
     for c in range(n_out):
         low = np.inf
         for i in range(n):
-            low = min(low, maps[g, c, 0] * corners[i, 0] + maps[g, c, 1] * corners[i, 1] + maps[g, c, 2] - band[g, c])
+            low = min(
+                low,
+                maps[g, c, BY_X] * corners[i, 0] + maps[g, c, BY_Y] * corners[i, 1] + maps[g, c, BY_ONE] - band[g, c],
+            )
         floor = max(floor, low)
     count, close = 0, 0
     for c in range(n_out):
         lowest[c] = c
         for i in range(n):
-            if maps[g, c, 0] * corners[i, 0] + maps[g, c, 1] * corners[i, 1] + maps[g, c, 2] + band[g, c] >= floor:
+            if _at(maps, g, c, corners[i, 0], corners[i, 1]) + band[g, c] >= floor:
                 who[count] = c
                 count += 1
                 break
@@ -77,29 +140,14 @@ def _contenders(
 
 @compiled()
 def envelope(
-    vertices: FloatArray,
-    f_off: IndexArray,
-    f_v: npt.NDArray[np.int32],
-    f_e: npt.NDArray[np.int32],
-    e_f: npt.NDArray[np.int32],
-    faces: IndexArray,
-    row: IndexArray,
-    maps: FloatArray,
-    band: FloatArray,
-    xy: FloatArray,
-    label: IndexArray,
-    value: FloatArray,
-    who: IndexArray,
-    lowest: IndexArray,
-    places: FloatArray,
-    numbers: IndexArray,
+    cut: Cut, faces: IndexArray, row: IndexArray, maps: FloatArray, band: FloatArray, room: Room
 ) -> tuple[int, int]:
     """Clip each face to where function c is the largest, for all c; collect the sides between two winners.
 
     Parameters
     ----------
-    vertices, f_off, f_v, f_e, e_f
-        The partition: corners and edges of faces, faces of edges.
+    cut : Cut
+        The partition.
     faces : (F,)
         Those to look at.
     row : (all faces,)
@@ -108,52 +156,47 @@ def envelope(
         Functions ``maps @ (u, v, 1)``.
     band : (F, n)
         Two functions tie at a point where they differ by no more than the sum of their bands.
-    xy, label, value : (5, M, 2), (4, M), (M,)
-        Room for polygons of as many corners as a face has and n + 4 more: two to clip from one to the other, a face,
-        and how far the corners of the two may be from where they are.
-    who, lowest : (2, n)
-        Room.
-    places : (S, 4)
-        Filled: both ends of each segment.
-    numbers : (S, 5)
-        Filled: the two winners, the face, and what each end lies on: a vertex v as ``-1 - v``, an edge, or
-        ``edges +`` a third winner.
+    room : Room
+        Its `places` and `numbers` are filled.
 
     Returns
     -------
     How many segments there are, be it more than there is room for, and how many comparisons fell within a band
     """
-    n_edges, room, found, undecided = e_f.shape[0], places.shape[0], 0, 0
+    vertices, f_off, f_v, f_e, e_f = cut.vertices, cut.f_off, cut.f_v, cut.f_e, cut.e_f
+    face, corner, spread, label, origin = room.face, room.corner, room.spread, room.label, room.origin
+    value, who, lowest, places, numbers = room.value, room.who, room.lowest, room.places, room.numbers
+    n_edges, found, undecided = e_f.shape[0], 0, 0
     for h in range(faces.shape[0]):
         f = faces[h]
         g = row[f]
         size = f_off[f + 1] - f_off[f]
         for i in range(size):
-            xy[2, i, 0], xy[2, i, 1] = vertices[f_v[f_off[f] + i], 0], vertices[f_v[f_off[f] + i], 1]
-        count, close = _contenders(xy[2], size, maps, g, band, who[0], lowest[0])
+            face[i, 0], face[i, 1] = vertices[f_v[f_off[f] + i], 0], vertices[f_v[f_off[f] + i], 1]
+        count, close = _contenders(face, size, maps, g, band, who, lowest)
         undecided += close
         for k_c in range(count):
-            c = who[0, k_c]
-            if lowest[0, c] != c:
+            c = who[k_c]
+            if lowest[c] != c:
                 continue
             now = 0
             n = size
             for i in range(n):
-                xy[0, i, 0], xy[0, i, 1] = xy[2, i, 0], xy[2, i, 1]
-                xy[3, i, 0], xy[3, i, 1] = 0.0, 0.0
+                corner[0, i, 0], corner[0, i, 1] = face[i, 0], face[i, 1]
+                spread[0, i, 0], spread[0, i, 1] = 0.0, 0.0
                 label[0, i] = f_e[f_off[f] + i]  # of the side from corner i to the next
-                label[2, i] = f_v[f_off[f] + i]  # which vertex the corner is
+                origin[0, i] = f_v[f_off[f] + i]  # which vertex the corner is
             for k_d in range(count):
-                d = who[0, k_d]
-                if d == c or n == 0 or lowest[0, d] != d:
+                d = who[k_d]
+                if d == c or n == 0 or lowest[d] != d:
                     continue
                 ahead = False
                 for i in range(n):
-                    value[i] = _value(maps, g, c, d, xy[now, i, 0], xy[now, i, 1])
+                    value[i] = _value(maps, g, c, d, corner[now, i, 0], corner[now, i, 1])
                     slack = band[g, c] + band[g, d]
                     # A corner where others tie; those of the face are counted already.
-                    if label[2 + now, i] < 0 and abs(value[i]) <= slack + _blur(
-                        maps, g, c, d, xy[3 + now, i, 0], xy[3 + now, i, 1]
+                    if origin[now, i] < 0 and abs(value[i]) <= slack + _most_change(
+                        maps, g, c, d, spread[now, i, 0], spread[now, i, 1]
                     ):
                         undecided += 1
                     if abs(value[i]) <= slack:
@@ -164,42 +207,42 @@ def envelope(
                 for i in range(n):
                     k = i + 1 if i + 1 < n else 0
                     if value[i] >= 0.0:
-                        xy[then, m, 0], xy[then, m, 1] = xy[now, i, 0], xy[now, i, 1]
-                        xy[3 + then, m, 0], xy[3 + then, m, 1] = xy[3 + now, i, 0], xy[3 + now, i, 1]
-                        label[then, m], label[2 + then, m] = label[now, i], label[2 + now, i]
+                        corner[then, m, 0], corner[then, m, 1] = corner[now, i, 0], corner[now, i, 1]
+                        spread[then, m, 0], spread[then, m, 1] = spread[now, i, 0], spread[now, i, 1]
+                        label[then, m], origin[then, m] = label[now, i], origin[now, i]
                         m += 1
                     if (value[i] >= 0.0 and value[k] < 0.0) or (value[i] < 0.0 and value[k] > 0.0):
                         t = value[i] / (value[i] - value[k])
                         # What rounding may do to t, and so to the place.
-                        x, y = max(xy[3 + now, i, 0], xy[3 + now, k, 0]), max(xy[3 + now, i, 1], xy[3 + now, k, 1])
-                        slack = band[g, c] + band[g, d] + _blur(maps, g, c, d, x, y)
-                        spread = min(1.0, slack / abs(value[i] - value[k]))
+                        x, y = max(spread[now, i, 0], spread[now, k, 0]), max(spread[now, i, 1], spread[now, k, 1])
+                        slack = band[g, c] + band[g, d] + _most_change(maps, g, c, d, x, y)
+                        share = min(1.0, slack / abs(value[i] - value[k]))
                         for q in range(2):
-                            step = xy[now, k, q] - xy[now, i, q]
-                            xy[then, m, q] = xy[now, i, q] + t * step
-                            xy[3 + then, m, q] = max(xy[3 + now, i, q], xy[3 + now, k, q]) + spread * abs(step)
+                            step = corner[now, k, q] - corner[now, i, q]
+                            corner[then, m, q] = corner[now, i, q] + t * step
+                            spread[then, m, q] = max(spread[now, i, q], spread[now, k, q]) + share * abs(step)
                         label[then, m] = n_edges + d if value[k] < 0.0 else label[now, i]
-                        label[2 + then, m] = label[2 + now, i] if value[i] == 0.0 else -1
+                        origin[then, m] = origin[now, i] if value[i] == 0.0 else -1
                         m += 1
                 now = then
                 n = m if m > 2 and ahead else 0
             for i in range(n):
                 k = i + 1 if i + 1 < n else 0
                 on = label[now, i]
-                x0, y0, x1, y1 = xy[now, i, 0], xy[now, i, 1], xy[now, k, 0], xy[now, k, 1]
+                x0, y0, x1, y1 = corner[now, i, 0], corner[now, i, 1], corner[now, k, 0], corner[now, k, 1]
                 if x0 == x1 and y0 == y1:
                     continue
                 # Who wins beyond this side: of those that tie along it, the one that grows fastest across.
                 beyond, other = g, f
                 if on < n_edges:
-                    other = e_f[on, 0] if e_f[on, 1] == f else e_f[on, 1]
+                    other = e_f[on, LEFT] if e_f[on, RIGHT] == f else e_f[on, RIGHT]
                     if other < 0 or row[other] < 0:
                         continue
                     beyond = row[other]
                 winner = c if on < n_edges else on - n_edges
                 for k_d in range(count):
-                    d = who[0, k_d]
-                    if d == winner or (on >= n_edges and (d == c or lowest[0, d] != d)):
+                    d = who[k_d]
+                    if d == winner or (on >= n_edges and (d == c or lowest[d] != d)):
                         continue
                     if (
                         abs(_value(maps, g, c, d, x0, y0)) > band[g, c] + band[g, d]
@@ -222,11 +265,12 @@ def envelope(
                         winner = d
                 if winner <= c:
                     continue  # no change, or met from the other side
-                if found < room:
-                    places[found, 0], places[found, 1], places[found, 2], places[found, 3] = x0, y0, x1, y1
-                    numbers[found, 0], numbers[found, 1], numbers[found, 2] = c, winner, f
+                if found < places.shape[0]:
+                    places[found, A, 0], places[found, A, 1] = x0, y0
+                    places[found, B, 0], places[found, B, 1] = x1, y1
+                    numbers[found, WINNER], numbers[found, BEYOND], numbers[found, FACE] = c, winner, f
                     before = label[now, i - 1 if i > 0 else n - 1]
-                    numbers[found, 3] = -1 - label[2 + now, i] if label[2 + now, i] >= 0 else before
-                    numbers[found, 4] = -1 - label[2 + now, k] if label[2 + now, k] >= 0 else label[now, k]
+                    numbers[found, AT_A] = -1 - origin[now, i] if origin[now, i] >= 0 else before
+                    numbers[found, AT_B] = -1 - origin[now, k] if origin[now, k] >= 0 else label[now, k]
                 found += 1
     return found, undecided

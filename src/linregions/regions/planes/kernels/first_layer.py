@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from linregions._support.kernels.bits import count_bits
@@ -9,47 +11,54 @@ from linregions._support.kernels.compiled import compiled
 from linregions.regions.planes.kernels.records import (
     BREAKPOINT,
     COLUMN,
+    EVERYWHERE,
     FIRST_SWITCH,
     N_BREAKPOINTS,
     SIZE,
+    SOMEWHERE,
+    STEEPNESS,
     Plan,
     Scratch,
 )
 from linregions.regions.planes.kernels.workspace import (
+    BAND,
+    COLUMN_STEEPNESS,
+    COLUMN_SWITCH,
+    CONSTANT,
+    N_AFFINE,
+    N_VERTICES,
     ONE,
+    PHI_COLUMN,
     ZERO,
     FloatArray,
     IndexArray,
-    IntArray,
     WordArray,
     Workspace,
+    X,
+    Y,
 )
 
 LINES_AT_ONCE = 16
+BEGIN, END = 0, 1
 
 
 @compiled(internal=True)
 def describe_batch(
-    column: IntArray,
-    level: FloatArray,
-    activation: FloatArray,
-    layer: int,
-    t: int,
-    first_switch: int,
-    relative: float,
-    switches: IndexArray,
-    columns: IndexArray,
-    scale: FloatArray,
+    ws: Workspace, plan: Plan, layer: int, switches: IndexArray, columns: IndexArray, scale: FloatArray
 ) -> None:
-    """Describe switches of a layer, whose values stand in `columns` of phi, to the workspace."""
+    """Describe switches of a layer, whose values stand in `columns` of phi, to the workspace.
+
+    Their units' SIZE and STEEPNESS are rows of `scale`.
+    """
+    t, column, decision = plan.shape[N_BREAKPOINTS, layer], ws.column, ws.decision
     for k in range(switches.shape[0]):
         switch = switches[k]
         neuron = switch // t
-        column[0, k] = columns[k]
-        column[1, k] = first_switch + switch
-        level[0, k] = activation[BREAKPOINT, layer, switch - neuron * t]
-        level[1, k] = relative * (scale[0, neuron] + abs(level[0, k]))
-        level[2, k] = scale[1, neuron]
+        column[PHI_COLUMN, k] = columns[k]
+        column[COLUMN_SWITCH, k] = plan.shape[FIRST_SWITCH, layer] + switch
+        decision[BREAKPOINT, k] = plan.activation[BREAKPOINT, layer, switch - neuron * t]
+        decision[BAND, k] = plan.relative * (scale[SIZE, neuron] + abs(decision[BREAKPOINT, k]))
+        decision[COLUMN_STEEPNESS, k] = scale[STEEPNESS, neuron]
 
 
 @compiled(internal=True)
@@ -57,51 +66,50 @@ def load_lines(ws: Workspace, plan: Plan, sc: Scratch, switches: IndexArray) -> 
     """Set columns of phi to the values of some switches of layer 0, and describe these."""
     t, columns = plan.shape[N_BREAKPOINTS, 0], sc.pending[COLUMN]
     for k in range(switches.shape[0]):
-        columns[k] = 3 + k
+        columns[k] = N_AFFINE + k
         neuron = switches[k] // t
-        c0, c1, c2 = plan.first[0, neuron], plan.first[1, neuron], plan.first[2, neuron]
-        for v in range(ws.size[0]):
-            ws.phi[v, 3 + k] = c0 + c1 * ws.phi[v, 1] + c2 * ws.phi[v, 2]
-    describe_batch(
-        ws.column,
-        ws.level,
-        plan.activation,
-        np.int64(0),
-        t,
-        plan.shape[FIRST_SWITCH, 0],
-        plan.relative,
-        switches,
-        columns,
-        plan.first[SIZE:],
+        c0, c1, c2 = plan.first[CONSTANT, neuron], plan.first[X, neuron], plan.first[Y, neuron]
+        for v in range(ws.size[N_VERTICES]):
+            ws.phi[v, N_AFFINE + k] = c0 + c1 * ws.phi[v, X] + c2 * ws.phi[v, Y]
+    describe_batch(ws, plan, np.int64(0), switches, columns, plan.first)
+
+
+class Grouping(NamedTuple):
+    """Room to group F faces."""
+
+    stack: IndexArray  # (2 F + 2, 2): where groups that are still to be split BEGIN and END
+    other: IndexArray  # (F,): faces on one side of a line
+    tally: IndexArray  # (64 words,): faces above each line
+    passed: WordArray  # (2, words): lines that faces of a group are above SOMEWHERE, EVERYWHERE
+
+
+def make_grouping(n_faces: int, n_words: int) -> Grouping:
+    """Return the room."""
+    return Grouping(
+        stack=np.empty((2 * n_faces + 2, 2), dtype=np.int64),
+        other=np.empty(n_faces, dtype=np.int64),
+        tally=np.empty(64 * n_words, dtype=np.int64),
+        passed=np.empty((2, n_words), dtype=np.uint64),
     )
 
 
 @compiled()
-def group_faces(
-    f_word: WordArray,
-    target: int,
-    faces: IndexArray,
-    offsets: IndexArray,
-    stack: IndexArray,
-    other: IndexArray,
-    tally: IndexArray,
-    passed: WordArray,
-) -> int:
+def group_faces(f_word: WordArray, target: int, faces: IndexArray, offsets: IndexArray, room: Grouping) -> int:
     """Split the faces by lines of layer 0 until at most `target` lines cross a group; return the number of groups.
 
-    `faces` (F,) is reordered in place; groups are ``faces[offsets[g]:offsets[g + 1]]``. Room for the work: `stack`
-    (2 F + 2, 2), `other` (F,), `tally` (64 words,), and `passed` (2, words) by some and by every face.
+    `faces` (F,) is reordered in place; groups are ``faces[offsets[g]:offsets[g + 1]]``.
     """
+    stack, other, tally = room.stack, room.other, room.tally
     n_faces = faces.shape[0]
     n_words = f_word.shape[1]
-    either, both = passed[0], passed[1]
-    stack[0, 0], stack[0, 1] = 0, n_faces
+    either, both = room.passed[SOMEWHERE], room.passed[EVERYWHERE]
+    stack[0, BEGIN], stack[0, END] = 0, n_faces
     top = 1
     groups = 0
     offsets[0] = 0
     while top > 0:
         top -= 1
-        low, high = stack[top, 0], stack[top, 1]
+        low, high = stack[top, BEGIN], stack[top, END]
         for w in range(n_words):
             either[w], both[w] = ZERO, ~ZERO
         for i in range(low, high):
@@ -147,7 +155,7 @@ def group_faces(
                 at += 1
         for i in range(kept):
             faces[at + i] = other[i]
-        stack[top, 0], stack[top, 1] = at, high
-        stack[top + 1, 0], stack[top + 1, 1] = low, at
+        stack[top, BEGIN], stack[top, END] = at, high
+        stack[top + 1, BEGIN], stack[top + 1, END] = low, at
         top += 2
     return groups

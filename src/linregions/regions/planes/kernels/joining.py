@@ -5,9 +5,21 @@ from __future__ import annotations
 import numpy as np
 
 from linregions._support.kernels.compiled import compiled
-from linregions.regions.planes.kernels.assembly import twins
-from linregions.regions.planes.kernels.records import FULL, Output
-from linregions.regions.planes.kernels.workspace import INCONSISTENT, OK, SWITCH, A, B, E, IntArray, V
+from linregions.regions.planes.kernels.assembly import FIRST, N_FIRST, N_SECOND, SECOND, twins
+from linregions.regions.planes.kernels.records import FULL, N_CHAINS, N_SIDES, OWN, SHARED, Output
+from linregions.regions.planes.kernels.workspace import (
+    INCONSISTENT,
+    N_EDGES,
+    N_FACES,
+    N_VERTICES,
+    OK,
+    SWITCH,
+    A,
+    B,
+    E,
+    IntArray,
+    V,
+)
 
 
 @compiled(allocates=True)
@@ -34,16 +46,16 @@ def join(
         return FULL
     sizes = np.empty(n_parts, dtype=np.int64)
     for part in range(n_parts):
-        sizes[part] = parts.cell_size[part, 4]
-    runs = twins(parts.chain[0, :n_c], sizes, n_edges)
+        sizes[part] = parts.cell_size[part, N_CHAINS]
+    runs = twins(parts.chain[SHARED, :n_c], sizes, n_edges)
     same_v, same_e = np.full(n_v, -1, dtype=np.int64), np.full(n_e, -1, dtype=np.int64)
     for edge in range(n_edges):
-        if runs[edge, 3] > 0 and runs[edge, 3] != runs[edge, 1]:
+        if runs[edge, N_SECOND] > 0 and runs[edge, N_SECOND] != runs[edge, N_FIRST]:
             return INCONSISTENT
-        for i in range(runs[edge, 3]):
-            first, second = parts.chain[1, runs[edge, 0] + i], parts.chain[1, runs[edge, 2] + i]
+        for i in range(runs[edge, N_SECOND]):
+            first, second = parts.chain[OWN, runs[edge, FIRST] + i], parts.chain[OWN, runs[edge, SECOND] + i]
             same_e[second] = first
-            if i + 1 < runs[edge, 3]:
+            if i + 1 < runs[edge, N_SECOND]:
                 same_v[parts.edge[B, second]] = parts.edge[B, first]
     known = np.full(root_vertex.shape[0], -1, dtype=np.int64)
     made_v, made_e = v0, e0
@@ -76,12 +88,16 @@ def join(
         out.f_word[f0 : f0 + n_f] = parts.f_word[:n_f]
     end = c0
     for i in range(chain.shape[1]):
-        edge = chain[1, i]
-        for j in range(runs[edge, 1]):
-            out.chain[0, end], out.chain[1, end] = chain[0, i], same_e[parts.chain[1, runs[edge, 0] + j]]
+        edge = chain[OWN, i]
+        for j in range(runs[edge, N_FIRST]):
+            out.chain[SHARED, end], out.chain[OWN, end] = (
+                chain[SHARED, i],
+                same_e[parts.chain[OWN, runs[edge, FIRST] + j]],
+            )
             end += 1
     size = out.cell_size[slot]
-    size[0], size[1], size[2], size[3], size[4] = made_v - v0, made_e - e0, n_f, n_s, end - c0
-    for i in range(5):
+    size[N_VERTICES], size[N_EDGES], size[N_FACES] = made_v - v0, made_e - e0, n_f
+    size[N_SIDES], size[N_CHAINS] = n_s, end - c0
+    for i in range(N_CHAINS + 1):
         out.filled[i] += size[i]
     return OK

@@ -13,7 +13,7 @@ WordArray = npt.NDArray[np.uint64]
 IndexArray = npt.NDArray[np.int64]
 
 FULL, SPLIT, OUT_OF_RANGE = 3, 4, 5
-CUT = -1  # in place of the first cell's position: cut a polygon by layer 0
+THROUGH_LAYERS, CUT = 0, 1  # modes of `cells.run_cells`
 NEVER = 1 << 62
 NO_LINE = -2  # -1 is the border of the window
 LOCAL, STAMP = 0, 1
@@ -23,9 +23,14 @@ OPEN = -2  # PIECE of a unit that no one has looked at; -1 is an unstable one
 # Rows of the arrays below.
 WIDTH, FIRST_WEIGHT, N_BREAKPOINTS, FIRST_SWITCH = range(4)
 BREAKPOINT, SLOPE, KNOT, HEIGHT = range(4)
-SIZE, STEEPNESS = 3, 4
+NEXT_SIZE, NEXT_STEEPNESS, PIECE_SLOPE, SIZE, STEEPNESS, TERM_SIZE, TERM_STEEPNESS = range(7)
 PIECE, BASIS = 0, 1
 SWITCH_IN_LAYER, COLUMN = 0, 1
+MIDDLE, SLOPE_X, SLOPE_Y, STRAY, LARGE, SUM, SUM_X, SUM_Y, LOW, HIGH = range(10)
+CENTRE_X, CENTRE_Y, HALF_X, HALF_Y = range(4)
+SOMEWHERE, EVERYWHERE = 0, 1
+N_SIDES, N_CHAINS = 3, 4  # after N_VERTICES, N_EDGES, N_FACES
+SHARED, OWN = 0, 1
 
 
 class Plan(NamedTuple):
@@ -34,7 +39,7 @@ class Plan(NamedTuple):
     Layer 0 is the first with breakpoints, given by its rows.
     """
 
-    first: FloatArray  # (5, n_0): layer 0 as constant, slope in u, slope in v; SIZE of its terms; its STEEPNESS
+    first: FloatArray  # (5, n_0): layer 0 as CONSTANT and slopes in X and Y; SIZE of its terms; its STEEPNESS
     shape: IndexArray  # (4, layers): WIDTH, FIRST_WEIGHT, N_BREAKPOINTS, FIRST_SWITCH
     weights: FloatArray  # transposed weights of layers 1.., one after the other, rows padded to whole tiles
     biases: FloatArray  # (layers, max width)
@@ -51,8 +56,8 @@ class Root(NamedTuple):
     """The window cut by layer 0, or a cell cut by some layers, and its faces grouped to cells."""
 
     xy: FloatArray  # (V, 2)
-    radius: FloatArray  # (V,)
-    rounding: FloatArray  # (V,)
+    uncertainty: FloatArray  # (V,) of their places, in plane units
+    rounding: FloatArray  # (V,) the part of it that is rounding
     edge: IntArray  # (3, E): A, B, SWITCH
     e_shared: npt.NDArray[np.bool_]  # the edge lies between two cells
     f_off: IntArray
@@ -69,9 +74,20 @@ def no_root() -> Root:
     """Return the root of no cell."""
     ints, longs, floats = np.zeros(0, np.int32), np.zeros(0, np.int64), np.zeros(0)
     return Root(
-        floats.reshape(0, 2), floats, floats, ints.reshape(3, 0), np.zeros(0, np.bool_), ints, ints.reshape(2, 0),
-        np.zeros((0, 0), np.uint64), longs, longs, ints, floats.reshape(0, 0), longs.reshape(0, 2, 0),
-    )  # fmt: skip
+        xy=floats.reshape(0, 2),
+        uncertainty=floats,
+        rounding=floats,
+        edge=ints.reshape(3, 0),
+        e_shared=np.zeros(0, np.bool_),
+        f_off=ints,
+        side=ints.reshape(2, 0),
+        f_word=np.zeros((0, 0), np.uint64),
+        cell_off=longs,
+        cell_faces=longs,
+        line=ints,
+        phi=floats.reshape(0, 0),
+        unit=longs.reshape(0, 2, 0),
+    )
 
 
 class Scratch(NamedTuple):
@@ -85,16 +101,19 @@ class Scratch(NamedTuple):
     unit: IndexArray  # (2, width): PIECE of a stable neuron, -1 if unstable; BASIS function of an unstable one
     history: IndexArray  # (layers, 2, width): the same for all layers so far
     pending: IndexArray  # (2, switches): switches of the layer that cross the cell, and their columns in phi
-    scale: FloatArray  # (7, width): size and steepness of this and the next layer; their squares, slopes of units
-    bound: FloatArray  # (5, width): enclosures of the pre-activations on the cell
-    fit: FloatArray  # (10, columns): enclosures of the basis functions, and sums for them
-    box: FloatArray  # (4,): centre of the cell's box and half its sides
+    scale: FloatArray  # (7, width): SIZE and STEEPNESS of the layer's units; room to find these: NEXT_SIZE and
+    # NEXT_STEEPNESS, squared; of units of the layer before PIECE_SLOPE; TERM_SIZE and TERM_STEEPNESS, squared
+    bound: FloatArray  # (5, width): enclosures of the pre-activations on the cell, rows as of `fit`
+    fit: FloatArray  # (10, columns): enclosures of the basis functions by planes: MIDDLE is the value at the centre of
+    # the box, SLOPE_X, SLOPE_Y; STRAY: largest distance from the plane; LARGE: size of the numbers at hand;
+    # then room for SUM of values, of products with coordinates SUM_X and SUM_Y, lowest and highest distance LOW, HIGH
+    box: FloatArray  # (4,): CENTRE_X, CENTRE_Y of the cell's box and half its sides HALF_X, HALF_Y
     packed: FloatArray  # (columns, 64): rows of 64 neurons that these enclosures do not decide
     kept: IndexArray  # (width + 4,): all such neurons
     source: IndexArray  # (64,): where in the block the unstable ones of 64 are
     block: FloatArray  # (vertices, 64): pre-activations of 64 neurons
     base: WordArray  # (words,): switches passed on the whole cell
-    passed: WordArray  # (2, words): switches of the root's faces passed somewhere, everywhere
+    passed: WordArray  # (2, words): switches of the root's faces passed SOMEWHERE, EVERYWHERE
     counting: IndexArray  # 0, 1, 2, ...
 
 
@@ -123,7 +142,7 @@ def _with_room(arrays: dict[str, Any], room: dict[str, tuple[int, ...]]) -> Scra
 
 
 def make_scratch(
-    root: Root, layers: int, width: int, vertices: int, columns: int, switches: int, words: int
+    root: Root, *, layers: int, width: int, vertices: int, columns: int, switches: int, words: int
 ) -> Scratch:
     """Allocate what layers up to a width need, for as many vertices and basis functions in a cell."""
     vertex, edge = make_stamps(root)
@@ -167,12 +186,12 @@ class Resizing:
 class Output(NamedTuple):
     """What finished cells leave: flat arrays, and how far they are filled."""
 
-    filled: IndexArray  # vertices, edges, faces, sides, chains
+    filled: IndexArray  # N_VERTICES, N_EDGES, N_FACES, N_SIDES, N_CHAINS
     xy: FloatArray
     root_v: IntArray
     edge: IntArray  # (3, ...): A, B, SWITCH
     f_off: IntArray  # first side of each face, and the end
     side: IntArray  # (2, ...): V, E
     f_word: WordArray  # no rows where patterns are not wanted
-    chain: IntArray  # (2, ...): root edge that two cells share, and its pieces in order along it
-    cell_size: IndexArray  # (cells, 5): how much each cell added
+    chain: IntArray  # (2, ...): root edge SHARED by two cells, and its pieces in order along it, OWN edges
+    cell_size: IndexArray  # (cells, 5): how much each cell added, columns as of `filled`

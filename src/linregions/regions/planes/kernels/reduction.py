@@ -54,10 +54,8 @@ class Reduced(NamedTuple):
 class Step(NamedTuple):
     """Room for one step of reduction, and what becomes of each function in it."""
 
-    number: (
-        IndexArray  # (3, functions): which function each of the next level WAS; list of those of each layer, counted
-    )
-    # in the layer and from its first place on, that are to be FOLDED into what they are made of; COUNTING 0, 1, 2, ...
+    number: IndexArray  # (3, functions): which function each of the next level WAS; list of those of each layer, from
+    # the layer's first place on and counted in it, that are to be FOLDED into what they are made of; COUNTING 0, 1, ...
     factor: FloatArray  # (5, functions): SCALE of each of the next level; FACTOR of the row of each that is folded, and
     # what to add, SHIFT; SIZE and STEEPNESS, squared, of each function where it is evaluated
     counts: IndexArray  # (3, layers + 2): functions of a layer that are SWITCHING; how many that do not are OPEN and

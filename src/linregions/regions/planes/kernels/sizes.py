@@ -6,10 +6,14 @@ import numpy as np
 import numpy.typing as npt
 
 from linregions._support.kernels.compiled import compiled
+from linregions.regions.planes.kernels.workspace import N_EDGES, N_FACES, SWITCH, A, B, E, V
 
 FloatArray = npt.NDArray[np.float64]
 IndexArray = npt.NDArray[np.int64]
 IntArray = npt.NDArray[np.int32]
+
+# Columns of sums over cells, and rows of bins.
+AREA, PERIMETER, BOUNDARY = range(3)
 
 
 @compiled(brief=True)
@@ -26,18 +30,18 @@ def measure_regions(
     perimeters: FloatArray,
     sums: FloatArray,
 ) -> None:
-    """Measure every edge and region; set in `sums`, shape (cells, 3), area, perimeters and boundary length of a cell.
+    """Measure every edge and region; set in `sums`, shape (cells, 3), AREA, PERIMETER and BOUNDARY length of a cell.
 
     An edge that two cells share counts half in each. `metric` is the upper triangle (r_uu, r_uv, r_vv) that
     turns plane coordinates to orthonormal ones, and the area factor.
     """
-    r_uu, r_uv, r_vv, factor = metric[0], metric[1], metric[2], metric[3]
-    edge_a, edge_b, switch = edge[0], edge[1], edge[2]
-    side_v, side_e = side[0], side[1]
+    r_uu, r_uv, r_vv, factor = metric
+    edge_a, edge_b, switch = edge[A], edge[B], edge[SWITCH]
+    side_v, side_e = side[V], side[E]
     e, f = 0, 0
     for cell in range(cell_sizes.shape[0]):
         boundary = 0.0
-        stop = e + cell_sizes[cell, 1]
+        stop = e + cell_sizes[cell, N_EDGES]
         while e < stop:
             a, b = edge_a[e], edge_b[e]
             u, v = xy[b, 0] - xy[a, 0], xy[b, 1] - xy[a, 1]
@@ -47,7 +51,7 @@ def measure_regions(
                 boundary += 0.5 * length if shared[e] else length
             e += 1
         area, perimeter = 0.0, 0.0
-        stop = f + cell_sizes[cell, 2]
+        stop = f + cell_sizes[cell, N_FACES]
         while f < stop:
             begin, end = f_off[f], f_off[f + 1]
             first = side_v[begin]
@@ -66,9 +70,9 @@ def measure_regions(
             area += areas[f]
             perimeter += around
             f += 1
-        sums[cell, 0] = area
-        sums[cell, 1] = perimeter
-        sums[cell, 2] = boundary
+        sums[cell, AREA] = area
+        sums[cell, PERIMETER] = perimeter
+        sums[cell, BOUNDARY] = boundary
 
 
 @compiled(internal=True)
@@ -120,8 +124,8 @@ def tally_regions(
     for f in range(f_off.shape[0] - 1):
         sides[min(f_off[f + 1] - f_off[f], most)] += 1
     return (
-        _put_to_bins(areas, area_bits, borders, one, doubling, bins[0]),
-        _put_to_bins(perimeters, perimeter_bits, borders, one, doubling, bins[1]),
+        _put_to_bins(areas, area_bits, borders, one, doubling, bins[AREA]),
+        _put_to_bins(perimeters, perimeter_bits, borders, one, doubling, bins[PERIMETER]),
     )
 
 

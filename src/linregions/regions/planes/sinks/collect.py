@@ -7,14 +7,22 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from linregions._support.limits import exceeded
 from linregions.domains.windows import PlaneWindow
-from linregions.errors import MemoryLimitError
 from linregions.networks.network import Network
+from linregions.networks.switches import switch_tables
 from linregions.regions.planes.kernels import assembly
+from linregions.regions.planes.kernels.records import N_CHAINS, OWN, SHARED
+from linregions.regions.planes.kernels.workspace import SWITCH, E, V
+from linregions.regions.planes.partition import PlanePartition
+from linregions.regions.planes.polygons import doubled_areas
 from linregions.regions.planes.sink import PlaneSummary, RegionBatch, Sink
 
 # Bytes for each region that are taken beside what the cells hold while these are united.
 UNITING = 52
+# How much more than what the regions met take, and as many elsewhere, is asked for where these do not fit.
+_SPARE = 2
+KEEP_NONE = "keep no regions, with `sink=RegionStatistics()` or `sink=RegionStream(folder)`"
 # How much an array grows that is full. What is added is memory at once, so that it should not be much.
 _GROWTH = 1.125
 
@@ -52,18 +60,17 @@ def bytes_to_unite(n_bytes: float, n_regions: float) -> float:
 class Collector(Sink):
     """Keep the regions of all batches.
 
-    `finish` returns vertices, edges, their switches, their faces, offsets, corners and edges of the faces, words of
-    the patterns, and the diagnostics: the arrays of a `PlanePartition`.
+    `finish` returns a `PlanePartition`.
     """
 
     needs_one_root = True
 
-    def __init__(self, memory_limit: int | None = None) -> None:
-        self.memory_limit = memory_limit
+    def __init__(self, memory_limit: int | None = None, who: str = "partition") -> None:
+        self.memory_limit, self.who = memory_limit, who
 
     def begin(self, network: Network, window: PlaneWindow, relative_tolerance: float) -> None:
         """Forget everything."""
-        self.n_bytes = 0
+        self.network, self.window, self.n_bytes = network, window, 0
         self.vertices, self.root_vertex = _Growing(np.float64, 2), _Growing(np.int32)
         self.edges, self.switches = _Growing(np.int32, 2), _Growing(np.int32)
         self.offsets, self.corners, self.sides = _Growing(np.int64), _Growing(np.int32), _Growing(np.int32)
@@ -75,7 +82,7 @@ class Collector(Sink):
         """Copy the batch."""
         return [
             batch.vertices.copy(), batch.root_vertex.copy(), batch.edge.copy(), batch.face_offsets[1:].copy(),
-            batch.side.copy(), batch.pattern_words.copy(), batch.chain.copy(), batch.cell_sizes[:, 4].copy(),
+            batch.side.copy(), batch.pattern_words.copy(), batch.chain.copy(), batch.cell_sizes[:, N_CHAINS].copy(),
         ]  # fmt: skip
 
     def collect(self, digested: Any) -> None:
@@ -86,27 +93,54 @@ class Collector(Sink):
         first_vertex, first_edge, first_side = self.vertices.rows, self.edges.rows, self.corners.rows
         self.vertices.append(len(vertices))[:] = vertices
         self.root_vertex.append(len(vertices))[:] = root_vertex
-        np.add(edge[:2].T, first_vertex, out=self.edges.append(edge.shape[1]), casting="unsafe")
-        self.switches.append(edge.shape[1])[:] = edge[2]
+        np.add(edge[:SWITCH].T, first_vertex, out=self.edges.append(edge.shape[1]), casting="unsafe")
+        self.switches.append(edge.shape[1])[:] = edge[SWITCH]
         np.add(ends, first_side, out=self.offsets.append(len(ends)))
-        np.add(side[0], first_vertex, out=self.corners.append(side.shape[1]), casting="unsafe")
-        np.add(side[1], first_edge, out=self.sides.append(side.shape[1]), casting="unsafe")
+        np.add(side[V], first_vertex, out=self.corners.append(side.shape[1]), casting="unsafe")
+        np.add(side[E], first_edge, out=self.sides.append(side.shape[1]), casting="unsafe")
         self.words.append(len(words))[:] = words
-        self.chain_root.append(chain.shape[1])[:] = chain[0]
-        np.add(chain[1], first_edge, out=self.chain_edge.append(chain.shape[1]), casting="unsafe")
+        self.chain_root.append(chain.shape[1])[:] = chain[SHARED]
+        np.add(chain[OWN], first_edge, out=self.chain_edge.append(chain.shape[1]), casting="unsafe")
         self.chain_sizes.append(len(chain_sizes))[:] = chain_sizes
         self.n_bytes += sum(array.nbytes for array in digested)
-        n_regions = self.offsets.rows - 1
-        if self.memory_limit is not None and bytes_to_unite(self.n_bytes, n_regions) > self.memory_limit:
-            raise MemoryLimitError(
-                f"`memory_limit` is {self.memory_limit / 2**20:,.0f} MB, but the first {n_regions:,} "
-                "regions of this window do not fit in it. Give a larger limit, or pass `sink=RegionStatistics()` or "
-                "`sink=RegionStream(folder)`."
+        n_regions, limit = self.offsets.rows - 1, self.memory_limit
+        taken = bytes_to_unite(self.n_bytes, n_regions)
+        if limit is not None and taken > limit:
+            polygon = self.window.polygon
+            whole = doubled_areas(polygon, np.array([0, len(polygon)]), np.arange(len(polygon)))
+            met = doubled_areas(self.vertices.taken(), self.offsets.taken(), self.corners.taken())
+            raise exceeded(
+                limit,
+                self.who,
+                int(_SPARE * taken * whole.sum() / met.sum()),
+                f"to keep the regions of this window, of which the first {n_regions:,} do not fit",
+                f"Give that many at least, or a smaller window, or {KEEP_NONE}.",
             )
 
-    def finish(self, summary: PlaneSummary) -> Any:
-        """Unite what was met in two cells, each array in its place where that can be."""
+    def finish(self, summary: PlaneSummary) -> PlanePartition:
+        """Return the partition."""
+        vertices, edges, switches, edge_faces, offsets, corners, sides = self._united(summary)
+        neuron_of, breakpoint_of = switch_tables(self.network)
+        neurons, breakpoints = neuron_of[switches], breakpoint_of[switches]
+        del switches
         assert self.words is not None  # every window has a region
+        return PlanePartition(
+            self.network,
+            self.window,
+            vertices,
+            edges,
+            neurons,
+            breakpoints,
+            edge_faces,
+            offsets,
+            corners,
+            sides,
+            self.words.taken(),
+            summary.diagnostics,
+        )
+
+    def _united(self, summary: PlaneSummary) -> tuple[npt.NDArray[Any], ...]:
+        """Unite what was met in two cells, each array in its place where that can be."""
         edges = self.edges.taken()
         vertex_number, edge_number = assembly.numbers(
             self.root_vertex.taken(), edges, self.chain_root.taken(), self.chain_edge.taken(), self.chain_sizes.taken()
@@ -120,4 +154,4 @@ class Collector(Sink):
         edges.resize((n_edges, 2), refcheck=False)
         switches.resize(n_edges, refcheck=False)
         faces = assembly.unite_faces(edges, vertex_number, edge_number, offsets, corners, sides)
-        return vertices, edges, switches, faces, offsets, corners, sides, self.words.taken(), summary.diagnostics
+        return vertices, edges, switches, faces, offsets, corners, sides

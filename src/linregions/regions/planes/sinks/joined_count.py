@@ -9,7 +9,9 @@ import numpy.typing as npt
 
 from linregions.networks.network import Network
 from linregions.networks.switches import unpack_patterns
-from linregions.regions.kinds import boundaries_between
+from linregions.regions.planes.boundaries import boundaries_between
+from linregions.regions.planes.kernels.records import N_CHAINS, OWN, SHARED
+from linregions.regions.planes.kernels.workspace import E
 from linregions.regions.planes.sink import RegionBatch
 
 IntArray = npt.NDArray[np.int32]
@@ -41,14 +43,16 @@ def joined_parts(batch: RegionBatch, kind: str) -> JoinedParts:
     """Join the activation regions of a batch across edges that are no boundary of a kind."""
     from linregions.regions.planes.kernels.boundaries import components, faces_beside
 
-    beside = faces_beside(batch.face_offsets, batch.side[1], batch.edge.shape[1])
+    beside = faces_beside(batch.face_offsets, batch.side[E], batch.edge.shape[1])
     inner = beside[beside[:, 1] >= 0]
     patterns = unpack_patterns(batch.network, batch.pattern_words)
     joined = inner[~boundaries_between(batch.network, kind, patterns, *np.ascontiguousarray(inner.T))]
     labels = components(batch.n_regions, joined)
-    faces = beside[batch.chain[1], 0]
-    offsets = np.concatenate([[0], np.cumsum(batch.cell_sizes[:, 4])])
-    return JoinedParts(int(labels.max()) + 1, offsets, batch.chain[0].copy(), labels[faces], batch.pattern_words[faces])
+    faces = beside[batch.chain[OWN], 0]
+    offsets = np.concatenate([[0], np.cumsum(batch.cell_sizes[:, N_CHAINS])])
+    return JoinedParts(
+        int(labels.max()) + 1, offsets, batch.chain[SHARED].copy(), labels[faces], batch.pattern_words[faces]
+    )
 
 
 class JoinedCount:

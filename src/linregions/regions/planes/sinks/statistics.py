@@ -14,6 +14,7 @@ from linregions.domains.windows import PlaneWindow
 from linregions.errors import InvalidValueError
 from linregions.networks.network import Network
 from linregions.networks.switches import unpack_patterns
+from linregions.regions.planes.kernels.workspace import V
 from linregions.regions.planes.sink import PlaneSummary, RegionBatch, Sink
 from linregions.regions.planes.sinks.joined_count import JoinedCount, JoinedParts, joined_parts
 from linregions.regions.planes.sinks.sizes import measure
@@ -355,7 +356,7 @@ def _regions(network: Network, kept: list[_Candidate]) -> tuple[NotableRegion, .
 
 def _distances(batch: RegionBatch, point: FloatArray) -> FloatArray:
     """Return the Euclidean distance of each region to a point of the plane, 0 for the region that holds it."""
-    side_v, offsets = batch.side[0], batch.face_offsets
+    side_v, offsets = batch.side[V], batch.face_offsets
     starts, sides = offsets[:-1], np.diff(offsets)
     after = np.arange(1, side_v.size + 1)
     after[offsets[1:] - 1] = starts

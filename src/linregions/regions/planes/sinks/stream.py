@@ -11,14 +11,17 @@ import numpy as np
 import numpy.typing as npt
 
 from linregions._support.files import as_path, read_npz, replacing
+from linregions._support.fingerprints import checksum_of_file, digest_of_source
 from linregions._support.validation import as_choice, require
 from linregions.domains.windows import PlaneWindow
 from linregions.errors import InvalidValueError, LinRegionsError
-from linregions.networks.network import Network, network_to_arrays
-from linregions.networks.switches import breakpoints_of_neurons, switch_tables
+from linregions.networks.network import Network
+from linregions.networks.switches import breakpoints_of_neurons, bytes_of_words, switch_tables
+from linregions.regions.files import pack_network, pack_window
+from linregions.regions.planes.kernels.workspace import N_FACES, SWITCH, E, V
 from linregions.regions.planes.sink import BatchRecord, IndexArray, PlaneSummary, RegionBatch, Sink
 from linregions.regions.planes.sinks.sizes import measure
-from linregions.regions.planes.sinks.stream_parts import checksum, checksum_in, read_part
+from linregions.regions.planes.sinks.stream_parts import checksum_in, read_part
 from linregions.regions.planes.sinks.streamed import (
     MANIFEST,
     PARTS,
@@ -26,7 +29,6 @@ from linregions.regions.planes.sinks.streamed import (
     StreamedRegions,
     read_manifest,
     read_record,
-    source_digest,
     write_manifest,
 )
 
@@ -84,18 +86,13 @@ class RegionStream(Sink):
 
     def begin(self, network: Network, window: PlaneWindow, relative_tolerance: float) -> None:
         """Make the folder, or find what an earlier run left there."""
-        source: dict[str, npt.NDArray[Any]] = {
-            "window_origin": window.origin,
-            "window_basis": window.basis,
-            "window_polygon": window.polygon,
-            **{f"network_{key}": array for key, array in network_to_arrays(network).items()},
-        }
+        source = pack_window(window) | pack_network(network)
         about: dict[str, Any] = {
             "format": FORMAT,
             "parts": self.format,
             "patterns": self.needs_patterns,
             "cells_in_part": self.cells_in_batch,
-            "source": source_digest(source),
+            "source": digest_of_source(source),
         }
         self._parts: list[dict[str, Any]] = []
         self._n_breakpoints = breakpoints_of_neurons(network)
@@ -139,7 +136,7 @@ class RegionStream(Sink):
     def _is_damaged(self, name: str, digest: str) -> bool:
         """Return whether a file of network and window is not there, or not what this digest is of."""
         try:
-            return source_digest(read_npz(self.folder / name, "RegionStream")) != digest
+            return digest_of_source(read_npz(self.folder / name, "RegionStream")) != digest
         except LinRegionsError:
             return True
 
@@ -158,11 +155,11 @@ class RegionStream(Sink):
             try:
                 if expected is None:  # of an earlier version: all of it has to be looked at
                     read_part(path, None, self._n_breakpoints, self.needs_patterns)
-                found = checksum(path)
+                found = checksum_of_file(path)
             except (LinRegionsError, OSError):
                 continue
             if expected in {None, found}:
-                return record, (name, int(record.sizes[2]), found)
+                return record, (name, int(record.sizes[N_FACES]), found)
         return None
 
     def digest(self, batch: RegionBatch) -> Any:
@@ -171,7 +168,7 @@ class RegionStream(Sink):
 
         def named(made: Path) -> str:
             nonlocal found
-            found = checksum(made)
+            found = checksum_of_file(made)
             return f"{path.stem}-{found}{path.suffix}"
 
         with replacing(path, "RegionStream", "folder", named) as temporary:
@@ -218,12 +215,12 @@ def _write_npz(path: Path, batch: RegionBatch) -> None:
             handle,
             vertices=batch.vertices,
             edges=np.ascontiguousarray(batch.edge[:2].T),
-            edge_neuron=neuron_of[batch.edge[2]],
-            edge_breakpoint=breakpoint_of[batch.edge[2]],
+            edge_neuron=neuron_of[batch.edge[SWITCH]],
+            edge_breakpoint=breakpoint_of[batch.edge[SWITCH]],
             edge_is_shared=batch.edge_is_shared,
             face_offsets=batch.face_offsets,
-            face_vertices=batch.side[0],
-            face_edges=batch.side[1],
+            face_vertices=batch.side[V],
+            face_edges=batch.side[E],
             pattern_words=batch.pattern_words,
             areas=measures.areas,
             perimeters=measures.perimeters,
@@ -237,7 +234,7 @@ def _write_parquet(path: Path, batch: RegionBatch) -> None:
 
     measures = measure(batch)
     offsets = pa.array(batch.face_offsets)
-    corners = batch.vertices[batch.side[0]]
+    corners = batch.vertices[batch.side[V]]
     columns = {
         "area": pa.array(measures.areas),
         "perimeter": pa.array(measures.perimeters),
@@ -246,10 +243,9 @@ def _write_parquet(path: Path, batch: RegionBatch) -> None:
         "corner_v": pa.ListArray.from_arrays(offsets, pa.array(np.ascontiguousarray(corners[:, 1]))),
     }
     if batch.pattern_words.size:
-        little = np.ascontiguousarray(batch.pattern_words).astype("<u8", copy=False)
-        width = 8 * little.shape[1]
+        little = bytes_of_words(batch.pattern_words)
         columns["pattern"] = pa.FixedSizeBinaryArray.from_buffers(
-            pa.binary(width), little.shape[0], [None, pa.py_buffer(little.tobytes())]
+            pa.binary(little.shape[1]), little.shape[0], [None, pa.py_buffer(little.tobytes())]
         )
     record = {name: array.tolist() for name, array in _record_arrays(batch.record).items()}
     table = pa.table(columns).replace_schema_metadata({"linregions": json.dumps(record)})

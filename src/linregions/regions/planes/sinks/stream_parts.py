@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from linregions._support.files import read_npz
+from linregions._support.fingerprints import checksum_of_file
 from linregions._support.saved_arrays import SavedArrays, complex_of, words_of
 from linregions._support.validation import require
 from linregions.errors import FileFormatError
@@ -21,12 +21,6 @@ Arrays = dict[str, npt.NDArray[Any]]
 #: Attempt and first cell; and the checksum, which parts of earlier versions have not.
 PART_NAME = re.compile(r"part-\d+-\d+(-(?P<checksum>[0-9a-f]{16}))?\.(npz|parquet)")
 REMEDY = "Make the same call of `partition` again: it makes this part anew."
-
-
-def checksum(path: Path) -> str:
-    """Return what the bytes of a file are known by."""
-    with open(path, "rb") as handle:
-        return hashlib.file_digest(handle, lambda: hashlib.blake2b(digest_size=8)).hexdigest()
 
 
 def checksum_in(name: str) -> str | None:
@@ -54,7 +48,7 @@ def read_part(path: Path, expected: str | None, n_breakpoints: npt.NDArray[np.in
         If it is damaged.
     """
     where = f"`folder` has the part {os.fspath(path)!r}"
-    if expected is not None and (found := checksum(path)) != expected:
+    if expected is not None and (found := checksum_of_file(path)) != expected:
         raise FileFormatError(
             f"{where}, which is damaged (its checksum is {found}, not {expected}), but StreamedRegions needs it whole. "
             f"{REMEDY}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Iterator
@@ -14,11 +13,14 @@ import numpy as np
 import numpy.typing as npt
 
 from linregions._support.files import as_path, read_npz, replacing
+from linregions._support.fingerprints import checksum_of_text, digest_of_source
+from linregions._support.saved_arrays import SavedArrays
 from linregions._support.validation import FloatArray, as_integer
 from linregions.domains.windows import PlaneWindow
 from linregions.errors import FileFormatError, InvalidValueError, MissingDependencyError
-from linregions.networks.network import Network, network_from_arrays
+from linregions.networks.network import Network
 from linregions.networks.switches import breakpoints_of_neurons, unpack_patterns
+from linregions.regions.files import unpack_network, unpack_window
 from linregions.regions.planes.sink import BatchRecord
 from linregions.regions.planes.sinks.stream_parts import PART_NAME, REMEDY, parquet_module, read_part
 
@@ -92,7 +94,7 @@ class StreamedRegions:
     @cached_property
     def _source(self) -> dict[str, npt.NDArray[Any]]:
         arrays = read_npz(self.folder / SOURCE, "StreamedRegions")
-        if source_digest(arrays) != self.manifest["source"]:
+        if digest_of_source(arrays) != self.manifest["source"]:
             raise FileFormatError(
                 f"`folder` is {os.fspath(self.folder)!r}, whose {SOURCE} is not what was written (its digest differs), "
                 "but StreamedRegions needs it whole. Make the same call of `partition` again: it writes it anew."
@@ -102,13 +104,13 @@ class StreamedRegions:
     @cached_property
     def network(self) -> Network:
         """The network."""
-        arrays = {key[8:]: array for key, array in self._source.items() if key.startswith("network_")}
-        return network_from_arrays(arrays, self.folder / SOURCE, "StreamedRegions")
+        return unpack_network(self._source, self.folder / SOURCE, "StreamedRegions")
 
     @cached_property
     def window(self) -> PlaneWindow:
         """The window."""
-        return PlaneWindow(*(self._source[f"window_{name}"] for name in ("origin", "basis", "polygon")))
+        where = f"`folder` is {os.fspath(self.folder)!r}"
+        return unpack_window(SavedArrays(self._source, where, "StreamedRegions", REMEDY))
 
     @property
     def n_parts(self) -> int:
@@ -279,7 +281,7 @@ def _trouble_with(manifest: Any) -> str:
 
 def _manifest_checksum(manifest: dict[str, Any]) -> str:
     content = {key: value for key, value in manifest.items() if key != "checksum"}
-    return hashlib.blake2b(json.dumps(content, sort_keys=True).encode(), digest_size=8).hexdigest()
+    return checksum_of_text(json.dumps(content, sort_keys=True))
 
 
 def write_manifest(folder: Path, about: dict[str, Any]) -> None:
@@ -287,15 +289,6 @@ def write_manifest(folder: Path, about: dict[str, Any]) -> None:
     about = {**about, "checksum": _manifest_checksum(about)}
     with replacing(folder / MANIFEST, "RegionStream", "folder") as temporary:
         temporary.write_text(json.dumps(about, indent=1), encoding="utf-8")
-
-
-def source_digest(source: dict[str, npt.NDArray[Any]]) -> str:
-    """Return what a network and a window are known by."""
-    digest = hashlib.sha256()
-    for name in sorted(source):
-        array = np.ascontiguousarray(source[name])
-        digest.update(f"{name} {array.dtype} {array.shape} ".encode() + array.tobytes())
-    return digest.hexdigest()
 
 
 def read_record(path: Path) -> BatchRecord | None:

@@ -1,0 +1,66 @@
+"""What settings, arrays and files are known by: digests, the same in every version, so that results are found again."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+
+def digest_of_text(text: str) -> str:
+    """Return the SHA-256 of a text, in hexadecimal."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def digest_of_arrays(arrays: Iterable[tuple[str, npt.NDArray[Any]]]) -> str:
+    """Return the SHA-256 of some arrays, each after a text that tells it from others, in hexadecimal."""
+    digest = hashlib.sha256()
+    for head, array in arrays:
+        digest.update(head.encode())
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
+
+
+def digest_of_source(source: Mapping[str, npt.NDArray[Any]]) -> str:
+    """Return what named arrays, such as those of a network and a window, are known by."""
+    # A single number is taken for an array of one.
+    found = {name: np.ascontiguousarray(source[name]) for name in sorted(source)}
+    return digest_of_arrays((f"{name} {array.dtype} {array.shape} ", array) for name, array in found.items())
+
+
+def digest_of_object(value: Any) -> str:
+    """Return a digest of the class of something, and of its fields if it is a dataclass."""
+    digest = hashlib.sha256()
+    _feed(digest, value)
+    return digest.hexdigest()
+
+
+def _feed(digest: Any, value: Any) -> None:
+    digest.update(type(value).__name__.encode() + b"\0")
+    if isinstance(value, np.ndarray):
+        digest.update(f"{value.dtype}{value.shape}".encode() + np.ascontiguousarray(value).tobytes())
+    elif isinstance(value, str | int | float):
+        digest.update(repr(value).encode())
+    elif isinstance(value, list | tuple):
+        for entry in value:
+            _feed(digest, entry)
+    elif dataclasses.is_dataclass(value):
+        for field in dataclasses.fields(value):
+            _feed(digest, getattr(value, field.name))
+    digest.update(b"\1")
+
+
+def checksum_of_text(text: str) -> str:
+    """Return what tells damage to a text: sixteen digits."""
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+
+def checksum_of_file(path: Path) -> str:
+    """Return what tells damage to a file: sixteen digits."""
+    with open(path, "rb") as handle:
+        return hashlib.file_digest(handle, lambda: hashlib.blake2b(digest_size=8)).hexdigest()

@@ -1,0 +1,1 @@
+"""What the paper claims, what was found, and the page that says so."""

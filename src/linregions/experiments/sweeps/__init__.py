@@ -1,0 +1,1 @@
+"""Many measurements, each done once, kept, and done in parallel."""

@@ -1,1 +1,0 @@
-"""Pure array code, compiled where it pays: no validation, no logging, no input or output."""

@@ -1,0 +1,124 @@
+"""What becomes of lines as they are partitioned: kept, or counted."""
+
+from __future__ import annotations
+
+import itertools
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from linregions.domains.windows import LineDomain
+from linregions.networks.network import Network
+from linregions.regions.lines.engine import Chunk
+from linregions.regions.lines.partition import LinePartition
+from linregions.regions.lines.patterns import line_gradient_boundaries
+from linregions.regions.lines.plan import Plan
+
+Digested = tuple[npt.NDArray[np.bool_], Chunk]
+
+
+class LineSink(ABC):
+    """Something that takes partitioned lines, chunk by chunk."""
+
+    @abstractmethod
+    def digest(self, plan: Plan, chunk: Chunk) -> Any:
+        """Return what is needed of a chunk; in any thread or process, in any order."""
+
+    @abstractmethod
+    def collect(self, network: Network, domains: Sequence[LineDomain], digested: Any) -> None:
+        """Take what `digest` returned of these lines, in their order and in the caller's thread."""
+
+    @abstractmethod
+    def finish(self) -> Any:
+        """Return the result."""
+
+
+class LineCollector(LineSink):
+    """Keep everything: a `LinePartition` for each line."""
+
+    def __init__(self) -> None:
+        self.found: list[LinePartition] = []
+
+    def digest(self, plan: Plan, chunk: Chunk) -> Digested:
+        """Find the boundaries of linear regions."""
+        return chunk.linear_boundaries(plan), chunk
+
+    def collect(self, network: Network, domains: Sequence[LineDomain], digested: Digested) -> None:
+        """Make the partitions, whose arrays are views of those of the chunk."""
+        linear, chunk = digested
+        breakpoints, first_patterns, offsets = chunk.breakpoints, chunk.first_patterns, chunk.own_offsets
+        _, neuron, which, direction = chunk.switches
+        for array in (linear, breakpoints, first_patterns, offsets, neuron, which, direction):
+            array.flags.writeable = False
+        bounds, switches = chunk.offsets.tolist(), chunk.switch_offsets[chunk.offsets].tolist()
+        diagnostics = zip(*(column.tolist() for column in chunk.tally), strict=True)
+        for i, (domain, (snapped, merged, margin, undecided)) in enumerate(zip(domains, diagnostics, strict=True)):
+            start, stop, low, high = bounds[i], bounds[i + 1], switches[i], switches[i + 1]
+            part = object.__new__(LinePartition)
+            # As the constructor does, which takes longer than all the rest for a frozen class.
+            values = {
+                "domain": domain,
+                "network": network,
+                "breakpoints": breakpoints[start:stop],
+                "is_linear_boundary": linear[start:stop],
+                "first_pattern": first_patterns[i],
+                "switch_offsets": offsets[start + i : stop + i + 1],
+                "switch_neurons": neuron[low:high],
+                "switch_breakpoints": which[low:high],
+                "switch_directions": direction[low:high],
+                "diagnostics": {
+                    "snapped_signs": snapped,
+                    "merged_ties": merged,
+                    "smallest_margin": margin,
+                    "undecided": undecided,
+                },
+            }
+            object.__setattr__(part, "__dict__", values)
+            self.found.append(part)
+
+    def finish(self) -> list[LinePartition]:
+        """Return the partitions."""
+        return self.found
+
+
+class LineCounter(LineSink):
+    """Count the regions of a kind on each line, and the decisions on it that float64 could not tell."""
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+        self.found: list[npt.NDArray[np.int64]] = []
+
+    def digest(self, plan: Plan, chunk: Chunk) -> npt.NDArray[np.int64]:
+        """Count, shape (2, lines)."""
+        count = {"activation": _count_activation, "linear": _count_linear, "gradient": _count_gradient}[self.kind]
+        return np.stack([count(plan, chunk), chunk.tally.undecided])
+
+    def collect(self, network: Network, domains: Sequence[LineDomain], digested: npt.NDArray[np.int64]) -> None:
+        """Keep the counts."""
+        self.found.append(digested)
+
+    def finish(self) -> npt.NDArray[np.int64]:
+        """Return the counts and the undecided, shape (2, lines)."""
+        return np.concatenate(self.found, axis=1)
+
+
+def _count_activation(plan: Plan, chunk: Chunk) -> npt.NDArray[np.int64]:
+    return np.diff(chunk.offsets) + 1
+
+
+def _count_linear(plan: Plan, chunk: Chunk) -> npt.NDArray[np.int64]:
+    before = np.concatenate([[0], np.cumsum(chunk.linear_boundaries(plan))])
+    return np.asarray(np.diff(before[chunk.offsets]) + 1)
+
+
+def _count_gradient(plan: Plan, chunk: Chunk) -> npt.NDArray[np.int64]:
+    counts = np.ones(chunk.first_patterns.shape[0], dtype=np.int64)
+    for i, (start, stop) in enumerate(itertools.pairwise(chunk.offsets.tolist())):
+        offsets = chunk.switch_offsets[start : stop + 1]
+        own = slice(int(offsets[0]), int(offsets[-1]))
+        switches = offsets - offsets[0], chunk.switches.neuron[own], chunk.switches.direction[own]
+        counts[i] += np.count_nonzero(line_gradient_boundaries(plan.network, chunk.first_patterns[i], *switches))
+    return counts

@@ -1,0 +1,36 @@
+"""Which borders between activation regions are boundaries of linear or of gradient regions."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from linregions.exact.gradients import gradient_boundaries
+from linregions.networks.good import paths_of
+from linregions.networks.network import Network
+
+
+def boundaries_between(
+    network: Network,
+    kind: str,
+    patterns: npt.NDArray[np.uint8],
+    left: npt.NDArray[np.int32],
+    right: npt.NDArray[np.int32],
+) -> npt.NDArray[np.bool_]:
+    """Tell for each pair of neighbouring activation regions whether a boundary of a kind is between them, shape (E,).
+
+    Parameters
+    ----------
+    network : Network
+    kind : {"linear", "gradient"}
+        Whether a good neuron switches, or the gradient jumps.
+    patterns : ndarray of uint8, shape (R, n_neurons)
+        Of the regions.
+    left, right : ndarray of int32, shape (E,)
+        Pairs of rows of `patterns`.
+    """
+    if kind == "gradient":
+        return gradient_boundaries(network, patterns, left, right)
+    from linregions.regions.planes.kernels.boundaries import linear_boundaries
+
+    return np.asarray(linear_boundaries(paths_of(network), patterns, left, right))
