@@ -366,12 +366,16 @@ def test_interruption_ends_quietly(run, folder, monkeypatch):
     assert run("info", folder / "flat.npz") == (130, "", "linregions: interrupted\n")
 
 
-def test_missing_packages_are_named_before_any_work(run, tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "torch", None)
-    status, _, stderr = run("reproduce", "fig8", "--out", tmp_path)
+@pytest.mark.parametrize(
+    ("package", "extra", "name"),
+    [("torch", "torch", "fig8"), ("matplotlib", "plot", "fig2"), ("jinja2", "plot", "fig2")],
+)
+def test_missing_packages_are_named_before_any_work(run, tmp_path, monkeypatch, package, extra, name):
+    monkeypatch.setitem(sys.modules, package, None)
+    status, _, stderr = run("reproduce", name, "--out", tmp_path)
     assert status == 2
-    assert "`torch` is not installed" in stderr
-    assert "pip install 'linregions[torch]'" in stderr
+    assert f"`{package}` is not installed" in stderr
+    assert f"pip install 'linregions[{extra}]'" in stderr
     assert not list(tmp_path.iterdir())
 
 

@@ -134,9 +134,8 @@ class Context:
         InvalidValueError
             If the folder cannot be written.
         """
-        for extra in needs:
-            package = {"torch": "torch", "plot": "matplotlib"}[extra]
-            if importlib.util.find_spec(package) is None:
+        for extra, package in (("torch", "torch"), ("plot", "matplotlib"), ("plot", "jinja2")):
+            if extra in needs and importlib.util.find_spec(package) is None:
                 raise MissingDependencyError(
                     f"`{package}` is not installed, but this experiment needs it. "
                     f"Install it with `pip install 'linregions[{extra}]'`."
