@@ -145,3 +145,31 @@ def test_what_is_no_model(model):
             InvalidTypeError, match=f"`network` is .*, but {who} needs a linregions.Network. Give one, a PyTorch module"
         ):
             call()
+
+
+# ---- old addresses ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("old", sorted(lr._MOVED))
+def test_modules_that_have_moved_are_found_where_they_were(old):
+    code = (
+        "import importlib, sys, warnings\n"
+        "with warnings.catch_warnings(record=True) as said:\n"
+        "    warnings.simplefilter('always')\n"
+        f"    module = importlib.import_module('linregions.{old}')\n"
+        f"new = importlib.import_module('linregions.{lr._MOVED[old]}')\n"
+        "assert module is new and new.__spec__.name == new.__name__, new.__spec__\n"
+        "assert [entry.category for entry in said] == [DeprecationWarning]\n"
+        f"assert '{lr._MOVED[old]}' in str(said[0].message)\n"
+        f"import linregions\nassert linregions.{old} is new and callable(linregions.partition)\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_figures_are_found_beside_the_runner():
+    from linregions.experiments import fig5, theorems
+
+    assert fig5.NAME == "fig5"
+    assert theorems.QUICK
+    with pytest.raises(AttributeError, match="has no attribute 'fig9'"):
+        lr.experiments.fig9  # noqa: B018
