@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 import linregions as lr
 from linregions._support.fingerprints import (
@@ -59,3 +61,10 @@ def test_settings_and_data() -> None:
     assert RunFolder(Path("runs"), settings).path == Path("runs") / "toy-3-4-078666a1b927"
     data = Dataset.from_arrays(np.random.default_rng(1).random((20, 4)), np.arange(20) % 3)
     assert data.fingerprint == "45493271949251247e82d064c4a0128528f3c49e49236123e054c7ca869d5c82"
+
+
+@pytest.mark.parametrize("dtype", ["M8[s]", "m8[ns]", "U3", "S2", "V4", "?", "c16", "f2", "U0"])
+def test_arrays_of_any_kind_have_a_digest(dtype: str) -> None:
+    """As a damaged file may hold; the same as of their bytes."""
+    array = np.zeros((2, 3), dtype=dtype)
+    assert digest_of_arrays([("", array)]) == hashlib.sha256(array.tobytes()).hexdigest()

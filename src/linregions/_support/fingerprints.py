@@ -22,7 +22,9 @@ def digest_of_arrays(arrays: Iterable[tuple[str, npt.NDArray[Any]]]) -> str:
     digest = hashlib.sha256()
     for head, array in arrays:
         digest.update(head.encode())
-        digest.update(np.ascontiguousarray(array).data)
+        whole = np.ascontiguousarray(array)
+        # What is no number, as dates in a damaged file, has no buffer.
+        digest.update(whole.data if whole.dtype.kind in "biufc" else whole.tobytes())
     return digest.hexdigest()
 
 
