@@ -3,6 +3,8 @@
 Results of the library do (`PlanePartition`, `LinePartition`, `StreamedRegions`, `PlaneStatistics`), and describe them.
 """
 
+# ruff: noqa: D102  (names say what these are; the results describe them)
+
 from __future__ import annotations
 
 from typing import Any, Protocol
@@ -19,83 +21,83 @@ class Picture(Protocol):
     """Regions of a window: a complex of polygons with patterns, colours for which follow from affine maps."""
 
     @property
-    def network(self) -> Network: ...  # noqa: D102
+    def network(self) -> Network: ...
     @property
-    def window(self) -> PlaneWindow: ...  # noqa: D102
+    def window(self) -> PlaneWindow: ...
     @property
-    def vertices(self) -> FloatArray: ...  # noqa: D102
+    def vertices(self) -> FloatArray: ...
     @property
-    def edges(self) -> npt.NDArray[np.int32]: ...  # noqa: D102
+    def edges(self) -> npt.NDArray[np.int32]: ...
     @property
-    def edge_neuron(self) -> npt.NDArray[np.int32]: ...  # noqa: D102
+    def edge_neuron(self) -> npt.NDArray[np.int32]: ...
     @property
-    def face_offsets(self) -> npt.NDArray[np.int64]: ...  # noqa: D102
+    def face_offsets(self) -> npt.NDArray[np.int64]: ...
     @property
-    def face_vertices(self) -> npt.NDArray[np.int32]: ...  # noqa: D102
+    def face_vertices(self) -> npt.NDArray[np.int32]: ...
     @property
-    def face_edges(self) -> npt.NDArray[np.int32]: ...  # noqa: D102
+    def face_edges(self) -> npt.NDArray[np.int32]: ...
     @property
-    def patterns(self) -> npt.NDArray[np.uint8]: ...  # noqa: D102
+    def patterns(self) -> npt.NDArray[np.uint8]: ...
     @property
-    def areas(self) -> FloatArray: ...  # noqa: D102
+    def areas(self) -> FloatArray: ...
     @property
-    def affine_maps(self) -> FloatArray: ...  # noqa: D102
+    def affine_maps(self) -> FloatArray: ...
     @property
-    def linear_labels(self) -> npt.NDArray[np.int32]: ...  # noqa: D102
-    def decision_boundary(self, decision: str = "argmax") -> Any: ...  # noqa: D102
-    def level_set(self, output: int = 0, level: float = 0.0) -> Any: ...  # noqa: D102
+    def linear_labels(self) -> npt.NDArray[np.int32]: ...
+    def decision_boundary(self, decision: str = "argmax") -> Any: ...
+    def level_set(self, output: int = 0, level: float = 0.0) -> Any: ...
 
 
 class LinePicture(Protocol):
     """Regions along a line."""
 
     @property
-    def network(self) -> Network: ...  # noqa: D102
+    def network(self) -> Network: ...
     @property
-    def domain(self) -> LineDomain: ...  # noqa: D102
+    def domain(self) -> LineDomain: ...
     @property
-    def breakpoints(self) -> FloatArray: ...  # noqa: D102
+    def breakpoints(self) -> FloatArray: ...
     @property
-    def intervals(self) -> FloatArray: ...  # noqa: D102
+    def intervals(self) -> FloatArray: ...
     @property
-    def neurons(self) -> npt.NDArray[np.int32]: ...  # noqa: D102
+    def neurons(self) -> npt.NDArray[np.int32]: ...
 
 
 class StreamPicture(Protocol):
     """Regions of a window, in parts."""
 
     @property
-    def network(self) -> Network: ...  # noqa: D102
+    def network(self) -> Network: ...
     @property
-    def window(self) -> PlaneWindow: ...  # noqa: D102
+    def window(self) -> PlaneWindow: ...
     @property
-    def manifest(self) -> dict[str, Any]: ...  # noqa: D102
+    def manifest(self) -> dict[str, Any]: ...
     @property
-    def n_regions(self) -> int: ...  # noqa: D102
+    def n_regions(self) -> int: ...
     @property
-    def n_parts(self) -> int: ...  # noqa: D102
+    def n_parts(self) -> int: ...
     @property
-    def areas(self) -> FloatArray: ...  # noqa: D102
-    def part(self, number: int) -> dict[str, npt.NDArray[Any]]: ...  # noqa: D102
+    def areas(self) -> FloatArray: ...
+    def part(self, number: int) -> dict[str, npt.NDArray[Any]]: ...
 
 
 class HistogramPicture(Protocol):
     """Counts in bins of a logarithmic axis."""
 
     @property
-    def counts(self) -> npt.NDArray[np.int64]: ...  # noqa: D102
+    def counts(self) -> npt.NDArray[np.int64]: ...
     @property
-    def log10_edges(self) -> FloatArray: ...  # noqa: D102
+    def log10_edges(self) -> FloatArray: ...
 
 
 class StatisticsPicture(Protocol):
     """Sizes of the regions of a window."""
 
     @property
-    def n_regions(self) -> int: ...  # noqa: D102
+    def n_regions(self) -> int: ...
     @property
-    def areas(self) -> HistogramPicture: ...  # noqa: D102
+    def areas(self) -> HistogramPicture: ...
     @property
-    def perimeters(self) -> HistogramPicture: ...  # noqa: D102
+    def perimeters(self) -> HistogramPicture: ...
     @property
-    def sides(self) -> npt.NDArray[np.int64]: ...  # noqa: D102
+    def sides(self) -> npt.NDArray[np.int64]: ...

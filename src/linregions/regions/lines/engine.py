@@ -43,7 +43,7 @@ from linregions.regions.lines.stages import (
     room_for_switches,
 )
 
-# All layers, rows and stages are made of arrays of the same types, in `_line_plan` and here.
+# All layers, rows and stages are made of arrays of the same types, in `plan` and `stages`.
 decide_rows, cut_rows = OfOneType(lines.decide_rows), OfOneType(line_cuts.cut_rows)
 multiply_listed = OfOneType(dense.multiply_listed)
 multiply_or_interpolate = OfOneType(line_products.multiply_or_interpolate)

@@ -7,8 +7,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from linregions.regions.planes.engine import buffers as _plane_buffers
-from linregions.regions.planes.engine.buffers import n_bytes
+from linregions.regions.planes.engine.buffers import keep, n_bytes, take
 from linregions.regions.planes.engine.outputs import make_output
 from linregions.regions.planes.kernels import first_layer as root_kernels
 from linregions.regions.planes.kernels import records
@@ -117,7 +116,7 @@ class RootBuffers:
 
     def __init__(self, guess: int, n_switches: int) -> None:
         self._guess, self._words, self._key = guess, (n_switches + 63) // 64, ("root", n_switches)
-        self.ws: Workspace = _plane_buffers.take(self._key) or self._made(64)
+        self.ws: Workspace = take(self._key) or self._made(64)
         self.scratch = records.make_scratch(
             _NOTHING, layers=0, width=0, vertices=0, columns=0, switches=n_switches, words=self._words
         )
@@ -136,7 +135,7 @@ class RootBuffers:
 
     def keep(self) -> None:
         """Leave the workspace to the next call."""
-        _plane_buffers.keep(self._key, self.ws, n_bytes(self.ws))
+        keep(self._key, self.ws, n_bytes(self.ws))
 
 
 def root_bytes(n_faces: float, plan: records.Plan) -> tuple[float, int]:
