@@ -25,10 +25,7 @@ def model_of(
     ir_version: int = 8,
 ) -> Any:
     """Return a model of nodes; inputs by name with their shapes, constants as initializers."""
-    tensors = [
-        numpy_helper.from_array(np.asarray(array), name)
-        for name, array in (constants or {}).items()
-    ]
+    tensors = [numpy_helper.from_array(np.asarray(array), name) for name, array in (constants or {}).items()]
     graph = helper.make_graph(
         nodes,
         "graph",
