@@ -250,3 +250,24 @@ def test_reductions():
     compare((3, 4, 5), lambda b, v: operators.reduce_max(b, v, [0], False), lambda x: x.amax(1), rng)
     compare((3, 4, 5), lambda b, v: operators.reduce_max(b, v, [1, 2], True), lambda x: x.amax((2, 3), True), rng)
     compare((3, 4), lambda b, v: operators.reduce_max(b, v, [], False), lambda x: x.amax((1, 2)), rng)
+
+
+def test_frames_before_the_channels_are_treated_alike():
+    rng = np.random.default_rng(0)
+    kernel, bias = rng.normal(size=(4, 3, 3, 3)), rng.normal(size=4)
+
+    def ours(b, v):
+        made = operators.conv(b, v, kernel, bias, (1, 1), [(1, 1), (1, 1)], (1, 1))
+        return operators.max_pool(b, made, (3, 3), (2, 2), [(1, 1)] * 2, (1, 1))
+
+    def theirs(x):
+        made = [functional.conv2d(point, torch.tensor(kernel), torch.tensor(bias), padding=1) for point in x]
+        return torch.stack([functional.max_pool2d(point, 3, 2, 1) for point in made])
+
+    compare((2, 3, 5, 5), ours, theirs, rng)
+    compare(
+        (2, 3, 5, 5),
+        lambda b, v: operators.average_pool(b, v, (2, 2), (2, 2), [(0, 0)] * 2),
+        lambda x: torch.stack([functional.avg_pool2d(p, 2) for p in x]),
+        rng,
+    )

@@ -1,7 +1,7 @@
 """Operators of neural networks as index arithmetic, shared by the importers: each a function of a builder and a value.
 
-Values of convolutions and pools have the shape (..., channels, *space), with one, two or three axes of space; the axes
-before the channels, such as a batch of one, hold one entry.
+Values of convolutions and pools have the shape (..., channels, *space), with one, two or three axes of space; what is
+at each place of the axes before them, as of a batch of one, is treated alike.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def conv(
     The weight has shape (out, in / groups, *kernel), or (in, out / groups, *kernel) if `transposed`.
     """
     kernel = weight.shape[2:]
-    before, channels, space = _split(value, len(kernel))
+    before, _, space = _split(value, len(kernel))
     axes = range(len(kernel))
     if transposed:
         more = tuple(output_padding) or (0,) * len(kernel)
@@ -53,16 +53,15 @@ def conv(
         ]
         n_out = weight.shape[1] * groups
         windows = places(size, kernel, stride, padding, dilation, space)
-        matrix = _conv_matrix(builder, weight, windows, int(np.prod(size, dtype=np.int64)), groups)
+        matrix = _conv_matrix(builder, weight, windows, _size(size), groups)
         matrix = builder.matrices.transposed(matrix)
     else:
         size = [n_windows(space[a], kernel[a], stride[a], padding[a], dilation[a], False) for a in axes]
         n_out = weight.shape[0]
         windows = places(space, kernel, stride, padding, dilation, size)
-        matrix = _conv_matrix(builder, weight, windows, int(np.prod(space, dtype=np.int64)), groups)
-    assert matrix.shape[1] == value.n_units, (weight.shape, value.shape, channels)
-    offset = None if bias is None else np.repeat(bias, int(np.prod(size, dtype=np.int64)))
-    return builder.linear(value, matrix, (*before, n_out, *size), offset, name)
+        matrix = _conv_matrix(builder, weight, windows, _size(space), groups)
+    offset = None if bias is None else np.tile(np.repeat(bias, _size(size)), _size(before))
+    return builder.linear(value, _each(builder, matrix, _size(before)), (*before, n_out, *size), offset, name)
 
 
 def batch_norm(
@@ -112,8 +111,9 @@ def average_pool(
     kept = windows >= 0
     data = np.broadcast_to(factors[:, None], windows.shape)[kept]
     rows = np.broadcast_to(np.arange(len(windows))[:, None], windows.shape)[kept]
-    one = builder.matrices.from_entries(data, rows, windows[kept], (len(windows), int(np.prod(space))))
-    return builder.linear(value, _each_channel(builder, one, channels), (*before, channels, *counts), name=name)
+    one = builder.matrices.from_entries(data, rows, windows[kept], (len(windows), _size(space)))
+    each = _each(builder, one, _size(before) * channels)
+    return builder.linear(value, each, (*before, channels, *counts), name=name)
 
 
 def max_pool(
@@ -132,7 +132,7 @@ def max_pool(
     if counts is None:
         counts = _counts(space, kernel, stride, padding, dilation, ceil_mode)
     windows = places(space, kernel, stride, padding, dilation, counts)
-    return _max_of(builder, value, windows, channels, space, (*before, channels, *counts), name)
+    return _max_of(builder, value, windows, _size(before) * channels, space, (*before, channels, *counts), name)
 
 
 def adaptive_average_pool(builder: Builder, value: Value, counts: Sequence[int], name: str = "") -> Value:
@@ -151,7 +151,7 @@ def adaptive_max_pool(builder: Builder, value: Value, counts: Sequence[int], nam
     """Return the maxima over so many windows along each of the last axes."""
     before, channels, space = _split(value, len(counts))
     windows = flat_places(space, [adaptive_ranges(n, count) for n, count in zip(space, counts, strict=True)])
-    return _max_of(builder, value, windows, channels, space, (*before, channels, *counts), name)
+    return _max_of(builder, value, windows, _size(before) * channels, space, (*before, channels, *counts), name)
 
 
 def along(builder: Builder, value: Value, matrices: Mapping[int, FloatArray], name: str = "") -> Value:
@@ -234,7 +234,7 @@ def _max_of(
     builder: Builder, value: Value, windows: IndexArray, channels: int, space: Shape, shape: Shape, name: str
 ) -> Value:
     builder.matrices.must_fit(channels * windows.size)
-    size = int(np.prod(space, dtype=np.int64))
+    size = _size(space)
     shifted = windows[None] + (np.arange(channels) * size)[:, None, None]
     shifted[np.broadcast_to(windows < 0, shifted.shape)] = -1
     return builder.max_over(value, shifted.reshape(-1, windows.shape[1]), shape, name)
@@ -261,8 +261,12 @@ def _conv_matrix(builder: Builder, weight: FloatArray, windows: IndexArray, n_pl
     return builder.matrices.from_rows(numbers, flat, starts, groups * n_in * n_places)
 
 
-def _each_channel(builder: Builder, matrix: Matrix, channels: int) -> Matrix:
-    return matrix if channels == 1 else builder.matrices.repeated(matrix, channels)
+def _each(builder: Builder, matrix: Matrix, times: int) -> Matrix:
+    return matrix if times == 1 else builder.matrices.repeated(matrix, times)
+
+
+def _size(shape: Sequence[int]) -> int:
+    return int(np.prod(shape, dtype=np.int64))
 
 
 def _split(value: Value, n_space: int) -> tuple[Shape, int, Shape]:

@@ -83,6 +83,7 @@ class Builder:
         self._batch = batch
         self._drafts: list[Draft] = []
         self._windows: list[Windows] = []
+        self._tensors: dict[int, tuple[dict[int, Matrix], Value]] = {}  # made of values, by their terms
 
     # ------------------------------------------------------------------------------------------------ values
 
@@ -194,7 +195,11 @@ class Builder:
             (term,) = value.terms.values()
             if self.matrices.is_sparse(term) and self._is_identity(term):
                 return value
-        return self._step(value, IDENTITY, name)
+        known = self._tensors.get(id(value.terms))
+        if known is None:
+            known = (value.terms, self._step(value, IDENTITY, name))  # keeps the terms, so that no others get their id
+            self._tensors[id(value.terms)] = known
+        return Value(value.shape, known[1].terms, known[1].bias, value.earlier)
 
     def activation(self, value: Value, activation: PiecewiseLinear, name: str = "") -> Value:
         """Return an activation of all entries: a step. Of a constant it is a constant."""
