@@ -18,6 +18,7 @@ from linregions.errors import (
 )
 from linregions.networks.graph import Graph
 from linregions.networks.importers.onnx.arithmetic import ARITHMETIC, Rule
+from linregions.networks.importers.onnx.choices import MAKES, TAKES, Choice, jump
 from linregions.networks.importers.onnx.constants import FOLDS
 from linregions.networks.importers.onnx.contractions import (
     cumulative_sum,
@@ -162,6 +163,11 @@ class _Walk:
         outputs = []
         for name in model.outputs:
             made = self.values[name]
+            if isinstance(made, Choice):
+                raise UnsupportedModuleError(
+                    f"{model.shown()}, whose output {brief(name)!r} is a comparison or a sign, which jumps, but {_WHO} "
+                    "needs continuous functions. Give the part of the model before it."
+                )
             outputs.append(made if isinstance(made, Value) else builder.constant(self.output_of(name, made)))
         return builder.finish(outputs if len(outputs) > 1 else outputs[0])
 
@@ -206,7 +212,13 @@ class _Walk:
                 "a function",
                 "Export the model in evaluation mode: call `module.eval()` first.",
             )
-        varies = any(isinstance(entry, Value) for entry in inputs)
+        varies = any(isinstance(entry, Value | Choice) for entry in inputs)
+        if any(isinstance(entry, Choice) for entry in inputs) and op not in VIEWS:
+            if op not in TAKES:
+                raise jump(node)
+            return TAKES[op](builder, node, inputs)
+        if varies and op in MAKES:
+            return MAKES[op](builder, node, inputs)
         if op in VIEWS:
             made = self.view(node, first, inputs[1:])
         elif not varies and op in FOLDS:
@@ -223,6 +235,8 @@ class _Walk:
 
     def view(self, node: Node, data: Any, others: list[Any]) -> list[Any]:
         rule, builder = VIEWS[node.op], self.builder
+        if isinstance(data, Choice):
+            return [dataclasses.replace(data, sign=sign) for sign in self.view(node, data.sign, others)]
         if data is None:
             raise misfit("has no input")
         filling = _filling(node, others)
