@@ -103,6 +103,8 @@ def from_torch(
     if in_a_row:
         return from_layers_in_a_row(torch, copied, example_input)
     check_mode(torch, module)
+    for name, parameter in module.named_parameters():
+        as_float_array(parameter, f"module.{name}", _WHO)
     with _quietly(torch):
         graph = graph_of(torch, module, copied.eval(), example_input, drop_last or "", (scale, shift))
     return Network.from_graph(graph)
@@ -144,7 +146,7 @@ def graph_of(
     builder = Builder(inputs.shapes, _WHO, batch=True)
     values = builder.inputs()
     factors = offsets = None
-    if normalisation != (None, None):
+    if normalisation[0] is not None or normalisation[1] is not None:
         shapes = [shape[1:] for shape in inputs.shapes]
         factors, offsets = scale_and_shift(*normalisation, shapes, _WHO)
         ends = np.cumsum([0, *(value.n_units for value in values)])

@@ -97,6 +97,10 @@ RANDOM = Kind(
     "Call `module.eval()`; in a functional call pass `training=self.training`, e.g. "
     "`F.dropout(x, training=self.training)`.",
 )
+DRAWN = Kind(
+    "drawn at random in each call",
+    "Draw it once, in `__init__`, and keep it as a buffer; leave chance out in evaluation mode.",
+)
 ORDER = Kind("a way to sort that has no rule here", "Use `amax`, `max` or max pooling instead.")
 INDICES = Kind("the place of a maximum, which jumps", "Use only the values of the maximum.")
 ROUNDING = Kind("discontinuous", "Keep values that depend on the input in a floating-point format.")

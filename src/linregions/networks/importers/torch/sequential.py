@@ -8,15 +8,12 @@ from typing import Any
 import numpy as np
 
 from linregions._support.validation import FloatArray, as_float_array
-from linregions.errors import InvalidValueError, UnsupportedModuleError
+from linregions.errors import InvalidValueError
 from linregions.networks.activations import HARD_SIGMOID, HARD_TANH, IDENTITY, RELU, RELU6, PiecewiseLinear, leaky_relu
+from linregions.networks.importers.torch.copies import located
 from linregions.networks.network import Network
 
 _WHO = "from_torch"
-_KNOWN = (
-    "Sequential, Linear, ReLU, LeakyReLU, PReLU (one parameter), Hardtanh, ReLU6, Hardsigmoid, Flatten, Dropout, "
-    "AlphaDropout and Identity"
-)
 _Affine = tuple[FloatArray, FloatArray]
 _Step = _Affine | PiecewiseLinear
 
@@ -26,10 +23,8 @@ def reads(torch: Any, module: Any) -> bool:
     rules = _Reader(torch).rules
     for _, layer in _leaves(torch, module):
         forward = getattr(type(layer), "forward", None)
-        if layer._forward_pre_hooks:  # as of weight_norm and prune, which compute the weight there
+        if forward not in rules or layer._forward_pre_hooks:  # weight_norm and prune compute the weight in such hooks
             return False
-        if forward not in rules or "forward" in vars(layer):
-            return forward in rules and "forward" in vars(layer)
         if isinstance(layer, torch.nn.PReLU) and layer.weight.numel() != 1:
             return False
         if isinstance(layer, torch.nn.Flatten) and (layer.start_dim, layer.end_dim) != (1, -1):
@@ -81,13 +76,7 @@ class _Reader:
 
     def read(self, position: str, module: Any) -> list[_Step]:
         """Return the steps of one layer: one, or none where it changes nothing."""
-        rule = self.rules.get(getattr(type(module), "forward", None))
-        if rule is None:
-            raise UnsupportedModuleError(
-                f"`module` {_at(position, type(module).__name__)}, but {_WHO} needs layers of these kinds: {_KNOWN}. "
-                "Replace it by these, or pass the part of the model that consists of them."
-            )
-        return rule(position, module)
+        return self.rules[type(module).forward](position, module)
 
     def _linear(self, position: str, module: Any) -> list[_Step]:
         self._seen_linear = True
@@ -98,34 +87,20 @@ class _Reader:
         return [(weight, as_float_array(module.bias, f"{prefix}bias", _WHO, ndim=1))]
 
     def _prelu(self, position: str, module: Any) -> list[_Step]:
-        if module.weight.numel() != 1:
-            raise UnsupportedModuleError(
-                f"`module` {_at(position, 'PReLU')} with {module.weight.numel()} parameters, but {_WHO} needs one "
-                "activation for a whole layer. Use PReLU with a single parameter."
-            )
         name = f"module.{position}.weight" if position else "module.weight"
         return _leaky(float(as_float_array(module.weight.reshape(()), name, _WHO, ndim=0)))
 
     def _flatten(self, position: str, module: Any) -> list[_Step]:
-        if (module.start_dim, module.end_dim) != (1, -1):
-            raise UnsupportedModuleError(
-                f"`module` {_at(position, f'Flatten(start_dim={module.start_dim}, end_dim={module.end_dim})')}, but "
-                f"{_WHO} needs the batch axis kept and all others flattened. Use Flatten(start_dim=1, end_dim=-1)."
-            )
         self.flattens_first = self.flattens_first or not self._seen_linear
         return []
 
     def _dropout(self, position: str, module: Any) -> list[_Step]:
         if module.training and module.p > 0:
             raise InvalidValueError(
-                f"`module` {_at(position, type(module).__name__)} (p = {module.p:g}) in training mode, but {_WHO} "
+                f"`module` {located(position, type(module).__name__)} (p = {module.p:g}) in training mode, but {_WHO} "
                 "needs a function without chance. Call `module.eval()` first."
             )
         return []
-
-
-def _at(position: str, kind: str) -> str:
-    return f"has {kind} at position {position!r}" if position else f"is {kind}"
 
 
 def _leaky(slope: float) -> list[_Step]:

@@ -126,7 +126,8 @@ class Walk:
         """Run an operator of constants."""
         tags = getattr(node.target, "tags", ())
         if self._torch.Tag.nondeterministic_seeded in tags:
-            return self._refuse(node)(refusals.RANDOM)
+            kind = refusals.RANDOM if "bernoulli" in str(node.target) else refusals.DRAWN
+            return self._refuse(node)(kind)
         plain = self._torch.fx.node.map_aggregate(arguments, self._as_tensor)
         with self._torch.no_grad():
             return node.target(*plain[0], **plain[1])
@@ -137,8 +138,8 @@ class Walk:
         return argument
 
     def _ruled(self, node: Any, target: str, arguments: Any) -> Any:
-        kind = getattr(node.meta.get("val"), "dtype", None)
-        self.single |= kind is not None and kind.is_floating_point and kind != self._torch.float64
+        for kind in (getattr(value, "dtype", None) for value in _values(node)):
+            self.single |= kind is not None and kind.is_floating_point and kind != self._torch.float64
         refused = _first(arguments, Refusal)
         if refused is not None and target != "aten.where.self":
             return refused
@@ -154,9 +155,7 @@ class Walk:
         return rule(self._at(node, arguments), _bound(node.target, *arguments))
 
     def _at(self, node: Any, arguments: Any) -> At:
-        value = node.meta.get("val")
-        outputs = value if isinstance(value, list | tuple) else [value]
-        shapes = tuple(tuple(map(int, each.shape)) for each in outputs if hasattr(each, "shape"))
+        shapes = tuple(tuple(map(int, each.shape)) for each in _values(node) if hasattr(each, "shape"))
         path, _ = module_of(node)
         return At(
             self._torch,
@@ -199,6 +198,12 @@ def module_of(node: Any) -> tuple[str, str]:
     path, kind = stack[-1][:2]
     name = kind if isinstance(kind, str) else kind.__name__
     return path.split("@")[0], name.rpartition(".")[2]
+
+
+def _values(node: Any) -> list[Any]:
+    """Return what stands for a node's outputs, with their shapes and formats."""
+    value = node.meta.get("val")
+    return list(value) if isinstance(value, list | tuple) else [value]
 
 
 def _bound(target: Any, positional: Sequence[Any], keywords: dict[str, Any]) -> dict[str, Any]:
