@@ -33,7 +33,10 @@ def test_through_a_window_only_the_winner_is_reached():
     patterns = network.patterns([[3.0, 1.0], [1.0, 3.0]])
     assert patterns[:, 3:].tolist() == [[0, 1], [1, 1]]
     # The second window reaches no output, so neither does its winner.
-    assert good_neurons(network, patterns).tolist() == [[True, False, False, True, False], [False, True, False, True, False]]
+    assert good_neurons(network, patterns).tolist() == [
+        [True, False, False, True, False],
+        [False, True, False, True, False],
+    ]
 
 
 @pytest.mark.parametrize("seed", range(10))

@@ -56,7 +56,8 @@ def good_neurons(network: Network, patterns: npt.NDArray[np.uint8]) -> BoolArray
     size = max(1, _BLOCK_NUMBERS // max(1, paths.own.size))
     for begin in range(0, patterns.shape[0], size):
         block = slice(begin, begin + size)
-        mark_good_neurons(paths, _pieces_of_units(numbering, patterns[block]), out[block])
+        pieces = np.ascontiguousarray(np.concatenate(numbering.pieces(patterns[block]), axis=1))
+        mark_good_neurons(paths, pieces, out[block])
     return out
 
 
@@ -79,22 +80,6 @@ def good_changes(
         changes = patterns[one] != patterns[other]
         result[begin : begin + size] = (changes & (good[one] | good[other])).any(axis=1)
     return result
-
-
-def _pieces_of_units(numbering: Numbering, patterns: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """Return the piece of every unit of every step, shape (R, units)."""
-    maxima, steps = numbering.graph.maxima, numbering.graph.steps
-    bits = numbering.tournament.bits(patterns[:, numbering.window_neuron])
-    blocks = []
-    for k, step in enumerate(steps):
-        pieces = np.zeros((patterns.shape[0], step.layout.n_units), dtype=np.uint8)
-        if k in numbering.comparing:
-            who = np.flatnonzero(maxima.step == k)
-            pieces[:, maxima.unit[who]] = bits[:, who]
-        elif step.activation.n_breakpoints:
-            pieces = patterns[:, numbering.unit_neuron[k]]
-        blocks.append(pieces)
-    return np.ascontiguousarray(np.concatenate(blocks, axis=1))
 
 
 @lru_cache(maxsize=1)
