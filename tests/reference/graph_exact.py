@@ -114,9 +114,9 @@ class ExactGraph:
     def good_neurons(self, point: Sequence[Any]) -> list[bool]:
         """Return for each neuron whether it is good at a point, in the order of `pattern`.
 
-        The sums of each step are written as combinations of the switching units behind, and of all comparisons, with
-        what lies between multiplied out exactly. From an output, or a good and open unit, a path leads to every unit
-        with a coefficient.
+        The sums of each step are written as combinations of the units that it reads, with comparisons multiplied out
+        exactly. From an output, or a good and open unit that compares nothing, a path leads to every unit with a
+        coefficient.
         """
         graph, sums = self.graph, self.sums(point)
         comparing = {int(k) for k in graph.maxima.step}
@@ -130,24 +130,17 @@ class ExactGraph:
                     for i, weight in enumerate(row):
                         if not weight:
                             continue
-                        before = graph.steps[source].activation
-                        if source in comparing or before.breakpoints:
-                            own[j][source, i] = own[j].get((source, i), Fraction(0)) + weight
+                        own[j][source, i] = own[j].get((source, i), Fraction(0)) + weight
                         if source in comparing and sums[source][i] > 0:
-                            handed = Fraction(1)
-                        elif not before.breakpoints:
-                            handed = Fraction(before.slopes[0])
-                        else:
-                            continue
-                        for key, coefficient in rows[source][i].items():
-                            own[j][key] = own[j].get(key, Fraction(0)) + weight * handed * coefficient
+                            for key, coefficient in rows[source][i].items():
+                                own[j][key] = own[j].get(key, Fraction(0)) + weight * coefficient
             rows.append(own)
         last = len(graph.steps) - 1
         good = {(last, j) for j in range(graph.n_out)}
         for k in range(last, -1, -1):
             step = graph.steps[k]
             for j, row in enumerate(rows[k]):
-                if (k, j) not in good or (k != last and (k in comparing or not step.activation.breakpoints)):
+                if (k, j) not in good or k in comparing:
                     continue
                 piece = sum(sums[k][j] > Fraction(p) for p in step.activation.breakpoints)
                 if step.activation.slopes[piece]:

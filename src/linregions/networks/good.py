@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from linregions._support.validation import FloatArray
 from linregions.networks.graph import INPUT
 from linregions.networks.network import Network
 from linregions.networks.numbering import NONE, Numbering
@@ -35,10 +36,9 @@ def paths_of(network: Network) -> Paths:
 def good_neurons(network: Network, patterns: npt.NDArray[np.uint8]) -> BoolArray:
     """Return for each region and each neuron of any network whether it is good there, shape (R, n_neurons).
 
-    A neuron is good where a path of open units leads from it to an output. In a graph a path goes through a window of a
-    maximum from its winner only; what affine steps without a breakpoint make of a unit counts as a whole, so that
-    weights that cancel exactly between two switching units are no path. A window of one entry is not good, since it
-    never switches.
+    A neuron is good where a path of open units leads from it to an output; units of steps without a breakpoint are
+    open. In a graph a path goes through a window of a maximum from its winner only. A window of one entry is not good,
+    since it never switches.
 
     Parameters
     ----------
@@ -85,7 +85,7 @@ def good_changes(
 @lru_cache(maxsize=1)
 def _graph_paths_of(network: Network) -> GraphPaths:
     """Return the paths of a graph; those of the last one asked for are kept."""
-    from linregions.networks.kernels.graph_paths import COMPARES, HANDS_ON, SWITCHES, GraphPaths
+    from linregions.networks.kernels.graph_paths import GraphPaths
 
     graph, numbering = network.graph, network.numbering
     steps, n_steps = graph.steps, len(graph.steps)
@@ -93,56 +93,75 @@ def _graph_paths_of(network: Network) -> GraphPaths:
     sites = np.array([step.layout.n_sites for step in steps], dtype=np.int64)
     n_words = (channels + 63) // 64
     first_site, first_unit, first_word = (_starts(n) for n in (sites, sites * channels, sites * n_words))
-    kind = np.full(n_steps, SWITCHES, dtype=np.int64)
-    for k in range(n_steps - 1):
-        if k in numbering.comparing:
-            kind[k] = COMPARES
-        elif not steps[k].activation.n_breakpoints:
-            kind[k] = HANDS_ON
-    takes_bits = kind == SWITCHES
+    compares = np.zeros(n_steps, dtype=np.bool_)
+    compares[list(numbering.comparing)] = True
+    takes_bits = ~compares
     is_open = np.zeros((n_steps, max(step.activation.n_breakpoints for step in steps) + 1), dtype=np.bool_)
-    weights, links = [np.zeros(0)], [np.zeros(0, dtype=np.uint64)]
-    n_weights = n_links = 0
-    taps: list[tuple[npt.NDArray[np.int64], ...]] = [(np.zeros(0, dtype=np.int64),) * 5]
     for k, step in enumerate(steps):
         is_open[k, : len(step.activation.slopes)] = np.asarray(step.activation.slopes) != 0
         for term in step.terms:
+            if compares[k] and term.source != INPUT:
+                takes_bits[term.source] = False
+    rows, links = _Rows(), [np.zeros(0, dtype=np.uint64)]
+    n_links = 0
+    taps: list[tuple[npt.NDArray[np.int64], ...]] = [(np.zeros(0, dtype=np.int64),) * 5]
+    for k, step in enumerate(steps):
+        for term in step.terms:
             if term.source == INPUT:
                 continue
-            if kind[k] != SWITCHES:
-                takes_bits[term.source] = False
             n_blocks, n_inputs = term.blocks.shape[:2]
             site = np.repeat(np.arange(sites[k]), np.diff(term.offsets))
-            block = n_weights + term.block * (n_inputs * channels[k])
+            row = term.block * 0 if takes_bits[term.source] else rows.add(term.blocks) + term.block * n_inputs
             link = n_links + term.block * (n_inputs * n_words[k])
-            taps.append((first_site[term.source] + term.site, np.full(site.size, k), site, block, link))
-            weights.append(term.blocks.ravel())
+            taps.append((first_site[term.source] + term.site, np.full(site.size, k), site, row, link))
             bits = np.zeros((n_blocks, n_inputs, 8 * int(n_words[k])), dtype=np.uint8)
             packed = np.packbits(term.blocks != 0, axis=2, bitorder="little")
             bits[:, :, : packed.shape[2]] = packed
             links.append(bits.view("<u8").astype(np.uint64).ravel())
-            n_weights, n_links = n_weights + weights[-1].size, n_links + links[-1].size
+            n_links += links[-1].size
     read, *columns = (np.concatenate(column) for column in zip(*taps, strict=True))
     order = np.argsort(read, kind="stable")
-    reader, site, block, link = (column[order] for column in columns)
+    reader, site, row, link = (column[order] for column in columns)
     return GraphPaths(
         channels=channels,
         first_unit=first_unit,
         first_site=first_site,
         first_word=first_word,
-        kind=kind,
+        compares=compares,
         takes_bits=takes_bits,
         is_open=is_open,
         offsets=_starts(np.bincount(read, minlength=int(first_site[-1]))),
         reader=reader,
         site=site,
-        block=block,
+        row=row,
         link=link,
-        weights=np.concatenate(weights),
+        entries=_starts(np.concatenate(rows.counts)),
+        channel=np.concatenate(rows.channels),
+        weights=np.concatenate(rows.weights),
         links=np.concatenate(links),
         own=np.random.default_rng(0).uniform(1.0, 2.0, int(first_unit[-1])),
         unit=_units_of_neurons(numbering, first_unit),
     )
+
+
+class _Rows:
+    """Weights that are not zero, of one input channel after the other of blocks."""
+
+    def __init__(self) -> None:
+        self.counts = [np.zeros(0, dtype=np.int64)]
+        self.channels, self.weights = [np.zeros(0, dtype=np.int32)], [np.zeros(0)]
+        self._n_rows = 0
+
+    def add(self, blocks: FloatArray) -> int:
+        """Add blocks; return the number of their first row."""
+        first = self._n_rows
+        flat = blocks.reshape(-1, blocks.shape[2])
+        row, channel = np.nonzero(flat)
+        self.counts.append(np.bincount(row, minlength=flat.shape[0]))
+        self.channels.append(channel.astype(np.int32))
+        self.weights.append(flat[row, channel])
+        self._n_rows += flat.shape[0]
+        return first
 
 
 def _units_of_neurons(numbering: Numbering, first_unit: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

@@ -2,9 +2,9 @@
 
 Units are numbered through all steps, and so are sites. What a unit is to its readers goes backwards, step by step. Most
 steps need only bits: a unit is good as soon as one good and open reader has a weight for it. Where maxima compare, bits
-are not enough: ``a + relu(b - a)`` has a path to `a` although it is `b`, which only the sum of weights tells; and what
-steps without a breakpoint hand on should not depend on how an importer composed them. There units send random numbers
-in place of bits, comparisons and such steps hand them on, and what cancels is not good.
+are not enough: ``a + relu(b - a)`` has a path to `a` although it is `b`, which only the sum of weights tells. There
+units send random numbers in place of bits, comparisons hand them on, and what cancels is not good. So what stands
+beside a comparison in a sum must read the same tensors as the comparison, as importers have it.
 """
 
 from __future__ import annotations
@@ -22,8 +22,6 @@ BoolArray = npt.NDArray[np.bool_]
 PatternArray = npt.NDArray[np.uint8]
 WordArray = npt.NDArray[np.uint64]
 
-# What a step does with what it is sent: a switching one sends its own, others hand on.
-SWITCHES, HANDS_ON, COMPARES = 0, 1, 2
 # A sum this small beside its terms is rounding: the same number as for gradients.
 _ROUNDING = 2.0**-42
 
@@ -35,15 +33,17 @@ class GraphPaths(NamedTuple):
     first_unit: IndexArray  # (K + 1,)
     first_site: IndexArray  # (K + 1,)
     first_word: IndexArray  # (K + 1,) words with a bit for each unit, whole ones for each site
-    kind: IndexArray  # (K,)
-    takes_bits: BoolArray  # (K,) whether bits are enough
+    compares: BoolArray  # (K,) whether it compares entries of maxima
+    takes_bits: BoolArray  # (K,) whether bits are enough: neither it nor a reader compares
     is_open: BoolArray  # (K, most pieces)
     offsets: IndexArray  # (sites + 1,) taps that read each site
     reader: IndexArray  # (taps,) step
     site: IndexArray  # (taps,) which of its sites
-    block: IndexArray  # (taps,) first of its weights, (input channels, output channels)
+    row: IndexArray  # (taps,) first of its input channels in `entries`
     link: IndexArray  # (taps,) first of its words, (input channels, words of the reader's site)
-    weights: FloatArray
+    entries: IndexArray  # where the weights of each input channel of each block start
+    channel: npt.NDArray[np.int32]  # (weights,) output channel
+    weights: FloatArray  # (weights,) those that are not zero, of blocks that sums are taken of
     links: WordArray
     own: FloatArray  # (units,) what each sends: random numbers from 1 to 2
     unit: IndexArray  # (neurons,) unit that stands for each neuron, -1 for none
@@ -73,7 +73,7 @@ def _gather_bits(paths: GraphPaths, k: int, mask: WordArray, good: BoolArray) ->
                 break
 
 
-@compiled(fastmath={"reassoc", "contract"})
+@compiled()
 def _gather_sums(paths: GraphPaths, k: int, sent: FloatArray, size: FloatArray, good: BoolArray) -> None:
     """Sum what the readers of step k send into `sent`, and sizes of the terms into `size`."""
     n_channels = paths.channels[k]
@@ -83,17 +83,13 @@ def _gather_sums(paths: GraphPaths, k: int, sent: FloatArray, size: FloatArray, 
             sent[first + c] = 0.0
             size[first + c] = 0.0
         for tap in range(paths.offsets[site], paths.offsets[site + 1]):
-            reader, block = paths.reader[tap], paths.block[tap]
-            n = paths.channels[reader]
-            begin = paths.first_unit[reader] + paths.site[tap] * n
+            reader, row = paths.reader[tap], paths.row[tap]
+            begin = paths.first_unit[reader] + paths.site[tap] * paths.channels[reader]
             for c in range(n_channels):
-                total, terms = 0.0, 0.0
-                for o in range(n):
-                    weight = paths.weights[block + c * n + o]
-                    total += weight * sent[begin + o]
-                    terms += abs(weight) * size[begin + o]
-                sent[first + c] += total
-                size[first + c] += terms
+                for i in range(paths.entries[row + c], paths.entries[row + c + 1]):
+                    u = begin + paths.channel[i]
+                    sent[first + c] += paths.weights[i] * sent[u]
+                    size[first + c] += abs(paths.weights[i]) * size[u]
         for c in range(n_channels):
             good[first + c] = abs(sent[first + c]) > _ROUNDING * size[first + c]
 
@@ -109,7 +105,7 @@ def _send(
     mask: WordArray,
 ) -> None:
     """Replace what reached the units of step k by what they send to the steps that they read."""
-    n_channels = paths.channels[k]
+    n_channels, compares = paths.channels[k], paths.compares[k]
     n_words = (n_channels + 63) // 64
     for site in range(paths.first_site[k + 1] - paths.first_site[k]):
         first, words = paths.first_unit[k] + site * n_channels, paths.first_word[k] + site * n_words
@@ -122,7 +118,7 @@ def _send(
                 size[u] = 0.0
                 continue
             mask[words + c // 64] |= np.uint64(1) << np.uint64(c % 64)
-            if paths.kind[k] == SWITCHES:
+            if not compares:
                 sent[u] = paths.own[u]
                 size[u] = paths.own[u]
 
