@@ -174,7 +174,7 @@ def apply_terms(
     """
     sites, channels = step.layout.n_sites, step.layout.n_channels
     total = np.zeros((n, sites, channels))
-    for term, parts in zip(step.terms, _parts_of(step), strict=True):
+    for term, parts in zip(step.terms, parts_of(step), strict=True):
         if only is not None and term.source not in only:
             continue
         source = tensors[term.source].reshape(n, -1, term.blocks.shape[1])
@@ -190,7 +190,7 @@ def apply_terms(
     return total.reshape(n, sites * channels)
 
 
-class _Part(NamedTuple):
+class Part(NamedTuple):
     """Output sites with the same blocks, T taps each."""
 
     out: IndexArray  # (S,)
@@ -198,10 +198,10 @@ class _Part(NamedTuple):
     block: IndexArray  # (T,)
 
 
-_known_parts: WeakKeyDictionary[Step, list[list[_Part]]] = WeakKeyDictionary()
+_known_parts: WeakKeyDictionary[Step, list[list[Part]]] = WeakKeyDictionary()
 
 
-def _parts_of(step: Step) -> list[list[_Part]]:
+def parts_of(step: Step) -> list[list[Part]]:
     """Return the parts of each term of a step, found once."""
     found = _known_parts.get(step)
     if found is None:
@@ -209,7 +209,7 @@ def _parts_of(step: Step) -> list[list[_Part]]:
     return found
 
 
-def _parts(term: Term) -> list[_Part]:
+def _parts(term: Term) -> list[Part]:
     counts = np.diff(term.offsets)
     parts = []
     for count in np.unique(counts[counts > 0]).tolist():
@@ -219,5 +219,5 @@ def _parts(term: Term) -> list[_Part]:
         order = np.argsort(which.ravel(), kind="stable")
         ends = np.cumsum(np.bincount(which.ravel(), minlength=len(blocks)))
         for block, own in zip(blocks, np.split(order, ends[:-1]), strict=True):
-            parts.append(_Part(out[own], term.site[taps[own]], block))
+            parts.append(Part(out[own], term.site[taps[own]], block))
     return parts
