@@ -168,7 +168,7 @@ class _Reader:
         )
 
     def opset(self) -> int:
-        found = {}
+        found: dict[str, int] = {}
         for entry in self.proto.opset_import:
             found.setdefault("" if entry.domain == "ai.onnx" else entry.domain, int(entry.version))
         version = found.get("")

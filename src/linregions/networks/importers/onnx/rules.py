@@ -103,8 +103,11 @@ def axis_of(axis: Any, n_axes: int) -> int:
 
 
 def number_of(node: Node, name: str, default: float) -> float:
-    """Return a number among the attributes, or raise where it is something else or not finite."""
-    value = node.attributes.get(name, default)
+    """Return a number among the attributes, or raise where it is something else or not finite.
+
+    The default is in single precision, as attributes are.
+    """
+    value = node.attributes.get(name, float(np.float32(default)))
     if not isinstance(value, int | float) or not math.isfinite(value):
         raise misfit(f"has {name} = {brief(value)}")
     return float(value)
