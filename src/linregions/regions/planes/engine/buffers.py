@@ -29,7 +29,11 @@ _kept: deque[_Kept] = deque()
 
 def n_bytes(record: Iterable[object]) -> int:
     """Return the bytes that the arrays of a record take."""
-    return sum(array.nbytes for array in record if isinstance(array, np.ndarray))
+    return sum(
+        entry.nbytes if isinstance(entry, np.ndarray) else n_bytes(entry)
+        for entry in record
+        if isinstance(entry, np.ndarray | tuple)
+    )
 
 
 def take(key: tuple[Hashable, ...]) -> Any:
