@@ -119,7 +119,7 @@ class RootBuffers:
         self._guess, self._words, self._key = guess, (n_switches + 63) // 64, ("root", n_switches)
         self.ws: Workspace = take(self._key) or self._made(64)
         self.scratch = records.make_scratch(
-            sites.no_steps(), _NOTHING, vertices=0, columns=0, switches=n_switches, words=self._words
+            sites.NO_STEPS, _NOTHING, vertices=0, columns=0, switches=n_switches, words=self._words
         )
 
     def _made(self, corners: int) -> Workspace:

@@ -161,11 +161,14 @@ def make_plan(
         twins[i, : widths[i]] = facts[k].twins
         if not moderate:
             size = sizes_after(activation, size, exponent)
-    first_switch, n_breakpoints = (np.array([layout[k][at] for k in stages]) for at in (0, 2))
+    of_stages = layout[first : last + 1]
+    tables = sites.chain_tables(
+        tuple(widths.tolist()), tuple(each.first for each in of_stages), tuple(each.n_breakpoints for each in of_stages)
+    )
     plan = records.Plan(
         rows,
         np.zeros((5, 0)),
-        *sites.chain_steps(widths, padded, first_switch, n_breakpoints, weights, biases, pieces),
+        *sites.Steps(*tables, weights, np.zeros(0), biases, pieces, is_chain=True),
         twins,
         relative,
         most_switches=MOST_SWITCHES,
