@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from linregions.networks.kernels import sites
 from linregions.regions.planes.engine import first_layer as roots
 from linregions.regions.planes.engine.buffers import n_bytes
 from linregions.regions.planes.engine.cell_run import CellRun
@@ -125,8 +126,8 @@ def _lines_through(plan: records.Plan, polygon: FloatArray) -> _Lines:
     """Return the lines of the first layer that cross a polygon."""
     neuron, breakpoints, own = roots.first_switches(plan)
     constant, u, v = plan.first[:N_AFFINE, neuron]
-    size = plan.first[records.SIZE, neuron] + np.abs(breakpoints)
-    size += plan.first[records.STEEPNESS, neuron] * np.abs(polygon).max(axis=0).sum()
+    size = plan.first[sites.SIZE, neuron] + np.abs(breakpoints)
+    size += plan.first[sites.STEEPNESS, neuron] * np.abs(polygon).max(axis=0).sum()
     lines = _Lines(np.arange(neuron.size), constant - breakpoints, u, v, plan.relative * size)
     values = lines.values(polygon)
     return lines.only(own & lines.cross(values.min(axis=0), values.max(axis=0)))
@@ -167,13 +168,13 @@ def make_blocks(plan: records.Plan, polygon: FloatArray, knobs: Knobs) -> Blocks
     ------
     Contradiction
     """
-    if int(plan.shape[records.N_BREAKPOINTS, 0] * plan.shape[records.WIDTH, 0]) <= knobs.most_lines:
+    if int(plan.shape[sites.N_BREAKPOINTS, 0] * plan.shape[sites.WIDTH, 0]) <= knobs.most_lines:
         return None
     lines = _lines_through(plan, polygon)
     if lines.switch.size <= knobs.most_lines:
         return None
     start = roots.window_start(polygon, plan.relative)
-    chosen = np.zeros(plan.shape[records.WIDTH, 0] * plan.shape[records.N_BREAKPOINTS, 0], dtype=np.bool_)
+    chosen = np.zeros(plan.shape[sites.WIDTH, 0] * plan.shape[sites.N_BREAKPOINTS, 0], dtype=np.bool_)
     buffers = None
     while True:
         buffers, _ = roots.cut_root(plan, start, chosen, buffers)
@@ -274,8 +275,8 @@ class WindowInBlocks(Prepared):
         2 pi A / P^2 (Santalo 2004, section I.4).
         """
         plan, blocks = self.plan, self.blocks
-        t = int(plan.shape[records.N_BREAKPOINTS, 0])
-        breakpoints = plan.activation[records.BREAKPOINT, 0, :t, None]
+        t = int(plan.shape[sites.N_BREAKPOINTS, 0])
+        breakpoints = plan.activation[sites.BREAKPOINT, 0, :t, None]
         faces = np.empty(blocks.n_blocks)
         for k in range(blocks.n_blocks):
             corners = blocks.xy[blocks.side[V, blocks.f_off[k] : blocks.f_off[k + 1]]]
