@@ -315,7 +315,8 @@ class WindowInBlocks(Prepared):
         for number in task.tolist():
             block, local.root_buffers = make_block(self.plan, self.blocks, number, self.target, local.root_buffers)
             local.root, first_cell = block.root, number << 20
-            run = CellRun(job, local.bench, self.plan, block.root, self.stopped, block.ids, first_cell)
+            patterns = sink.needs_patterns
+            run = CellRun(job, local.bench, self.plan, block.root, self.stopped, block.ids, first_cell, patterns)
             for cells in equal_tasks(int(block.root.cell_off.shape[0] - 1), batch_cells):
                 found = sink.earlier(first_cell + cells)
                 if found is None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from weakref import WeakKeyDictionary
+
 import numpy as np
 
 from linregions.networks.network import Network
-from linregions.networks.switches import canonical_words
 from linregions.regions.planes.engine.graph_plan import flat_of
 from linregions.regions.planes.kernels import records, uniting
-from linregions.regions.planes.kernels.assembly import LEFT, RIGHT
-from linregions.regions.planes.kernels.workspace import N_EDGES, N_FACES, SWITCH
+from linregions.regions.planes.kernels.workspace import N_EDGES
 
 
 def has_maxima(network: Network) -> bool:
@@ -23,29 +23,38 @@ def starts_with_maxima(network: Network) -> bool:
     return flat is not None and int(flat.of[0]) in network.numbering.comparing
 
 
-def unite_faces(network: Network, out: records.Output, n_cells: int) -> None:
-    """Unite faces of equal patterns across comparisons, in place, and give all faces the bits of their patterns.
+def windows_of(network: Network) -> uniting.Windows:
+    """Return a network's comparisons for the kernels, made once for each."""
+    if network not in _windows:
+        numbering = network.numbering
+        tournament, switch = numbering.tournament, numbering.comparison_switch
+        mask = np.zeros((numbering.n_switches + 63) // 64, dtype=np.uint64)
+        np.bitwise_or.at(mask, switch // 64, np.uint64(1) << (switch % 64).astype(np.uint64))
+        _windows[network] = uniting.Windows(
+            numbering.switch_comparison,
+            switch,
+            tournament.window,
+            np.ascontiguousarray(tournament.entry),
+            np.ascontiguousarray(tournament.earlier),
+            tournament.last,
+            mask,
+        )
+    return _windows[network]
 
-    Where another switch lies on the same line as a comparison, and only that one matters, it gives the edge its name.
+
+_windows: WeakKeyDictionary[Network, uniting.Windows] = WeakKeyDictionary()
+
+
+def unite_faces(network: Network, out: records.Output, n_cells: int, patterns: bool) -> None:
+    """Unite faces of equal patterns across comparisons, in place.
+
+    If patterns are wanted, bits of comparisons that do not matter become 0, so that equal patterns have equal bits.
     """
-    n_e, n_f = int(out.filled[N_EDGES]), int(out.filled[N_FACES])
-    words = out.f_word[:n_f] = canonical_words(network, out.f_word[:n_f])
-    faces = np.empty((n_e, 2), dtype=np.int32)
+    n_e, windows = int(out.filled[N_EDGES]), windows_of(network)
+    faces, dissolved = np.empty((n_e, 2), dtype=np.int32), np.empty(n_e, dtype=np.bool_)
     uniting.faces_of_edges(out, faces)
-    switch = out.edge[SWITCH, :n_e]
-    compares = np.flatnonzero((switch >= 0) & (faces >= 0).all(axis=1))
-    compares = compares[network.numbering.switch_comparison[switch[compares]] >= 0]
-    changed = words[faces[compares, LEFT]] ^ words[faces[compares, RIGHT]]
-    differs = changed.any(axis=1)
-    dissolved = np.zeros(n_e, dtype=np.bool_)
-    dissolved[compares[~differs]] = True
-    named, changed = compares[differs], changed[differs]
-    own = switch[named]
-    matters = changed[np.arange(named.size), own // 64] >> (own % 64).astype(np.uint64) & np.uint64(1) == 1
-    named, changed = named[~matters], changed[~matters]
-    word = (changed != 0).argmax(axis=1)
-    lowest = changed[np.arange(named.size), word]
-    lowest &= ~lowest + np.uint64(1)
-    switch[named] = 64 * word + np.log2(lowest.astype(np.float64)).astype(np.int64)  # a power of two
+    uniting.same_sides(out, windows, faces, dissolved)
     if dissolved.any():
         uniting.unite(out, n_cells, faces, dissolved)
+    if patterns:
+        uniting.clear_losers(out, windows)

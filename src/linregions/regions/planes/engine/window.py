@@ -106,7 +106,7 @@ class WholeWindow(Prepared):
                 room=self.room,
                 knobs=job.knobs,
             )
-            local.run = CellRun(job, local.bench, self.plan, self.root, self.stopped)
+            local.run = CellRun(job, local.bench, self.plan, self.root, self.stopped, patterns=sink.needs_patterns)
             local.key = key
             self.benches.append(local.bench)
         batch = local.run.run(task)

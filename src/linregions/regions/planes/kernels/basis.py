@@ -263,9 +263,14 @@ def screen(
             kept[n_kept] = neuron
             n_kept += 1
             continue
+        # Zero all over, as where equal entries of a maximum are compared: terms of convolutions cancel to the last bit.
+        nothing = not plan.is_chain and bound[LARGE, neuron] == 0.0
         for j in range(t):
             xi = activation[BREAKPOINT, layer, j]
             gap = bound[MIDDLE, neuron] - xi
+            if nothing:
+                piece += gap > 0.0
+                continue
             clear = (
                 bound[STRAY, neuron]
                 + relative * (scale[SIZE, neuron] + abs(xi))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import numpy.typing as npt
 
@@ -12,7 +14,9 @@ from linregions.regions.planes.kernels.workspace import (
     N_EDGES,
     N_FACES,
     N_VERTICES,
+    ONE,
     SWITCH,
+    ZERO,
     A,
     B,
     E,
@@ -20,7 +24,85 @@ from linregions.regions.planes.kernels.workspace import (
     IndexArray,
     IntArray,
     V,
-)  # fmt: skip
+    WordArray,
+)
+
+
+class Windows(NamedTuple):
+    """The comparisons of maxima, C of W windows, to tell who wins from the bits of a face."""
+
+    comparison: IndexArray  # (switches,) the comparison that a switch is, or -1
+    switch: IndexArray  # (C,) the switch of a comparison
+    window: IndexArray  # (C,)
+    entry: IndexArray  # (2, C) what stands on its two sides: an entry,
+    earlier: IndexArray  # (2, C) or the winner of this comparison, if not -1
+    last: IndexArray  # (W,) the comparison whose winner is the window's, or -1
+    mask: WordArray  # (words,) bits of all comparisons
+
+
+@compiled(internal=True)
+def _winner(windows: Windows, words: WordArray, window: int) -> int:
+    """Return the entry that wins in a window."""
+    c = windows.last[window]
+    while True:
+        switch = np.uint64(windows.switch[c])
+        right = np.int64(words[switch >> np.uint64(6)] >> (switch & np.uint64(63)) & ONE)
+        if windows.earlier[right, c] < 0:
+            return int(windows.entry[right, c])
+        c = windows.earlier[right, c]
+
+
+@compiled()
+def same_sides(out: Output, windows: Windows, faces: IntArray, dissolved: npt.NDArray[np.bool_]) -> None:
+    """Find the comparisons on whose two sides no pattern changes.
+
+    Where another switch lies on the same line, and only that one matters, it gives the edge its name.
+    """
+    for e in range(out.filled[N_EDGES]):
+        dissolved[e] = False
+        own, left, right = out.edge[SWITCH, e], faces[e, LEFT], faces[e, RIGHT]
+        if own < 0 or left < 0 or right < 0 or windows.comparison[own] < 0:
+            continue
+        lowest, own_matters = -1, False
+        for w in range(out.f_word.shape[1]):
+            changed = out.f_word[left, w] ^ out.f_word[right, w]
+            b = 0
+            while changed != ZERO:
+                if changed & ONE == ONE:
+                    switch = 64 * w + b
+                    c = windows.comparison[switch]
+                    matters = c < 0
+                    if c >= 0:
+                        window = windows.window[c]
+                        matters = _winner(windows, out.f_word[left], window) != _winner(
+                            windows, out.f_word[right], window
+                        )
+                    if matters and lowest < 0:
+                        lowest = switch
+                    own_matters |= matters and switch == own
+                changed >>= ONE
+                b += 1
+        dissolved[e] = lowest < 0
+        if lowest >= 0 and not own_matters:
+            out.edge[SWITCH, e] = lowest
+
+
+@compiled(allocates=True)
+def clear_losers(out: Output, windows: Windows) -> None:
+    """Set in the bits of faces those of comparisons to 0 that the winner takes no part in."""
+    kept = np.empty(out.f_word.shape[1], np.uint64)
+    for f in range(out.filled[N_FACES]):
+        words = out.f_word[f]
+        kept[:] = ZERO
+        for window in range(windows.last.shape[0]):
+            c = windows.last[window]
+            while c >= 0:
+                switch = np.uint64(windows.switch[c])
+                bit = words[switch >> np.uint64(6)] >> (switch & np.uint64(63)) & ONE
+                kept[switch >> np.uint64(6)] |= bit << (switch & np.uint64(63))
+                c = windows.earlier[np.int64(bit), c]
+        for w in range(kept.shape[0]):
+            words[w] = words[w] & ~windows.mask[w] | kept[w]
 
 
 @compiled()
