@@ -72,6 +72,18 @@ class Window:
         (root,) = {~k for k in range(len(self.comparisons))} - read
         return self.chain(root)[1]
 
+    def comparison_of(self, before: int, after: int) -> tuple[int, int]:
+        """Return the number of the comparison that tells two winners apart, and 1 if the second is on its right."""
+        under: list[tuple[set[int], set[int]]] = []
+        for k, c in enumerate(self.comparisons):
+            left, right = ({side} if side >= 0 else set().union(*under[~side]) for side in (c.left, c.right))
+            under.append((left, right))
+            if before in left and after in right:
+                return k, 1
+            if before in right and after in left:
+                return k, -1
+        raise ValueError(f"no comparison is of {before} and {after}")
+
     @cached_property
     def entries(self) -> dict[int, Entry]:
         """What each entry is above the first: a sum of what is compared, and of ReLUs of it."""
@@ -109,8 +121,9 @@ class ExactGraph:
         self.activations = [ExactActivation(step.activation) for step in graph.steps]
         self.windows = _windows(graph)
         self.comparing = {c.place for window in self.windows for c in window.comparisons}
-        for step in {place[0] for place in self.comparing}:
-            activation = graph.steps[step].activation
+        self.comparing_steps = {k for k, _ in self.comparing}
+        for k in self.comparing_steps:
+            activation = graph.steps[k].activation
             assert activation.breakpoints == (0.0,), "comparisons are ReLUs"
             assert activation.slopes == (0.0, 1.0), "comparisons are ReLUs"
         self.numbers, self.window_numbers = self._numbered()
@@ -131,7 +144,10 @@ class ExactGraph:
         return found
 
     def _numbered(self) -> tuple[dict[Place, int], list[int]]:
-        """Number units by step in the user's order, and windows after the step that they follow."""
+        """Number units by step in the user's order, and windows after the step that they follow.
+
+        Units of a comparing step that compare nothing fill its layout: they are constant and no neurons.
+        """
         maxima = self.graph.maxima
         numbers: dict[Place, int] = {}
         windows = [-1] * len(self.windows)
@@ -140,15 +156,21 @@ class ExactGraph:
             if k >= 0:
                 order = self.graph.steps[k].layout.order.tolist()
                 units = sorted(range(len(order)), key=order.__getitem__)
-                for place in ((k, u) for u in units if self.activations[k].breakpoints):
-                    if place not in self.comparing:
-                        numbers[place] = count
-                        count += 1
+                if self.activations[k].breakpoints and k not in self.comparing_steps:
+                    numbers |= {(k, u): count + i for i, u in enumerate(units)}
+                    count += len(units)
             for w in range(len(self.windows)):
                 if maxima.after[w] == k:
                     windows[w] = count
                     count += 1
         return numbers, windows
+
+    def events(self, neuron: int, before: int, after: int) -> list[tuple[int, int]]:
+        """Return the breakpoints passed on the way from piece to piece, with directions; of a maximum, a comparison."""
+        if neuron in self.window_numbers:
+            window = self.windows[self.window_numbers.index(neuron)]
+            return [window.comparison_of(before, after)]
+        return [(j, 1 if after > before else -1) for j in range(min(before, after), max(before, after))]
 
     def evaluate(self, point: Sequence[Fraction]) -> tuple[list[int], list[Fraction]]:
         """Return the pattern and the outputs at a point, both in the user's order, by a plain forward pass."""
@@ -292,6 +314,9 @@ class ExactGraph:
                 values.append(unit((k, u)))
             else:
                 piece = pieces[self.numbers[k, u]] if (k, u) in self.numbers else 0
+                if k in self.comparing_steps:  # it fills the layout
+                    (constant,) = z.whole(())
+                    piece = int(constant > 0)
                 values.append(_on_piece(z, phi.slopes[piece], phi.intercepts[piece]))
         solved = dict(state.solved)
         for w, (number, window) in enumerate(zip(self.window_numbers, self.windows, strict=True)):

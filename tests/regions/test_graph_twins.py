@@ -21,12 +21,14 @@ from tests.reference.exact_graph_partitions import (
     graph_line_gradient_boundaries,
     graph_plane,
 )
-from tests.reference.exact_graphs import ExactGraph
+from tests.reference.exact_graphs import ExactGraph, Window
 from tests.reference.exact_traces import Asked, Number, at_point, traced_line, traced_plane
 from tests.reference.gradients_exact import exact_gradient_labels
+from tests.reference.graph_exact import ExactGraph as GraphAtPoints
 from tests.reference.lines_exact import ExactActivation, ExactLine, exact_line, legs
 from tests.reference.planes_exact import area, partition_exactly, rational
 from tests.support import zoo
+from tests.support.graphs import random_graph
 from tests.support.hand_graphs import Hand, one_site
 from tests.support.tiny_models import MODELS, Tiny, cases, tiny
 
@@ -176,9 +178,26 @@ def check_line(model: Tiny, line: ExactLine, domain: Segment | Ray | Line) -> No
     for (left, right), events in zip(itertools.pairwise(line.patterns), line.switches, strict=True):
         changed = {k for k, (a, b) in enumerate(zip(left, right, strict=True)) if a != b}
         assert {neuron for neuron, _, _ in events} == changed
-        for neuron, breakpoint_, direction in events:
-            assert breakpoint_ >= min(left[neuron], right[neuron])
-            assert direction == (1 if right[neuron] > left[neuron] else -1)
+        for neuron, breakpoint, direction in events:
+            if neuron in exact.window_numbers:
+                window = exact.windows[exact.window_numbers.index(neuron)]
+                sides = window.comparisons[breakpoint][1:][::direction]
+                assert [left[neuron], right[neuron]] == [
+                    winner if winner in entries(window, side) else None
+                    for winner, side in zip((left[neuron], right[neuron]), sides, strict=True)
+                ]
+            else:
+                low, high = sorted((left[neuron], right[neuron]))
+                assert low <= breakpoint < high
+                assert direction == (1 if right[neuron] > left[neuron] else -1)
+
+
+def entries(window: Window, side: int) -> set[int]:
+    """Return the entries that a side of a comparison is the largest of."""
+    if side >= 0:
+        return {side}
+    _, left, right = window.comparisons[~side]
+    return entries(window, left) | entries(window, right)
 
 
 @pytest.mark.parametrize(("name", "seed"), CASES)
@@ -208,6 +227,28 @@ def chain(network: lr.Network) -> Graph:
         value = hand.step(value.map(layer.weight, layer.bias), activation)
     last = network.layers[-1]
     return hand.finish(value.map(last.weight, last.bias), (network.n_in,))
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_random_graphs(seed: int) -> None:
+    """Subdivisions of other graphs; the pattern in each region, and the other twin's at its centre, are the same."""
+    rng = np.random.default_rng(seed)
+    graph = random_graph(rng, 2, exact=bool(seed % 2))
+    exact = graph_plane(graph, PlaneWindow.of_inputs(np.full(2, -1.5), np.full(2, 1.5)))
+    assert len(exact.vertices) - len(exact.edges) + exact.n_regions == 1
+    assert sum((region.area for region in exact.regions), Fraction(0)) == 9
+    assert len(set(exact.patterns)) == exact.n_regions
+    other = GraphAtPoints(graph)
+    for region in exact.regions[:: max(1, exact.n_regions // 10)]:
+        point = [Fraction(float(o)) + x for o, x in zip(exact.window.origin, region.centre, strict=True)]
+        sums = other.sums(point)
+        assert other.pattern_of(sums) == list(region.pattern) == exact.exact.evaluate(point)[0]
+        assert other.output(point) == exact.exact.evaluate(point)[1]
+    if exact.n_regions > 1:
+        assert exact.n_gradient_regions <= exact.n_linear_regions <= exact.n_regions
+        for edge in exact.edges:
+            if not edge.is_border and not edge.is_linear_boundary:
+                assert exact.gradients[edge.left] == exact.gradients[edge.right]
 
 
 SMALL = {case.name: case for case in zoo.small_cases() if case.network.n_neurons <= 24 and case.network.n_in < 100}
