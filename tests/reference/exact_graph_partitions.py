@@ -30,10 +30,6 @@ class ExactGraphPartition(ExactPartition):
         """Tell of each neuron whether an open path leads from it to an output, where the pattern is this."""
         return self.exact.good(pattern)
 
-    def breakpoint(self, neuron: int, one: int, other: int) -> int:
-        """Return which breakpoint lies between two pieces of a neuron; of a maximum, which of its comparisons."""
-        return min(self.exact.events(neuron, one, other))[0]
-
     @cached_property
     def gradients(self) -> list[tuple[Fraction, ...]]:
         """Gradient of all outputs in all inputs, of each region."""
@@ -100,7 +96,7 @@ def graph_line(graph: Graph, domain: Segment | Ray | Line | Path) -> ExactLine:
             outputs = tuple((f[ONE], f[0]) for f in found.outputs)
             pieces.append(ExactPiece(found.cell.low, found.cell.high, found.pattern, outputs))
     pieces.sort(key=lambda piece: (piece.low is not None, piece.low or Fraction(0)))
-    return summary(tuple(pieces), exact.good, exact.events)
+    return summary(tuple(pieces), exact.good)
 
 
 def graph_line_gradient_boundaries(graph: Graph, line: ExactLine) -> list[bool]:

@@ -72,18 +72,6 @@ class Window:
         (root,) = {~k for k in range(len(self.comparisons))} - read
         return self.chain(root)[1]
 
-    def comparison_of(self, before: int, after: int) -> tuple[int, int]:
-        """Return the number of the comparison that tells two winners apart, and 1 if the second is on its right."""
-        under: list[tuple[set[int], set[int]]] = []
-        for k, c in enumerate(self.comparisons):
-            left, right = ({side} if side >= 0 else set().union(*under[~side]) for side in (c.left, c.right))
-            under.append((left, right))
-            if before in left and after in right:
-                return k, 1
-            if before in right and after in left:
-                return k, -1
-        raise ValueError(f"no comparison is of {before} and {after}")
-
     @cached_property
     def entries(self) -> dict[int, Entry]:
         """What each entry is above the first: a sum of what is compared, and of ReLUs of it."""
@@ -164,13 +152,6 @@ class ExactGraph:
                     windows[w] = count
                     count += 1
         return numbers, windows
-
-    def events(self, neuron: int, before: int, after: int) -> list[tuple[int, int]]:
-        """Return the breakpoints passed on the way from piece to piece, with directions; of a maximum, a comparison."""
-        if neuron in self.window_numbers:
-            window = self.windows[self.window_numbers.index(neuron)]
-            return [window.comparison_of(before, after)]
-        return [(j, 1 if after > before else -1) for j in range(min(before, after), max(before, after))]
 
     def evaluate(self, point: Sequence[Fraction]) -> tuple[list[int], list[Fraction]]:
         """Return the pattern and the outputs at a point, both in the user's order, by a plain forward pass."""

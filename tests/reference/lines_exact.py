@@ -120,27 +120,21 @@ def exact_line(net: Network, domain: Segment | Ray | Line | Path) -> ExactLine:
     found = tuple(
         ExactPiece(low, high, pattern, tuple(_affine(weights[-1], biases[-1], x))) for low, high, pattern, x in pieces
     )
-    return summary(found, lambda pattern: good_neurons(net, pattern), _events)
-
-
-def _events(_: int, a: int, b: int) -> list[tuple[int, int]]:
-    """Return the breakpoints passed on the way from piece to piece, with directions."""
-    return [(j, 1 if b > a else -1) for j in range(min(a, b), max(a, b))]
+    return summary(found, lambda pattern: good_neurons(net, pattern))
 
 
 def summary(
     pieces: tuple[ExactPiece, ...],
     good: Callable[[Sequence[int]], Sequence[bool]],
-    passed: Callable[[int, int, int], list[tuple[int, int]]],
 ) -> ExactLine:
-    """Return what follows from the pieces; `passed` gives breakpoints and directions of a neuron that changes."""
+    """Return what follows from the pieces."""
     breakpoints, switches, patterns, linear = [], [], [pieces[0].pattern], []
     for left, right in itertools.pairwise(pieces):
         if left.pattern == right.pattern:
             continue
         events = []
         for neuron, (a, b) in enumerate(zip(left.pattern, right.pattern, strict=True)):
-            events += [(neuron, *event) for event in (passed(neuron, a, b) if a != b else [])]
+            events += [(neuron, j, 1 if b > a else -1) for j in range(min(a, b), max(a, b))]
         sides = [good(left.pattern), good(right.pattern)]
         assert left.high is not None
         breakpoints.append(left.high)

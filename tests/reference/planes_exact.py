@@ -138,14 +138,10 @@ class ExactPartition:
             if left >= 0 and right >= 0:
                 one, other = self.patterns[left], self.patterns[right]
                 neurons = tuple(k for k, (a, b) in enumerate(zip(one, other, strict=True)) if a != b)
-                lower = self.breakpoint(neurons[0], one[neurons[0]], other[neurons[0]])
+                lower = min(one[neurons[0]], other[neurons[0]])
                 boundary = any(good[left][k] or good[right][k] for k in neurons)
             edges.append(ExactEdge(ends, left, right, neurons, lower, boundary))
         return edges
-
-    def breakpoint(self, neuron: int, one: int, other: int) -> int:
-        """Return which breakpoint lies between two pieces of a neuron, the lowest of several."""
-        return min(one, other)
 
     def good(self, pattern: Sequence[int]) -> list[bool]:
         """Tell of each neuron whether an open path leads from it to an output, where the pattern is this."""

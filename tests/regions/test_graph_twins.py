@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import linregions as lr
-from linregions import Line, Path, PiecewiseLinear, PlaneWindow, Ray, Segment
+from linregions import Line, PiecewiseLinear, PlaneWindow, Ray, Segment
 from linregions.networks.graph import Graph
 from tests.reference.exact_graph_partitions import (
     ExactGraphPartition,
@@ -21,13 +21,14 @@ from tests.reference.exact_graph_partitions import (
     graph_line_gradient_boundaries,
     graph_plane,
 )
-from tests.reference.exact_graphs import ExactGraph, Window
+from tests.reference.exact_graphs import ExactGraph
 from tests.reference.exact_traces import Asked, Number, at_point, traced_line, traced_plane
 from tests.reference.gradients_exact import exact_gradient_labels
 from tests.reference.graph_exact import ExactGraph as GraphAtPoints
 from tests.reference.lines_exact import ExactActivation, ExactLine, exact_line, legs
 from tests.reference.planes_exact import area, partition_exactly, rational
 from tests.support import zoo
+from tests.support.graph_cases import some_lines
 from tests.support.graphs import random_graph
 from tests.support.hand_graphs import Hand, one_site
 from tests.support.tiny_models import MODELS, Tiny, cases, tiny
@@ -46,19 +47,6 @@ def random_points(model: Tiny, window: PlaneWindow, n: int = 20) -> list[list[Fr
     rng = np.random.default_rng(n)
     u = rng.dirichlet(np.ones(len(window.polygon)), n) @ window.polygon
     return [[Fraction(x) for x in point] for point in window.point(np.round(u * 1024) / 1024)]
-
-
-def some_lines(model: Tiny, part: float = 1.0) -> list[Any]:
-    window = model.windows[0]
-    corners = window.point(part * window.polygon)
-    direction = corners[1] - corners[0]
-    middle = (corners[0] + corners[2]) / 2
-    return [
-        Segment(corners[0], corners[2]),
-        Ray(middle, direction),
-        Line(middle, corners[2] - corners[1]),
-        Path(np.stack([corners[0], middle, corners[1]])),
-    ]
 
 
 @pytest.mark.parametrize(("name", "seed"), CASES)
@@ -97,7 +85,7 @@ def test_planes_of_graphs_and_programs_agree(name: str, seed: int) -> None:
 @pytest.mark.parametrize(("name", "seed"), CASES)
 def test_lines_of_graphs_and_programs_agree(name: str, seed: int) -> None:
     model = tiny(name, seed)
-    for domain in some_lines(model, SHRUNK):
+    for domain in some_lines(model.windows[0], SHRUNK):
         line = graph_line(model.graph, domain)
         by_program = traced_line(model.program, domain)
         assert len(line.pieces) == len(by_program)
@@ -179,31 +167,15 @@ def check_line(model: Tiny, line: ExactLine, domain: Segment | Ray | Line) -> No
         changed = {k for k, (a, b) in enumerate(zip(left, right, strict=True)) if a != b}
         assert {neuron for neuron, _, _ in events} == changed
         for neuron, breakpoint, direction in events:
-            if neuron in exact.window_numbers:
-                window = exact.windows[exact.window_numbers.index(neuron)]
-                sides = window.comparisons[breakpoint][1:][::direction]
-                assert [left[neuron], right[neuron]] == [
-                    winner if winner in entries(window, side) else None
-                    for winner, side in zip((left[neuron], right[neuron]), sides, strict=True)
-                ]
-            else:
-                low, high = sorted((left[neuron], right[neuron]))
-                assert low <= breakpoint < high
-                assert direction == (1 if right[neuron] > left[neuron] else -1)
-
-
-def entries(window: Window, side: int) -> set[int]:
-    """Return the entries that a side of a comparison is the largest of."""
-    if side >= 0:
-        return {side}
-    _, left, right = window.comparisons[~side]
-    return entries(window, left) | entries(window, right)
+            low, high = sorted((left[neuron], right[neuron]))
+            assert low <= breakpoint < high
+            assert direction == (1 if right[neuron] > left[neuron] else -1)
 
 
 @pytest.mark.parametrize(("name", "seed"), CASES)
 def test_breakpoints_flip_what_they_name(name: str, seed: int) -> None:
     model = tiny(name, seed)
-    for domain in some_lines(model)[:3]:
+    for domain in some_lines(model.windows[0])[:3]:
         check_line(model, graph_line(model.graph, domain), domain)
 
 
@@ -215,7 +187,7 @@ def test_the_gradient_changes_only_at_good_neurons(name: str, seed: int) -> None
         assert edge.is_linear_boundary or not is_change
     assert 1 < exact.n_gradient_regions <= exact.n_linear_regions <= exact.n_regions
     model = tiny(name, seed)
-    line = graph_line(model.graph, some_lines(model)[0])
+    line = graph_line(model.graph, some_lines(model.windows[0])[0])
     for linear, change in zip(line.is_linear_boundary, graph_line_gradient_boundaries(model.graph, line), strict=True):
         assert linear or not change
 

@@ -1,0 +1,101 @@
+"""Planes of networks of any connectivity against the exact twin: counts, vertices, areas, patterns, edges, kinds."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import pytest
+
+import linregions as lr
+from linregions import Network, PlaneWindow
+from tests.reference.exact_graph_partitions import ExactGraphPartition, graph_plane
+from tests.support.graph_cases import random_case
+from tests.support.plane_checks import check_against, check_geometry, check_incidence, check_shapes
+from tests.support.tiny_models import cases, tiny
+
+RANDOM = 200
+
+
+def check(network: Network, window: PlaneWindow, exact: ExactGraphPartition | None = None) -> None:
+    """Check all that a partition says, and the counts of the sinks that keep none."""
+    exact = graph_plane(network.graph, window) if exact is None else exact
+    partition = lr.partition(network, window)
+    check_against(partition, exact)
+    check_shapes(partition)
+    check_incidence(partition)
+    check_geometry(partition, 1e-9)
+    assert partition.n_gradient_regions == exact.n_gradient_regions
+    counts = {"activation": exact.n_regions, "linear": exact.n_linear_regions, "gradient": exact.n_gradient_regions}
+    for kind, count in counts.items():
+        assert lr.count_regions(network, window, kind=kind) == count, kind
+
+
+@cache
+def exact_of(name: str, seed: int, window: int, fine: bool) -> ExactGraphPartition:
+    model = tiny(name, seed, fine=fine)
+    return graph_plane(model.graph, model.windows[window])
+
+
+@pytest.mark.parametrize("fine", [False, True], ids=["coarse", "fine"])
+@pytest.mark.parametrize("window", [0, 1])
+@pytest.mark.parametrize(("name", "seed"), cases(3))
+def test_tiny_models(name: str, seed: int, window: int, fine: bool) -> None:
+    model = tiny(name, seed, fine=fine)
+    check(Network.from_graph(model.graph), model.windows[window], exact_of(name, seed, window, fine))
+
+
+@pytest.mark.parametrize("seed", range(RANDOM))
+def test_random_graphs(seed: int) -> None:
+    check(*random_case(seed))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(RANDOM, 10 * RANDOM))
+def test_more_random_graphs(seed: int) -> None:
+    check(*random_case(seed))
+
+
+@pytest.mark.parametrize(("name", "seed"), cases())
+def test_decision_boundaries(name: str, seed: int) -> None:
+    model, exact = tiny(name, seed), exact_of(name, seed, 0, False)
+    partition = lr.partition(Network.from_graph(model.graph), model.windows[0])
+    for decision in ("argmax", "argmin"):
+        found = partition.decision_boundary(decision=decision)
+        np.testing.assert_allclose(found.length, exact.decision_length(decision), rtol=1e-9)
+    level = float(np.median(model.graph(model.windows[0].point(model.windows[0].polygon))[:, 0]))
+    np.testing.assert_allclose(
+        partition.level_set(output=0, level=level).length, exact.level_length(0, level), rtol=1e-9
+    )
+
+
+@pytest.mark.parametrize("seed", range(0, RANDOM, 5))
+def test_parts_of_a_window_have_the_same_regions(seed: int) -> None:
+    """Halves of a window, partitioned apart, have the regions of the whole, cut where they meet."""
+    network, window = random_case(seed)
+    whole = lr.partition(network, window)
+    low, high = window.polygon.min(axis=0), window.polygon.max(axis=0)
+    middle = 0.5 * (low + high)[0]
+    patterns, area = set(), 0.0
+    for x0, x1 in ((low[0], middle), (middle, high[0])):
+        box = np.array([[x0, low[1]], [x1, low[1]], [x1, high[1]], [x0, high[1]]])
+        half = lr.partition(network, PlaneWindow(window.origin, window.basis, box))
+        patterns |= set(map(tuple, half.patterns.tolist()))
+        area += half.areas.sum()
+    assert set(map(tuple, whole.patterns.tolist())) <= patterns
+    if len(window.polygon) == 4:
+        assert set(map(tuple, whole.patterns.tolist())) == patterns
+        np.testing.assert_allclose(area, whole.areas.sum(), rtol=1e-12)
+
+
+@pytest.mark.parametrize(("name", "seed"), cases())
+def test_points_lie_in_regions_of_the_list(name: str, seed: int) -> None:
+    model = tiny(name, seed)
+    network, window = Network.from_graph(model.graph), model.windows[0]
+    partition = lr.partition(network, window)
+    rng = np.random.default_rng(seed)
+    uv = rng.dirichlet(np.ones(len(window.polygon)), 2000) @ window.polygon
+    listed = set(map(tuple, partition.patterns.tolist()))
+    found = set(map(tuple, network.patterns(window.point(uv)).tolist()))
+    assert found <= listed
+    assert len(found) > 0.3 * len(listed)
