@@ -20,6 +20,7 @@ from linregions.regions.planes.engine.cell_run import CellRun
 from linregions.regions.planes.engine.first_layer import CutRecord
 from linregions.regions.planes.engine.job import Done, Job, Prepared, Total, Worked, equal_tasks
 from linregions.regions.planes.engine.knobs import Knobs
+from linregions.regions.planes.engine.uniting import has_maxima
 from linregions.regions.planes.engine.workbench import Workbench
 from linregions.regions.planes.kernels import records
 from linregions.regions.planes.kernels.workspace import (
@@ -303,7 +304,12 @@ class WindowInBlocks(Prepared):
         key = (id(sink), batch_cells, limit)
         if getattr(local, "key", None) != key:
             local.bench = Workbench(
-                self.plan, self.n_switches, batch_cells, patterns=sink.needs_patterns, limit=limit, knobs=job.knobs
+                self.plan,
+                self.n_switches,
+                batch_cells,
+                patterns=sink.needs_patterns or has_maxima(job.network),
+                limit=limit,
+                knobs=job.knobs,
             )
             local.key, local.root_buffers = key, None
         for number in task.tolist():

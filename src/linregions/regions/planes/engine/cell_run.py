@@ -15,6 +15,7 @@ from linregions.errors import NumericalError
 from linregions.regions.planes.engine.first_layer import Contradiction, noted
 from linregions.regions.planes.engine.job import Job
 from linregions.regions.planes.engine.parts import Parts, part_switches_of, split_cell
+from linregions.regions.planes.engine.uniting import has_maxima, unite_faces
 from linregions.regions.planes.engine.workbench import Workbench
 from linregions.regions.planes.kernels import cells, records
 from linregions.regions.planes.kernels.assembly import chain_runs, count_new
@@ -180,6 +181,8 @@ class CellRun:
 
     def _batch(self, task: IndexArray) -> RegionBatch:
         out = self.bench.outs[0]
+        if has_maxima(self.job.network):
+            unite_faces(self.job.network, out, task.size)
         self._frame.to_plane(out.xy[: out.filled[N_VERTICES]])
         n_v, n_e, n_f, n_s, n_c = (int(k) for k in out.filled)
         chain: npt.NDArray[Any] = out.chain[:, :n_c]

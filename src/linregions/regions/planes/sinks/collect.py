@@ -10,8 +10,8 @@ import numpy.typing as npt
 from linregions._support.limits import exceeded
 from linregions.domains.windows import PlaneWindow
 from linregions.networks.network import Network
-from linregions.networks.switches import switch_tables
-from linregions.regions.planes.kernels import assembly
+from linregions.networks.switches import switch_tables, unpack_patterns
+from linregions.regions.planes.kernels import assembly, uniting
 from linregions.regions.planes.kernels.records import N_CHAINS, OWN, SHARED
 from linregions.regions.planes.kernels.workspace import SWITCH, E, V
 from linregions.regions.planes.partition import PlanePartition
@@ -23,6 +23,8 @@ UNITING = 52
 # How much more than what the regions met take, and as many elsewhere, is asked for where these do not fit.
 _SPARE = 2
 KEEP_NONE = "keep no regions, with `sink=RegionStatistics()` or `sink=RegionStream(folder)`"
+# Edges whose patterns are looked at together.
+_EDGES_AT_ONCE = 1024
 # How much an array grows that is full. What is added is memory at once, so that it should not be much.
 _GROWTH = 1.125
 
@@ -55,6 +57,21 @@ class _Growing:
 def bytes_to_unite(n_bytes: float, n_regions: float) -> float:
     """Return the most that a partition takes while it is made, from what its batches hold."""
     return (1.0 + _GROWTH) / 2.0 * n_bytes + UNITING * n_regions
+
+
+def name_pieces(
+    network: Network, words: npt.NDArray[Any], switches: npt.NDArray[Any], faces: npt.NDArray[Any],
+    breakpoints: npt.NDArray[np.int32],
+) -> None:  # fmt: skip
+    """Set the breakpoint of edges where a maximum changes: the lower of the two entries that win beside it."""
+    comparison = np.append(network.numbering.switch_comparison, -1)[switches]
+    edges = np.flatnonzero(comparison >= 0)
+    window = network.graph.maxima.window[comparison[edges]]
+    for start in range(0, edges.size, _EDGES_AT_ONCE):
+        part = slice(start, start + _EDGES_AT_ONCE)
+        rows, neuron = np.arange(edges[part].size), network.numbering.window_neuron[window[part]]
+        left, right = (unpack_patterns(network, words[faces[edges[part], side]])[rows, neuron] for side in (0, 1))
+        breakpoints[edges[part]] = np.minimum(left, right)
 
 
 class Collector(Sink):
@@ -122,8 +139,11 @@ class Collector(Sink):
         vertices, edges, switches, edge_faces, offsets, corners, sides = self._united(summary)
         neuron_of, breakpoint_of = switch_tables(self.network)
         neurons, breakpoints = neuron_of[switches], breakpoint_of[switches]
-        del switches
         assert self.words is not None  # every window has a region
+        words = self.words.taken()
+        if not self.network.is_chain:
+            name_pieces(self.network, words, switches, edge_faces, breakpoints)
+        del switches
         return PlanePartition(
             self.network,
             self.window,
@@ -135,7 +155,7 @@ class Collector(Sink):
             offsets,
             corners,
             sides,
-            self.words.taken(),
+            words,
             summary.diagnostics,
         )
 
@@ -154,4 +174,11 @@ class Collector(Sink):
         edges.resize((n_edges, 2), refcheck=False)
         switches.resize(n_edges, refcheck=False)
         faces = assembly.unite_faces(edges, vertex_number, edge_number, offsets, corners, sides)
+        if not self.network.is_chain and self.network.graph.maxima.step.size:
+            fixed = len(self.window.polygon)
+            n_v, n_e = uniting.straighten(vertices, edges, switches, faces, offsets, corners, sides, fixed)
+            vertices, edges, switches, faces = (
+                array[:rows].copy() for array, rows in ((vertices, n_v), (edges, n_e), (switches, n_e), (faces, n_e))
+            )
+            corners, sides = corners[: offsets[-1]].copy(), sides[: offsets[-1]].copy()
         return vertices, edges, switches, faces, offsets, corners, sides
