@@ -11,24 +11,37 @@ import linregions as lr
 from linregions import Network, PlaneWindow
 from tests.reference.exact_graph_partitions import ExactGraphPartition, graph_plane
 from tests.support.graph_cases import random_case
-from tests.support.plane_checks import check_against, check_geometry, check_incidence, check_shapes
+from tests.support.plane_checks import (
+    check_against,
+    check_geometry,
+    check_incidence,
+    check_regions_against,
+    check_shapes,
+)
 from tests.support.tiny_models import cases, tiny
 
 RANDOM = 200
 
 
 def check(network: Network, window: PlaneWindow, exact: ExactGraphPartition | None = None) -> None:
-    """Check all that a partition says, and the counts of the sinks that keep none."""
+    """Check all that a partition says of activation regions."""
+    exact = graph_plane(network.graph, window) if exact is None else exact
+    partition = lr.partition(network, window)
+    check_regions_against(partition, exact)
+    check_incidence(partition)
+    check_geometry(partition, 1e-9)
+    assert lr.count_regions(network, window) == exact.n_regions
+
+
+def check_kinds(network: Network, window: PlaneWindow, exact: ExactGraphPartition | None = None) -> None:
+    """Check linear regions, by good neurons, and gradient regions."""
     exact = graph_plane(network.graph, window) if exact is None else exact
     partition = lr.partition(network, window)
     check_against(partition, exact)
     check_shapes(partition)
-    check_incidence(partition)
-    check_geometry(partition, 1e-9)
     assert partition.n_gradient_regions == exact.n_gradient_regions
-    counts = {"activation": exact.n_regions, "linear": exact.n_linear_regions, "gradient": exact.n_gradient_regions}
-    for kind, count in counts.items():
-        assert lr.count_regions(network, window, kind=kind) == count, kind
+    assert lr.count_regions(network, window, kind="linear") == exact.n_linear_regions
+    assert lr.count_regions(network, window, kind="gradient") == exact.n_gradient_regions
 
 
 @cache
@@ -43,6 +56,17 @@ def exact_of(name: str, seed: int, window: int, fine: bool) -> ExactGraphPartiti
 def test_tiny_models(name: str, seed: int, window: int, fine: bool) -> None:
     model = tiny(name, seed, fine=fine)
     check(Network.from_graph(model.graph), model.windows[window], exact_of(name, seed, window, fine))
+
+
+@pytest.mark.parametrize(("name", "seed"), cases(3))
+def test_kinds_of_tiny_models(name: str, seed: int) -> None:
+    model = tiny(name, seed)
+    check_kinds(Network.from_graph(model.graph), model.windows[0], exact_of(name, seed, 0, False))
+
+
+@pytest.mark.parametrize("seed", range(RANDOM // 4))
+def test_kinds_of_random_graphs(seed: int) -> None:
+    check_kinds(*random_case(seed))
 
 
 @pytest.mark.parametrize("seed", range(RANDOM))
