@@ -11,6 +11,7 @@ import linregions as lr
 from linregions import Network, PlaneWindow
 from tests.reference.exact_graph_partitions import ExactGraphPartition, graph_plane
 from tests.support.graph_cases import random_case
+from tests.support.hand_graphs import Hand, one_site, stack
 from tests.support.plane_checks import (
     check_against,
     check_geometry,
@@ -123,3 +124,15 @@ def test_points_lie_in_regions_of_the_list(name: str, seed: int) -> None:
     found = set(map(tuple, network.patterns(window.point(uv)).tolist()))
     assert found <= listed
     assert len(found) > 0.3 * len(listed)
+
+
+def test_a_step_of_the_input_that_comes_late() -> None:
+    """Two branches, the second narrower: what reads the input alone has no rows for what switched before it."""
+    hand = Hand(one_site(2))
+    first = hand.step(hand.input.map(np.array([[1.0, 0.5], [0.5, -1.0], [-0.75, 0.25]]), np.full(3, 0.25)), lr.RELU)
+    second = hand.step(hand.input.map(np.array([[0.5, 1.0], [1.0, -0.25]]), np.full(2, -0.25)), lr.ABS)
+    constant = hand.step(hand.input.map(np.zeros((2, 2))), lr.RELU)
+    graph = hand.finish(stack(first, second, constant).map(np.ones((1, 7))), (2,))
+    window = PlaneWindow.of_inputs(np.full(2, -1.5), np.full(2, 1.5))
+    for _ in range(3):  # what was in memory before does not matter
+        check(Network.from_graph(graph), window)
