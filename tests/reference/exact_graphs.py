@@ -21,6 +21,8 @@ from tests.reference.lines_exact import ExactActivation
 
 C = TypeVar("C", bound=Cell)
 T = TypeVar("T")
+# Bits that a sum of rounded products is right to.
+_ROUNDING = 40
 Place = tuple[int, int]  # a step and a unit of its layout; the column of a comparison that is not decided yet
 
 
@@ -208,12 +210,13 @@ class ExactGraph:
         """Tell of each neuron whether an open path leads from it to an output, where the pattern is this.
 
         A path passes a unit whose piece has a slope, and a maximum by its winner alone; the maximum itself is open.
+        Losers that only the rounding of composed weights keeps from cancelling are no paths.
         """
         state, pieces = State({INPUT: [Form({})] * self.graph.n_in}, {}, {}), dict(enumerate(pattern))
         reads: dict[Column, set[Column]] = {}
         for k, activation in enumerate(self.activations):
-            zs = self._sums(k, state)
-            state = self._activated(k, zs, state, pieces, marked=True)
+            zs = self._sums(k, state, _ROUNDING)
+            state = self._activated(k, zs, state, pieces, _ROUNDING, marked=True)
             for u, z in enumerate(zs):
                 if z.parts.keys() & self.comparing or (k, u) in self.comparing:
                     continue  # a part of a maximum
@@ -237,21 +240,23 @@ class ExactGraph:
             good[neuron] = ("window", w) in reached
         return good
 
-    def _sums(self, k: int, state: State) -> list[Form]:
+    def _sums(self, k: int, state: State, rounding: int = 0) -> list[Form]:
         """Return what the units of a step sum."""
         forms = []
         for row in self.rows[k]:
             terms = [(w, state.tensors[source][i]) for source, i, w in row.weights]
-            forms.append(substituted(total(terms, row.bias, row.exponent), state.solved))
+            forms.append(substituted(total(terms, row.bias, row.exponent, rounding), state.solved, rounding))
         return forms
 
-    def _above_first(self, window: Window, state: State, sums: dict[Column, Form]) -> dict[int, Form]:
+    def _above_first(
+        self, window: Window, state: State, sums: dict[Column, Form], rounding: int = 0
+    ) -> dict[int, Form]:
         """Return what each entry of a window is above the first."""
         known = state.sums | sums
         forms = {}
         for e, entry in window.entries.items():
             terms = [(1, known[p]) for p in entry.sums] + [(sign, unit(p)) for sign, p in entry.relus]
-            forms[e] = substituted(total(terms), state.solved)
+            forms[e] = substituted(total(terms, 0, 0, rounding), state.solved, rounding)
         return forms
 
     def _comparing_sums(self, k: int, zs: Sequence[Form]) -> dict[Column, Form]:
@@ -285,7 +290,14 @@ class ExactGraph:
         yield from parts
 
     def _activated(
-        self, k: int, zs: Sequence[Form], state: State, pieces: Mapping[int, int], *, marked: bool = False
+        self,
+        k: int,
+        zs: Sequence[Form],
+        state: State,
+        pieces: Mapping[int, int],
+        rounding: int = 0,
+        *,
+        marked: bool = False,
     ) -> State:
         """Return what is known after a step, given the pieces of all that switches in it."""
         phi, values = self.activations[k], []
@@ -303,7 +315,7 @@ class ExactGraph:
         for w, (number, window) in enumerate(zip(self.window_numbers, self.windows, strict=True)):
             if window.last_step == k:
                 *others, last = window.root
-                winner = self._above_first(window, state, sums)[pieces[number]]
+                winner = self._above_first(window, state, sums, rounding)[pieces[number]]
                 mark = [(1, unit(("window", w)))] if marked else []
                 solved[last] = total([(1, winner), *mark, *((-1, unit(p)) for p in others)])
         return State(state.tensors | {k: values}, state.sums | sums, solved)
