@@ -9,7 +9,7 @@ import pytest
 import linregions as lr
 from linregions import Network
 from tests.reference.exact_graph_partitions import graph_line, graph_line_gradient_boundaries
-from tests.support.graph_cases import lines_of, random_case, some_lines
+from tests.support.graph_cases import degenerate_case, lines_of, random_case, some_lines
 from tests.support.line_strategies import assert_equals
 from tests.support.tiny_models import cases, tiny
 
@@ -43,6 +43,12 @@ def test_tiny_models(name: str, seed: int, fine: bool) -> None:
 @pytest.mark.parametrize("seed", range(RANDOM))
 def test_random_graphs(seed: int) -> None:
     network, window = random_case(seed)
+    check(network, some_lines(window))
+
+
+@pytest.mark.parametrize("seed", range(RANDOM))
+def test_ties(seed: int) -> None:
+    network, window = degenerate_case(seed)
     check(network, some_lines(window))
 
 

@@ -9,8 +9,11 @@ import pytest
 
 import linregions as lr
 from linregions import Network, PlaneWindow
+from linregions.errors import MemoryLimitError
+from linregions.regions.planes.engine.knobs import Knobs
+from linregions.regions.planes.find import partition_plane
 from tests.reference.exact_graph_partitions import ExactGraphPartition, graph_plane
-from tests.support.graph_cases import random_case
+from tests.support.graph_cases import degenerate_case, random_case
 from tests.support.hand_graphs import Hand, one_site, stack
 from tests.support.plane_checks import (
     check_against,
@@ -18,6 +21,7 @@ from tests.support.plane_checks import (
     check_incidence,
     check_regions_against,
     check_shapes,
+    split_at,
 )
 from tests.support.tiny_models import cases, tiny
 
@@ -124,6 +128,40 @@ def test_points_lie_in_regions_of_the_list(name: str, seed: int) -> None:
     found = set(map(tuple, network.patterns(window.point(uv)).tolist()))
     assert found <= listed
     assert len(found) > 0.3 * len(listed)
+
+
+@pytest.mark.parametrize("seed", range(RANDOM))
+def test_ties(seed: int) -> None:
+    """No biases, duplicates, closed and equal entries, maxima of the input: ties are normal there."""
+    check(*degenerate_case(seed))
+
+
+@pytest.mark.parametrize("cell_switches", [1, 4, 16])
+@pytest.mark.parametrize("seed", range(20))
+def test_nothing_depends_on_the_cells(seed: int, cell_switches: int) -> None:
+    for network, window in (random_case(seed), degenerate_case(seed)):
+        partition = partition_plane(network, window, knobs=Knobs(cell_switches=cell_switches))
+        check_regions_against(partition, graph_plane(network.graph, window))
+        check_incidence(partition)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_nothing_depends_on_parts_of_cells(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    split_at(monkeypatch, most_faces=6, part_switches=4)
+    for network, window in (random_case(seed), degenerate_case(seed)):
+        check_regions_against(partition_plane(network, window), graph_plane(network.graph, window))
+
+
+@pytest.mark.parametrize("name", ["max_pooled", "residual", "maxout"])
+def test_threads_and_limits_change_nothing(name: str) -> None:
+    model = tiny(name)
+    network, window = Network.from_graph(model.graph), model.windows[0]
+    first = lr.partition(network, window)
+    for second in (lr.partition(network, window, threads=2), lr.partition(network, window, memory_limit=1 << 30)):
+        for field in ("vertices", "edges", "edge_neuron", "edge_breakpoint", "edge_faces", "face_vertices", "patterns"):
+            np.testing.assert_array_equal(getattr(first, field), getattr(second, field))
+    with pytest.raises(MemoryLimitError, match="memory_limit"):
+        lr.partition(network, window, memory_limit=20_000)
 
 
 def test_a_step_of_the_input_that_comes_late() -> None:
