@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -141,29 +142,26 @@ class Graph:
 
         Points have shape (N, n_in), in the user's order.
         """
-        sums: list[FloatArray] = []
-        self._run(points, sums)
-        return sums
+        return list(self.run(points))
 
     def __call__(self, points: FloatArray) -> FloatArray:
         """Evaluate at points of shape (N, n_in): outputs in the user's order, shape (N, n_out)."""
+        [last] = deque(self.run(points), maxlen=1)
         result = np.empty((len(points), self.n_out))
-        result[:, self.steps[-1].layout.order] = self._run(points, None)
+        result[:, self.steps[-1].layout.order] = self.steps[-1].activation(last)
         return result
 
-    def _run(self, points: FloatArray, sums: list[FloatArray] | None) -> FloatArray:
+    def run(self, points: FloatArray) -> Iterator[FloatArray]:
+        """Yield the sums of each step before its activation, by unit; points are in the user's order."""
         tensors: dict[int, FloatArray] = {INPUT: points[:, self.input_layout.order]}
-        values = tensors[INPUT]
         for k, step in enumerate(self.steps):
             values = apply_terms(step, tensors, len(points)) + step.bias
-            if sums is not None:
-                sums.append(values)
-            values = step.activation(values)
-            tensors[k] = values
+            yield values
+            if self.last_use[k] > k:
+                tensors[k] = step.activation(values)
             for term in step.terms:
                 if term.source != INPUT and self.last_use[term.source] == k:
                     tensors.pop(term.source, None)
-        return values
 
 
 def apply_terms(step: Step, tensors: dict[int, FloatArray], n: int) -> FloatArray:
