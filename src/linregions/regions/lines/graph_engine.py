@@ -14,6 +14,7 @@ from linregions._support.kernels.compiled import OfOneType
 from linregions._support.validation import FloatArray
 from linregions.domains.windows import LineDomain
 from linregions.errors import NumericalError
+from linregions.networks.good import good_changes
 from linregions.regions.lines.engine import Chunk, Stopped
 from linregions.regions.lines.graph_plan import GraphLines, legs_of
 from linregions.regions.lines.kernels import graph_cells
@@ -31,14 +32,42 @@ from linregions.regions.lines.kernels.graph_records import (
     SNAPPED,
     UNDECIDED,
     Output,
+    cell_bytes,
     make_cell,
     make_output,
 )
+from linregions.regions.lines.patterns import pattern_blocks
 
 # All records are made of arrays of the same types.
 run_line = OfOneType(graph_cells.run_line)
-# Points and basis functions that a cell has room for at first, and changes that a line has.
-_ROOM, _CHANGES = 512, 1 << 12
+# Changes that a line has room for at first.
+_CHANGES = 1 << 12
+# How many pieces of neurons a block of patterns may hold.
+_BLOCK_PIECES = 1 << 20
+
+
+class GraphChunk(Chunk):
+    """Partitions of lines through a graph."""
+
+    def linear_boundaries(self, plan: Any) -> npt.NDArray[np.bool_]:
+        """Return for each breakpoint whether a good neuron switches there."""
+        network, switches = plan.network, self.switches
+        out = np.zeros(self.breakpoints.size, dtype=np.bool_)
+        size = max(16, _BLOCK_PIECES // max(1, network.n_neurons))
+        for k, first in enumerate(self.first_patterns):
+            start, stop = self.offsets[k : k + 2]
+            offsets = self.switch_offsets[start : stop + 1]
+            own = slice(offsets[0], offsets[-1])
+            last = first[None]
+            for begin, block in pattern_blocks(
+                first, offsets - offsets[0], switches.neuron[own], switches.direction[own], size
+            ):
+                joined = block if begin == 0 else np.concatenate([last, block])
+                pairs = np.arange(joined.shape[0] - 1)
+                low = start + max(begin - 1, 0)
+                out[low : low + pairs.size] = good_changes(network, joined, pairs, pairs + 1)
+                last = block[-1:]
+        return out
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,20 +84,27 @@ class _Found:
 class GraphLineWorker:
     """The buffers of one thread."""
 
-    def __init__(self, lines: GraphLines, stop: threading.Event, room: int = _ROOM) -> None:
-        self.lines, self.stop, self._room = lines, stop, room
+    def __init__(self, plan: GraphLines, n_rows: int, stop: threading.Event) -> None:
+        self.plan, self.n_rows, self.stop, self._room = plan, n_rows, stop, n_rows
         self._output = make_output(_CHANGES)
         self._make_cell()
 
-    def _make_cell(self) -> None:
-        if self.lines.plan is not None:
-            numbering = self.lines.network.numbering
-            windows = numbering.window_neuron.size
-            self._cell = make_cell(self.lines.plan, self._room, numbering.n_switches, windows)
+    @property
+    def grown_bytes(self) -> int:
+        """Bytes that it has come to take beyond those of the room that it was made with."""
+        if self.plan.plan is None:
+            return 0
+        return cell_bytes(self.plan.plan, self._room) - cell_bytes(self.plan.plan, self.n_rows)
 
-    def work(self, domains: Sequence[LineDomain]) -> Chunk:
+    def _make_cell(self) -> None:
+        if self.plan.plan is not None:
+            numbering = self.plan.network.numbering
+            windows = numbering.window_neuron.size
+            self._cell = make_cell(self.plan.plan, self._room, numbering.n_switches, windows)
+
+    def work(self, domains: Sequence[LineDomain]) -> GraphChunk:
         """Partition a chunk of lines."""
-        network, n = self.lines.network, len(domains)
+        network, n = self.plan.network, len(domains)
         bits = np.zeros((n, network.numbering.n_switches), dtype=np.uint8)
         tally = np.zeros((n, 4))
         tally[:, MARGIN] = np.inf
@@ -77,7 +113,7 @@ class GraphLineWorker:
 
     def _follow(self, domain: LineDomain, bits: npt.NDArray[np.uint8], tally: FloatArray) -> _Found:
         """Follow a line from one end to the other."""
-        lines, plan = self.lines, self.lines.plan
+        lines, plan = self.plan, self.plan.plan
         self._output.filled[:] = 0
         progress = np.zeros(4)
         for leg in legs_of(domain) if plan is not None else ():
@@ -124,7 +160,7 @@ def _larger(out: Output) -> Output:
     return made
 
 
-def _chunk(first_patterns: npt.NDArray[np.uint8], found: Sequence[_Found], tally: FloatArray) -> Chunk:
+def _chunk(first_patterns: npt.NDArray[np.uint8], found: Sequence[_Found], tally: FloatArray) -> GraphChunk:
     """Put the lines of a chunk together; what changes in a place stands by neuron and breakpoint."""
     n_places, n_changes = [f.place.size for f in found], [f.neuron.size for f in found]
     offsets = np.concatenate([[0], np.cumsum(n_places)]).astype(np.int64)
@@ -137,7 +173,7 @@ def _chunk(first_patterns: npt.NDArray[np.uint8], found: Sequence[_Found], tally
     )
     name = np.repeat(np.arange(offsets[-1]), np.diff(switch_offsets))
     order = np.lexsort((breakpoint, neuron, name))
-    return Chunk(
+    return GraphChunk(
         first_patterns=first_patterns,
         offsets=offsets,
         breakpoints=np.concatenate([f.place for f in found]),
@@ -158,8 +194,3 @@ def _overflow() -> NumericalError:
         "`network` overflows along `domain` (values or places beyond 1e140), but an exact count needs finite numbers. "
         "Scale the weights or the direction."
     )
-
-
-def follow(lines: GraphLines, domains: Sequence[LineDomain], **options: Any) -> Chunk:
-    """Partition lines, at once and in this thread."""
-    return GraphLineWorker(lines, threading.Event(), **options).work(domains)

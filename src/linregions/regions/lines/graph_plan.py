@@ -84,6 +84,24 @@ class GraphLines:
         )
         return cls(network, flat, plan, tolerances.relative)
 
+    @classmethod
+    def kept(cls, network: Network, tolerances: Tolerances) -> GraphLines:
+        """Return the plan of a graph, which never changes; the last one is kept."""
+        global _kept
+        if _kept is None or _kept.network is not network or _kept.relative != tolerances.relative:
+            _kept = cls.of(network, tolerances)
+        return _kept
+
+    @property
+    def n_switches(self) -> int:
+        """Number of switches."""
+        return self.network.numbering.n_switches
+
+    @property
+    def n_bytes(self) -> int:
+        """Bytes of what is held beside the network itself."""
+        return sum(array.nbytes for array in self.plan or () if isinstance(array, np.ndarray))
+
     def rows(self, leg: Leg) -> FloatArray:
         """Return the affine rows of all given steps along a leg, and the sizes of their terms, shape (4, units)."""
         assert self.flat is not None
@@ -100,3 +118,6 @@ class GraphLines:
         with np.errstate(all="ignore"):
             where = ((xi - rows[CONSTANT, :n]) / rows[SLOPE_ALONG, :n]).ravel()
         return np.sort(where[(where > leg.low) & (where < leg.high)])
+
+
+_kept: GraphLines | None = None
