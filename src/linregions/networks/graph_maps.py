@@ -59,9 +59,13 @@ class GraphMaps:
         size = max(1, _BLOCK_NUMBERS // (widest * graph.n_out))
         for begin in range(0, n, size):
             block = slice(begin, min(begin + size, n))
-            pieces = [step.activation.pieces(z) for step, z in zip(graph.steps, graph.run(points[block]), strict=True)]
+            pieces, values = [], np.zeros(block.stop - begin)
+            for step, z in zip(graph.steps, graph.run(points[block]), strict=True):
+                values += z.max(axis=1) - z.min(axis=1)  # a sum that overflowed is on no piece
+                pieces.append(step.activation.pieces(z))
+            check_maps(values)
             matrices[block], vectors[block] = self._maps_on(pieces, block.stop - begin)
-        check_maps(matrices, vectors)
+            check_maps(matrices[block], vectors[block])
         return matrices, vectors
 
     def _maps_on(self, pieces: Sequence[npt.NDArray[np.uint8]], n: int) -> tuple[FloatArray, FloatArray]:

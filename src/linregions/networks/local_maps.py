@@ -238,9 +238,9 @@ class HalfSpaces:
         )
 
 
-def check_maps(matrices: FloatArray, vectors: FloatArray) -> None:
+def check_maps(*arrays: FloatArray) -> None:
     """Raise where affine maps are not finite."""
-    if not (np.all(np.isfinite(matrices)) and np.all(np.isfinite(vectors))):
+    if not all(np.all(np.isfinite(array)) for array in arrays):
         raise NumericalError(
             "`x` has a point at which the affine map of the network overflows, but affine_map needs finite numbers. "
             "Scale the weights down."

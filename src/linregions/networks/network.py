@@ -23,6 +23,7 @@ from linregions.networks.graph import Graph
 from linregions.networks.graph_checks import checked
 from linregions.networks.graph_files import FORMAT as GRAPH_FORMAT
 from linregions.networks.graph_files import graph_from_arrays, graph_to_arrays
+from linregions.networks.graph_outputs import with_outputs
 from linregions.networks.local_maps import ActivationRegion
 from linregions.networks.numbering import Numbering
 
@@ -161,6 +162,19 @@ class Network:
         if layers is not None:
             return cls.from_layers(layers, [step.activation for step in sound.steps[:-1]])
         return cls._of(Branching(sound))
+
+    def with_outputs(self, weight: FloatArray, constant: FloatArray) -> tuple[Network, npt.NDArray[np.int64]]:
+        """Return the graph with affine functions of its outputs as outputs, without copies, and which these are.
+
+        Neurons and switches keep their numbers, also where the new graph would be a chain.
+
+        Parameters
+        ----------
+        weight : ndarray of float64, shape (n, n_out)
+        constant : ndarray of float64, shape (n,)
+        """
+        graph, kept = with_outputs(self.graph, weight, constant)
+        return self._of(Branching(checked(graph, "Network.with_outputs"))), kept
 
     @property
     def is_chain(self) -> bool:

@@ -3,6 +3,6 @@
 from linregions.networks.importers.any_model import as_network
 from linregions.networks.importers.onnx import from_onnx
 from linregions.networks.importers.sklearn_mlp import from_sklearn
-from linregions.networks.importers.torch_sequential import from_torch
+from linregions.networks.importers.torch import from_torch
 
 __all__ = ["as_network", "from_onnx", "from_sklearn", "from_torch"]

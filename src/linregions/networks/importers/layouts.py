@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,6 +24,7 @@ _FEW = 4
 _ASKED = 3
 
 Shape = tuple[int, ...]
+Counts = Callable[[Matrix, Layout, Layout], int]
 
 
 @dataclass(eq=False)
@@ -89,6 +90,7 @@ def candidates(shapes: Iterable[Shape]) -> list[Layout]:
 def choose(drafts: Sequence[Draft], inputs: Sequence[Shape], n_in: int) -> dict[int, Layout]:
     """Return a layout for each draft and for the input, in topological order, each with a look at what reads it."""
     chosen: dict[int, Layout] = {}
+    pairs = _counted()
     readers: dict[int, list[int]] = {}
     for number, draft in enumerate(drafts):
         for source in draft.terms:
@@ -101,8 +103,21 @@ def choose(drafts: Sequence[Draft], inputs: Sequence[Shape], n_in: int) -> dict[
     for number in (INPUT, *range(len(drafts))):
         terms = {} if number == INPUT else drafts[number].terms
         read = [(reader, drafts[reader].terms[number]) for reader in readers.get(number, [])[:_ASKED]]
-        chosen[number] = _best(options[number], terms, read, options, chosen)
+        chosen[number] = _best(options[number], terms, read, options, chosen, pairs)
     return chosen
+
+
+def _counted() -> Counts:
+    """Return `n_pairs`, remembering what it was asked; all matrices and layouts live as long as the choice takes."""
+    known: dict[tuple[int, int, int], int] = {}
+
+    def pairs(matrix: Matrix, out: Layout, into: Layout) -> int:
+        key = (id(matrix), id(out), id(into))
+        if key not in known:
+            known[key] = n_pairs(matrix, out, into)
+        return known[key]
+
+    return pairs
 
 
 def _best(
@@ -111,11 +126,12 @@ def _best(
     read: list[tuple[int, Matrix]],
     options: dict[int, list[Layout]],
     chosen: dict[int, Layout],
+    pairs: Counts,
 ) -> Layout:
     usual = offered[0]
-    if len(offered) == 1 or _suits(usual, terms, read, options, chosen):
+    if len(offered) == 1 or _suits(usual, terms, read, options, chosen, pairs):
         return usual
-    costs = [_cost(layout, terms, read, options, chosen) for layout in offered]
+    costs = [_cost(layout, terms, read, options, chosen, pairs) for layout in offered]
     best = int(np.argmin(costs))
     return offered[best] if costs[best] < _MUCH_LESS * costs[0] else usual
 
@@ -126,20 +142,21 @@ def _suits(
     read: list[tuple[int, Matrix]],
     options: dict[int, list[Layout]],
     chosen: dict[int, Layout],
+    pairs: Counts,
 ) -> bool:
     """Tell whether the blocks are nearly full on both sides."""
-    own = all(_full(matrix, usual, chosen[source]) for source, matrix in terms.items())
-    return own and all(_full(matrix, options[reader][0], usual) for reader, matrix in read)
+    own = all(_full(matrix, usual, chosen[source], pairs) for source, matrix in terms.items())
+    return own and all(_full(matrix, options[reader][0], usual, pairs) for reader, matrix in read)
 
 
-def _full(matrix: Matrix, out: Layout, into: Layout) -> bool:
+def _full(matrix: Matrix, out: Layout, into: Layout, pairs: Counts) -> bool:
     if min(out.n_channels, into.n_channels) == 1 and out.n_sites * into.n_sites > 1:
         return False
     entries = n_entries(matrix)
     # Diagonal blocks are as full as they can be.
     diagonal = entries <= _FEW * out.n_units
     size = max(out.n_channels, into.n_channels) if diagonal else out.n_channels * into.n_channels
-    return entries >= _FULL * size * n_pairs(matrix, out, into)
+    return entries >= _FULL * size * pairs(matrix, out, into)
 
 
 def _cost(
@@ -148,10 +165,11 @@ def _cost(
     read: list[tuple[int, Matrix]],
     options: dict[int, list[Layout]],
     chosen: dict[int, Layout],
+    pairs: Counts,
 ) -> float:
-    own = sum(_taps(matrix, layout, chosen[source]) for source, matrix in terms.items())
-    return own + sum(min(_taps(matrix, other, layout) for other in options[reader]) for reader, matrix in read)
+    own = sum(_taps(matrix, layout, chosen[source], pairs) for source, matrix in terms.items())
+    return own + sum(min(_taps(matrix, other, layout, pairs) for other in options[reader]) for reader, matrix in read)
 
 
-def _taps(matrix: Matrix, out: Layout, into: Layout) -> float:
-    return n_pairs(matrix, out, into) * float(out.n_channels * into.n_channels + _TAP)
+def _taps(matrix: Matrix, out: Layout, into: Layout, pairs: Counts) -> float:
+    return pairs(matrix, out, into) * float(out.n_channels * into.n_channels + _TAP)

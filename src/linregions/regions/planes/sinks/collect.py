@@ -59,19 +59,28 @@ def bytes_to_unite(n_bytes: float, n_regions: float) -> float:
     return (1.0 + _GROWTH) / 2.0 * n_bytes + UNITING * n_regions
 
 
-def name_pieces(
-    network: Network, words: npt.NDArray[Any], switches: npt.NDArray[Any], faces: npt.NDArray[Any],
+def name_edges(
+    network: Network, words: npt.NDArray[Any], faces: npt.NDArray[Any], neurons: npt.NDArray[np.int32],
     breakpoints: npt.NDArray[np.int32],
 ) -> None:  # fmt: skip
-    """Set the breakpoint of edges where a maximum changes: the lower of the two entries that win beside it."""
-    comparison = np.append(network.numbering.switch_comparison, -1)[switches]
-    edges = np.flatnonzero(comparison >= 0)
-    window = network.graph.maxima.window[comparison[edges]]
-    for start in range(0, edges.size, _EDGES_AT_ONCE):
-        part = slice(start, start + _EDGES_AT_ONCE)
-        rows, neuron = np.arange(edges[part].size), network.numbering.window_neuron[window[part]]
-        left, right = (unpack_patterns(network, words[faces[edges[part], side]])[rows, neuron] for side in (0, 1))
-        breakpoints[edges[part]] = np.minimum(left, right)
+    """Name edges of a graph by the first neuron that differs beside them, and the lower of its two pieces.
+
+    Switches have the order of layouts, and those of a maximum are its comparisons. Where several coincide, or a maximum
+    changes, only the patterns tell.
+    """
+    is_window = np.zeros(network.n_neurons + 1, dtype=np.bool_)
+    is_window[network.numbering.window_neuron] = True
+    inner = np.flatnonzero(neurons >= 0)
+    for start in range(0, inner.size, _EDGES_AT_ONCE):
+        edges = inner[start : start + _EDGES_AT_ONCE]
+        changed = words[faces[edges, 0]] ^ words[faces[edges, 1]]
+        several = ((changed & (changed - np.uint64(1))) != 0).any(axis=1) | ((changed != 0).sum(axis=1) > 1)
+        edges = edges[several | is_window[neurons[edges]]]
+        left, right = (unpack_patterns(network, words[faces[edges, side]]) for side in (0, 1))
+        first = (left != right).argmax(axis=1)
+        rows = np.arange(edges.size)
+        neurons[edges] = first
+        breakpoints[edges] = np.minimum(left[rows, first], right[rows, first])
 
 
 class Collector(Sink):
@@ -142,7 +151,7 @@ class Collector(Sink):
         assert self.words is not None  # every window has a region
         words = self.words.taken()
         if not self.network.is_chain:
-            name_pieces(self.network, words, switches, edge_faces, breakpoints)
+            name_edges(self.network, words, edge_faces, neurons, breakpoints)
         del switches
         return PlanePartition(
             self.network,
