@@ -23,6 +23,7 @@ from linregions.networks.graph import Graph
 from linregions.networks.graph_checks import checked
 from linregions.networks.graph_files import FORMAT as GRAPH_FORMAT
 from linregions.networks.graph_files import graph_from_arrays, graph_to_arrays
+from linregions.networks.graph_maps import GraphMaps
 from linregions.networks.graph_outputs import with_outputs
 from linregions.networks.local_maps import ActivationRegion
 from linregions.networks.numbering import Numbering
@@ -170,6 +171,11 @@ class Network:
     def numbering(self) -> Numbering:
         """Which neurons and switches the graph has."""
         return self._body.numbering
+
+    @property
+    def maps(self) -> GraphMaps:
+        """What makes local maps of the graph."""
+        return self._body.maps
 
     @property
     def layers(self) -> tuple[AffineLayer, ...]:
