@@ -239,6 +239,10 @@ def test_the_error_names_the_function_that_reads_layers():
     exec("def measure_inputs_anew(n):\n    return [layer for layer in n.layers]", space)
     with pytest.raises(UnsupportedModuleError, match=r"no `layers`, but measure_inputs_anew needs a chain of dense"):
         space["measure_inputs_anew"](network)
+    command = {"__name__": "linregions.cli.x", **{name: space[name] for name in ("measure_inputs_anew",)}}
+    exec("def run(n):\n    return measure_inputs_anew(n)", command)
+    with pytest.raises(UnsupportedModuleError, match=r"but measure_inputs_anew needs a chain"):
+        command["run"](network)
 
 
 def test_representations():

@@ -428,14 +428,13 @@ class Network:
 
 
 def _reader(name: str) -> str:
-    """Return the function of the package that was called from outside and came to read an attribute."""
+    """Return the function that was called from outside the package, or by a command, and came to read an attribute."""
     frame: Any = sys._getframe(3)
     reader = f"`.{name}`"
     while frame is not None:
-        code = frame.f_code
-        if str(frame.f_globals.get("__name__", "")).startswith("linregions.") and not code.co_name.startswith(
-            ("_", "<")
-        ):
+        code, module = frame.f_code, str(frame.f_globals.get("__name__", ""))
+        inside = module.startswith("linregions.") and not module.startswith("linregions.cli")
+        if inside and not code.co_name.startswith(("_", "<")):
             reader = code.co_qualname
         frame = frame.f_back
     return reader
