@@ -323,7 +323,8 @@ class Network:
         Notes
         -----
         Where a pre-activation is exactly at a breakpoint, the piece below it counts, as in `patterns`: the derivative
-        of ReLU at 0 is 0, as in PyTorch.
+        of ReLU at 0 is 0, as in PyTorch. Of a graph, points are taken in blocks, and the last bits may depend on the
+        other points.
 
         Examples
         --------
@@ -365,7 +366,8 @@ class Network:
         -------
         ActivationRegion
             ``normals @ y <= bounds``, with the neuron and the breakpoint of each half-space; for each neuron that
-            varies in the region one or two, the breakpoints beside its pre-activation. They may be redundant.
+            varies in the region one or two, the breakpoints beside its pre-activation; for a window of a maximum its
+            winner minus every other entry that may win. They may be redundant.
 
         Raises
         ------
