@@ -17,7 +17,7 @@ from linregions.measures.distances.kernels.switches import (
     nearest_of,
     smallest,
 )
-from linregions.networks.kernels.dense import add_four
+from linregions.networks.kernels.dense import add_four, add_four_to_one
 
 _UNLIKELY = 2.0**40  # that the square of an error is so much larger than it likely is
 # A row of a Jacobian stands for one input, or one row of the factor R of the first layer, and its columns for units.
@@ -48,22 +48,6 @@ def start_jacobians(chosen: Any, factor: Any, at: AtPoints, first_norms: Any, ou
             row, new = factor[q], out[c * rank + q, :n]
             for k in range(n):
                 new[k] = row[k] * slope[k]
-
-
-@compiled(fastmath={"contract"}, inlined=True)
-def _add_four_to_one(left: Any, right: Any, active: Any, first: int, n: int, out: Any) -> None:
-    """Add up to four terms to one row, as `add_four` to two."""
-    c0 = active[first]
-    c1 = active[first + 1] if n > 1 else c0
-    c2 = active[first + 2] if n > 2 else c0
-    c3 = active[first + 3] if n > 3 else c0
-    r0, r1, r2, r3 = right[c0], right[c1], right[c2], right[c3]
-    a0 = left[c0]
-    a1 = left[c1] if n > 1 else 0.0
-    a2 = left[c2] if n > 2 else 0.0
-    a3 = left[c3] if n > 3 else 0.0
-    for k in range(out.size):
-        out[k] = (((out[k] + a0 * r0[k]) + a1 * r1[k]) + a2 * r2[k]) + a3 * r3[k]
 
 
 @compiled()
@@ -117,7 +101,7 @@ def multiply_jacobians(
         if q < stop:
             out0 = new[q, :n]
             for f in range(0, count, 4):
-                _add_four_to_one(old[q], right, active, f, min(4, count - f), out0)
+                add_four_to_one(old[q], right, active, f, min(4, count - f), out0)
 
 
 @compiled(fastmath={"contract"})
