@@ -10,22 +10,7 @@ from linregions.networks.network import Network
 
 
 def read_model(path: str) -> Network:
-    """Return the network in an NPZ file, or say how to make one.
-
-    Parameters
-    ----------
-    path : str
-        A file ending in ``.npz``. Of model files of other programs the message says the format and the way from there.
-
-    Returns
-    -------
-    Network
-
-    Raises
-    ------
-    InvalidValueError, FileFormatError
-        If it has another ending, is not there, or holds no network.
-    """
+    """Return the network in an NPZ file, or say how to make one; of files of other programs also the way from there."""
     if Path(path).is_file() and recognise(Path(path)) is not None:
         return Network.load(path)  # says what it is, and the way from there
     if Path(path).suffix != ".npz":
