@@ -17,6 +17,7 @@ from linregions.exact.equal_outputs import undecided_equals
 from linregions.networks.network import Network
 from linregions.networks.switches import unpack_patterns
 from linregions.regions.outputs import Comparison
+from linregions.regions.planes.graph_contest import contested_regions, in_moderate_unit
 from linregions.regions.tolerances import DEFAULT_TOLERANCES
 
 IndexArray = npt.NDArray[np.int64]
@@ -123,10 +124,15 @@ def boundary_of(part: _Cut, comparison: Comparison) -> DecisionBoundary:
 
     compared, names = comparison.of(part.network)
     frame = frame_of(part.window)
-    points = frame.from_plane(part.vertices)
+    points, grain = frame.from_plane(part.vertices), frame.grain(part.window)
     with one_blas_thread():
-        compared = in_frame(compared, part.window, frame)
-    faces, maps, band = _contested(part, compared, points, frame.grain(part.window))
+        if compared.is_chain:
+            compared = in_frame(compared, part.window, frame)
+            faces, maps, band = _contested(part, compared, points, grain)
+        else:
+            rows, relative = frame.rows(part.window), _relative(part)
+            compared = in_moderate_unit(compared, rows)
+            faces, maps, band = contested_regions(compared, part, rows, points, grain, relative)
     segments, numbers, undecided = _pieces(part, points, faces, maps, band)
     undecided += undecided_equals(compared, maps, lambda k: unpack_patterns(compared, part.pattern_words[faces[k]]))
     frame.to_plane(segments.reshape(-1, 2))
@@ -140,6 +146,10 @@ def boundary_of(part: _Cut, comparison: Comparison) -> DecisionBoundary:
         part.edge_faces.shape[0],
         {"undecided": undecided},
     )
+
+
+def _relative(part: _Cut) -> float:
+    return float(part.diagnostics.get("relative_tolerance", DEFAULT_TOLERANCES.relative))
 
 
 def _contested(
@@ -165,7 +175,8 @@ def _contested(
     band : (F, n)
         How far each output may be from what it is, by rounding.
     """
-    from linregions.regions.planes.kernels.contested import BAND, Plane, contested_regions, make_contest
+    from linregions.regions.planes.kernels import contested
+    from linregions.regions.planes.kernels.contested import BAND, Plane, make_contest
     from linregions.regions.planes.kernels.reduction import make_layers, make_reduced, make_step
 
     activations = [(each.breakpoints, each.slopes, each.intercepts.tolist()) for each in compared.activations]
@@ -176,10 +187,10 @@ def _contested(
     step = make_step(functions, len(activations))
     plane = Plane(points, part.face_offsets, part.face_vertices, part.pattern_words)
     contest = make_contest(_REGIONS, plane, functions, compared.n_out)
-    relative = float(part.diagnostics.get("relative_tolerance", DEFAULT_TOLERANCES.relative))
+    relative = _relative(part)
     start, faces, maps = 0, [], []
     while start < part.pattern_words.shape[0]:
-        count, start, need = contested_regions(
+        count, start, need = contested.contested_regions(
             layers, reduced, step, numbers, plane, contest, relative, float(grain.max()), start
         )
         faces.append(contest.faces[:count].copy())
