@@ -14,9 +14,9 @@ import pytest
 import linregions as lr
 from linregions import Line, Path, Ray, Segment
 from linregions.errors import InvalidTypeError, InvalidValueError, MemoryLimitError
+from linregions.regions.lines import engines as _line_engines
 from linregions.regions.lines import plan as _line_plan
 from linregions.regions.lines import stages as _line_stages
-from linregions.regions.lines import work as _line_work
 from linregions.regions.lines.find import count_lines, partition_lines
 from linregions.regions.options import Options
 from tests.support import zoo
@@ -77,8 +77,8 @@ def test_lines_do_not_depend_on_limits_threads_or_batches(name, spacing, monkeyp
         assert count_lines(net, domains, options=Options(memory_limit=limit, threads=threads))[0].tolist() == counts
     assert_same_bits([partition_lines(net, [domain])[0] for domain in domains], whole)
     for numbers, rows in ((1, 8), (1, 9), (500, 8)):
-        monkeypatch.setattr(_line_work, "_STAGE_NUMBERS", numbers)
-        monkeypatch.setattr(_line_work, "_FEW_ROWS", rows)
+        monkeypatch.setattr(_line_engines, "_STAGE_NUMBERS", numbers)
+        monkeypatch.setattr(_line_engines, "_FEW_ROWS", rows)
         monkeypatch.setattr(_line_stages, "SWITCHES", 8)
         assert_same_bits(partition_lines(net, domains), whole)
 

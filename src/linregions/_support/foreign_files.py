@@ -23,10 +23,13 @@ class Foreign:
         With its article.
     way : str
         The sentence that says how a network in it becomes one of ours.
+    reader : str
+        What `Network.load` reads it by; empty where it does not.
     """
 
     name: str
     way: str
+    reader: str = ""
 
 
 _CHECKPOINT = Foreign(
@@ -48,21 +51,15 @@ _EXPORTED = Foreign(
     "a program written by torch.export",
     "Build the module, call `module.load_state_dict(torch.export.load(path).state_dict)` and write "
     "`linregions.from_torch(module).save('model.npz')`.",
+    "pt2",
 )
 _SAFETENSORS = Foreign(
     "a safetensors file",
     "Build the module, call `module.load_state_dict(safetensors.torch.load_file(path))` and write "
     "`linregions.from_torch(module).save('model.npz')`.",
 )
-_ONNX = Foreign(
-    "an ONNX model",
-    "Take weights and biases out of it with `onnx.numpy_helper.to_array(entry)` for every entry of "
-    f"`onnx.load(path).graph.initializer`, and give them to {_LAYERS}.",
-)
-_NNET = Foreign(
-    "an .nnet file",
-    f"Read the matrices and biases that follow its header, one row a line, and give them to {_LAYERS}.",
-)
+_ONNX = Foreign("an ONNX model", "Load it with `linregions.from_onnx(path)`.", "onnx")
+_NNET = Foreign("an .nnet file", "Load it with `linregions.from_nnet(path)`.", "nnet")
 _HDF5 = Foreign(
     "an HDF5 file",
     f"Read its arrays with h5py (of a Keras model, each W transposed) and give them to {_LAYERS}.",

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import FrozenInstanceError
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from linregions._support.files import read_npz, write_npz
+from linregions._support.files import as_path, read_npz, write_npz
+from linregions._support.foreign_files import recognise
 from linregions._support.validation import FloatArray, as_integer, as_points
 from linregions.errors import InvalidValueError, UnsupportedModuleError
 from linregions.networks.activations import RELU, PiecewiseLinear
@@ -29,6 +31,10 @@ from linregions.networks.local_maps import ActivationRegion
 from linregions.networks.numbering import Numbering
 
 __all__ = ["AffineLayer", "Network", "network_from_arrays", "network_to_arrays"]
+
+
+#: What reads the files of other programs, by format: importers, which stand above, enter themselves here.
+READERS: dict[str, Callable[[Path], Network]] = {}
 
 
 class Network:
@@ -423,7 +429,13 @@ class Network:
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Network:
-        """Read a network written by `save`, or any NPZ with arrays ``W0, b0, W1, b1, ...`` (then ReLU).
+        """Read a network from a file: written by `save`, or by other programs.
+
+        Parameters
+        ----------
+        path : str or path-like
+            An NPZ written by `save`, or any with arrays ``W0, b0, W1, b1, ...`` (then ReLU); an ONNX model, an
+            ``.nnet`` file or a program of ``torch.export``, as `from_onnx`, `from_nnet` and `from_torch` read them.
 
         Raises
         ------
@@ -431,7 +443,13 @@ class Network:
             If there is no such file, or it holds NaN or layers that do not fit.
         FileFormatError
             If the file is truncated, pickled or holds no network.
+        UnsupportedModuleError
+            If it holds a model with something that is not piecewise linear.
         """
+        source = as_path(path, "path", "Network.load")
+        foreign = recognise(source)
+        if foreign is not None and foreign.reader in READERS:
+            return READERS[foreign.reader](source)
         return network_from_arrays(read_npz(path, "Network.load"), path, "Network.load")
 
     def __repr__(self) -> str:

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 import linregions as lr
 from linregions import Line, Network, Path, Ray, Segment
 from linregions.regions.lines import engine as _line_engine
+from linregions.regions.lines import engines as _line_engines
 from linregions.regions.lines import plan as _line_plan
-from linregions.regions.lines import work as _line_work
 from linregions.regions.lines.find import count_lines, partition_lines
 from linregions.regions.lines.kernels import decisions as lines
 from tests.regions.lines.test_properties import examples, float_problems, integer_problems
@@ -47,8 +47,8 @@ def watched(rows_of_a_stage: int | None = None, exact: bool = True) -> Iterator[
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(_line_engine, "multiply_or_interpolate", watch)
         if rows_of_a_stage:
-            patch.setattr(_line_work, "_STAGE_NUMBERS", 1)
-            patch.setattr(_line_work, "_FEW_ROWS", rows_of_a_stage)
+            patch.setattr(_line_engines, "_STAGE_NUMBERS", 1)
+            patch.setattr(_line_engines, "_FEW_ROWS", rows_of_a_stage)
         yield seen
 
 

@@ -7,6 +7,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from linregions.networks.kernels import sites
 from linregions.regions.planes.engine.buffers import keep, n_bytes, take
 from linregions.regions.planes.engine.outputs import make_output
 from linregions.regions.planes.kernels import first_layer as root_kernels
@@ -118,7 +119,7 @@ class RootBuffers:
         self._guess, self._words, self._key = guess, (n_switches + 63) // 64, ("root", n_switches)
         self.ws: Workspace = take(self._key) or self._made(64)
         self.scratch = records.make_scratch(
-            _NOTHING, layers=0, width=0, vertices=0, columns=0, switches=n_switches, words=self._words
+            sites.NO_STEPS, _NOTHING, vertices=0, columns=0, switches=n_switches, words=self._words
         )
 
     def _made(self, corners: int) -> Workspace:
@@ -140,7 +141,7 @@ class RootBuffers:
 
 def root_bytes(n_faces: float, plan: records.Plan) -> tuple[float, int]:
     """Return about how much it takes to cut a window to so many faces, and to keep them."""
-    words = (int(plan.shape[records.WIDTH, 0] * plan.shape[records.N_BREAKPOINTS, 0]) + 63) // 64
+    words = (int(plan.shape[sites.WIDTH, 0] * plan.shape[sites.N_BREAKPOINTS, 0]) + 63) // 64
     # A face has about one vertex, two edges and four sides of its own; buffers have more room than is wanted.
     workspace = 8 * (N_AFFINE + root_kernels.LINES_AT_ONCE) + 60 + 64 + 8 + 64 + 16 * words
     kept = 32 + 26 + 4 + 32 + 8 * words + 24
@@ -236,10 +237,10 @@ def first_switches(plan: records.Plan) -> tuple[IndexArray, FloatArray, npt.NDAr
 
     Neurons that are multiples of others have not: they switch on the lines of those.
     """
-    t = int(plan.shape[records.N_BREAKPOINTS, 0])
-    switch = np.arange(int(plan.shape[records.WIDTH, 0]) * t)
+    t = int(plan.shape[sites.N_BREAKPOINTS, 0])
+    switch = np.arange(int(plan.shape[sites.WIDTH, 0]) * t)
     neuron = switch // max(t, 1)
-    return neuron, plan.activation[records.BREAKPOINT, 0, switch % max(t, 1)], plan.twin[0, neuron] == 0
+    return neuron, plan.activation[sites.BREAKPOINT, 0, switch % max(t, 1)], plan.twin[0, neuron] == 0
 
 
 def _lines_across(plan: records.Plan, start: Start) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.uint64], int]:
@@ -256,7 +257,7 @@ def _lines_across(plan: records.Plan, start: Start) -> tuple[npt.NDArray[np.bool
     slack = band + steepness * (plan.relative * reach)
     above, below = (d > slack).any(axis=1), (d < -slack).any(axis=1)
     if not own.all():  # a multiple is above where the first one is, or where that is below
-        t, twin = int(plan.shape[records.N_BREAKPOINTS, 0]), plan.twin[0, neuron]
+        t, twin = int(plan.shape[sites.N_BREAKPOINTS, 0]), plan.twin[0, neuron]
         first = np.where(own, np.arange(own.size), (np.abs(twin) - 1) * t + np.arange(own.size) % t)
         above, below = above[first], below[first]
         above, below = np.where(twin < 0, below, above), np.where(twin < 0, above, below)
@@ -271,7 +272,7 @@ def _lines_across(plan: records.Plan, start: Start) -> tuple[npt.NDArray[np.bool
         unclear &= (own & ~crossing)[:, None]
         for a, b, switch in start.edge.T:
             if switch >= 0:
-                unclear[switch - plan.shape[records.FIRST_SWITCH, 0], [a, b]] = False
+                unclear[switch - plan.shape[sites.FIRST_SWITCH, 0], [a, b]] = False
     return crossing & own, words, int(np.count_nonzero(unclear))
 
 
@@ -287,7 +288,7 @@ def cut_root(
     ------
     Contradiction
     """
-    n = int(plan.shape[records.WIDTH, 0] * plan.shape[records.N_BREAKPOINTS, 0])
+    n = int(plan.shape[sites.WIDTH, 0] * plan.shape[sites.N_BREAKPOINTS, 0])
     if buffers is None:
         buffers = RootBuffers(min(n * n // 2 + 4 * n, 1 << 13), n)
     buffers.hold(start.xy.shape[0])
@@ -311,7 +312,7 @@ def _set_twins(plan: records.Plan, words: npt.NDArray[np.uint64]) -> None:
     Those that do not cross the polygon are no bits of faces.
     """
     neuron, _, own = first_switches(plan)
-    t = int(plan.shape[records.N_BREAKPOINTS, 0])
+    t = int(plan.shape[sites.N_BREAKPOINTS, 0])
 
     for switch in np.flatnonzero(~own).tolist():
         twin = int(plan.twin[0, neuron[switch]])

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from linregions.networks.kernels import sites
 from linregions.regions.planes.engine.cell_run import Stamps
 from linregions.regions.planes.engine.first_layer import Contradiction, Noted, noted
 from linregions.regions.planes.engine.job import Job
@@ -61,7 +62,7 @@ class CellsWanted(NamedTuple):
 
 def cells_wanted(plan: records.Plan) -> CellsWanted:
     """Return how to cut a window, so that not many more neurons of one layer are unstable in a cell than of others."""
-    switches = plan.shape[records.WIDTH] * plan.shape[records.N_BREAKPOINTS]
+    switches = plan.shape[sites.WIDTH] * plan.shape[sites.N_BREAKPOINTS]
     first, widest = int(switches[0]), int(switches[1:].max(initial=0))
     target = default_target(plan)
     if widest * target <= MOST_SWITCHES * first:
@@ -107,7 +108,7 @@ def deepened(job: Job, plan: records.Plan, root: records.Root, n_switches: int, 
         room = 2 * faces, N_AFFINE + lines + MOST_SWITCHES + SCREENED_AT_ONCE
         return Workbench(now, n_switches, 1, room=room, knobs=job.knobs)
 
-    bench = new_bench(root.f_off.size, int(plan.shape[records.WIDTH, 0]))
+    bench = new_bench(root.f_off.size, int(plan.shape[sites.WIDTH, 0]))
     stamps, whole = Stamps.of_no_cell(root), np.zeros(1, dtype=np.int64)
     while True:
         scratch = stamps.on(bench.scratch)
@@ -141,8 +142,8 @@ def _faces_for(plan: records.Plan, ws: Workspace) -> int:
     if not n_left:  # after a layer: there are faces enough
         return 0
     # Of later layers, as large a part will be unstable.
-    switches = plan.shape[records.WIDTH, layer:] * plan.shape[records.N_BREAKPOINTS, layer:]
-    return _faces_of(int(n_left / plan.shape[records.WIDTH, layer] * switches.max()))
+    switches = plan.shape[sites.WIDTH, layer:] * plan.shape[sites.N_BREAKPOINTS, layer:]
+    return _faces_of(int(n_left / plan.shape[sites.WIDTH, layer] * switches.max()))
 
 
 def _cell_switches(plan: records.Plan, ws: Workspace) -> int:
@@ -151,7 +152,7 @@ def _cell_switches(plan: records.Plan, ws: Workspace) -> int:
     if n_left:
         return _CELL_SWITCHES
     lines = math.isqrt(3 * int(ws.size[N_FACES]))
-    widest = int((plan.shape[records.WIDTH, begun:] * plan.shape[records.N_BREAKPOINTS, begun:]).max())
+    widest = int((plan.shape[sites.WIDTH, begun:] * plan.shape[sites.N_BREAKPOINTS, begun:]).max())
     return min(default_target(plan), max(_CELL_SWITCHES, EXPECTED_SWITCHES * lines // max(widest, 1)))
 
 

@@ -63,7 +63,7 @@ class Workbench:
         room: Sequence[int] = (0, 0),
         knobs: Knobs = USUAL,
     ) -> None:
-        self.limit, self.patterns = limit, patterns
+        self.plan, self.limit, self.patterns = plan, limit, patterns
         self.n_words = (n_switches + 63) // 64
         # Parts of a cell are told apart by their patterns.
         words = self.n_words if patterns or plan.most_faces < records.NEVER else 0
@@ -95,12 +95,10 @@ class Workbench:
                     words=words,
                 )
             )
-            layers, width = plan.biases.shape
             vertices, columns = _scratch_room(*self.ws.phi.shape)
             self.scratch = records.make_scratch(
+                plan,
                 records.no_root(),
-                layers=layers,
-                width=width,
                 vertices=vertices,
                 columns=columns,
                 switches=n_switches,
@@ -134,7 +132,7 @@ class Workbench:
         """Give the workspace the room that it needs; what is in it is forgotten. Nobody else may hold the scratch."""
         self.check(n_bytes(self.ws) // 2)
         room = room_for(self.ws, sparing=self.limit is not None)
-        resizing = records.Resizing(self.scratch, *_scratch_room(room.vertices, room.columns))
+        resizing = records.Resizing(self.plan, self.scratch, *_scratch_room(room.vertices, room.columns))
         del self.scratch
         grow(self, room)
         self.scratch = resizing.done()
