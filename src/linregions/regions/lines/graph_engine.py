@@ -115,7 +115,7 @@ class GraphLineWorker:
         """Follow a line from one end to the other."""
         lines, plan = self.plan, self.plan.plan
         self._output.filled[:] = 0
-        progress = np.zeros(4)
+        progress = self.progress = np.zeros(5)
         for leg in legs_of(domain) if plan is not None else ():
             with np.errstate(over="ignore", invalid="ignore"):
                 rows = lines.rows(leg)

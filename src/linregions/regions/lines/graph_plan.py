@@ -67,20 +67,24 @@ class GraphLines:
                 depth[i] = 1.0 + depth[steps.term[sites.SOURCE, terms]].max(initial=0.0)
         widths = np.where(steps.shape[sites.GIVEN] >= 0, steps.shape[sites.WIDTH], 0)
         neuron, breakpoint = numbering.tables
-        plan = GraphPlan(
+        numbers = (
+            np.cumsum([0, *widths]),
+            depth,
+            neuron,
+            breakpoint,
+            numbering.switch_comparison,
+            tournament.window,
+            numbering.comparison_switch,
+            tournament.entry,
+            tournament.earlier,
+            tournament.last,
+        )
+        plan = GraphPlan(  # type: ignore[call-arg]
             *steps,
-            column=np.cumsum([0, *widths]),
-            depth=depth,
-            neuron=neuron,
-            breakpoint=breakpoint,
-            comparison=numbering.switch_comparison,
-            window=tournament.window,
-            switch=numbering.comparison_switch,
-            entry=tournament.entry,
-            earlier=tournament.earlier,
-            last=tournament.last,
-            relative=tolerances.relative,
-            target=TARGET,
+            # Fresh ones, all of which may be written to, or kernels are compiled for others too.
+            *[np.array(array) for array in numbers],
+            tolerances.relative,
+            TARGET,
         )
         return cls(network, flat, plan, tolerances.relative)
 

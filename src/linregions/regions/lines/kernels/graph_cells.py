@@ -23,7 +23,7 @@ from linregions.networks.kernels.sites import (
 )
 from linregions.regions.lines.kernels.decisions import RESOLUTION
 from linregions.regions.lines.kernels.graph_basis import activate, enclose_basis, enclose_units, place_along, screen
-from linregions.regions.lines.kernels.graph_cuts import insert_cuts
+from linregions.regions.lines.kernels.graph_cuts import insert_cuts, measure_crowding
 from linregions.regions.lines.kernels.graph_events import hand_on
 from linregions.regions.lines.kernels.graph_records import (
     BEGUN,
@@ -32,6 +32,7 @@ from linregions.regions.lines.kernels.graph_records import (
     DOUBT,
     FOUND,
     FULL,
+    HALVED,
     LARGE,
     MARGIN,
     MERGED,
@@ -52,6 +53,7 @@ from linregions.regions.lines.kernels.graph_records import (
     PLACE,
     REACHED,
     ROOM,
+    SHARE,
     SLOPE_ALONG,
     SLOPE_TERMS,
     SNAPPED,
@@ -94,21 +96,22 @@ def _begin(plan: GraphPlan, cell: Cell, line: FloatArray, start: float, end: flo
     phi, point, frame = cell.phi, cell.point, cell.frame
     if np.isinf(start):
         frame[CENTRE], frame[UNIT] = end, unit
-        phi[0, WEIGHT], phi[0, PLACE], phi[1, WEIGHT], phi[1, PLACE] = 0.0, -1.0, 1.0, 0.0
+        phi[WEIGHT, 0], phi[PLACE, 0], phi[WEIGHT, 1], phi[PLACE, 1] = 0.0, -1.0, 1.0, 0.0
     elif np.isinf(end):
         frame[CENTRE], frame[UNIT] = start, unit
-        phi[0, WEIGHT], phi[0, PLACE], phi[1, WEIGHT], phi[1, PLACE] = 1.0, 0.0, 0.0, 1.0
+        phi[WEIGHT, 0], phi[PLACE, 0], phi[WEIGHT, 1], phi[PLACE, 1] = 1.0, 0.0, 0.0, 1.0
     else:
         frame[CENTRE], frame[UNIT] = 0.5 * (start + end), 0.5 * (end - start)
-        phi[0, WEIGHT], phi[0, PLACE], phi[1, WEIGHT], phi[1, PLACE] = 1.0, -1.0, 1.0, 1.0
+        phi[WEIGHT, 0], phi[PLACE, 0], phi[WEIGHT, 1], phi[PLACE, 1] = 1.0, -1.0, 1.0, 1.0
     for p in (0, 1):
         point[OF_START, p], point[OF_END, p], cell.order[0, p] = 1.0 - p, float(p), p
         place = 0.0
-        if phi[p, WEIGHT] != 0.0:
-            place = RESOLUTION * abs(place_along(cell, phi[p, PLACE])) / frame[UNIT]
-        point[UNCERTAINTY, p], point[DOUBT, p] = place, place
+        if phi[WEIGHT, p] != 0.0:
+            place = RESOLUTION * abs(place_along(cell, phi[PLACE, p])) / frame[UNIT]
+        point[UNCERTAINTY, p], point[DOUBT, p], point[SHARE, p] = place, place, 1.0
     cell.size[:] = 0
     cell.size[N_POINTS], cell.size[N_BASIS] = 2, N_AFFINE
+    measure_crowding(cell)
     for k in range(plan.column[plan.column.shape[0] - 1]):
         cell.given[0, k] = line[CONSTANT, k] + frame[CENTRE] * line[SLOPE_ALONG, k]
         cell.given[1, k] = frame[UNIT] * line[SLOPE_ALONG, k]
@@ -119,7 +122,7 @@ def _give(plan: GraphPlan, cell: Cell, line: FloatArray, step: int) -> None:
     """Give the rows and sizes of a step before which nothing switches."""
     first, centre, unit = plan.column[step], cell.frame[CENTRE], cell.frame[UNIT]
     give_rows(plan, cell.tensors, cell.given, first, step, np.int64(N_AFFINE))
-    bounded = cell.phi[0, WEIGHT] != 0.0 and cell.phi[1, WEIGHT] != 0.0
+    bounded = cell.phi[WEIGHT, 0] != 0.0 and cell.phi[WEIGHT, 1] != 0.0
     for k in range(plan.shape[WIDTH, step]):
         along = line[SLOPE_TERMS, first + k]
         near = line[TERMS, first + k] + abs(centre) * along
@@ -190,8 +193,8 @@ def run_line(
     crossing : (n,)
         Where units of the first step are on breakpoints, in order and inside the line.
     ends : (2,)
-    progress : (4,)
-        REACHED, BEGUN, FOUND, MET.
+    progress : (5,)
+        REACHED, BEGUN, FOUND, MET, HALVED.
     out : Output
     tally : (4,)
         SNAPPED, MERGED, UNDECIDED, MARGIN: are added to.
@@ -230,6 +233,7 @@ def run_line(
                 break
             if status == ROOM:
                 halvings += 1
+                progress[HALVED] += 1.0
                 if stop - first >= 2:
                     end = _part(crossing, first, (stop - first) // 2)
                 elif np.isinf(start):
@@ -256,7 +260,7 @@ def run_line(
         tally[MERGED] += cell.size[N_MERGED]
         tally[UNDECIDED] += cell.size[N_UNDECIDED]
         tally[MARGIN] = cell.margin[0]
-        progress[REACHED], progress[BEGUN] = end, 1.0
+        progress[REACHED], progress[BEGUN] = end, progress[BEGUN] + 1.0
         progress[FOUND] += cell.size[N_EVENTS]
         progress[MET] += stop - first
     return OK

@@ -31,6 +31,8 @@ from linregions.regions.lines.kernels.graph_records import (
     N_UNDECIDED,
     OF_END,
     OF_START,
+    PLACE,
+    SHARE,
     UNCERTAINTY,
     WEIGHT,
     Cell,
@@ -68,21 +70,37 @@ def _put_point(cell: Cell, i: int, c: int, n_columns: int, new: int) -> None:
     """Make point `new` where cut c is, between points i and i + 1 in order."""
     phi, point, order, step = cell.phi, cell.point, cell.order[0], cell.cut[CUT_STEP, c]
     p, q = order[i], order[i + 1]
-    row = phi[new]
-    if phi[p, WEIGHT] == 0.0 or phi[q, WEIGHT] == 0.0:
-        near, far = (p, q) if phi[q, WEIGHT] == 0.0 else (q, p)
+    if phi[WEIGHT, p] == 0.0 or phi[WEIGHT, q] == 0.0:
+        near, far = (p, q) if phi[WEIGHT, q] == 0.0 else (q, p)
         for k in range(n_columns):
-            row[k] = phi[near, k] + step * phi[far, k]
+            phi[k, new] = phi[k, near] + step * phi[k, far]
         for k in (OF_START, OF_END):
             point[k, new] = point[k, near] + step * point[k, far]
     else:
         near, far = (p, q) if step >= 0.0 else (q, p)
         share = abs(step)
         for k in range(n_columns):
-            row[k] = phi[near, k] + share * (phi[far, k] - phi[near, k])
+            phi[k, new] = phi[k, near] + share * (phi[k, far] - phi[k, near])
         for k in (OF_START, OF_END):
             point[k, new] = point[k, near] + share * (point[k, far] - point[k, near])
+    point[SHARE, new] = 1.0 / max(1.0, point[OF_START, new] + point[OF_END, new])
     point[UNCERTAINTY, new], point[DOUBT, new] = cell.cut[CUT_UNCERTAINTY, c], cell.cut[CUT_DOUBT, c]
+
+
+@compiled(internal=True)
+def measure_crowding(cell: Cell) -> None:
+    """Find how much the values of a unit at a point may change, of the largest, with the uncertainty of its place."""
+    phi, point, order = cell.phi, cell.point, cell.order[0]
+    most = 0.0
+    for i in range(cell.size[N_POINTS] - 1):
+        p, q = order[i], order[i + 1]
+        doubt = max(point[DOUBT, p], point[DOUBT, q])
+        if phi[WEIGHT, p] == 0.0 or phi[WEIGHT, q] == 0.0:
+            most = max(most, doubt)
+        else:  # values are in units of 1 / SHARE
+            gap = max(phi[PLACE, q] - phi[PLACE, p], 5e-324) * min(point[SHARE, p], point[SHARE, q])
+            most = max(most, doubt / gap)
+    cell.crowding[0] = most
 
 
 @compiled(internal=True)
@@ -94,7 +112,7 @@ def insert_cuts(plan: GraphPlan, cell: Cell, step: int, n_columns: int) -> bool:
     """
     cut, number, order, merged, size = cell.cut, cell.cut_number, cell.order[0], cell.order[1], cell.size
     n, n_points = size[N_CUTS], size[N_POINTS]
-    if n_points + n + TILE_ROWS > cell.phi.shape[0] or size[N_EVENTS] + n > cell.event.shape[1]:
+    if n_points + n + TILE_ROWS > cell.phi.shape[1] or size[N_EVENTS] + n > cell.event.shape[1]:
         return False
     if n == 0:
         return True
@@ -138,7 +156,7 @@ def insert_cuts(plan: GraphPlan, cell: Cell, step: int, n_columns: int) -> bool:
             for k in range(at, end):
                 c = sequence[k]
                 xi = plan.activation[BREAKPOINT, step, number[CUT_BREAKPOINT, c]]
-                cell.phi[new, number[CUT_COLUMN, c]] = xi
+                cell.phi[number[CUT_COLUMN, c], new] = xi
                 e = size[N_EVENTS]
                 cell.event[EVENT_POINT, e], cell.event[EVENT_SWITCH, e] = new, number[CUT_SWITCH, c]
                 cell.event[EVENT_RISES, e] = number[CUT_RISES, c]
@@ -150,4 +168,5 @@ def insert_cuts(plan: GraphPlan, cell: Cell, step: int, n_columns: int) -> bool:
     for i in range(filled):
         order[i] = merged[i]
     size[N_POINTS] = filled
+    measure_crowding(cell)
     return True

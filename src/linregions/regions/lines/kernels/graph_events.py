@@ -129,7 +129,7 @@ def hand_on(plan: GraphPlan, cell: Cell, out: Output, start: float, is_first: bo
         last = first
         while last < n and cell.event[EVENT_POINT, sequence[last]] == point:
             last += 1
-        place = cell.frame[OFFSET] + (cell.frame[CENTRE] + cell.frame[UNIT] * cell.phi[point, PLACE])
+        place = cell.frame[OFFSET] + (cell.frame[CENTRE] + cell.frame[UNIT] * cell.phi[PLACE, point])
         if not _happen(plan, cell, out, place, sequence[first:last]):
             return False
         first = last

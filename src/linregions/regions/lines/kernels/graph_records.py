@@ -24,12 +24,13 @@ ByteArray = npt.NDArray[np.uint8]
 WEIGHT, PLACE, N_AFFINE = 0, 1, 2
 # Of a line's affine rows.
 CONSTANT, SLOPE_ALONG, TERMS, SLOPE_TERMS = range(4)
-# Of points: shares of the cell's ends, how far the place may be off by rounding, and with what earlier errors add.
-OF_START, OF_END, UNCERTAINTY, DOUBT = range(4)
+# Of points: shares of the cell's ends, how far the place may be off by rounding, and with what earlier errors add; the
+# SHARE of terms there that counts: they may be as large as the others divided by it.
+OF_START, OF_END, UNCERTAINTY, DOUBT, SHARE = range(5)
 # Of a cell's frame: the place along the line is ``CENTRE + UNIT * s``, which begins at OFFSET.
 CENTRE, UNIT, OFFSET = range(3)
-# Of a line's progress: where it stands, whether its first cell is done, breakpoints found and crossings met.
-REACHED, BEGUN, FOUND, MET = range(4)
+# Of a line's progress: where it stands, cells done, breakpoints found and crossings met, cells that had no room.
+REACHED, BEGUN, FOUND, MET, HALVED = range(5)
 # Of a tally.
 SNAPPED, MERGED, UNDECIDED, MARGIN = range(4)
 # Of enclosures: values at the ends, largest distance from the chord, size of the numbers at hand, a slope of no use.
@@ -46,8 +47,6 @@ N_PLACES, N_CHANGES = range(2)
 
 # What a cell or a line ends with.
 OK, ROOM, FULL, OUT_OF_RANGE = range(4)
-# Units whose values are made together.
-AT_ONCE = 64
 
 
 class GraphPlan(NamedTuple):
@@ -79,8 +78,8 @@ class GraphPlan(NamedTuple):
 class Cell(NamedTuple):
     """What one thread needs to take cells through a graph."""
 
-    phi: FloatArray  # (points, columns): basis functions at the points
-    point: FloatArray  # (4, points): OF_START, OF_END, UNCERTAINTY, DOUBT
+    phi: FloatArray  # (columns, points): basis functions at the points
+    point: FloatArray  # (5, points)
     order: IndexArray  # (2, points): points along the line; room to merge them
     sign: npt.NDArray[np.int8]  # (points,) of a unit at the points in order
     tensors: Tensors
@@ -88,10 +87,11 @@ class Cell(NamedTuple):
     scale: FloatArray  # (5, width + 4): sizes of terms; see `sites`
     bound: FloatArray  # (4, width): enclosures of the pre-activations on the cell, rows as of `fit`
     fit: FloatArray  # (5, columns): enclosures of the basis functions
-    packed: FloatArray  # (columns, 64): rows of units that these do not decide
-    kept: IndexArray  # (width + 4,): all such units
-    block: FloatArray  # (points, 64): their values
-    counting: IndexArray  # 0, 1, 2, ...
+    kept: IndexArray  # (width + 4,): units that these do not decide
+    value: FloatArray  # (points,): of one of them
+    listed: IndexArray  # (columns,): basis functions that it is made of
+    weight: FloatArray  # (columns,): and how much there is of each
+    crowding: FloatArray  # (1,): the most that the place of a point is off, of its distance from the next
     cut: FloatArray  # (6, cuts): of the step at hand
     cut_number: IndexArray  # (6, cuts)
     event: IndexArray  # (3, events): of the cell
@@ -125,7 +125,7 @@ def make_cell(plan: GraphPlan, room: int, switches: int, windows: int) -> Cell:
     n_given = int(plan.column[-1])
     return Cell(
         phi=np.zeros((columns, columns)),
-        point=np.zeros((4, columns)),
+        point=np.zeros((5, columns)),
         order=np.zeros((2, columns), dtype=np.int64),
         sign=np.zeros(columns, dtype=np.int8),
         tensors=make_tensors(plan, columns),
@@ -133,10 +133,11 @@ def make_cell(plan: GraphPlan, room: int, switches: int, windows: int) -> Cell:
         scale=np.zeros((5, width + 4)),
         bound=np.zeros((4, width)),
         fit=np.zeros((5, columns)),
-        packed=np.zeros((columns, AT_ONCE)),
         kept=np.zeros(width + 4, dtype=np.int64),
-        block=np.zeros((columns, AT_ONCE)),
-        counting=np.arange(columns),
+        value=np.zeros(columns),
+        listed=np.zeros(columns + 4, dtype=np.int64),
+        weight=np.zeros(columns + 4),
+        crowding=np.zeros(1),
         cut=np.zeros((6, 4 * columns)),
         cut_number=np.zeros((6, 4 * columns), dtype=np.int64),
         event=np.zeros((3, 4 * columns), dtype=np.int64),
