@@ -156,3 +156,21 @@ class ExactGraph:
                     place = [(int(graph.maxima.step[c]), int(graph.maxima.unit[c])) for c in last_one]
                     result.append(bool(place) and place[0] in good)
         return result
+
+    def gradient(self, point: Sequence[Any]) -> list[Row]:
+        """Return the derivatives of all outputs, by unit, by all inputs, by unit, on the piece of a point."""
+        graph, sums = self.graph, self.sums(point)
+        unit = [[Fraction(i == j) for j in range(graph.n_in)] for i in range(graph.n_in)]
+        tensors: dict[int, list[Row]] = {INPUT: unit}
+        for k, step in enumerate(graph.steps):
+            rows = []
+            for j, z in enumerate(sums[k]):
+                slope = Fraction(step.activation.slopes[sum(z > Fraction(p) for p in step.activation.breakpoints)])
+                row = [Fraction(0)] * graph.n_in
+                for source, matrix in self.matrices[k]:
+                    for weight, before in zip(matrix[j], tensors[source], strict=True):
+                        if weight and slope:
+                            row = [have + slope * weight * more for have, more in zip(row, before, strict=True)]
+                rows.append(row)
+            tensors[k] = rows
+        return tensors[len(graph.steps) - 1]

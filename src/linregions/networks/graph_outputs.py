@@ -28,26 +28,21 @@ def maps_along(graph: Graph, rows: FloatArray, pieces: Pieces) -> FloatArray:
         Piece of every unit, step by step.
     """
     k, n = rows.shape[-2], pieces[0].shape[0]
-    inputs = rows[..., graph.input_layout.order]
+    given = {INPUT: rows[..., graph.input_layout.order].reshape(-1, graph.n_in)}
     n_given = 1 if rows.ndim == 2 else n
     tensors: dict[int, FloatArray] = {}
     for number, step in enumerate(graph.steps):
         # What reads the input is the same in all regions of a domain.
-        first = tuple(term for term in step.terms if term.source == INPUT)
-        others = tuple(term for term in step.terms if term.source != INPUT)
-        stack = np.zeros((n_given, k, step.layout.n_units))
-        if first:
-            given = {INPUT: inputs.reshape(-1, graph.n_in)}
-            stack = apply_terms(dataclasses.replace(step, terms=first), given, n_given * k).reshape(stack.shape)
-        if others:
-            stack = stack + apply_terms(dataclasses.replace(step, terms=others), tensors, n * k).reshape(n, k, -1)
+        stack = apply_terms(step, given, n_given * k, only=given).reshape(n_given, k, -1)
+        if any(term.source != INPUT for term in step.terms):
+            stack = stack + apply_terms(step, tensors, n * k, only=tensors).reshape(n, k, -1)
         stack[:, -1] += step.bias
         slopes, intercepts = on_pieces(step.activation, pieces[number])
         stack = stack * slopes[:, None, :]
         stack[:, -1] += intercepts
         tensors[number] = stack.reshape(n * k, -1)
-        for term in others:
-            if graph.last_use[term.source] == number:
+        for term in step.terms:
+            if term.source != INPUT and graph.last_use[term.source] == number:
                 tensors.pop(term.source, None)
     result = np.empty((n, graph.n_out, k))
     result[:, graph.steps[-1].layout.order] = stack.transpose(0, 2, 1)

@@ -255,14 +255,14 @@ def test_large_buffers_grow_by_little() -> None:
 
 
 def test_a_scratch_keeps_what_has_room() -> None:
-    scratch = records.make_scratch(sites.no_steps(), records.no_root(), vertices=100, columns=40, switches=10, words=1)
+    scratch = records.make_scratch(sites.NO_STEPS, records.no_root(), vertices=100, columns=40, switches=10, words=1)
     before = scratch._asdict()
     for vertices, columns, new in (
         (100, 40, set()),
         (120, 40, {"block"}),
         (120, 56, {"tensors", "fit", "packed"}),
     ):
-        scratch = records.Resizing(sites.no_steps(), scratch, vertices, columns).done()
+        scratch = records.Resizing(sites.NO_STEPS, scratch, vertices, columns).done()
         now = scratch._asdict()
         assert {name for name in now if now[name] is not before[name]} - {"counting"} == new
         assert scratch.block.shape == (vertices, 64)

@@ -14,7 +14,7 @@ from linregions.networks.importers.matrices import Matrix, n_entries
 from linregions.networks.importers.taps import n_pairs
 
 # What a tap costs beside its multiplications, in multiplications.
-_TAP = 32
+_TAP = 8
 # A usual layout is kept without a search where its blocks hold so few zeros, and unless another costs so much less.
 _FULL = 0.5
 _MUCH_LESS = 0.6

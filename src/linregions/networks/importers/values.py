@@ -23,6 +23,8 @@ from linregions.networks.importers.tournaments import Windows, as_maxima
 
 #: A value of more numbers is refused: 512 MiB for each point.
 MOST_UNITS = 1 << 26
+# Entries a unit up to which a value is made anew for each that reads it: sums of a few tensors.
+_CHEAP = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,6 +85,7 @@ class Builder:
         self._batch = batch
         self._drafts: list[Draft] = []
         self._windows: list[Windows] = []
+        self._own: dict[int, tuple[dict[int, Matrix], int]] = {}  # drafts, by the terms of their values
         self._tensors: dict[int, tuple[dict[int, Matrix], Value]] = {}  # made of values, by their terms
 
     # ------------------------------------------------------------------------------------------------ values
@@ -132,6 +135,9 @@ class Builder:
         """Return the same numbers in another shape."""
         if tuple(shape) == value.shape:
             return value
+        if id(value.terms) in self._own:  # how it is read later is a hint, too
+            draft = self._drafts[self._own[id(value.terms)][1]]
+            draft.shapes = tuple(dict.fromkeys((*draft.shapes, self._unbatched(tuple(shape)))))
         return Value(tuple(shape), value.terms, value.bias, (value.shape, *value.earlier))
 
     def index(self, value: Value) -> IndexArray:
@@ -201,6 +207,10 @@ class Builder:
             self._tensors[id(value.terms)] = known
         return Value(value.shape, known[1].terms, known[1].bias, value.earlier)
 
+    def shared(self, value: Value, name: str = "") -> Value:
+        """Return a value that several operators read: as a tensor, unless it is as cheap to make anew for each."""
+        return value if value.n_entries <= _CHEAP * value.n_units else self.tensor(value, name)
+
     def activation(self, value: Value, activation: PiecewiseLinear, name: str = "") -> Value:
         """Return an activation of all entries: a step. Of a constant it is a constant."""
         if not value.terms:
@@ -221,8 +231,7 @@ class Builder:
             return self._at_least(left, right.bias, name)
         if not left.terms:
             return self._at_least(right, left.bias, name)
-        if left.n_entries > 2 * left.n_units:
-            left = self.tensor(left, name)
+        left = self.shared(left, name)
         above = self._step(self.subtract(right, left), RELU, name)
         n, step = left.n_units, len(self._drafts) - 1
         self._windows.append(Windows.of_pairs(n, step, name))
@@ -309,7 +318,9 @@ class Builder:
         kept = tuple(dict.fromkeys(self._unbatched(shape) for shape in known))
         self._drafts.append(Draft(value.terms, value.bias, kept, activation, name))
         number, n = len(self._drafts) - 1, value.n_units
-        return Value(value.shape, {number: self.matrices.identity(n)}, np.zeros(n), value.earlier)
+        terms = {number: self.matrices.identity(n)}
+        self._own[id(terms)] = (terms, number)
+        return Value(value.shape, terms, np.zeros(n), value.earlier)
 
     def _compare(
         self, left: Value, right: Value, real: npt.NDArray[np.bool_], shapes: tuple[Shape, ...], name: str

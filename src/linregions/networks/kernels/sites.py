@@ -6,6 +6,7 @@ reach a site, so each site has rows for its own list of columns only. A dense la
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -51,39 +52,31 @@ class Steps(NamedTuple):
     is_chain: bool  # of one-site steps: sizes of terms are handed on from step to step
 
 
-def chain_steps(
-    widths: IndexArray,
-    padded: IndexArray,
-    first_switch: IndexArray,
-    n_breakpoints: IndexArray,
-    weights: FloatArray,
-    biases: FloatArray,
-    activation: FloatArray,
-) -> Steps:
-    """Return the steps of dense layers one after the other, each of one site, of which the first is given.
+@lru_cache(maxsize=64)
+def chain_tables(
+    widths: tuple[int, ...], first_switch: tuple[int, ...], n_breakpoints: tuple[int, ...]
+) -> tuple[IndexArray, IndexArray, IndexArray, IndexArray]:
+    """Return `shape`, `term`, `offset` and `tap` of dense layers one after the other, of one site each.
 
-    `weights` are those of the layers after it, (inputs, padded outputs) each.
+    The first is given; the weights of each other one, (inputs, padded outputs), follow those of the one before.
     """
-    n = widths.size
-    counting, later = np.arange(n), np.arange(max(0, n - 1))
+    n = len(widths)
+    later = np.arange(max(0, n - 1))
     shape = np.zeros((10, n), dtype=np.int64)
-    shape[SITES], shape[WIDTH], shape[CHANNELS], shape[PADDED] = 1, widths, widths, padded
+    shape[SITES], shape[WIDTH], shape[CHANNELS] = 1, widths, widths
+    shape[PADDED] = -(-shape[WIDTH] // TILE_COLUMNS) * TILE_COLUMNS
     shape[FIRST_SWITCH], shape[N_BREAKPOINTS] = first_switch, n_breakpoints
-    shape[FIRST_TERM], shape[END_TERM] = counting - 1, counting
-    shape[GIVEN], shape[SLOT] = -1, 0
-    shape[FIRST_TERM, :1], shape[GIVEN, :1], shape[SLOT, n - 1 :] = 0, 0, -1
-    first_weight = np.cumsum([0, *(widths[:-1] * padded[1:])])[: max(0, n - 1)]
+    shape[END_TERM], shape[FIRST_TERM, 1:] = np.arange(n), later
+    shape[GIVEN, 1:], shape[SLOT, n - 1 :] = -1, -1
+    sizes = shape[WIDTH, :-1] * shape[PADDED, 1:]
     term = np.zeros((5, later.size), dtype=np.int64)
-    term[SOURCE], term[FIRST_OFFSET], term[FIRST_WEIGHT] = later, 2 * later, first_weight
-    offset = np.stack([later, later + 1], axis=1).ravel()
-    tap = np.zeros((2, later.size), dtype=np.int64)
-    return Steps(shape, term, offset, tap, weights, np.zeros(0), biases, activation, True)
+    term[SOURCE], term[FIRST_OFFSET], term[FIRST_WEIGHT] = later, 2 * later, np.cumsum(sizes) - sizes
+    return shape, term, np.stack([later, later + 1], axis=1).ravel(), np.zeros((2, later.size), dtype=np.int64)
 
 
-def no_steps() -> Steps:
-    """Return the steps of no network."""
-    longs, floats = np.zeros((10, 0), dtype=np.int64), np.zeros((0, 0))
-    return Steps(longs, longs, longs[0], longs, floats.ravel(), floats.ravel(), floats, floats, True)
+_LONGS, _FLOATS = np.zeros((10, 0), dtype=np.int64), np.zeros((0, 0))
+#: The steps of no network.
+NO_STEPS = Steps(_LONGS, _LONGS, _LONGS[0], _LONGS, _FLOATS.ravel(), _FLOATS.ravel(), _FLOATS, _FLOATS, True)
 
 
 # Of `Tensors`: the tensor at hand is the first; kept ones follow.

@@ -1,6 +1,6 @@
 """The file evaluated by onnx's own reference implementation, in float64, for the check at the door.
 
-Nothing that this project made of the operators is used here, but the numbers of the weights.
+What the importer made of the operators is not used here, only the numbers of the weights.
 """
 
 from __future__ import annotations
@@ -15,10 +15,12 @@ import numpy.typing as npt
 from linregions._support.files import brief
 from linregions._support.validation import FloatArray
 from linregions.errors import UnsupportedModuleError
-from linregions.networks.importers.onnx.model import Model
+from linregions.networks.importers.onnx.model import Model, Node
+from linregions.networks.importers.onnx.plain_operators import PLAIN
 from linregions.networks.importers.onnx.tensors import FLOATS
 
 _DOUBLE = 11
+_OWN = "linregions"
 
 
 class Evaluation:
@@ -36,35 +38,40 @@ class Evaluation:
         self, model: Model, shapes: tuple[tuple[int, ...], ...], factors: FloatArray, offsets: FloatArray
     ) -> None:
         self.model, self.shapes, self.factors, self.offsets = model, shapes, factors, offsets
-        helper = importlib.import_module("onnx.helper")
+        self.helper = importlib.import_module("onnx.helper")
+        self.reference = importlib.import_module("onnx.reference")
+        run = importlib.import_module("onnx.reference.op_run").OpRun
         self.feeds: dict[str, npt.NDArray[Any]] = dict(model.constants)
+        self.plain: list[Any] = []
         nodes = []
         for node in model.nodes:
             if node.op == "Constant":  # fed, so that real ones are in float64
-                value = next(iter(node.attributes.values()))
-                integers = node.attributes.keys() & {"value_int", "value_ints"}
-                self.feeds[node.outputs[0]] = (
-                    value
-                    if isinstance(value, np.ndarray)
-                    else np.array(value, dtype=np.int64 if integers else np.float64)
-                )
+                self.feeds[node.outputs[0]] = _constant(node)
+            elif node.op in PLAIN:
+                nodes.append(self._plain(node, run))
             else:
-                nodes.append(_in_double(node.proto, helper))
-        inputs = [*(entry.name for entry in model.inputs), *self.feeds]
-        self.graph = helper.make_graph(
+                nodes.append(_in_double(node.proto, self.helper))
+        names = dict.fromkeys([*(entry.name for entry in model.inputs), *self.feeds])
+        self.graph = self.helper.make_graph(
             nodes,
             "graph",
-            [helper.make_tensor_value_info(name, _DOUBLE, None) for name in dict.fromkeys(inputs)],
-            [helper.make_tensor_value_info(name, _DOUBLE, None) for name in dict.fromkeys(model.outputs)],
+            [self.helper.make_tensor_value_info(name, _DOUBLE, None) for name in names],
+            [self.helper.make_tensor_value_info(name, _DOUBLE, None) for name in dict.fromkeys(model.outputs)],
         )
         self.evaluator: Any = None
+
+    def _plain(self, node: Node, run: Any) -> Any:
+        """Return a node of an operator of our own in place of one that the reference lacks."""
+        rule, name = PLAIN[node.op], f"Plain{node.number}"
+        self.plain.append(type(name, (run,), {"op_domain": _OWN, "_run": lambda _, *inputs: (rule(node, *inputs),)}))
+        return self.helper.make_node(name, list(node.inputs), list(node.outputs[:1]), domain=_OWN)
 
     def __call__(self, points: FloatArray) -> FloatArray:
         """Return the outputs at each point, flat, or raise where onnx cannot evaluate the file."""
         try:
             if self.evaluator is None:
-                reference = importlib.import_module("onnx.reference")
-                self.evaluator = reference.ReferenceEvaluator(self.graph, opsets={"": self.model.opset})
+                versions = {"": self.model.opset, _OWN: 1}
+                self.evaluator = self.reference.ReferenceEvaluator(self.graph, opsets=versions, new_ops=self.plain)
             with np.errstate(all="ignore"):
                 return np.stack([self._at(self.factors * point + self.offsets) for point in points])
         except Exception as error:  # of files that break the standard it raises nearly anything
@@ -84,6 +91,13 @@ class Evaluation:
         outputs = self.evaluator.run(list(dict.fromkeys(self.model.outputs)), feeds)
         found = dict(zip(dict.fromkeys(self.model.outputs), outputs, strict=True))
         return np.concatenate([np.asarray(found[name], dtype=np.float64).ravel() for name in self.model.outputs])
+
+
+def _constant(node: Node) -> npt.NDArray[Any]:
+    ((name, value),) = node.attributes.items()
+    if isinstance(value, np.ndarray):
+        return value
+    return np.array(value, dtype=np.int64 if name in ("value_int", "value_ints") else np.float64)
 
 
 def _in_double(proto: Any, helper: Any) -> Any:

@@ -54,6 +54,8 @@ class Walk:
         self._inputs = list(inputs)
         self._droppable = DROPS.get(drop_last, ())
         self._made: dict[Any, Any] = {}
+        paths = {module_of(node)[0] for node in program.graph.nodes}
+        self._inner = {path[:at] for path in paths for at, letter in enumerate(path) if letter == "."}
         #: The nodes that were dropped, each of which gives what it reads.
         self.dropped: list[Any] = []
         #: Whether anything that depends on the input has less than double precision.
@@ -74,13 +76,18 @@ class Walk:
             elif node.op == "get_attr":
                 self._made[node] = getattr(self._program.graph_module, node.target)
             elif node.op == "call_function":
-                self._made[node] = self._called(node)
+                self._made[node] = self._shared(node, self._called(node))
                 for argument in node.all_input_nodes:
                     if last_reader[argument] is node:
                         del self._made[argument]
             else:
                 return self._outputs(node)
         raise AssertionError("a graph without output")
+
+    def _shared(self, node: Any, made: Any) -> Any:
+        if isinstance(made, Value) and len(node.users) > 1:
+            return self._builder.shared(made, self._name(node))
+        return made
 
     def _placeholder(self, node: Any) -> Any:
         kinds = self._torch.export.graph_signature.InputKind
@@ -156,17 +163,22 @@ class Walk:
 
     def _at(self, node: Any, arguments: Any) -> At:
         shapes = tuple(tuple(map(int, each.shape)) for each in _values(node) if hasattr(each, "shape"))
-        path, _ = module_of(node)
         return At(
             self._torch,
             self._builder,
             node,
-            path if path and self._is_leaf(path) else f"{path}.{node.name}" if path else node.name,
+            self._name(node),
             shapes,
             self._refuse(node),
             lambda: _is_last(node, self._torch),
             self._made.__getitem__,
         )
+
+    def _name(self, node: Any) -> str:
+        path, _ = module_of(node)
+        if not path:
+            return str(node.name)
+        return path if self._is_leaf(path) else f"{path}.{node.name}"
 
     def _refuse(self, node: Any) -> Any:
         def refuse(kind: refusals.Kind) -> Refusal:
@@ -186,8 +198,7 @@ class Walk:
 
     def _is_leaf(self, path: str) -> bool:
         """Tell whether no other module lies within a path."""
-        paths = {module_of(node)[0] for node in self._program.graph.nodes}
-        return not any(other.startswith(path + ".") for other in paths)
+        return path not in self._inner
 
 
 def module_of(node: Any) -> tuple[str, str]:

@@ -14,6 +14,7 @@ from linregions.networks.kernels import sites
 from linregions.networks.kernels.products import TILE_COLUMNS
 from linregions.networks.network import Network
 from linregions.networks.switches import switch_layout
+from linregions.regions.planes.engine.graph_plan import make_graph_plan
 from linregions.regions.planes.engine.twins import find_twins
 from linregions.regions.planes.kernels import records
 from linregions.regions.planes.restriction import REACH, is_moderate, restrict, restrict_plainly, shifted
@@ -26,6 +27,8 @@ FloatArray = npt.NDArray[np.float64]
 MOST_SWITCHES = 128
 # As many as are meant to, where cells or parts are made so that few do.
 EXPECTED_SWITCHES = 64
+# Switches of the first step that may cross a cell of a graph, whose rows are by site.
+_GRAPH_SWITCHES = 20
 # Faces from which on a cell goes on in parts while it takes more of them, a few at a time.
 CROWDED_FACES = 512
 
@@ -35,6 +38,8 @@ def default_target(plan: records.Plan) -> int:
 
     Rows take time as switches times width squared, values at vertices as switches cubed times width.
     """
+    if not plan.is_chain:
+        return _GRAPH_SWITCHES
     widest = int(plan.shape[sites.WIDTH].max())
     return int(min(64, max(16, round(14 * (widest / 128) ** 0.5))))
 
@@ -121,11 +126,14 @@ def make_plan(
     The frame is that of the window; it is made anew if it is not given.
     """
     layout = switch_layout(network)
+    frame = frame_of(window) if frame is None else frame
+    if not network.is_chain:
+        made = make_graph_plan(network, window, relative, frame)
+        return None if made is None else (_in_parts(made), layout[-1].own.stop)
     hidden = [k for k, (_, _, t) in enumerate(layout) if t]
     if not hidden:
         return None
     first, last = hidden[0], hidden[-1]
-    frame = frame_of(window) if frame is None else frame
     stages = range(first, last + 1)
     n_layers = len(stages)
     widths = np.array([network.layers[k].weight.shape[0] for k in stages], dtype=np.int64)
@@ -161,18 +169,26 @@ def make_plan(
         twins[i, : widths[i]] = facts[k].twins
         if not moderate:
             size = sizes_after(activation, size, exponent)
-    first_switch, n_breakpoints = (np.array([layout[k][at] for k in stages]) for at in (0, 2))
+    of_stages = layout[first : last + 1]
+    tables = sites.chain_tables(
+        tuple(widths.tolist()), tuple(each.first for each in of_stages), tuple(each.n_breakpoints for each in of_stages)
+    )
     plan = records.Plan(
         rows,
         np.zeros((5, 0)),
-        *sites.chain_steps(widths, padded, first_switch, n_breakpoints, weights, biases, pieces),
+        *sites.Steps(*tables, weights, np.zeros(0), biases, pieces, is_chain=True),
         twins,
         relative,
-        most_switches=MOST_SWITCHES,
-        crowded_faces=CROWDED_FACES,
     )
+    return _in_parts(plan), layout[-1].own.stop
+
+
+def _in_parts(plan: records.Plan) -> records.Plan:
+    """Say when cells go on in parts."""
+    plan = plan._replace(most_switches=MOST_SWITCHES, crowded_faces=CROWDED_FACES)
+    widths = plan.shape[sites.WIDTH]
     # Only cells that layers after the second still cut are worth it: each part makes its rows anew.
-    if n_layers > 3 or max(widths[1:-1], default=0) > 2 * widths[0]:
+    if widths.size > 3 or widths[1:-1].max(initial=0) > 2 * widths[0]:
         target = default_target(plan)
         plan = plan._replace(most_faces=2 * target**2, part_switches=target)
-    return plan, layout[-1][0] + layout[-1][1] * layout[-1][2]
+    return plan

@@ -209,7 +209,8 @@ def _pack(plan: Plan, sc: Scratch, layer: int, n_basis: int, first: int, width: 
     n_table = tensors.rows.shape[1] // across
     table = tensors.rows[AT_HAND, : n_table * across].reshape(n_table, across)
     padded = (width + TILE_COLUMNS - 1) // TILE_COLUMNS * TILE_COLUMNS
-    one_site = plan.shape[SITES, layer] == 1
+    # A step before which nothing switches has the affine rows alone, however many functions there are by now.
+    one_site = plan.shape[SITES, layer] == 1 and tensors.site[AT_HAND, N_COLUMNS, 0] == n_basis
     for i in range(n_basis):
         if one_site:
             for k in range(width):
@@ -263,9 +264,14 @@ def screen(
             kept[n_kept] = neuron
             n_kept += 1
             continue
+        # Zero all over, as where equal entries of a maximum are compared: terms of convolutions cancel to the last bit.
+        nothing = not plan.is_chain and bound[LARGE, neuron] == 0.0
         for j in range(t):
             xi = activation[BREAKPOINT, layer, j]
             gap = bound[MIDDLE, neuron] - xi
+            if nothing:
+                piece += gap > 0.0
+                continue
             clear = (
                 bound[STRAY, neuron]
                 + relative * (scale[SIZE, neuron] + abs(xi))
