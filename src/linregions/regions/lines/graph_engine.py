@@ -14,7 +14,7 @@ from linregions._support.kernels.compiled import OfOneType
 from linregions._support.validation import FloatArray
 from linregions.domains.windows import LineDomain
 from linregions.errors import NumericalError
-from linregions.networks.good import good_changes
+from linregions.networks.good import good_switches
 from linregions.regions.lines.engine import Chunk, Stopped
 from linregions.regions.lines.graph_plan import GraphLines, legs_of
 from linregions.regions.lines.kernels import graph_cells
@@ -36,14 +36,11 @@ from linregions.regions.lines.kernels.graph_records import (
     make_cell,
     make_output,
 )
-from linregions.regions.lines.patterns import pattern_blocks
 
 # All records are made of arrays of the same types.
 run_line = OfOneType(graph_cells.run_line)
 # Changes that a line has room for at first.
 _CHANGES = 1 << 12
-# How many pieces of neurons a block of patterns may hold.
-_BLOCK_PIECES = 1 << 20
 
 
 class GraphChunk(Chunk):
@@ -51,22 +48,14 @@ class GraphChunk(Chunk):
 
     def linear_boundaries(self, plan: Any) -> npt.NDArray[np.bool_]:
         """Return for each breakpoint whether a good neuron switches there."""
-        network, switches = plan.network, self.switches
-        out = np.zeros(self.breakpoints.size, dtype=np.bool_)
-        size = max(16, _BLOCK_PIECES // max(1, network.n_neurons))
+        switches, out = self.switches, np.zeros(self.breakpoints.size, dtype=np.bool_)
         for k, first in enumerate(self.first_patterns):
             start, stop = self.offsets[k : k + 2]
             offsets = self.switch_offsets[start : stop + 1]
-            own = slice(offsets[0], offsets[-1])
-            last = first[None]
-            for begin, block in pattern_blocks(
-                first, offsets - offsets[0], switches.neuron[own], switches.direction[own], size
-            ):
-                joined = block if begin == 0 else np.concatenate([last, block])
-                pairs = np.arange(joined.shape[0] - 1)
-                low = start + max(begin - 1, 0)
-                out[low : low + pairs.size] = good_changes(network, joined, pairs, pairs + 1)
-                last = block[-1:]
+            own = slice(int(offsets[0]), int(offsets[-1]))
+            out[start:stop] = good_switches(
+                plan.network, first, offsets - offsets[0], switches.neuron[own], switches.direction[own]
+            )
         return out
 
 

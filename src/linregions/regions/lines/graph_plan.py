@@ -79,13 +79,9 @@ class GraphLines:
             tournament.earlier,
             tournament.last,
         )
-        plan = GraphPlan(  # type: ignore[call-arg]
-            *steps,
-            # Fresh ones, all of which may be written to, or kernels are compiled for others too.
-            *[np.array(array) for array in numbers],
-            tolerances.relative,
-            TARGET,
-        )
+        # Fresh arrays, all alike in memory and all of which may be written to, or kernels are compiled for others too.
+        arrays = [np.array(array, order="C") for array in numbers]
+        plan = GraphPlan._make((*steps, *arrays, tolerances.relative, TARGET))
         return cls(network, flat, plan, tolerances.relative)
 
     @classmethod
@@ -112,7 +108,8 @@ class GraphLines:
         given = [i for i in range(self.flat.of.size) if self.flat.steps.shape[sites.GIVEN, i] >= 0]
         numbers = self.flat.of[given].tolist()
         found = affine_rows(self.network.graph, numbers, np.stack([leg.start, leg.direction]))
-        return np.concatenate([np.concatenate(found[k]) for k in numbers], axis=1)
+        # In one piece whatever the parts are, since the compiled kernel takes no other.
+        return np.ascontiguousarray(np.concatenate([np.concatenate(found[k]) for k in numbers], axis=1))
 
     def crossings(self, rows: FloatArray, leg: Leg) -> FloatArray:
         """Return where the first step switches inside a leg, in order."""
