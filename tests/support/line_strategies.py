@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
-from contextlib import contextmanager
 from fractions import Fraction
 from typing import Any
 
 import hypothesis.extra.numpy as hnp
 import numpy as np
-import pytest
 from hypothesis import strategies as st
 
 import linregions as lr
 from linregions import Line, Network, Path, PiecewiseLinear, Ray, Segment
-from linregions.regions.lines import plan as _line_plan
 from linregions.regions.lines.partition import LinePartition
 from tests.reference.lines_exact import ExactLine, exact_line
 from tests.support import zoo
@@ -113,15 +109,6 @@ def rewritten(net: Network, how: str, seed: int) -> Network:
     if how == "opposites" and net.activations:
         return zoo.with_opposites(net)
     return net
-
-
-@contextmanager
-def pivots(spacing: int, losses: tuple[float, float] = _line_plan.LOSSES) -> Iterator[None]:
-    """Have one point in `spacing` as a pivot, at whatever width; 0 for all of them."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_line_plan, "sharing", lambda width: (spacing, width))
-        patch.setattr(_line_plan, "LOSSES", losses)
-        yield
 
 
 def switches(part: LinePartition) -> list[list[tuple[int, int, int]]]:

@@ -20,19 +20,9 @@ def undecided_equals(
 ) -> int:
     """Count pairs of outputs that are the same floats on a region, and need not be the same function.
 
-    Parameters
-    ----------
-    network : Network
-        Whose outputs they are.
-    maps : ndarray of float64, shape (F, n_out, k)
-        Affine maps on some regions.
-    patterns_of : callable
-        Returns the patterns, shape (m, n_neurons), of m of these regions by their numbers.
-
-    Notes
-    -----
-    Two outputs are the same function where they differ only in the weights of units that are constant, and the
-    constants sum to the same, in whole numbers.
+    The affine `maps`, (F, n_out, k), are those of some regions; `patterns_of` returns the patterns, (m, n_neurons), of
+    m of them by their numbers. Two outputs are the same function where they differ only in the weights of units that
+    are constant, and the constants sum to the same, in whole numbers.
     """
     n_out = maps.shape[1]
     if n_out < 2 or not maps.shape[0]:
@@ -92,19 +82,8 @@ def undecided_slopes(
 ) -> int:
     """Count outputs whose slope is the same float as that of the steepest one, and need not be the same number.
 
-    Parameters
-    ----------
-    network : Network
-    slopes : ndarray of float64, shape (F, n_out)
-        On some regions of lines.
-    directions : ndarray of float64, shape (F, n_in)
-        In which direction.
-    patterns_of : callable
-        As in `undecided_equals`.
-
-    Notes
-    -----
-    Slopes are the same where outputs differ only in the weights of units that do not vary in this direction.
+    The `slopes`, (F, n_out), are those on some regions of lines in `directions`, (F, n_in); they are the same where
+    outputs differ only in the weights of units that do not vary in this direction.
     """
     count = 0
     for f in range(slopes.shape[0]):

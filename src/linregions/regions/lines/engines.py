@@ -13,16 +13,15 @@ from linregions.regions.lines.engine import LineWorker
 from linregions.regions.lines.graph_engine import GraphLineWorker
 from linregions.regions.lines.graph_plan import GraphLines
 from linregions.regions.lines.kernels.graph_records import cell_bytes
+from linregions.regions.lines.knobs import USUAL, Knobs
 from linregions.regions.lines.plan import Plan
 from linregions.regions.lines.sinks import AnyPlan
 from linregions.regions.tolerances import Tolerances
 
 AnyWorker = LineWorker | GraphLineWorker
 
-# How many numbers one array of a stage may hold: few enough to stay in cache through a layer.
-_STAGE_NUMBERS = 1 << 16
-# A stage needs some rows to be worth its calls; with fewer than the first figure it cannot go on at all.
-_FEWEST_ROWS, _FEW_ROWS = 8, 64
+# With fewer rows a stage cannot go on at all.
+_FEWEST_ROWS = 8
 # The same of the points of a cell, and how many are of use.
 _FEWEST_POINTS, _FEW_POINTS, _POINTS = 64, 128, 512
 # What a breakpoint takes until it is handed on, in bytes: points and switches as they come, with room for twice as many
@@ -32,9 +31,9 @@ _BYTES_PER_BREAKPOINT = 160
 _GRAPH_WIDTH = 64
 
 
-def plan_of(network: Network, tolerances: Tolerances) -> AnyPlan:
+def plan_of(network: Network, tolerances: Tolerances, knobs: Knobs = USUAL) -> AnyPlan:
     """Return what all lines through a network share."""
-    return Plan.kept(network, tolerances) if network.is_chain else GraphLines.kept(network, tolerances)
+    return Plan.kept(network, tolerances, knobs) if network.is_chain else GraphLines.kept(network, tolerances)
 
 
 def make_worker(plan: AnyPlan, n_rows: int, stop: threading.Event) -> AnyWorker:
@@ -52,7 +51,8 @@ def worker_bytes(plan: AnyPlan, n_rows: int) -> int:
 def rows_of(plan: AnyPlan) -> tuple[int, int, int]:
     """Return how many points at a time are the fewest, few and as many as are of use."""
     if isinstance(plan, Plan):
-        return _FEWEST_ROWS, _FEW_ROWS, int(np.clip(_STAGE_NUMBERS // plan.width, _FEW_ROWS, 4096))
+        few = plan.knobs.few_rows
+        return _FEWEST_ROWS, few, int(np.clip(plan.knobs.stage_numbers // plan.width, few, 4096))
     return _FEWEST_POINTS, _FEW_POINTS, _POINTS
 
 

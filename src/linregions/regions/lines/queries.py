@@ -16,13 +16,11 @@ from linregions.domains.windows import Line, LineDomain, Path, Segment, lengths_
 from linregions.errors import InvalidValueError
 from linregions.exact.equal_outputs import undecided_equals, undecided_slopes
 from linregions.networks.network import Network
-from linregions.regions.adjacency import Adjacency, adjacency_of, as_region, data_frame, hexadecimal
+from linregions.regions.adjacency import Adjacency, IndexArray, adjacency_of, as_region, data_frame, hexadecimal
 from linregions.regions.lines.changes import changes_on_spans, clear_winners
 from linregions.regions.lines.decision import DecisionPoints
 from linregions.regions.outputs import Comparison, maps_along, maps_on_pieces, root_mean_squares
 from linregions.regions.tolerances import DEFAULT_TOLERANCES
-
-IndexArray = npt.NDArray[np.int64]
 
 # How many numbers a temporary array may hold.
 _BLOCK_NUMBERS = 1 << 20

@@ -95,8 +95,14 @@ class LineCounter(LineSink):
 
     def digest(self, plan: AnyPlan, chunk: Chunk) -> npt.NDArray[np.int64]:
         """Count, shape (2, lines)."""
-        count = {"activation": _count_activation, "linear": _count_linear, "gradient": _count_gradient}[self.kind]
-        return np.stack([count(plan, chunk), chunk.tally.undecided])
+        if self.kind == "gradient":
+            counts = _count_gradient(plan, chunk)
+        elif self.kind == "linear":
+            before = np.concatenate([[0], np.cumsum(chunk.linear_boundaries(plan))])
+            counts = np.diff(before[chunk.offsets]) + 1
+        else:
+            counts = np.diff(chunk.offsets) + 1
+        return np.stack([counts, chunk.tally.undecided])
 
     def collect(self, network: Network, domains: Sequence[LineDomain], digested: npt.NDArray[np.int64]) -> None:
         """Keep the counts."""
@@ -105,15 +111,6 @@ class LineCounter(LineSink):
     def finish(self) -> npt.NDArray[np.int64]:
         """Return the counts and the undecided, shape (2, lines)."""
         return np.concatenate(self.found, axis=1)
-
-
-def _count_activation(plan: AnyPlan, chunk: Chunk) -> npt.NDArray[np.int64]:
-    return np.diff(chunk.offsets) + 1
-
-
-def _count_linear(plan: AnyPlan, chunk: Chunk) -> npt.NDArray[np.int64]:
-    before = np.concatenate([[0], np.cumsum(chunk.linear_boundaries(plan))])
-    return np.asarray(np.diff(before[chunk.offsets]) + 1)
 
 
 def _count_gradient(plan: AnyPlan, chunk: Chunk) -> npt.NDArray[np.int64]:

@@ -22,13 +22,12 @@ from linregions.regions.lines.engines import (
     rows_of,
     worker_bytes,
 )
+from linregions.regions.lines.knobs import USUAL, Knobs
+from linregions.regions.lines.plan import Plan
 from linregions.regions.lines.sinks import AnyPlan, LineSink
 from linregions.regions.options import Options
 from linregions.regions.tolerances import Tolerances
 
-# How many numbers the points of a chunk of lines may hold: a chunk is what one thread takes at a time. With several
-# threads there are more chunks.
-_CHUNK_NUMBERS = 1 << 21
 # With an executor, as many as with so many threads.
 _REMOTE_PARTS = 16
 # A worker that takes more than this goes with the call that made it; else the last one of a thread is kept.
@@ -47,10 +46,11 @@ class LineRecipe:
     tolerances: Tolerances
     sink: LineSink
     n_rows: int
+    knobs: Knobs
 
     def prepare(self) -> Callable[[Lines], Any]:
         """Return what works on a chunk."""
-        plan = plan_of(self.network, self.tolerances)
+        plan = plan_of(self.network, self.tolerances, self.knobs)
         return LineWork(plan, [], self.sink, self).run
 
 
@@ -78,25 +78,18 @@ class LineWork(Work):
         return self._recipe
 
 
-def run_lines(network: Network, domains: Lines, sink: LineSink, options: Options) -> Any:
+def run_lines(network: Network, domains: Lines, sink: LineSink, options: Options, knobs: Knobs = USUAL) -> Any:
     """Partition lines in chunks, hand each chunk to a sink, and return what that makes of them.
 
     Memory grows with the chunk and the results, not with the batch; the results do not depend on how the work is done,
     to the last bit.
-
-    Raises
-    ------
-    MemoryLimitError
-        If a single line does not fit in the limit.
-    NumericalError
-        If values overflow.
     """
-    plan = plan_of(network, options.tolerances)
+    plan = plan_of(network, options.tolerances, knobs)
     threads, n_rows, most_bytes = _shares(plan, domains, options)
     parts = _REMOTE_PARTS if options.executor is not None else threads
     bounds = _chunks(plan, domains, parts, most_bytes)
     tasks = [domains[start:stop] for start, stop in bounds]
-    work = LineWork(plan, tasks, sink, LineRecipe(network, options.tolerances, sink, n_rows))
+    work = LineWork(plan, tasks, sink, LineRecipe(network, options.tolerances, sink, n_rows, knobs))
     here = options.executor is None and (threads == 1 or len(tasks) == 1)
     if here:
         work.local.worker = _kept_worker(plan, n_rows, most_bytes, work.stopped)
@@ -109,7 +102,8 @@ def run_lines(network: Network, domains: Lines, sink: LineSink, options: Options
 
 def _chunks(plan: AnyPlan, domains: Sequence[LineDomain], threads: int, most_bytes: float) -> list[tuple[int, int]]:
     """Cut a batch into chunks that one thread takes at a time."""
-    bounds, start, numbers, n_bytes, most = [], 0, 0, 0, _CHUNK_NUMBERS // (2 * threads if threads > 1 else 1)
+    chunk_numbers = plan.knobs.chunk_numbers if isinstance(plan, Plan) else USUAL.chunk_numbers
+    bounds, start, numbers, n_bytes, most = [], 0, 0, 0, chunk_numbers // (2 * threads if threads > 1 else 1)
     for k, domain in enumerate(domains):
         own, own_bytes = line_numbers(plan, domain), line_bytes(plan, domain)
         if k > start and (numbers + own > most or n_bytes + own_bytes > most_bytes):

@@ -19,7 +19,7 @@ from linregions.regions.planes.polygons import doubled_areas
 from linregions.regions.planes.sink import PlaneSummary, RegionBatch, Sink
 
 # Bytes for each region that are taken beside what the cells hold while these are united.
-UNITING = 52
+_UNITING = 52
 # How much more than what the regions met take, and as many elsewhere, is asked for where these do not fit.
 _SPARE = 2
 KEEP_NONE = "keep no regions, with `sink=RegionStatistics()` or `sink=RegionStream(folder)`"
@@ -54,9 +54,9 @@ class _Growing:
         self._array.resize((rows, *self._array.shape[1:]), refcheck=False)
 
 
-def bytes_to_unite(n_bytes: float, n_regions: float) -> float:
+def bytes_to_unite(n_bytes: float, n_regions: float, uniting: float = _UNITING) -> float:
     """Return the most that a partition takes while it is made, from what its batches hold."""
-    return (1.0 + _GROWTH) / 2.0 * n_bytes + UNITING * n_regions
+    return (1.0 + _GROWTH) / 2.0 * n_bytes + uniting * n_regions
 
 
 def name_edges(
@@ -91,8 +91,8 @@ class Collector(Sink):
 
     needs_one_root = True
 
-    def __init__(self, memory_limit: int | None = None, who: str = "partition") -> None:
-        self.memory_limit, self.who = memory_limit, who
+    def __init__(self, memory_limit: int | None = None, who: str = "partition", uniting: float = _UNITING) -> None:
+        self.memory_limit, self.who, self.uniting = memory_limit, who, uniting
 
     def begin(self, network: Network, window: PlaneWindow, relative_tolerance: float) -> None:
         """Forget everything."""
@@ -130,7 +130,7 @@ class Collector(Sink):
         self.chain_sizes.append(len(chain_sizes))[:] = chain_sizes
         self.n_bytes += sum(array.nbytes for array in digested)
         n_regions, limit = self.offsets.rows - 1, self.memory_limit
-        taken = bytes_to_unite(self.n_bytes, n_regions)
+        taken = bytes_to_unite(self.n_bytes, n_regions, self.uniting)
         if limit is not None and taken > limit:
             polygon = self.window.polygon
             whole = doubled_areas(polygon, np.array([0, len(polygon)]), np.arange(len(polygon)))
@@ -148,25 +148,14 @@ class Collector(Sink):
         vertices, edges, switches, edge_faces, offsets, corners, sides = self._united(summary)
         neuron_of, breakpoint_of = switch_tables(self.network)
         neurons, breakpoints = neuron_of[switches], breakpoint_of[switches]
+        del switches
         assert self.words is not None  # every window has a region
         words = self.words.taken()
         if not self.network.is_chain:
             name_edges(self.network, words, edge_faces, neurons, breakpoints)
-        del switches
-        return PlanePartition(
-            self.network,
-            self.window,
-            vertices,
-            edges,
-            neurons,
-            breakpoints,
-            edge_faces,
-            offsets,
-            corners,
-            sides,
-            words,
-            summary.diagnostics,
-        )
+        faces = edge_faces, offsets, corners, sides, words
+        labels = neurons, breakpoints
+        return PlanePartition(self.network, self.window, vertices, edges, *labels, *faces, summary.diagnostics)
 
     def _united(self, summary: PlaneSummary) -> tuple[npt.NDArray[Any], ...]:
         """Unite what was met in two cells, each array in its place where that can be."""
