@@ -26,7 +26,7 @@ from linregions.networks.graph_checks import checked
 from linregions.networks.graph_files import FORMAT as GRAPH_FORMAT
 from linregions.networks.graph_files import graph_from_arrays, graph_to_arrays
 from linregions.networks.graph_maps import GraphMaps
-from linregions.networks.graph_outputs import with_outputs
+from linregions.networks.graph_outputs import in_unit, with_outputs
 from linregions.networks.local_maps import ActivationRegion
 from linregions.networks.numbering import Numbering
 
@@ -162,6 +162,15 @@ class Network:
         """
         graph, kept = with_outputs(self.graph, weight, constant)
         return self._of(Branching(checked(graph, "Network.with_outputs"))), kept
+
+    def in_unit(self, exponent: int) -> Network:
+        """Return the network with its outputs in units of a power of two; neurons and switches keep their numbers."""
+        if isinstance(self._body, Branching):
+            return self._of(Branching(checked(in_unit(self.graph, exponent), "Network.in_unit")))
+        *others, last = self.layers
+        steps = [(layer.weight, layer.bias) for layer in others]
+        steps.append((np.ldexp(last.weight, -exponent), np.ldexp(last.bias, -exponent)))
+        return self.from_layers(steps, self.activations)
 
     @property
     def is_chain(self) -> bool:
