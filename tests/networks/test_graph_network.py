@@ -66,6 +66,16 @@ def test_affine_maps_are_exact_slopes(seed):
                 np.testing.assert_allclose(matrix[:, i], moved, rtol=1e-9, atol=1e-10)
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_mean_jacobians(seed):
+    _, network, points = of_seed(seed)
+    shares = np.array([0.5, 0.25, 0.125, 2.0])
+    expected = np.einsum("n,noi->oi", shares, network.jacobian(points))
+    np.testing.assert_allclose(
+        network.maps.mean_jacobian(network.patterns(points), shares), expected, rtol=1e-9, atol=1e-11
+    )
+
+
 @pytest.mark.parametrize("seed", SEEDS)
 def test_regions_hold_the_points_of_their_pattern_and_no_others(seed):
     graph, network, points = of_seed(seed)
@@ -229,6 +239,10 @@ def test_the_error_names_the_function_that_reads_layers():
     exec("def measure_inputs_anew(n):\n    return [layer for layer in n.layers]", space)
     with pytest.raises(UnsupportedModuleError, match=r"no `layers`, but measure_inputs_anew needs a chain of dense"):
         space["measure_inputs_anew"](network)
+    command = {"__name__": "linregions.cli.x", **{name: space[name] for name in ("measure_inputs_anew",)}}
+    exec("def run(n):\n    return measure_inputs_anew(n)", command)
+    with pytest.raises(UnsupportedModuleError, match=r"but measure_inputs_anew needs a chain"):
+        command["run"](network)
 
 
 def test_representations():
@@ -238,6 +252,24 @@ def test_representations():
     assert repr(Network.from_graph(graph)) == "Network(2 -> 2, 3 steps, 4 neurons, activation hard_tanh, max)"
     image = dataclasses.replace(graph, input_shape=(1, 2, 1), output_shape=(2,))
     assert repr(Network.from_graph(image)).startswith("Network(1x2x1 -> 2, ")
+
+
+def test_groups_of_neurons_have_names():
+    builder = Builder(np.random.default_rng(0), 2)
+    first = builder.max(builder.tensor(INPUT), [[0, 1]])
+    value = builder.step(first.then(np.ones((3, 1)), np.arange(3.0)), lr.RELU, "one")
+    second = builder.max(value, [[0, 1], [1, 2]])
+    value = builder.step(builder.step(second, lr.ABS, "two"), lr.IDENTITY, "three")
+    network = Network.from_graph(builder.finish(value))
+    groups = network.numbering.groups
+    assert [(group.name, group.size) for group in groups] == [
+        ("windows 0", 1),
+        ("one", 3),
+        ("windows 1", 2),
+        ("two", 2),
+    ]
+    assert network.neuron_offsets == (0, 1, 4, 6, 8)
+    assert network.locate_neuron(5) == (2, 1)
 
 
 def test_a_window_of_one_entry_is_a_neuron_that_never_switches():

@@ -91,6 +91,8 @@ def run(arguments: Namespace) -> None:
         "undecided": part.diagnostics["undecided"],
         "regions_per_neuron": part.n_regions / max(network.n_neurons, 1),
     }
+    places = map(network.locate_neuron, part.neurons.tolist())
+    boundaries = (part.is_linear_boundary, part.is_gradient_boundary)
     switches = [
         {
             "t": float(t),
@@ -101,12 +103,7 @@ def run(arguments: Namespace) -> None:
             "gradient_boundary": bool(gradient),
         }
         for t, (layer, index), which, linear, gradient in zip(
-            part.breakpoints,
-            map(network.locate_neuron, part.neurons.tolist()),
-            part.breakpoint_indices,
-            part.is_linear_boundary,
-            part.is_gradient_boundary,
-            strict=True,
+            part.breakpoints, places, part.breakpoint_indices, *boundaries, strict=True
         )
     ]
     finish(output, network, summary, switches, part, figure, part.diagnostics)

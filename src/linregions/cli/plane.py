@@ -78,6 +78,8 @@ def run(arguments: Namespace) -> None:
         "boundary_length": part.boundary_length,
         "area": window.area,
     }
+    sizes = (np.diff(part.face_offsets), part.areas, part.perimeters)
+    columns = zip(part.linear_labels, part.gradient_labels, *sizes, strict=True)
     regions = [
         {
             "region": k,
@@ -87,15 +89,6 @@ def run(arguments: Namespace) -> None:
             "area": float(area),
             "perimeter": float(length),
         }
-        for k, (linear, gradient, sides, area, length) in enumerate(
-            zip(
-                part.linear_labels,
-                part.gradient_labels,
-                np.diff(part.face_offsets),
-                part.areas,
-                part.perimeters,
-                strict=True,
-            )
-        )
+        for k, (linear, gradient, sides, area, length) in enumerate(columns)
     ]
     finish(output, network, summary, regions, part, figure, part.diagnostics)

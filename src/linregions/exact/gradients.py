@@ -99,22 +99,8 @@ def _residue_of_gradient(field: _Field, patterns: PatternArray) -> FloatArray:
 def gradient_boundaries(
     network: Network, patterns: PatternArray, left: npt.NDArray[np.integer], right: npt.NDArray[np.integer]
 ) -> npt.NDArray[np.bool_]:
-    """Tell for each pair of regions whether the gradients of the network differ.
+    """Tell for each pair of rows of `patterns`, (R, n_neurons), whether the gradients of the network differ, (E,).
 
-    Parameters
-    ----------
-    network : Network
-    patterns : ndarray of uint8, shape (R, n_neurons)
-        Of the regions.
-    left, right : ndarray of int, shape (E,)
-        Pairs of rows of `patterns`.
-
-    Returns
-    -------
-    ndarray of bool, shape (E,)
-
-    Notes
-    -----
     The gradient is that of all outputs with respect to all inputs. All floats are dyadic rationals, and so are its
     entries; since 2 has an inverse modulo an odd prime p, the number ``r . (gradient @ d)`` has a residue, with p, r
     and d drawn once for each network. Residues that differ prove that the gradients do. Equal gradients have equal

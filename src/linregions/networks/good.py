@@ -14,6 +14,7 @@ from linregions.networks.network import Network
 from linregions.networks.numbering import NONE, Numbering
 
 if TYPE_CHECKING:
+    from linregions.networks.kernels.graph_path_changes import Reads
     from linregions.networks.kernels.graph_paths import GraphPaths
     from linregions.networks.kernels.open_paths import Paths
 
@@ -49,15 +50,16 @@ def good_neurons(network: Network, patterns: npt.NDArray[np.uint8]) -> BoolArray
         from linregions.networks.kernels import open_paths
 
         return open_paths.good_neurons(paths_of(network), patterns)
-    from linregions.networks.kernels.graph_paths import mark_good_neurons
+    from linregions.networks.kernels.graph_paths import make_state, mark_good_neurons
 
     paths, numbering = _graph_paths_of(network), network.numbering
+    state = make_state(paths)
     out = np.zeros(patterns.shape, dtype=np.bool_)
     size = max(1, _BLOCK_NUMBERS // max(1, paths.own.size))
     for begin in range(0, patterns.shape[0], size):
         block = slice(begin, begin + size)
         pieces = np.ascontiguousarray(np.concatenate(numbering.pieces(patterns[block]), axis=1))
-        mark_good_neurons(paths, pieces, out[block])
+        mark_good_neurons(paths, state, pieces, out[block])
     return out
 
 
@@ -80,6 +82,76 @@ def good_changes(
         changes = patterns[one] != patterns[other]
         result[begin : begin + size] = (changes & (good[one] | good[other])).any(axis=1)
     return result
+
+
+def good_switches(
+    network: Network,
+    first: npt.NDArray[np.uint8],
+    offsets: npt.NDArray[np.int64],
+    neurons: npt.NDArray[np.int32],
+    directions: npt.NDArray[np.int8],
+) -> BoolArray:
+    """Tell for each place along a line through a graph whether a neuron switches there that is good on a side of it.
+
+    Parameters
+    ----------
+    network : Network
+        No chain.
+    first : (n_neurons,) uint8
+        Pattern of the first region.
+    offsets : (K + 1,)
+        First switch of each place.
+    neurons, directions : (S,)
+        What switches, and whether one piece up or down.
+    """
+    from linregions.networks.kernels.graph_path_changes import make_waiting, mark_good_switches
+    from linregions.networks.kernels.graph_paths import make_state
+
+    paths = _graph_paths_of(network)
+    pieces = np.concatenate(network.numbering.pieces(first[None]), axis=1)[0]
+    out = np.zeros(offsets.size - 1, dtype=np.bool_)
+    step = np.repeat(np.arange(paths.channels.size, dtype=np.int32), np.diff(paths.first_unit))
+    mark_good_switches(
+        paths,
+        _reads_of(network),
+        make_waiting(paths),
+        make_state(paths),
+        pieces.copy(),
+        first.copy(),
+        offsets,
+        neurons.copy(),
+        directions.copy(),
+        step,
+        out,
+    )
+    return out
+
+
+@lru_cache(maxsize=1)
+def _reads_of(network: Network) -> Reads:
+    """Return what the sites of a graph read; those of the last one asked for are kept."""
+    from linregions.networks.kernels.graph_path_changes import Reads
+
+    paths, numbering = _graph_paths_of(network), network.numbering
+    read = np.repeat(np.arange(paths.offsets.size - 1), np.diff(paths.offsets))
+    reader = paths.first_site[paths.reader] + paths.site
+    order = np.argsort(reader, kind="stable")
+    window = np.full(numbering.n_neurons, NONE, dtype=np.int64)
+    window[numbering.window_neuron] = np.arange(numbering.window_neuron.size)
+    tournament, maxima = numbering.tournament, numbering.graph.maxima
+    tables = (
+        _starts(np.bincount(reader, minlength=int(paths.first_site[-1]))),
+        read[order],
+        np.repeat(np.arange(paths.channels.size), np.diff(paths.first_site)),
+        window,
+        paths.first_unit[maxima.step] + maxima.unit,
+        tournament.parent,
+        tournament.side,
+        tournament.first_leaf,
+        tournament.leaf,
+        tournament.leaf_side,
+    )
+    return Reads(*[np.array(table) for table in tables])
 
 
 @lru_cache(maxsize=1)

@@ -90,7 +90,7 @@ class Maxima(NamedTuple):
     right: IndexArray  # (comparisons,) the same: what is compared with it, and wins where it is larger
     size: IndexArray  # (windows,) number of entries
     after: IndexArray  # (windows,) step whose neurons the windows follow in the numbering
-    names: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()  # of the windows after each step that some follow, in order
 
 
 _NONE = np.zeros(0, dtype=np.int64)

@@ -81,6 +81,14 @@ def with_outputs(graph: Graph, weight: FloatArray, constant: FloatArray) -> tupl
     return made, kept.astype(np.int64)
 
 
+def in_unit(graph: Graph, exponent: int) -> Graph:
+    """Return the graph with outputs in units of a power of two."""
+    last = graph.steps[-1]
+    terms = tuple(term._replace(blocks=np.ldexp(term.blocks, -exponent)) for term in last.terms)
+    step = dataclasses.replace(last, terms=terms, bias=np.ldexp(last.bias, -exponent))
+    return dataclasses.replace(graph, steps=(*graph.steps[:-1], step))
+
+
 def _one_site_term(source: int, matrix: FloatArray, layout: Layout) -> Term:
     blocks = np.ascontiguousarray(matrix.reshape(-1, layout.n_sites, layout.n_channels).transpose(1, 2, 0))
     sites = np.flatnonzero(blocks.any(axis=(1, 2)))

@@ -25,7 +25,8 @@ from linregions.networks.graph import Graph
 from linregions.networks.graph_checks import checked
 from linregions.networks.graph_files import FORMAT as GRAPH_FORMAT
 from linregions.networks.graph_files import graph_from_arrays, graph_to_arrays
-from linregions.networks.graph_outputs import with_outputs
+from linregions.networks.graph_maps import GraphMaps
+from linregions.networks.graph_outputs import in_unit, with_outputs
 from linregions.networks.local_maps import ActivationRegion
 from linregions.networks.numbering import Numbering
 
@@ -162,6 +163,15 @@ class Network:
         graph, kept = with_outputs(self.graph, weight, constant)
         return self._of(Branching(checked(graph, "Network.with_outputs"))), kept
 
+    def in_unit(self, exponent: int) -> Network:
+        """Return the network with its outputs in units of a power of two; neurons and switches keep their numbers."""
+        if isinstance(self._body, Branching):
+            return self._of(Branching(checked(in_unit(self.graph, exponent), "Network.in_unit")))
+        *others, last = self.layers
+        steps = [(layer.weight, layer.bias) for layer in others]
+        steps.append((np.ldexp(last.weight, -exponent), np.ldexp(last.bias, -exponent)))
+        return self.from_layers(steps, self.activations)
+
     @property
     def is_chain(self) -> bool:
         """Whether it consists of dense layers one after the other."""
@@ -176,6 +186,11 @@ class Network:
     def numbering(self) -> Numbering:
         """Which neurons and switches the graph has."""
         return self._body.numbering
+
+    @property
+    def maps(self) -> GraphMaps:
+        """What makes local maps of the graph."""
+        return self._body.maps
 
     @property
     def layers(self) -> tuple[AffineLayer, ...]:
@@ -323,7 +338,8 @@ class Network:
         Notes
         -----
         Where a pre-activation is exactly at a breakpoint, the piece below it counts, as in `patterns`: the derivative
-        of ReLU at 0 is 0, as in PyTorch.
+        of ReLU at 0 is 0, as in PyTorch. Of a graph, points are taken in blocks, and the last bits may depend on the
+        other points.
 
         Examples
         --------
@@ -365,7 +381,8 @@ class Network:
         -------
         ActivationRegion
             ``normals @ y <= bounds``, with the neuron and the breakpoint of each half-space; for each neuron that
-            varies in the region one or two, the breakpoints beside its pre-activation. They may be redundant.
+            varies in the region one or two, the breakpoints beside its pre-activation; for a window of a maximum its
+            winner minus every other entry that may win. They may be redundant.
 
         Raises
         ------
@@ -440,14 +457,13 @@ class Network:
 
 
 def _reader(name: str) -> str:
-    """Return the function of the package that was called from outside and came to read an attribute."""
+    """Return the function that was called from outside the package, or by a command, and came to read an attribute."""
     frame: Any = sys._getframe(3)
     reader = f"`.{name}`"
     while frame is not None:
-        code = frame.f_code
-        if str(frame.f_globals.get("__name__", "")).startswith("linregions.") and not code.co_name.startswith(
-            ("_", "<")
-        ):
+        code, module = frame.f_code, str(frame.f_globals.get("__name__", ""))
+        inside = module.startswith("linregions.") and not module.startswith("linregions.cli")
+        if inside and not code.co_name.startswith(("_", "<")):
             reader = code.co_qualname
         frame = frame.f_back
     return reader

@@ -37,6 +37,7 @@ class Group(NamedTuple):
     size: int
     step: int  # NONE for windows
     windows: IndexArray
+    name: str  # where they stand in the user's network
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,13 +68,14 @@ class Numbering:
         first, none = 0, np.zeros(0, dtype=np.int64)
         after = self.graph.maxima.after
         places = np.argsort(after, kind="stable")
+        names = dict(zip(np.unique(after).tolist(), self.graph.maxima.names, strict=False))
         for k in range(NONE, len(self.graph.steps)):
             if k != NONE and self.graph.steps[k].activation.n_breakpoints and k not in self.comparing:
-                groups.append(Group(first, self.graph.steps[k].layout.n_units, k, none))
+                groups.append(Group(first, self.graph.steps[k].layout.n_units, k, none, self.graph.steps[k].name))
                 first += groups[-1].size
             low, high = np.searchsorted(after[places], [k, k + 1])
             if high > low:
-                groups.append(Group(first, int(high - low), NONE, places[low:high]))
+                groups.append(Group(first, int(high - low), NONE, places[low:high], names.get(k, "")))
                 first += groups[-1].size
         return tuple(groups)
 

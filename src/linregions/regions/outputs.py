@@ -22,19 +22,10 @@ _BLOCK_NUMBERS = 1 << 20
 
 
 def region_maps(network: Network, rows: FloatArray, words: WordArray) -> FloatArray:
-    """Return the outputs on regions as affine maps, by propagating rows through the pieces of every neuron.
+    """Return the outputs on regions as affine maps, (F, n_out, k), from rows taken through the pieces of every neuron.
 
-    Parameters
-    ----------
-    network : Network
-    rows : ndarray of float64, shape (k, n_in)
-        What each coordinate adds to the input; the last row is the point where all coordinates are 0.
-    words : ndarray of uint64, shape (F, words)
-        Packed patterns of the regions.
-
-    Returns
-    -------
-    ndarray of float64, shape (F, n_out, k)
+    The rows, (k, n_in), are what each coordinate adds to the input, the last one the point where all coordinates are 0;
+    the words are the packed patterns of the regions.
     """
     if not network.is_chain:
         return _graph_maps(network, rows, words)
@@ -137,16 +128,10 @@ def piece_slopes(network: Network, k: int, patterns: npt.NDArray[np.uint8]) -> F
 
 @dataclass(frozen=True)
 class Comparison:
-    """What is compared: ``weight @ outputs + constant``, affine functions of the outputs.
+    """What is compared: ``weight @ outputs + constant``, affine functions of the outputs."""
 
-    Parameters
-    ----------
-    weight : ndarray of float64, shape (n, n_out)
-    constant : ndarray of float64, shape (n,)
-    """
-
-    weight: FloatArray
-    constant: FloatArray
+    weight: FloatArray  # (n, n_out)
+    constant: FloatArray  # (n,)
 
     @classmethod
     def of_classes(cls, n_out: int, decision: str, who: str) -> Comparison:

@@ -100,14 +100,6 @@ def test_functions_are_refused(kind):
     assert e.match(message)
 
 
-def test_recurrent_layers_with_gates():
-    with pytest.raises(UnsupportedModuleError, match=r"has LSTM at position 'rnn', .* `nonlinearity=\"relu\"`"):
-        lr.from_torch(
-            nn.ModuleDict({"rnn": nn.LSTM(6, 3, batch_first=True)})["rnn"] if False else Gates().eval(),
-            torch.zeros(1, 4, 6),
-        )
-
-
 class Gates(nn.Module):
     def __init__(self):
         super().__init__()
@@ -117,10 +109,15 @@ class Gates(nn.Module):
         return self.rnn(x)[0]
 
 
+def test_recurrent_layers_with_gates():
+    with pytest.raises(UnsupportedModuleError, match=r"has LSTM at position 'rnn', .* `nonlinearity=\"relu\"`"):
+        lr.from_torch(Gates().eval(), torch.zeros(1, 4, 6))
+
+
 def test_only_what_the_output_needs_is_refused():
     net = imported(Function(lambda x: (x.sigmoid(), x.relu())[1]), IMAGE)
     assert net.n_neurons == 144
-    with pytest.raises(UnsupportedModuleError, match="aten.sigmoid.default"):
+    with pytest.raises(UnsupportedModuleError, match=r"aten.sigmoid.default"):
         lr.from_torch(Function(lambda x: (x.sigmoid(), x.relu())), torch.zeros(1, *IMAGE))
 
 
@@ -156,7 +153,7 @@ def test_dropping_what_is_not_there():
     body = nn.Sequential(nn.Linear(5, 6), nn.Softmax(1), nn.Linear(6, 3))
     with pytest.raises(UnsupportedModuleError, match="has Softmax at position '1'"):
         lr.from_torch(body.eval(), drop_last="softmax")
-    with pytest.raises(InvalidValueError, match="finds no softmax as the last operator of `module`. Leave it out"):
+    with pytest.raises(InvalidValueError, match=r"finds no softmax as the last operator of `module`. Leave it out"):
         lr.from_torch(body[:1], drop_last="softmax")
     with pytest.raises(InvalidValueError, match="`drop_last` is 'tanh', but from_torch needs one of 'softmax', 'sigm"):
         lr.from_torch(body, drop_last="tanh")
@@ -185,7 +182,7 @@ def test_examples():
     lr.from_torch(conv, torch.zeros(1, 3, 32, 32)[:, :, :5, :5])
     with pytest.raises(InvalidValueError, match=r"`module` fails on an input of shape \(1, 4, 5, 5\) \(.*channels"):
         lr.from_torch(conv, torch.zeros(1, 4, 5, 5))
-    with pytest.raises(InvalidValueError, match="`example_input` holds .* NaN"):
+    with pytest.raises(InvalidValueError, match=r"`example_input` holds .* NaN"):
         lr.from_torch(conv, torch.full((1, 3, 5, 5), float("nan")))
     with pytest.raises(InvalidValueError, match=r"`example_input` has shape \(0, 3, 5, 5\), but .* at least one input"):
         lr.from_torch(conv, torch.zeros(0, 3, 5, 5))
@@ -199,7 +196,7 @@ def test_parameters_that_are_not_finite():
     conv = nn.Sequential(nn.Conv2d(3, 2, 3), nn.ReLU())
     with torch.no_grad():
         conv[0].bias[1] = float("nan")
-    with pytest.raises(InvalidValueError, match="`module.0.bias` holds 1 NaN or infinite"):
+    with pytest.raises(InvalidValueError, match=r"`module.0.bias` holds 1 NaN or infinite"):
         lr.from_torch(conv, torch.zeros(1, 3, 5, 5))
 
 
@@ -214,7 +211,7 @@ def test_control_flow():
         return x.relu() if x.sum() > 0 else x
 
     with pytest.raises(
-        UnsupportedModuleError, match="cannot be exported by torch.export .* Write its `forward` without"
+        UnsupportedModuleError, match=r"cannot be exported by torch.export .* Write its `forward` without"
     ):
         lr.from_torch(Function(function), torch.zeros(1, 3))
 
@@ -229,7 +226,7 @@ def test_an_output_that_changes_from_call_to_call():
             self.calls += 1
             return F.relu(x) * self.calls
 
-    with pytest.raises(InvalidValueError, match="gives other outputs than the network made of it .* Remove hooks"):
+    with pytest.raises(InvalidValueError, match=r"gives other outputs than the network made of it .* Remove hooks"):
         lr.from_torch(Counter(), torch.zeros(1, 3))
 
 
@@ -242,3 +239,17 @@ def test_no_operator_has_a_rule_and_a_refusal():
     assert set(refusals.REFUSED) & {name.split(".")[1] for name in RULES} <= {"pow", "batch_norm", "native_dropout"}
     known = {str(getattr(getattr(torch.ops.aten, n.split(".")[1], None), n.split(".")[2], None)) for n in RULES}
     assert len(known & set(RULES)) > 0.9 * len(RULES)  # names of operators that PyTorch has
+
+
+@pytest.mark.parametrize(
+    ("operator", "wrong"),
+    [
+        ("aten.relu.default", lambda at, a: at.value(a["self"])),
+        ("aten.relu.default", lambda at, a: at.builder.activation(at.value(a["self"]), lr.leaky_relu(1e-6))),
+        ("aten.flip.default", lambda at, a: at.value(a["self"])),
+    ],
+)
+def test_a_wrong_rule_is_caught_at_the_door(monkeypatch, operator, wrong):
+    monkeypatch.setitem(RULES, operator, wrong)
+    with pytest.raises(InvalidValueError, match="gives other outputs than the network made of it"):
+        lr.from_torch(Function(lambda x: F.relu(x).flip(1)), torch.zeros(1, 5))

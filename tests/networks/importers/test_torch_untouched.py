@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-
 import pytest
 
 import linregions as lr
@@ -99,9 +97,9 @@ def test_the_network_does_not_follow_the_module():
     assert (net(point) == kept).all()
 
 
-def test_a_module_on_another_device_or_in_half_precision():
+def test_a_module_in_half_precision():
     module = a_module()
-    full = lr.from_torch(copy.deepcopy(module), torch.zeros(1, 2, 5, 5))
+    full = lr.from_torch(module, torch.zeros(1, 2, 5, 5))
     half = lr.from_torch(module.bfloat16(), torch.zeros(1, 2, 5, 5))
     assert half.n_neurons == full.n_neurons
     assert module[0].weight.dtype == torch.bfloat16

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from linregions._support.validation import FloatArray
 from linregions.networks.activations import IDENTITY, PiecewiseLinear
-from linregions.networks.graph import INPUT, Layout
+from linregions.networks.graph import INPUT, Layout, Term
 from linregions.networks.importers.matrices import Matrix, n_entries
 from linregions.networks.importers.taps import n_pairs
 
@@ -31,7 +31,8 @@ Counts = Callable[[Matrix, Layout, Layout], int]
 class Draft:
     """A step before it has sites: matrices by flat order of the user's tensors.
 
-    `shapes` are those that the tensor has or had, in this same order: its own is the first.
+    `shapes` are those that the tensor has or had, in this same order: its own is the first. What has its layout
+    already has `taps` in place of `terms`.
     """
 
     terms: dict[int, Matrix]
@@ -39,6 +40,12 @@ class Draft:
     shapes: tuple[Shape, ...]
     activation: PiecewiseLinear = IDENTITY
     name: str = ""
+    taps: dict[int, Term] = field(default_factory=dict)
+
+    @property
+    def sources(self) -> list[int]:
+        """What it reads."""
+        return sorted({*self.terms, *self.taps})
 
     @property
     def n_units(self) -> int:
@@ -87,20 +94,27 @@ def candidates(shapes: Iterable[Shape]) -> list[Layout]:
     return list(found.values())
 
 
-def choose(drafts: Sequence[Draft], inputs: Sequence[Shape], n_in: int) -> dict[int, Layout]:
+def of_input(shapes: Sequence[Shape], n_in: int) -> list[Layout]:
+    """Return the layouts that the input may have, the usual one first."""
+    options = candidates(shapes if len(shapes) == 1 else [(n_in,)])
+    together = side_by_side(shapes)
+    return options if together is None else [together, *options]
+
+
+def choose(drafts: Sequence[Draft], inputs: Sequence[Shape], n_in: int, fixed: dict[int, Layout]) -> dict[int, Layout]:
     """Return a layout for each draft and for the input, in topological order, each with a look at what reads it."""
-    chosen: dict[int, Layout] = {}
+    chosen = dict(fixed)
     pairs = _counted()
     readers: dict[int, list[int]] = {}
     for number, draft in enumerate(drafts):
         for source in draft.terms:
             readers.setdefault(source, []).append(number)
     options = {number: candidates(draft.shapes) for number, draft in enumerate(drafts)}
-    together = side_by_side(inputs)
-    options[INPUT] = candidates(inputs if len(inputs) == 1 else [(n_in,)])
-    if together is not None:
-        options[INPUT].insert(0, together)
+    options[INPUT] = of_input(inputs, n_in)
+    options.update({number: [layout] for number, layout in fixed.items()})
     for number in (INPUT, *range(len(drafts))):
+        if number in fixed:
+            continue
         terms = {} if number == INPUT else drafts[number].terms
         read = [(reader, drafts[reader].terms[number]) for reader in readers.get(number, [])[:_ASKED]]
         chosen[number] = _best(options[number], terms, read, options, chosen, pairs)
@@ -145,11 +159,12 @@ def _suits(
     pairs: Counts,
 ) -> bool:
     """Tell whether the blocks are nearly full on both sides."""
-    own = all(_full(matrix, usual, chosen[source], pairs) for source, matrix in terms.items())
-    return own and all(_full(matrix, options[reader][0], usual, pairs) for reader, matrix in read)
+    own = all(is_full(matrix, usual, chosen[source], pairs) for source, matrix in terms.items())
+    return own and all(is_full(matrix, options[reader][0], usual, pairs) for reader, matrix in read)
 
 
-def _full(matrix: Matrix, out: Layout, into: Layout, pairs: Counts) -> bool:
+def is_full(matrix: Matrix, out: Layout, into: Layout, pairs: Counts) -> bool:
+    """Tell whether the blocks of a matrix hold few zeros."""
     if min(out.n_channels, into.n_channels) == 1 and out.n_sites * into.n_sites > 1:
         return False
     entries = n_entries(matrix)

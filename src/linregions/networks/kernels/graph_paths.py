@@ -49,95 +49,109 @@ class GraphPaths(NamedTuple):
     unit: IndexArray  # (neurons,) unit that stands for each neuron, -1 for none
 
 
-@compiled()
-def _gather_bits(paths: GraphPaths, k: int, mask: WordArray, good: BoolArray) -> None:
-    n_channels = paths.channels[k]
-    for site in range(paths.first_site[k], paths.first_site[k + 1]):
-        first = paths.first_unit[k] + (site - paths.first_site[k]) * n_channels
-        left = n_channels
+class State(NamedTuple):
+    """What the units of a graph are to their readers in a region."""
+
+    good: BoolArray  # (units,)
+    sent: FloatArray  # (units,) what each sends to what it reads, where bits are not enough
+    size: FloatArray  # (units,) and the size of the terms in that
+    mask: WordArray  # (words,) which are good and open
+
+
+def make_state(paths: GraphPaths) -> State:
+    """Return the state of no region."""
+    n_units = paths.own.size
+    return State(
+        np.zeros(n_units, np.bool_), np.zeros(n_units), np.zeros(n_units), np.zeros(paths.first_word[-1], np.uint64)
+    )
+
+
+@compiled(internal=True)
+def _gather_bits(paths: GraphPaths, state: State, k: int, site: int) -> None:
+    """Tell which units of a site have a reader that is good and open."""
+    n_channels, good, mask = paths.channels[k], state.good, state.mask
+    first = paths.first_unit[k] + (site - paths.first_site[k]) * n_channels
+    left = n_channels
+    for c in range(n_channels):
+        good[first + c] = False
+    for tap in range(paths.offsets[site], paths.offsets[site + 1]):
+        reader = paths.reader[tap]
+        n_words = (paths.channels[reader] + 63) // 64
+        words = paths.first_word[reader] + paths.site[tap] * n_words
         for c in range(n_channels):
-            good[first + c] = False
-        for tap in range(paths.offsets[site], paths.offsets[site + 1]):
-            reader = paths.reader[tap]
-            n_words = (paths.channels[reader] + 63) // 64
-            words = paths.first_word[reader] + paths.site[tap] * n_words
-            for c in range(n_channels):
-                if not good[first + c]:
-                    link = paths.link[tap] + c * n_words
-                    for w in range(n_words):
-                        if paths.links[link + w] & mask[words + w]:
-                            good[first + c] = True
-                            left -= 1
-                            break
-            if left == 0:
-                break
+            if not good[first + c]:
+                link = paths.link[tap] + c * n_words
+                for w in range(n_words):
+                    if paths.links[link + w] & mask[words + w]:
+                        good[first + c] = True
+                        left -= 1
+                        break
+        if left == 0:
+            break
 
 
-@compiled()
-def _gather_sums(paths: GraphPaths, k: int, sent: FloatArray, size: FloatArray, good: BoolArray) -> None:
-    """Sum what the readers of step k send into `sent`, and sizes of the terms into `size`."""
-    n_channels = paths.channels[k]
-    for site in range(paths.first_site[k], paths.first_site[k + 1]):
-        first = paths.first_unit[k] + (site - paths.first_site[k]) * n_channels
+@compiled(internal=True)
+def _gather_sums(paths: GraphPaths, state: State, k: int, site: int) -> None:
+    """Sum what the readers of a site send into `sent`, and sizes of the terms into `size`."""
+    n_channels, good, sent, size = paths.channels[k], state.good, state.sent, state.size
+    first = paths.first_unit[k] + (site - paths.first_site[k]) * n_channels
+    for c in range(n_channels):
+        sent[first + c] = 0.0
+        size[first + c] = 0.0
+    for tap in range(paths.offsets[site], paths.offsets[site + 1]):
+        reader, row = paths.reader[tap], paths.row[tap]
+        begin = paths.first_unit[reader] + paths.site[tap] * paths.channels[reader]
         for c in range(n_channels):
-            sent[first + c] = 0.0
-            size[first + c] = 0.0
-        for tap in range(paths.offsets[site], paths.offsets[site + 1]):
-            reader, row = paths.reader[tap], paths.row[tap]
-            begin = paths.first_unit[reader] + paths.site[tap] * paths.channels[reader]
-            for c in range(n_channels):
-                for i in range(paths.entries[row + c], paths.entries[row + c + 1]):
-                    u = begin + paths.channel[i]
-                    sent[first + c] += paths.weights[i] * sent[u]
-                    size[first + c] += abs(paths.weights[i]) * size[u]
-        for c in range(n_channels):
-            good[first + c] = abs(sent[first + c]) > _ROUNDING * size[first + c]
+            for i in range(paths.entries[row + c], paths.entries[row + c + 1]):
+                u = begin + paths.channel[i]
+                sent[first + c] += paths.weights[i] * sent[u]
+                size[first + c] += abs(paths.weights[i]) * size[u]
+    for c in range(n_channels):
+        good[first + c] = abs(sent[first + c]) > _ROUNDING * size[first + c]
 
 
-@compiled()
-def _send(
-    paths: GraphPaths,
-    k: int,
-    pieces: PatternArray,
-    good: BoolArray,
-    sent: FloatArray,
-    size: FloatArray,
-    mask: WordArray,
-) -> None:
-    """Replace what reached the units of step k by what they send to the steps that they read."""
+@compiled(internal=True)
+def settle_site(paths: GraphPaths, state: State, pieces: PatternArray, k: int, site: int) -> None:
+    """Find what the units of a site of step k are, once their readers are known, and what they send."""
+    good, sent, size, mask = state
     n_channels, compares = paths.channels[k], paths.compares[k]
     n_words = (n_channels + 63) // 64
-    for site in range(paths.first_site[k + 1] - paths.first_site[k]):
-        first, words = paths.first_unit[k] + site * n_channels, paths.first_word[k] + site * n_words
-        for w in range(n_words):
-            mask[words + w] = 0
-        for c in range(n_channels):
-            u = first + c
-            if not (good[u] and paths.is_open[k, pieces[u]]):
-                sent[u] = 0.0
-                size[u] = 0.0
-                continue
-            mask[words + c // 64] |= np.uint64(1) << np.uint64(c % 64)
-            if not compares:
-                sent[u] = paths.own[u]
-                size[u] = paths.own[u]
+    if k + 1 < paths.channels.size:
+        if paths.takes_bits[k]:
+            _gather_bits(paths, state, k, site)
+        else:
+            _gather_sums(paths, state, k, site)
+    first = paths.first_unit[k] + (site - paths.first_site[k]) * n_channels
+    words = paths.first_word[k] + (site - paths.first_site[k]) * n_words
+    for w in range(n_words):
+        mask[words + w] = 0
+    for c in range(n_channels):
+        u = first + c
+        if not (good[u] and paths.is_open[k, pieces[u]]):
+            sent[u] = 0.0
+            size[u] = 0.0
+            continue
+        mask[words + c // 64] |= np.uint64(1) << np.uint64(c % 64)
+        if not compares:
+            sent[u] = paths.own[u]
+            size[u] = paths.own[u]
 
 
-@compiled(allocates=True)
-def mark_good_neurons(paths: GraphPaths, pieces: PatternArray, out: BoolArray) -> None:
+@compiled(internal=True)
+def settle(paths: GraphPaths, state: State, pieces: PatternArray) -> None:
+    """Find what all units are in a region, with the pieces of all, (units,)."""
+    n_steps = paths.channels.size
+    for u in range(paths.first_unit[n_steps - 1], paths.own.size):
+        state.good[u] = True
+    for k in range(n_steps - 1, -1, -1):
+        for site in range(paths.first_site[k], paths.first_site[k + 1]):
+            settle_site(paths, state, pieces, k, site)
+
+
+@compiled()
+def mark_good_neurons(paths: GraphPaths, state: State, pieces: PatternArray, out: BoolArray) -> None:
     """Tell for each region, with the pieces of all units, (R, units), which neurons are good, (R, neurons)."""
-    n_units, n_steps = paths.own.size, paths.channels.size
-    good, mask = np.empty(n_units, np.bool_), np.empty(paths.first_word[-1], np.uint64)
-    sent, size = np.empty(n_units), np.empty(n_units)
     for r in range(pieces.shape[0]):
-        for u in range(paths.first_unit[n_steps - 1], n_units):
-            good[u] = True
-        for k in range(n_steps - 1, -1, -1):
-            if k + 1 < n_steps:
-                if paths.takes_bits[k]:
-                    _gather_bits(paths, k, mask, good)
-                else:
-                    _gather_sums(paths, k, sent, size, good)
-            _send(paths, k, pieces[r], good, sent, size, mask)
+        settle(paths, state, pieces[r])
         for j in range(paths.unit.size):
-            out[r, j] = paths.unit[j] >= 0 and good[paths.unit[j]]
+            out[r, j] = paths.unit[j] >= 0 and state.good[paths.unit[j]]

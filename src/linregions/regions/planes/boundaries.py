@@ -19,15 +19,8 @@ def boundaries_between(
 ) -> npt.NDArray[np.bool_]:
     """Tell for each pair of neighbouring activation regions whether a boundary of a kind is between them, shape (E,).
 
-    Parameters
-    ----------
-    network : Network
-    kind : {"linear", "gradient"}
-        Whether a good neuron switches, or the gradient jumps.
-    patterns : ndarray of uint8, shape (R, n_neurons)
-        Of the regions.
-    left, right : ndarray of int32, shape (E,)
-        Pairs of rows of `patterns`.
+    A linear boundary is where a good neuron switches, a gradient boundary where the gradient jumps; `left` and `right`
+    are rows of the patterns.
     """
     if kind == "gradient":
         return gradient_boundaries(network, patterns, left, right)

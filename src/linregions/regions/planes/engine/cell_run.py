@@ -15,15 +15,14 @@ from linregions.errors import NumericalError
 from linregions.regions.planes.engine.first_layer import Contradiction, noted
 from linregions.regions.planes.engine.job import Job
 from linregions.regions.planes.engine.parts import Parts, part_switches_of, split_cell
+from linregions.regions.planes.engine.uniting import has_maxima, unite_faces
 from linregions.regions.planes.engine.workbench import Workbench
 from linregions.regions.planes.kernels import cells, records
 from linregions.regions.planes.kernels.assembly import chain_runs, count_new
 from linregions.regions.planes.kernels.joining import join
 from linregions.regions.planes.kernels.records import N_CHAINS, OWN, SHARED
 from linregions.regions.planes.kernels.workspace import CLOSEST, GROW, INCONSISTENT, N_VERTICES, OK, STAMPS, UNDECIDED
-from linregions.regions.planes.sink import BatchRecord, RegionBatch
-
-IndexArray = npt.NDArray[np.int64]
+from linregions.regions.planes.sink import BatchRecord, IndexArray, RegionBatch
 
 _OUT_OF_RANGE = (
     "`network` has pre-activations whose terms are, somewhere in this window, more than 1e140 times larger or smaller "
@@ -55,22 +54,10 @@ class Stamps(NamedTuple):
 
 
 class CellRun:
-    """The cells of one root on a workbench.
+    """The cells of one root on a workbench, which no other run uses at the same time; ends early once `stopped` is set.
 
-    Parameters
-    ----------
-    job : Job
-        What batches tell about where they come from.
-    bench : Workbench
-        Which no other run uses at the same time.
-    plan, root : records
-        The network in the plane, and the cells.
-    stopped : threading.Event
-        Once it is set, work ends early.
-    ids : ndarray of int64, optional
-        Numbers of the root edges that batches tell, if not their own.
-    first_cell : int
-        Added to the numbers of cells that batches tell.
+    Batches tell the numbers of cells from `first_cell` on, and, of root edges, those in `ids` if they are not their
+    own; bits of patterns if `patterns` are wanted.
     """
 
     def __init__(
@@ -82,9 +69,10 @@ class CellRun:
         stopped: threading.Event,
         ids: IndexArray | None = None,
         first_cell: int = 0,
+        patterns: bool = True,
     ) -> None:
         self.job, self.bench, self.plan, self.root = job, bench, plan, root
-        self.stopped, self.ids, self.first_cell = stopped, ids, first_cell
+        self.stopped, self.ids, self.first_cell, self.patterns = stopped, ids, first_cell, patterns
         self.whole = plan._replace(most_faces=records.NEVER, crowded_faces=records.NEVER)  # of cells that are not split
         self.few = 1  # cells at a time
         self.begun = np.zeros(root.cell_off.shape[0] - 1, dtype=np.bool_)
@@ -93,13 +81,8 @@ class CellRun:
     def run(self, task: IndexArray) -> RegionBatch:
         """Work on some cells, in order. An executor may want a cell twice, should it lose the result.
 
-        Raises
-        ------
-        Contradiction
-        Exceeded
-            If they do not fit in the limit.
-        CancelledError
-            If `stopped` is set meanwhile.
+        Raises Contradiction, Exceeded if they do not fit in the limit, and CancelledError if `stopped` is set
+        meanwhile.
         """
         if self.begun[task].any():
             self.forget()
@@ -180,6 +163,8 @@ class CellRun:
 
     def _batch(self, task: IndexArray) -> RegionBatch:
         out = self.bench.outs[0]
+        if has_maxima(self.job.network):
+            unite_faces(self.job.network, out, task.size, self.patterns)
         self._frame.to_plane(out.xy[: out.filled[N_VERTICES]])
         n_v, n_e, n_f, n_s, n_c = (int(k) for k in out.filled)
         chain: npt.NDArray[Any] = out.chain[:, :n_c]
@@ -196,7 +181,7 @@ class CellRun:
             edge=out.edge[:, :n_e],
             face_offsets=out.f_off[: n_f + 1],
             side=out.side[:, :n_s],
-            pattern_words=out.f_word[:n_f],
+            pattern_words=out.f_word[: n_f if self.patterns else 0],
             chain=chain,
             record=BatchRecord(
                 np.array([count_new(out.root_v[:n_v]), n_e, n_f]),

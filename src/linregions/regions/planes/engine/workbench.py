@@ -19,36 +19,9 @@ from linregions.regions.planes.kernels.workspace import CLOSEST, RELATIVE, STAMP
 class Workbench:
     """Buffers of one thread, for cells of one window after the other, and for their parts.
 
-    Parameters
-    ----------
-    plan : linregions.regions.planes.kernels.records.Plan
-        The network in the plane.
-    n_switches : int
-    n_cells : int
-        Cells in a batch at most.
-    patterns : bool
-        Whether batches carry patterns.
-    limit : int or None
-        Bytes that the buffers may take.
-    keeps : bool
-        Whether buffers are those that an earlier call has left, if there are any; see `keep`.
-    room : tuple of int
-        Vertices and columns that there is room for at first, if it is known how many there will be.
-    knobs : Knobs
-
-    Attributes
-    ----------
-    ws : Workspace
-        The complex of the cell at hand.
-    scratch : linregions.regions.planes.kernels.records.Scratch
-        Beside it; with the stamps of no root.
-    outs : list of linregions.regions.planes.kernels.records.Output
-        Where finished cells go, their parts, the parts of these, and so on.
-
-    Raises
-    ------
-    Exceeded
-        If the limit is too small even for these.
+    There are at most `n_cells` cells in a batch, which carries patterns if they are wanted. With `keeps`, buffers are
+    those that an earlier call has left, if there are any; `room` is the vertices and columns that there is room for at
+    first, if it is known how many there will be. Raises Exceeded if the limit is too small even for these.
     """
 
     def __init__(
@@ -63,7 +36,7 @@ class Workbench:
         room: Sequence[int] = (0, 0),
         knobs: Knobs = USUAL,
     ) -> None:
-        self.limit, self.patterns = limit, patterns
+        self.plan, self.limit, self.patterns = plan, limit, patterns
         self.n_words = (n_switches + 63) // 64
         # Parts of a cell are told apart by their patterns.
         words = self.n_words if patterns or plan.most_faces < records.NEVER else 0
@@ -95,12 +68,10 @@ class Workbench:
                     words=words,
                 )
             )
-            layers, width = plan.biases.shape
             vertices, columns = _scratch_room(*self.ws.phi.shape)
             self.scratch = records.make_scratch(
+                plan,
                 records.no_root(),
-                layers=layers,
-                width=width,
                 vertices=vertices,
                 columns=columns,
                 switches=n_switches,
@@ -134,7 +105,7 @@ class Workbench:
         """Give the workspace the room that it needs; what is in it is forgotten. Nobody else may hold the scratch."""
         self.check(n_bytes(self.ws) // 2)
         room = room_for(self.ws, sparing=self.limit is not None)
-        resizing = records.Resizing(self.scratch, *_scratch_room(room.vertices, room.columns))
+        resizing = records.Resizing(self.plan, self.scratch, *_scratch_room(room.vertices, room.columns))
         del self.scratch
         grow(self, room)
         self.scratch = resizing.done()

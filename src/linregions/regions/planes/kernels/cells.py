@@ -11,16 +11,16 @@ import numpy as np
 
 from linregions._support.kernels.compiled import compiled
 from linregions.networks.kernels.products import TILE_ROWS
-from linregions.regions.planes.kernels.basis import activate, enclose_basis, enclose_units, next_rows, screen
+from linregions.networks.kernels.sites import BASIS, FIRST_SWITCH, GIVEN, PIECE, WIDTH, keep_tensor, sum_terms
+from linregions.regions.planes.kernels.basis import activate, enclose_basis, enclose_units, screen
 from linregions.regions.planes.kernels.complex import cut_faces, sign_words
-from linregions.regions.planes.kernels.entering import begin_cell, known_units, load_cell
+from linregions.regions.planes.kernels.entering import begin_cell, give_layer, known_units, load_cell
 from linregions.regions.planes.kernels.first_layer import LINES_AT_ONCE, describe_batch, load_lines
 from linregions.regions.planes.kernels.records import (
-    BASIS,
     COLUMN,
     CUT,
-    FIRST_SWITCH,
     FULL,
+    LARGE,
     LOCAL,
     N_CHAINS,
     N_SIDES,
@@ -28,11 +28,10 @@ from linregions.regions.planes.kernels.records import (
     OPEN,
     OUT_OF_RANGE,
     OWN,
-    PIECE,
     SHARED,
     SPLIT,
+    STEEP,
     SWITCH_IN_LAYER,
-    WIDTH,
     Output,
     Plan,
     Root,
@@ -225,17 +224,21 @@ def run_cells(
             status = GROW
         elif root.unit.shape[0] == 0:
             activate(ws, plan, zero, affine, n_unstable)
-        n_before, n_basis, now, fitted = affine, affine + n_unstable, 0, zero
+        n_before, n_basis, fitted = affine, affine + n_unstable, zero
         _remember(sc, plan.shape[WIDTH, 0], zero)
         for layer in range(1, n_layers):
             if status != OK:
                 break
             last_layer = layer == n_layers - 1
-            fits = next_rows(plan, sc, sc.rows[now], sc.rows[1 - now], layer, n_before, n_unstable)
-            if not fits:
+            if not plan.is_chain:  # how large functions are bounds rounding
+                enclose_basis(ws.phi, ws.size[N_VERTICES], fitted, n_basis, sc.fit, sc.box)
+                fitted = n_basis
+            keep_tensor(plan, sc.tensors, sc.unit, sc.scale, sc.fit[LARGE], sc.fit[STEEP], layer - 1)
+            if plan.shape[GIVEN, layer] >= 0:
+                give_layer(plan, sc, plan.given, plan.shape[GIVEN, layer], layer)
+            elif not sum_terms(plan, sc.tensors, sc.scale, sc.fit[STEEP], layer, n_basis):
                 status = OUT_OF_RANGE
                 break
-            now = 1 - now
             n_before = n_basis
             n_unstable, n_open = zero, plan.shape[WIDTH, layer]
             if layer < root.unit.shape[0]:
@@ -251,12 +254,10 @@ def run_cells(
             while n_open > 0:
                 enclose_basis(ws.phi, ws.size[N_VERTICES], fitted, n_basis, sc.fit, sc.box)
                 fitted = n_basis
-                enclose_units(sc.rows[now], plan.shape[WIDTH, layer], n_basis, sc.fit, sc.box, sc.bound)
+                enclose_units(plan, sc, layer)
                 # Few lines at a time while faces are large: a face cut by m chords costs about m cubed.
                 few = min(plan.most_switches, max(LINES_AT_ONCE, np.int64(np.sqrt(ws.size[N_FACES]) / 2)))
-                n_new, n_switches, followers, n_left = screen(
-                    ws, plan, sc, sc.rows[now], layer, n_basis, n_basis + n_unstable, few
-                )
+                n_new, n_switches, followers, n_left = screen(ws, plan, sc, layer, n_basis, n_basis + n_unstable, few)
                 if n_new < 0:
                     ws.need[:] = 0
                     ws.need[N_COLUMNS] = n_switches

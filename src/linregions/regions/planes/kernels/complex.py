@@ -16,8 +16,8 @@ import numpy as np
 
 from linregions._support.kernels.bits import count_bits, lowest_bit
 from linregions._support.kernels.compiled import compiled
+from linregions.networks.kernels.sites import BREAKPOINT
 from linregions.regions.planes.kernels.chords import arrange, split
-from linregions.regions.planes.kernels.records import BREAKPOINT
 from linregions.regions.planes.kernels.workspace import (
     BAND,
     BIT,

@@ -6,20 +6,24 @@ import numpy as np
 
 from linregions._support.kernels.compiled import compiled
 from linregions.networks.kernels.products import TILE_ROWS
-from linregions.regions.planes.kernels.records import (
+from linregions.networks.kernels.sites import (
     BASIS,
     BREAKPOINT,
-    EVERYWHERE,
     FIRST_SWITCH,
-    LOCAL,
     N_BREAKPOINTS,
-    NO_LINE,
     PIECE,
     SIZE,
-    SOMEWHERE,
-    STAMP,
     STEEPNESS,
     WIDTH,
+    give_rows,
+)
+from linregions.regions.planes.kernels.records import (
+    EVERYWHERE,
+    LOCAL,
+    NO_LINE,
+    SOMEWHERE,
+    STAMP,
+    STEEP,
     Plan,
     Root,
     Scratch,
@@ -47,6 +51,7 @@ from linregions.regions.planes.kernels.workspace import (
     A,
     B,
     E,
+    FloatArray,
     V,
     Workspace,
     X,
@@ -181,7 +186,13 @@ def begin_cell(plan: Plan, sc: Scratch, root: Root, cell: int) -> None:
             word = root.f_word[root.cell_faces[i], w]
             some[w] |= word
             every[w] &= word
-    for k in range(plan.shape[WIDTH, 0]):
-        for i in range(N_AFFINE):
-            sc.rows[0, i, k] = plan.first[i, k]
-        sc.scale[SIZE, k], sc.scale[STEEPNESS, k] = plan.first[SIZE, k], plan.first[STEEPNESS, k]
+    sc.fit[STEEP, CONSTANT], sc.fit[STEEP, X], sc.fit[STEEP, Y] = 0.0, 1.0, 1.0
+    give_layer(plan, sc, plan.first, np.int64(0), np.int64(0))
+
+
+@compiled(internal=True)
+def give_layer(plan: Plan, sc: Scratch, given: FloatArray, first: int, layer: int) -> None:
+    """Give the rows and scales of a layer before which nothing switches, from column `first` of `given` on."""
+    give_rows(plan, sc.tensors, given, first, layer, np.int64(N_AFFINE))
+    for k in range(plan.shape[WIDTH, layer]):
+        sc.scale[SIZE, k], sc.scale[STEEPNESS, k] = given[SIZE, first + k], given[STEEPNESS, first + k]

@@ -8,18 +8,8 @@ import numpy as np
 
 from linregions._support.kernels.bits import count_bits
 from linregions._support.kernels.compiled import compiled
-from linregions.regions.planes.kernels.records import (
-    BREAKPOINT,
-    COLUMN,
-    EVERYWHERE,
-    FIRST_SWITCH,
-    N_BREAKPOINTS,
-    SIZE,
-    SOMEWHERE,
-    STEEPNESS,
-    Plan,
-    Scratch,
-)
+from linregions.networks.kernels.sites import BREAKPOINT, FIRST_SWITCH, N_BREAKPOINTS, SIZE, STEEPNESS
+from linregions.regions.planes.kernels.records import COLUMN, EVERYWHERE, SOMEWHERE, Plan, Scratch
 from linregions.regions.planes.kernels.workspace import (
     BAND,
     COLUMN_STEEPNESS,
