@@ -68,7 +68,7 @@ def test_formats_with_a_reader_go_to_it(name: str, k: int, ending: str, tmp_path
     with pytest.raises(FileFormatError, match=rf"`path` .*, but {READ[name]} (needs|runs no code) ") as caught:
         lr.Network.load(path)
     assert main(["info", str(path)]) == 2
-    assert capsys.readouterr().err == f"linregions: error: {caught.value}\n"
+    assert f"linregions: error: {caught.value}\n" in capsys.readouterr().err  # torch may warn on the way
 
 
 @pytest.mark.parametrize(
