@@ -57,7 +57,23 @@ WRITTEN = {
 }
 
 
-@pytest.mark.parametrize(("name", "k"), [(name, k) for name, files in WRITTEN.items() for k in range(len(files))])
+READ = {"an ONNX model": "from_onnx", "an .nnet file": "from_nnet"}
+
+
+@pytest.mark.parametrize(("name", "k"), [(name, k) for name in READ for k in range(len(WRITTEN[name]))])
+@pytest.mark.parametrize("ending", [".npz", ".bin"])
+def test_formats_with_a_reader_go_to_it(name: str, k: int, ending: str, tmp_path: Path, capsys: Any) -> None:
+    path = tmp_path / f"model{ending}"
+    path.write_bytes(WRITTEN[name][k])
+    with pytest.raises(FileFormatError, match=rf"`path` is '.*', which .*, but {READ[name]} needs ") as caught:
+        lr.Network.load(path)
+    assert main(["info", str(path)]) == 2
+    assert capsys.readouterr().err == f"linregions: error: {caught.value}\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "k"), [(name, k) for name, files in WRITTEN.items() if name not in READ for k in range(len(files))]
+)
 @pytest.mark.parametrize("ending", [".npz", ".bin"])
 def test_formats_are_told_by_content(name: str, k: int, ending: str, tmp_path: Path, capsys: Any) -> None:
     path = tmp_path / f"model{ending}"

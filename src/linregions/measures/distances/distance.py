@@ -11,13 +11,7 @@ import numpy.typing as npt
 
 from linregions._support.announcement import announce_compilation
 from linregions._support.threads import one_blas_thread
-from linregions._support.validation import (
-    FloatArray,
-    as_choice,
-    as_float_array,
-    as_points,
-    shape_of_points,
-)
+from linregions._support.validation import FloatArray, as_choice, as_float_array, as_points, shape_of_points
 from linregions.errors import InvalidValueError, UnprovedWarning
 from linregions.measures.distances.choice import graph_plan_of, plan_of
 from linregions.measures.distances.graph_plan import CHANCE, DIRECTIONS
