@@ -70,7 +70,8 @@ def test_sizes_are_computed_in_integers_and_real_numbers(tmp_path):
     ]
     weights = {
         "none": np.array([0]), "two": np.array([2]), "four": np.array([4]), "three": np.array([3]),
-        "factor": np.array([1.5], np.float32), "start": np.float32(0.5), "end": np.float32(3.1), "step": np.float32(0.5),
+        "factor": np.array([1.5], np.float32), "start": np.float32(0.5), "end": np.float32(3.1),
+        "step": np.float32(0.5),
     }  # fmt: skip
     model = model_of(nodes, {"x": [1, 2, 4, 4]}, ["z"], weights, opset=13)
     assert_same(imported(tmp_path, model), model)
@@ -109,7 +110,8 @@ def choices() -> dict[str, list[Any]]:
         "one minus a mask": [zero, one, node("Greater", ["x", "o"], ["c"]), node("Cast", ["c"], ["f"], to=1),
                              node("Sub", ["e", "f"], ["g"]), node("Mul", ["g", "x"], ["y"])],
         "sign times itself": [node("Sign", ["x"], ["s"]), node("Mul", ["s", "x"], ["y"])],
-        "not": [zero, node("Less", ["x", "o"], ["c"]), node("Not", ["c"], ["d"]), node("Where", ["d", "x", "o"], ["y"])],
+        "not": [zero, node("Less", ["x", "o"], ["c"]), node("Not", ["c"], ["d"]),
+                node("Where", ["d", "x", "o"], ["y"])],
         "the larger of two": [node("Neg", ["x"], ["n"]), node("Mul", ["n", "h"], ["m"]), half,
                               node("Greater", ["x", "m"], ["c"]), node("Where", ["c", "x", "m"], ["y"])],
     }  # fmt: skip

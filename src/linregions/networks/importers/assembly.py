@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from linregions.networks.graph import INPUT, Graph, Step
-from linregions.networks.importers.layouts import Draft, Layout, Shape, candidates, choose, is_full, of_input
+from linregions.networks.graph import INPUT, Graph, Layout, Step
+from linregions.networks.importers.layouts import Draft, Shape, candidates, choose, is_full, of_input
 from linregions.networks.importers.matrices import n_entries
 from linregions.networks.importers.taps import as_term, n_pairs
 from linregions.networks.importers.tournaments import Windows, as_maxima

@@ -188,16 +188,11 @@ class Builder:
         joined = np.concatenate(indices, axis=axis)
         self._size(joined.shape)
         heights = [value.n_units for value in values]
-        sources = sorted({source for value in values for source in value.terms})
-        terms = {
-            source: self.matrices.rows(
-                self.matrices.stacked(
-                    [value.terms.get(source) for value in values], heights, self._assembly.width(source)
-                ),
-                joined.ravel(),
-            )
-            for source in sources
-        }
+        terms = {}
+        for source in sorted({source for value in values for source in value.terms}):
+            parts = [value.terms.get(source) for value in values]
+            pile = self.matrices.stacked(parts, heights, self._assembly.width(source))
+            terms[source] = self.matrices.rows(pile, joined.ravel())
         return Value(joined.shape, terms, np.concatenate([value.bias for value in values])[joined.ravel()])
 
     # ------------------------------------------------------------------------------------------------ steps

@@ -174,7 +174,13 @@ class _Walk:
                     "needs continuous functions. Give the part of the model before it."
                 )
             outputs.append(made if isinstance(made, Value) else builder.constant(self.output_of(name, made)))
-        return builder.finish(outputs if len(outputs) > 1 else outputs[0])
+        try:
+            return builder.finish(outputs if len(outputs) > 1 else outputs[0])
+        except (MemoryLimitError, MemoryError) as error:
+            raise MemoryLimitError(
+                f"{model.shown()}, which is too large ({brief(error).split(', but')[0]}), but {_WHO} needs a smaller "
+                "model. Export it for smaller inputs, or a batch of one."
+            ) from None
 
     def output_of(self, name: str, made: Any) -> Array:
         if not isinstance(made, np.ndarray) or not np.isfinite(made.astype(np.float64)).all():
