@@ -10,7 +10,7 @@ from typing import Any
 from linregions._support.validation import require
 from linregions.errors import InvalidValueError
 from linregions.networks.importers import from_torch
-from linregions.networks.importers.torch.copies import unwrapped
+from linregions.networks.importers.torch.copies import computed, unwrapped
 from linregions.networks.network import Network
 
 _WHO = "Tracker"
@@ -39,7 +39,7 @@ def _network_of(module: Any, example_input: Any) -> Network:
         if any(child.training for child in module.modules()):
             # Deep copies neither draw random numbers nor carry gradients along.
             with contextlib.suppress(Exception):  # `from_torch` copies as well, and says why it cannot
-                module = copy.deepcopy(module).eval()
+                module = copy.deepcopy(module, computed(torch, module)).eval()
     return from_torch(module, example_input)
 
 

@@ -36,7 +36,12 @@ def straight_from(name: str) -> Any:
 
 
 # Of opset 9 PyTorch writes bilinear upsampling with other coordinates than it computes with.
-CASES = [(name, opset) for name in NETWORKS for opset in (9, 11, 13, 17, 20) if (name, opset) != ("UNet", 9)]
+CASES = [
+    pytest.param(name, opset, marks=[pytest.mark.slow] if opset in (11, 17) else [])
+    for name in NETWORKS
+    for opset in (9, 11, 13, 17, 20)
+    if (name, opset) != ("UNet", 9)
+]
 
 
 @pytest.mark.parametrize(("name", "opset"), CASES)
