@@ -7,10 +7,12 @@ import pytest
 
 import linregions as lr
 from linregions import Network
-from linregions.errors import MemoryLimitError, NumericalError, UnprovedWarning
+from linregions.errors import MemoryLimitError, NumericalError, UnprovedWarning, UnsupportedModuleError
 from linregions.measures.distances import graph_work
 from linregions.measures.distances.distance import boundary_distance
 from linregions.measures.distances.graph_plan import chance_of, factor_for
+from linregions.measures.input_units import in_units
+from linregions.measures.perturbation import perturbed_counts
 from linregions.networks.graph import INPUT
 from linregions.networks.importers import operators
 from linregions.networks.importers.values import Builder
@@ -194,3 +196,54 @@ def test_errors_say_what_would_do():
     boundary_distance(network, points, memory_limit=caught.value.needed)
     with pytest.raises(NumericalError, match=r"`points` 0 to 0 make the network overflow"):
         boundary_distance(network, points * 1e308)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_linear_boundaries_are_those_of_the_plane(seed):
+    network, rng = some_graph(seed, n_in=2)
+    part = lr.partition(network, lr.PlaneWindow.of_inputs([-6.0, -6.0], [6.0, 6.0]))
+    edges = part.edges[part.is_boundary_of("linear") & (part.edge_neuron >= 0)]
+    corners = part.window.origin + part.vertices @ part.window.basis
+    a, step = corners[edges[:, 0]], corners[edges[:, 1]] - corners[edges[:, 0]]
+    points = rng.uniform(-1, 1, size=(5, 2))
+    distances, neurons, nearest = boundary_distance(
+        network, points, kind="linear", return_neurons=True, return_points=True
+    )
+    for x, d, neuron, p in zip(points, distances, neurons, nearest, strict=True):
+        share = np.clip(((x - a) * step).sum(axis=1) / (step**2).sum(axis=1), 0.0, 1.0)
+        apart = np.linalg.norm(a + share[:, None] * step - x, axis=1)
+        expected = apart.min(initial=np.inf)
+        if min(d, expected) > 4.5:  # beyond the window's border there may be nearer ones
+            continue
+        assert d == pytest.approx(expected, abs=1e-8)
+        assert neuron in part.edge_neuron[part.is_boundary_of("linear") & (part.edge_neuron >= 0)][apart <= d + 1e-8]
+        assert np.linalg.norm(p - x) == pytest.approx(d, rel=1e-7)
+
+
+def test_other_units_of_inputs_change_nothing():
+    network, rng = some_graph(1, n_in=3)
+    unit = 2.0**300
+    large = in_units(network, 1 / unit, "network", "test")
+    points = rng.normal(size=(4, 3))
+    for kind in ("activation", "linear"):
+        found = boundary_distance(large, points * unit, kind=kind)
+        np.testing.assert_allclose(found / unit, boundary_distance(network, points, kind=kind), rtol=1e-12)
+    with pytest.raises(NumericalError, match=r"`network` overflows where inputs are as large as"):
+        in_units(in_units(network, 2.0**1000, "network", "test"), 2.0**100, "network", "test")
+
+
+def test_density_and_local_complexity_of_a_graph():
+    network, _ = some_graph(3, n_in=2)
+    exact = lr.boundary_density(network, -1.0, 1.0, rng=0)
+    chords = lr.boundary_density(network, -1.0, 1.0, rng=0, method="chords", n_chords=2000)
+    assert exact.stderr == 0
+    assert abs(exact.value - chords.value) < 5 * chords.stderr
+    found = lr.local_complexity(network, np.zeros((2, 2)), 0.5, rng=1)
+    assert np.all(found.sign_changes <= found.frame_switches)
+    assert np.all(found.plane_regions >= 1)
+
+
+def test_a_graph_whose_weights_are_shared_cannot_be_perturbed():
+    network, _ = some_graph(3, n_in=2)
+    with pytest.raises(UnsupportedModuleError, match=r"`network` is a graph of \d+ steps"):
+        perturbed_counts(network, lr.Segment([0.0, 0.0], [1.0, 1.0]), 0.1, 2, 0)

@@ -142,7 +142,7 @@ class GraphMaps:
         heights, most_compared = np.empty((2, maxima.step.size))
         for k, step in enumerate(graph.steps[:-1]):
             gradients = apply_terms(step, tensors, point.size)
-            terms = apply_terms(_absolute(step), {key: np.abs(own) for key, own in tensors.items()}, point.size)
+            terms = apply_terms(absolute(step), {key: np.abs(own) for key, own in tensors.items()}, point.size)
             most = terms.max(axis=0)
             check_gradients(most)
             varies = np.abs(gradients).max(axis=0) > ROUNDING * most
@@ -170,7 +170,7 @@ class GraphMaps:
         for window, last in enumerate(tournament.last.tolist()):
             if last < 0:
                 continue
-            for lost in _differences(tournament.earlier, tournament.entry, heights > 0, last).values():
+            for lost in differences(tournament.earlier, tournament.entry, heights > 0, last).values():
                 if not lost:
                     continue  # the winner
                 which = np.array([c for c, _ in lost])
@@ -185,7 +185,7 @@ class GraphMaps:
             found.add(np.array(normals), np.array(slacks), np.array(neurons), np.array(numbers))
 
 
-def _differences(
+def differences(
     earlier: IndexArray, entry: IndexArray, bits: npt.NDArray[np.bool_], comparison: int
 ) -> dict[int, list[tuple[int, float]]]:
     """Return, for each entry below a comparison, which comparisons with which sign sum to it minus the winner.
@@ -195,7 +195,7 @@ def _differences(
     sides = []
     for right in (0, 1):
         before = int(earlier[right, comparison])
-        sides.append(_differences(earlier, entry, bits, before) if before >= 0 else {int(entry[right, comparison]): []})
+        sides.append(differences(earlier, entry, bits, before) if before >= 0 else {int(entry[right, comparison]): []})
     wins = bool(bits[comparison])
     for lost in sides[0 if wins else 1].values():
         lost.append((comparison, -1.0 if wins else 1.0))
@@ -210,6 +210,6 @@ def turned(term: Term, reader: int, source: Layout) -> Term:
     return Term(reader, offsets, site[order], term.block[order], term.blocks.transpose(0, 2, 1))
 
 
-def _absolute(step: Step) -> Step:
+def absolute(step: Step) -> Step:
     """Return a step with absolute weights."""
     return Step(tuple(term._replace(blocks=np.abs(term.blocks)) for term in step.terms), step.bias, step.layout)

@@ -17,8 +17,10 @@ from linregions.measures.distances.choice import graph_plan_of, plan_of
 from linregions.measures.distances.graph_plan import CHANCE, DIRECTIONS
 from linregions.measures.distances.graph_work import GraphDistanceWork, GraphSpace
 from linregions.measures.distances.linear import LinearRegions
+from linregions.measures.distances.linear_graph import GraphLinearRegions
 from linregions.measures.distances.points import nearest_is_good, nearest_points
 from linregions.measures.distances.work import DistanceWork, Workspace
+from linregions.networks.good import good_neurons
 from linregions.networks.importers import as_network
 from linregions.networks.network import Network
 from linregions.regions.drive import drive
@@ -277,6 +279,7 @@ def _of_chain(network: Network, flat: npt.NDArray[Any], kind: str, options: Opti
 def _of_graph(network: Network, flat: npt.NDArray[Any], kind: str, options: Options, result: Distances) -> None:
     """Measure distances of a graph."""
     plan = graph_plan_of(network)
+    regions = GraphLinearRegions(network) if kind == "linear" else None
 
     def take(space: GraphSpace, chunk: slice) -> None:
         m = chunk.stop - chunk.start
@@ -284,6 +287,15 @@ def _of_graph(network: Network, flat: npt.NDArray[Any], kind: str, options: Opti
         result.chances[chunk] = space.chances[:m]
         if result.nearest.size:
             result.nearest[chunk] = space.nearest_points(flat[chunk])
+        if regions is None:
+            return
+        good = good_neurons(network, network.patterns(flat[chunk]))
+        near = space.neurons[:m]
+        for k in chunk.start + np.flatnonzero((near >= 0) & ~good[np.arange(m), np.maximum(near, 0)]):
+            found = regions.found(flat[k].astype(np.float64), float(result.distances[k]), int(k), _WHO)
+            result.distances[k], result.neurons[k], result.chances[k] = found.distance, found.neuron, 0.0
+            if result.nearest.size:
+                result.nearest[k] = found.point
 
     for _ in drive(GraphDistanceWork(plan, flat, _WHO, take), options, plan.workers(options)):
         pass
