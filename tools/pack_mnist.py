@@ -2,7 +2,7 @@
 
 Usage: ``python tools/pack_mnist.py mnist.npz`` with an NPZ of ``x_train, y_train, x_test, y_test`` (uint8 images
 of 28 x 28, labels 0 to 9, original order). Writes ``src/linregions/data/mnist.xz`` and prints its SHA-256, which
-belongs into ``linregions/datasets.py``.
+belongs into ``linregions/training/mnist.py``.
 
 Layout of the decoded stream, 54,950,000 bytes: training images (60,000 x 784), test images (10,000 x 784), training
 labels (60,000), test labels (10,000), one byte each. One context-mixing setting matters: four literal context bits

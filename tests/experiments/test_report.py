@@ -417,8 +417,7 @@ def test_pictures_in_the_page(monkeypatch):
     figure.add_subplot().plot([0, 1])
     kind, exact = report._encoded(figure)
     assert kind == "webp"
-    monkeypatch.setattr(report, "_LARGE", len(exact) - 1)
-    assert report._encoded(figure)[1] != exact  # with loss
+    assert report._encoded(figure, large=len(exact) - 1)[1] != exact  # with loss
     monkeypatch.setattr(features, "check", lambda _: False)
     kind, content = report._encoded(figure)
     assert kind == "png"

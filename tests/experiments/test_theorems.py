@@ -16,6 +16,7 @@ from linregions.experiments.theorems import experiment as theorems
 from linregions.experiments.theorems.cases import EQUALITIES, Domain, Law, curve, frame, legs, length
 from linregions.experiments.theorems.cells import BothSides, OnCurve
 from linregions.experiments.theorems.checks import PAPER
+from linregions.experiments.theorems.figure import draw
 from linregions.experiments.theorems.tables import powers, summary
 from linregions.theory.corollaries import volume_upper_bound
 
@@ -54,7 +55,7 @@ def saved(done):
 
 @pytest.fixture(scope="module")
 def figure(saved):
-    return theorems.draw(saved)
+    return draw(saved)
 
 
 # Cases ----------------------------------------------------------------------------------------------------------------

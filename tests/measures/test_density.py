@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 
 import linregions as lr
-from linregions import Ball, Box, Network, boundary_density
+from linregions import Ball, Box, Estimate, Network, boundary_density
 from linregions.domains.sections import mean_crossing_factor, random_directions, random_frames
 from linregions.errors import InvalidTypeError, InvalidValueError
 from linregions.measures import density
+from linregions.regions.options import Options
 from tests.support.zoo import golden
 
 
@@ -297,13 +298,16 @@ def test_vertices_of_an_arrangement_in_two_inputs(solid):
 
 
 @pytest.mark.parametrize(("codimension", "n_chords"), [(1, 700), (2, 30)])
-def test_neither_threads_nor_batches_change_the_result(monkeypatch, codimension, n_chords):
+def test_neither_threads_nor_batches_change_the_result(codimension, n_chords):
     net = lr.random_network([12, 16, 16, 2], 3, bias_variance=0.1)
     options = {"n_chords": n_chords, "codimension": codimension}
     one = boundary_density(net, -1.0, 1.0, rng=7, **options)
     assert boundary_density(net, -1.0, 1.0, rng=7, threads=3, **options) == one
-    monkeypatch.setattr(density, "_BATCH_NUMBERS", 150)
     assert boundary_density(net, -1.0, 1.0, rng=np.random.default_rng(7), threads=2, **options) == one
+    streams, box = density._streams(np.random.default_rng(7)), Box([-1.0] * 12, [1.0] * 12)
+    sampler = density._Sampler(net, box, "linear", codimension, Options(threads=2), *streams, numbers=150)
+    batches = Estimate.from_samples(sampler.draw(n_chords))
+    assert (batches.value, batches.stderr) == (one.value, one.stderr)
     assert one.seed == 7
     assert one.n == n_chords
     assert boundary_density(net, -1.0, 1.0, rng=8, **options).value != one.value

@@ -8,6 +8,7 @@ import pytest
 import linregions as lr
 from linregions import Network
 from linregions.errors import InvalidTypeError, InvalidValueError, NumericalError
+from linregions.measures.distances import choice
 from linregions.measures.distances.distance import boundary_distance
 from tests.support.zoo import ACTIVATIONS, golden
 
@@ -110,12 +111,13 @@ def test_what_is_dear_is_made_once_for_as_long_as_the_network_lives(monkeypatch)
 
 
 def test_of_large_networks_only_decompositions_are_kept(monkeypatch):
-    monkeypatch.setattr("linregions.measures.distances.choice._KEPT_BYTES", 1000)
-    net = lr.random_network([20, 16, 16, 2], 0)
+    net, same = (lr.random_network([20, 16, 16, 2], 0) for _ in range(2))
+    choice.plan_of(net, kept_bytes=1000)
+    assert isinstance(choice._kept[net], choice._Short)
     points = np.random.default_rng(6).normal(size=(30, 20))
-    first = boundary_distance(net, points)
+    expected = boundary_distance(same, points)
     monkeypatch.setattr(np.linalg, "qr", None)
-    np.testing.assert_array_equal(boundary_distance(net, points), first)
+    np.testing.assert_array_equal(boundary_distance(net, points), expected)
 
 
 def test_zero_on_a_boundary_of_any_layer():

@@ -136,13 +136,13 @@ def test_threads_limits_and_batches_change_no_bit():
         np.testing.assert_array_equal(np.concatenate([part[k] for part in parts]), whole[k])
 
 
-def test_an_end_to_the_search(monkeypatch):
-    monkeypatch.setattr("linregions.measures.distances.linear._MOST_SIDES", 2)
+def test_an_end_to_the_search():
     rng = np.random.default_rng(0)
     first = rng.normal(size=(6, 3))
     net = Network.from_layers([(first, rng.normal(size=6)), (-np.ones((1, 6)), [-1.0]), ([[1.0]], [0.0])])
+    x = np.full(3, 0.5)
     with pytest.raises(NumericalError, match=r"`points` 0 has 3 sides of regions within .* needs at most 2 before a"):
-        boundary_distance(net, np.full((1, 3), 0.5), kind="linear")
+        LinearRegions(net, most_sides=2).found(x, boundary_distance(net, x), 0, "boundary_distance")
 
 
 def test_bad_kind():

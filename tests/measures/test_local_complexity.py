@@ -1,6 +1,5 @@
 """`local_complexity`: counts round points against arrangements known by hand, and against brute force."""
 
-import importlib
 import itertools
 
 import numpy as np
@@ -11,6 +10,8 @@ from linregions import Network
 from linregions import local_complexity as measure
 from linregions.domains.sections import random_frames
 from linregions.errors import InvalidTypeError, InvalidValueError
+from linregions.measures.local_complexity import _Search
+from linregions.regions.options import Options
 from tests.measures.test_density import arrangement, bent_network
 from tests.support.zoo import ACTIVATIONS, golden
 
@@ -130,13 +131,13 @@ def test_frames_against_their_definition():
     assert found.sign_changes[0] == np.mean(signs)
 
 
-def test_neither_threads_nor_batches_change_the_result(monkeypatch):
+def test_neither_threads_nor_batches_change_the_result():
     net = lr.random_network([8, 12, 12, 2], 3, bias_variance=0.1)
     points = np.random.default_rng(0).normal(size=(9, 8))
     one = measure(net, points, 1.0, rng=7)
     threads = measure(net, points, 1.0, rng=7, threads=3)
-    monkeypatch.setattr(importlib.import_module("linregions.measures.local_complexity"), "_BATCH_NUMBERS", 1000)
-    batches = measure(net, points, 1.0, rng=np.random.default_rng(7))
+    search = _Search(net, 1.0, "activation", 4, 8, 4, Options(), numbers=1000)
+    batches = search.run(points, np.random.default_rng(7))
     for name in ARRAYS:
         np.testing.assert_array_equal(getattr(threads, name), getattr(one, name))
         np.testing.assert_array_equal(getattr(batches, name), getattr(one, name))

@@ -50,22 +50,31 @@ def form(parts: Mapping[Column, float | Fraction]) -> Form:
     return Form({column: n for column, n in zip(parts, numbers, strict=True) if n}, exponent)
 
 
-def total(terms: Sequence[tuple[int, Form]], constant: int = 0, exponent: int = 0) -> Form:
-    """Return the sum of forms times whole weights, and a constant, all weights over ``2**exponent``."""
+def total(terms: Sequence[tuple[int, Form]], constant: int = 0, exponent: int = 0, rounding: int = 0) -> Form:
+    """Return the sum of forms times whole weights, and a constant, all weights over ``2**exponent``.
+
+    With `rounding`, a part goes that is less than its largest term over ``2**rounding``.
+    """
     common = max((f.exponent for _, f in terms), default=0)
     parts: dict[Column, int] = {ONE: constant << common}
+    largest: dict[Column, int] = {}
     for weight, f in terms:
         scaled = weight << (common - f.exponent)
         for column, number in f.parts.items():
             parts[column] = parts.get(column, 0) + scaled * number
-    return Form({column: n for column, n in parts.items() if n}, common + exponent)
+            if rounding:
+                largest[column] = max(largest.get(column, 0), abs(scaled * number))
+    kept = {column: n for column, n in parts.items() if n and abs(n) >= largest.get(column, 0) >> rounding}
+    return Form(kept, common + exponent)
 
 
-def substituted(f: Form, known: Mapping[Column, Form]) -> Form:
+def substituted(f: Form, known: Mapping[Column, Form], rounding: int = 0) -> Form:
     """Replace columns by forms until none of those known is left."""
     while True:
         found = [column for column in f.parts if column in known]
         if not found:
             return f
         rest = Form({column: n for column, n in f.parts.items() if column not in known}, f.exponent)
-        f = total([(1 << f.exponent, rest), *((f.parts[column], known[column]) for column in found)], 0, f.exponent)
+        f = total(
+            [(1 << f.exponent, rest), *((f.parts[column], known[column]) for column in found)], 0, f.exponent, rounding
+        )

@@ -96,7 +96,7 @@ def graph_line(graph: Graph, domain: Segment | Ray | Line | Path) -> ExactLine:
             outputs = tuple((f[ONE], f[0]) for f in found.outputs)
             pieces.append(ExactPiece(found.cell.low, found.cell.high, found.pattern, outputs))
     pieces.sort(key=lambda piece: (piece.low is not None, piece.low or Fraction(0)))
-    return summary(tuple(pieces), exact.good, set(exact.window_numbers))
+    return summary(tuple(pieces), exact.good)
 
 
 def graph_line_gradient_boundaries(graph: Graph, line: ExactLine) -> list[bool]:

@@ -21,6 +21,8 @@ from tests.reference.lines_exact import ExactActivation
 
 C = TypeVar("C", bound=Cell)
 T = TypeVar("T")
+# Bits that a sum of rounded products is right to.
+_ROUNDING = 40
 Place = tuple[int, int]  # a step and a unit of its layout; the column of a comparison that is not decided yet
 
 
@@ -109,8 +111,9 @@ class ExactGraph:
         self.activations = [ExactActivation(step.activation) for step in graph.steps]
         self.windows = _windows(graph)
         self.comparing = {c.place for window in self.windows for c in window.comparisons}
-        for step in {place[0] for place in self.comparing}:
-            activation = graph.steps[step].activation
+        self.comparing_steps = {k for k, _ in self.comparing}
+        for k in self.comparing_steps:
+            activation = graph.steps[k].activation
             assert activation.breakpoints == (0.0,), "comparisons are ReLUs"
             assert activation.slopes == (0.0, 1.0), "comparisons are ReLUs"
         self.numbers, self.window_numbers = self._numbered()
@@ -131,7 +134,10 @@ class ExactGraph:
         return found
 
     def _numbered(self) -> tuple[dict[Place, int], list[int]]:
-        """Number units by step in the user's order, and windows after the step that they follow."""
+        """Number units by step in the user's order, and windows after the step that they follow.
+
+        Units of a comparing step that compare nothing fill its layout: they are constant and no neurons.
+        """
         maxima = self.graph.maxima
         numbers: dict[Place, int] = {}
         windows = [-1] * len(self.windows)
@@ -140,10 +146,9 @@ class ExactGraph:
             if k >= 0:
                 order = self.graph.steps[k].layout.order.tolist()
                 units = sorted(range(len(order)), key=order.__getitem__)
-                for place in ((k, u) for u in units if self.activations[k].breakpoints):
-                    if place not in self.comparing:
-                        numbers[place] = count
-                        count += 1
+                if self.activations[k].breakpoints and k not in self.comparing_steps:
+                    numbers |= {(k, u): count + i for i, u in enumerate(units)}
+                    count += len(units)
             for w in range(len(self.windows)):
                 if maxima.after[w] == k:
                     windows[w] = count
@@ -205,12 +210,13 @@ class ExactGraph:
         """Tell of each neuron whether an open path leads from it to an output, where the pattern is this.
 
         A path passes a unit whose piece has a slope, and a maximum by its winner alone; the maximum itself is open.
+        Losers that only the rounding of composed weights keeps from cancelling are no paths.
         """
         state, pieces = State({INPUT: [Form({})] * self.graph.n_in}, {}, {}), dict(enumerate(pattern))
         reads: dict[Column, set[Column]] = {}
         for k, activation in enumerate(self.activations):
-            zs = self._sums(k, state)
-            state = self._activated(k, zs, state, pieces, marked=True)
+            zs = self._sums(k, state, _ROUNDING)
+            state = self._activated(k, zs, state, pieces, _ROUNDING, marked=True)
             for u, z in enumerate(zs):
                 if z.parts.keys() & self.comparing or (k, u) in self.comparing:
                     continue  # a part of a maximum
@@ -234,21 +240,23 @@ class ExactGraph:
             good[neuron] = ("window", w) in reached
         return good
 
-    def _sums(self, k: int, state: State) -> list[Form]:
+    def _sums(self, k: int, state: State, rounding: int = 0) -> list[Form]:
         """Return what the units of a step sum."""
         forms = []
         for row in self.rows[k]:
             terms = [(w, state.tensors[source][i]) for source, i, w in row.weights]
-            forms.append(substituted(total(terms, row.bias, row.exponent), state.solved))
+            forms.append(substituted(total(terms, row.bias, row.exponent, rounding), state.solved, rounding))
         return forms
 
-    def _above_first(self, window: Window, state: State, sums: dict[Column, Form]) -> dict[int, Form]:
+    def _above_first(
+        self, window: Window, state: State, sums: dict[Column, Form], rounding: int = 0
+    ) -> dict[int, Form]:
         """Return what each entry of a window is above the first."""
         known = state.sums | sums
         forms = {}
         for e, entry in window.entries.items():
             terms = [(1, known[p]) for p in entry.sums] + [(sign, unit(p)) for sign, p in entry.relus]
-            forms[e] = substituted(total(terms), state.solved)
+            forms[e] = substituted(total(terms, 0, 0, rounding), state.solved, rounding)
         return forms
 
     def _comparing_sums(self, k: int, zs: Sequence[Form]) -> dict[Column, Form]:
@@ -282,7 +290,14 @@ class ExactGraph:
         yield from parts
 
     def _activated(
-        self, k: int, zs: Sequence[Form], state: State, pieces: Mapping[int, int], *, marked: bool = False
+        self,
+        k: int,
+        zs: Sequence[Form],
+        state: State,
+        pieces: Mapping[int, int],
+        rounding: int = 0,
+        *,
+        marked: bool = False,
     ) -> State:
         """Return what is known after a step, given the pieces of all that switches in it."""
         phi, values = self.activations[k], []
@@ -292,12 +307,15 @@ class ExactGraph:
                 values.append(unit((k, u)))
             else:
                 piece = pieces[self.numbers[k, u]] if (k, u) in self.numbers else 0
+                if k in self.comparing_steps:  # it fills the layout
+                    (constant,) = z.whole(())
+                    piece = int(constant > 0)
                 values.append(_on_piece(z, phi.slopes[piece], phi.intercepts[piece]))
         solved = dict(state.solved)
         for w, (number, window) in enumerate(zip(self.window_numbers, self.windows, strict=True)):
             if window.last_step == k:
                 *others, last = window.root
-                winner = self._above_first(window, state, sums)[pieces[number]]
+                winner = self._above_first(window, state, sums, rounding)[pieces[number]]
                 mark = [(1, unit(("window", w)))] if marked else []
                 solved[last] = total([(1, winner), *mark, *((-1, unit(p)) for p in others)])
         return State(state.tensors | {k: values}, state.sums | sums, solved)

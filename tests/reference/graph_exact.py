@@ -110,3 +110,67 @@ class ExactGraph:
                     own.append(sides[sums[int(maxima.step[c])][int(maxima.unit[c])] > 0])
             winners.append(own[-1] if own else 0)
         return winners
+
+    def good_neurons(self, point: Sequence[Any]) -> list[bool]:
+        """Return for each neuron whether it is good at a point, in the order of `pattern`.
+
+        The sums of each step are written as combinations of the units that it reads, with comparisons multiplied out
+        exactly. From an output, or a good and open unit that compares nothing, a path leads to every unit with a
+        coefficient.
+        """
+        graph, sums = self.graph, self.sums(point)
+        comparing = {int(k) for k in graph.maxima.step}
+        rows: list[list[dict[tuple[int, int], Fraction]]] = []
+        for k, step in enumerate(graph.steps):
+            own: list[dict[tuple[int, int], Fraction]] = [{} for _ in range(step.layout.n_units)]
+            for source, matrix in self.matrices[k]:
+                if source == INPUT:
+                    continue
+                for j, row in enumerate(matrix):
+                    for i, weight in enumerate(row):
+                        if not weight:
+                            continue
+                        own[j][source, i] = own[j].get((source, i), Fraction(0)) + weight
+                        if source in comparing and sums[source][i] > 0:
+                            for key, coefficient in rows[source][i].items():
+                                own[j][key] = own[j].get(key, Fraction(0)) + weight * coefficient
+            rows.append(own)
+        last = len(graph.steps) - 1
+        good = {(last, j) for j in range(graph.n_out)}
+        for k in range(last, -1, -1):
+            step = graph.steps[k]
+            for j, row in enumerate(rows[k]):
+                if (k, j) not in good or k in comparing:
+                    continue
+                piece = sum(sums[k][j] > Fraction(p) for p in step.activation.breakpoints)
+                if step.activation.slopes[piece]:
+                    good |= {key for key, coefficient in row.items() if coefficient}
+        result = []
+        for k in range(-1, len(graph.steps)):
+            if k >= 0 and graph.steps[k].activation.breakpoints and k not in comparing:
+                units = {int(number): unit for unit, number in enumerate(graph.steps[k].layout.order)}
+                result += [(k, units[number]) in good for number in range(len(units))]
+            for window, after in enumerate(graph.maxima.after):
+                if after == k:
+                    last_one = [c for c in range(len(graph.maxima.window)) if graph.maxima.window[c] == window][-1:]
+                    place = [(int(graph.maxima.step[c]), int(graph.maxima.unit[c])) for c in last_one]
+                    result.append(bool(place) and place[0] in good)
+        return result
+
+    def gradient(self, point: Sequence[Any]) -> list[Row]:
+        """Return the derivatives of all outputs, by unit, by all inputs, by unit, on the piece of a point."""
+        graph, sums = self.graph, self.sums(point)
+        unit = [[Fraction(i == j) for j in range(graph.n_in)] for i in range(graph.n_in)]
+        tensors: dict[int, list[Row]] = {INPUT: unit}
+        for k, step in enumerate(graph.steps):
+            rows = []
+            for j, z in enumerate(sums[k]):
+                slope = Fraction(step.activation.slopes[sum(z > Fraction(p) for p in step.activation.breakpoints)])
+                row = [Fraction(0)] * graph.n_in
+                for source, matrix in self.matrices[k]:
+                    for weight, before in zip(matrix[j], tensors[source], strict=True):
+                        if weight and slope:
+                            row = [have + slope * weight * more for have, more in zip(row, before, strict=True)]
+                rows.append(row)
+            tensors[k] = rows
+        return tensors[len(graph.steps) - 1]

@@ -6,7 +6,7 @@ Every float is a dyadic rational, so each sign and each order has a right answer
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -126,17 +126,15 @@ def exact_line(net: Network, domain: Segment | Ray | Line | Path) -> ExactLine:
 def summary(
     pieces: tuple[ExactPiece, ...],
     good: Callable[[Sequence[int]], Sequence[bool]],
-    maxima: Container[int] = (),
 ) -> ExactLine:
-    """Return what follows from the pieces; neurons that are maxima go from winner to winner in one event."""
+    """Return what follows from the pieces."""
     breakpoints, switches, patterns, linear = [], [], [pieces[0].pattern], []
     for left, right in itertools.pairwise(pieces):
         if left.pattern == right.pattern:
             continue
         events = []
         for neuron, (a, b) in enumerate(zip(left.pattern, right.pattern, strict=True)):
-            passed = range(min(a, b), max(a, b))
-            events += [(neuron, j, 1 if b > a else -1) for j in (passed[:1] if neuron in maxima else passed)]
+            events += [(neuron, j, 1 if b > a else -1) for j in range(min(a, b), max(a, b))]
         sides = [good(left.pattern), good(right.pattern)]
         assert left.high is not None
         breakpoints.append(left.high)

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import linregions as lr
-from linregions import Line, Path, PiecewiseLinear, PlaneWindow, Ray, Segment
+from linregions import Line, PiecewiseLinear, PlaneWindow, Ray, Segment
 from linregions.networks.graph import Graph
 from tests.reference.exact_graph_partitions import (
     ExactGraphPartition,
@@ -24,9 +24,12 @@ from tests.reference.exact_graph_partitions import (
 from tests.reference.exact_graphs import ExactGraph
 from tests.reference.exact_traces import Asked, Number, at_point, traced_line, traced_plane
 from tests.reference.gradients_exact import exact_gradient_labels
+from tests.reference.graph_exact import ExactGraph as GraphAtPoints
 from tests.reference.lines_exact import ExactActivation, ExactLine, exact_line, legs
 from tests.reference.planes_exact import area, partition_exactly, rational
 from tests.support import zoo
+from tests.support.graph_cases import some_lines
+from tests.support.graphs import random_graph
 from tests.support.hand_graphs import Hand, one_site
 from tests.support.tiny_models import MODELS, Tiny, cases, tiny
 
@@ -44,19 +47,6 @@ def random_points(model: Tiny, window: PlaneWindow, n: int = 20) -> list[list[Fr
     rng = np.random.default_rng(n)
     u = rng.dirichlet(np.ones(len(window.polygon)), n) @ window.polygon
     return [[Fraction(x) for x in point] for point in window.point(np.round(u * 1024) / 1024)]
-
-
-def some_lines(model: Tiny, part: float = 1.0) -> list[Any]:
-    window = model.windows[0]
-    corners = window.point(part * window.polygon)
-    direction = corners[1] - corners[0]
-    middle = (corners[0] + corners[2]) / 2
-    return [
-        Segment(corners[0], corners[2]),
-        Ray(middle, direction),
-        Line(middle, corners[2] - corners[1]),
-        Path(np.stack([corners[0], middle, corners[1]])),
-    ]
 
 
 @pytest.mark.parametrize(("name", "seed"), CASES)
@@ -95,7 +85,7 @@ def test_planes_of_graphs_and_programs_agree(name: str, seed: int) -> None:
 @pytest.mark.parametrize(("name", "seed"), CASES)
 def test_lines_of_graphs_and_programs_agree(name: str, seed: int) -> None:
     model = tiny(name, seed)
-    for domain in some_lines(model, SHRUNK):
+    for domain in some_lines(model.windows[0], SHRUNK):
         line = graph_line(model.graph, domain)
         by_program = traced_line(model.program, domain)
         assert len(line.pieces) == len(by_program)
@@ -176,15 +166,16 @@ def check_line(model: Tiny, line: ExactLine, domain: Segment | Ray | Line) -> No
     for (left, right), events in zip(itertools.pairwise(line.patterns), line.switches, strict=True):
         changed = {k for k, (a, b) in enumerate(zip(left, right, strict=True)) if a != b}
         assert {neuron for neuron, _, _ in events} == changed
-        for neuron, breakpoint_, direction in events:
-            assert breakpoint_ >= min(left[neuron], right[neuron])
+        for neuron, breakpoint, direction in events:
+            low, high = sorted((left[neuron], right[neuron]))
+            assert low <= breakpoint < high
             assert direction == (1 if right[neuron] > left[neuron] else -1)
 
 
 @pytest.mark.parametrize(("name", "seed"), CASES)
 def test_breakpoints_flip_what_they_name(name: str, seed: int) -> None:
     model = tiny(name, seed)
-    for domain in some_lines(model)[:3]:
+    for domain in some_lines(model.windows[0])[:3]:
         check_line(model, graph_line(model.graph, domain), domain)
 
 
@@ -196,7 +187,7 @@ def test_the_gradient_changes_only_at_good_neurons(name: str, seed: int) -> None
         assert edge.is_linear_boundary or not is_change
     assert 1 < exact.n_gradient_regions <= exact.n_linear_regions <= exact.n_regions
     model = tiny(name, seed)
-    line = graph_line(model.graph, some_lines(model)[0])
+    line = graph_line(model.graph, some_lines(model.windows[0])[0])
     for linear, change in zip(line.is_linear_boundary, graph_line_gradient_boundaries(model.graph, line), strict=True):
         assert linear or not change
 
@@ -208,6 +199,28 @@ def chain(network: lr.Network) -> Graph:
         value = hand.step(value.map(layer.weight, layer.bias), activation)
     last = network.layers[-1]
     return hand.finish(value.map(last.weight, last.bias), (network.n_in,))
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_random_graphs(seed: int) -> None:
+    """Subdivisions of other graphs; the pattern in each region, and the other twin's at its centre, are the same."""
+    rng = np.random.default_rng(seed)
+    graph = random_graph(rng, 2, exact=bool(seed % 2))
+    exact = graph_plane(graph, PlaneWindow.of_inputs(np.full(2, -1.5), np.full(2, 1.5)))
+    assert len(exact.vertices) - len(exact.edges) + exact.n_regions == 1
+    assert sum((region.area for region in exact.regions), Fraction(0)) == 9
+    assert len(set(exact.patterns)) == exact.n_regions
+    other = GraphAtPoints(graph)
+    for region in exact.regions[:: max(1, exact.n_regions // 10)]:
+        point = [Fraction(float(o)) + x for o, x in zip(exact.window.origin, region.centre, strict=True)]
+        sums = other.sums(point)
+        assert other.pattern_of(sums) == list(region.pattern) == exact.exact.evaluate(point)[0]
+        assert other.output(point) == exact.exact.evaluate(point)[1]
+    if exact.n_regions > 1:
+        assert exact.n_gradient_regions <= exact.n_linear_regions <= exact.n_regions
+        for edge in exact.edges:
+            if not edge.is_border and not edge.is_linear_boundary:
+                assert exact.gradients[edge.left] == exact.gradients[edge.right]
 
 
 SMALL = {case.name: case for case in zoo.small_cases() if case.network.n_neurons <= 24 and case.network.n_in < 100}

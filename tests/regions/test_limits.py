@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 import tracemalloc
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,10 +15,8 @@ import pytest
 import linregions as lr
 from linregions import Line, Path, Ray, Segment
 from linregions.errors import InvalidTypeError, InvalidValueError, MemoryLimitError
-from linregions.regions.lines import plan as _line_plan
-from linregions.regions.lines import stages as _line_stages
-from linregions.regions.lines import work as _line_work
 from linregions.regions.lines.find import count_lines, partition_lines
+from linregions.regions.lines.knobs import Knobs
 from linregions.regions.options import Options
 from tests.support import zoo
 
@@ -63,24 +62,22 @@ def least(work):
 
 @pytest.mark.parametrize("name", list(cases()))
 @pytest.mark.parametrize("spacing", [None, 4, 100])
-def test_lines_do_not_depend_on_limits_threads_or_batches(name, spacing, monkeypatch):
+def test_lines_do_not_depend_on_limits_threads_or_batches(name, spacing):
     """However far apart pivots are, at this width or at all widths."""
     net = cases()[name]
-    if spacing:
-        monkeypatch.setattr(_line_plan, "sharing", lambda width: (spacing, width))
+    knobs = Knobs(spacing=spacing)
     domains = some_domains(net.n_in, np.random.default_rng(3), 3)
-    whole = partition_lines(net, domains)
+    whole = partition_lines(net, domains, knobs=knobs)
     counts = [part.n_regions for part in whole]
-    enough = least(lambda limit: partition_lines(net, domains, options=Options(memory_limit=limit)))
+    enough = least(lambda limit: partition_lines(net, domains, Options(memory_limit=limit), knobs))
     for limit, threads in ((enough, 1), (enough + 50_000, 2), (3 * enough, 3), (10**9, 2)):
-        assert_same_bits(partition_lines(net, domains, options=Options(memory_limit=limit, threads=threads)), whole)
-        assert count_lines(net, domains, options=Options(memory_limit=limit, threads=threads))[0].tolist() == counts
-    assert_same_bits([partition_lines(net, [domain])[0] for domain in domains], whole)
+        options = Options(memory_limit=limit, threads=threads)
+        assert_same_bits(partition_lines(net, domains, options, knobs), whole)
+        assert count_lines(net, domains, options=options, knobs=knobs)[0].tolist() == counts
+    assert_same_bits([partition_lines(net, [domain], knobs=knobs)[0] for domain in domains], whole)
     for numbers, rows in ((1, 8), (1, 9), (500, 8)):
-        monkeypatch.setattr(_line_work, "_STAGE_NUMBERS", numbers)
-        monkeypatch.setattr(_line_work, "_FEW_ROWS", rows)
-        monkeypatch.setattr(_line_stages, "SWITCHES", 8)
-        assert_same_bits(partition_lines(net, domains), whole)
+        small = replace(knobs, stage_numbers=numbers, few_rows=rows, switches=8)
+        assert_same_bits(partition_lines(net, domains, knobs=small), whole)
 
 
 def test_a_path_longer_than_any_stage():

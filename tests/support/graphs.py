@@ -164,7 +164,7 @@ class Builder:
         if self.windows:
             columns = np.array(self.comparisons, dtype=np.int64).reshape(-1, 5).T
             size, after = np.array(self.windows, dtype=np.int64).T
-            maxima = Maxima(*columns, size, after, tuple(f"window {k}" for k in range(len(size))))
+            maxima = Maxima(*columns, size, after, tuple(f"windows {k}" for k in range(np.unique(after).size)))
         return Graph(self.layouts[INPUT], tuple(self.steps), (self.n_in,), (output.size,), maxima)
 
     def weights(self, rows: int, columns: int, *, shared: bool = False) -> Matrix:

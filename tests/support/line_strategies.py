@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
-from contextlib import contextmanager
 from fractions import Fraction
 from typing import Any
 
 import hypothesis.extra.numpy as hnp
 import numpy as np
-import pytest
 from hypothesis import strategies as st
 
 import linregions as lr
 from linregions import Line, Network, Path, PiecewiseLinear, Ray, Segment
-from linregions.regions.lines import plan as _line_plan
 from linregions.regions.lines.partition import LinePartition
-from tests.reference.lines_exact import exact_line
+from tests.reference.lines_exact import ExactLine, exact_line
 from tests.support import zoo
 
 # Slopes are dyadic, so that what cancels exactly in Fractions also does so in the slopes of the floats.
@@ -115,15 +111,6 @@ def rewritten(net: Network, how: str, seed: int) -> Network:
     return net
 
 
-@contextmanager
-def pivots(spacing: int, losses: tuple[float, float] = _line_plan.LOSSES) -> Iterator[None]:
-    """Have one point in `spacing` as a pivot, at whatever width; 0 for all of them."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_line_plan, "sharing", lambda width: (spacing, width))
-        patch.setattr(_line_plan, "LOSSES", losses)
-        yield
-
-
 def switches(part: LinePartition) -> list[list[tuple[int, int, int]]]:
     """Return (neuron, breakpoint, direction) of all that switches at each breakpoint."""
     columns = (part.switch_neurons, part.switch_breakpoints, part.switch_directions)
@@ -133,7 +120,11 @@ def switches(part: LinePartition) -> list[list[tuple[int, int, int]]]:
 
 def assert_is_exact(part: LinePartition) -> None:
     """Compare everything a partition says with the exact twin."""
-    exact = exact_line(part.network, part.domain)
+    assert_equals(part, exact_line(part.network, part.domain))
+
+
+def assert_equals(part: LinePartition, exact: ExactLine) -> None:
+    """Compare everything a partition says with an exact one."""
     assert part.n_regions == exact.n_regions
     np.testing.assert_array_equal(part.patterns, np.array(exact.patterns).reshape(part.patterns.shape))
     places = [float(t) for t in exact.breakpoints]

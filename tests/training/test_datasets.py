@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from linregions.errors import FileFormatError, InvalidValueError
-from linregions.training import datasets
 from linregions.training.datasets import load_dataset
 from linregions.training.idx import read_idx
+from linregions.training.mnist import load_mnist
 
 NAMES = {
     "x_train": "train-images-idx3-ubyte",
@@ -133,10 +133,9 @@ def test_the_cache_folder_comes_from_the_environment(mnist_cache, tmp_path, monk
     assert load_dataset().y_test[0] == 7
 
 
-def test_a_damaged_package_file_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(datasets, "_MNIST_SHA256", "0" * 64)
+def test_a_damaged_package_file_is_refused(tmp_path):
     with pytest.raises(FileFormatError, match=r"has the SHA-256 sum e9b40985d011\.\.\., but load_dataset needs 0000"):
-        load_dataset(cache_dir=tmp_path)
+        load_mnist(tmp_path, sha256="0" * 64)
     assert not list(tmp_path.iterdir())
 
 

@@ -13,13 +13,7 @@ _TRIED_BYTES = 1 << 26  # the largest limit with which a sufficient one is sough
 
 
 class Exceeded(Exception):
-    """A part of some work needs more bytes than its share of a limit.
-
-    Parameters
-    ----------
-    needed : int
-        Bytes that would do, as far as this is known.
-    """
+    """A part of some work needs more bytes than its share of a limit: `needed` would do, as far as this is known."""
 
     def __init__(self, needed: int) -> None:
         super().__init__(needed)
@@ -50,16 +44,9 @@ def with_remedy(
 ) -> MemoryLimitError:
     """Return the error with a limit that is enough for the whole, not for the part of it that was exceeded.
 
-    Parameters
-    ----------
-    error : MemoryLimitError
-        Of one line or plane, which was given one `share`-th of the limit.
-    memory_limit : int
-    who : str
-    share : int
-    work : callable
-        Works on some of the lines or planes with another limit: another of them may need more. It is asked only while
-        that limit is small, since whoever set one may not have so much memory.
+    The error is that of one line or plane, which was given one `share`-th of the limit. `work` works on some of them
+    with another limit, since another of them may need more. It is asked only while that limit is small: whoever set one
+    may not have so much memory.
     """
     assert memory_limit is not None
     needed = share * (error.needed or memory_limit)

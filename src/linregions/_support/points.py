@@ -23,28 +23,11 @@ _FOREIGN = {
 
 
 def read_points(path: str | os.PathLike[str], who: str, name: str = "points", n_in: int | None = None) -> FloatArray:
-    """Read points of an input space from a file.
+    """Read points of an input space, shape (N, n_in), from a file, or raise.
 
-    Parameters
-    ----------
-    path : str or path-like
-        ``.npy``, or text with one point a line, numbers separated by commas, semicolons or blanks. Text may have a
-        header with the names of the columns, and lines that begin with ``#``.
-    who, name : str
-        For the message: who asks, and what the argument is called.
-    n_in : int, optional
-        Number of inputs; with it images, e.g. of shape (N, 28, 28), are flattened.
-
-    Returns
-    -------
-    ndarray of float64, shape (N, n_in)
-
-    Raises
-    ------
-    InvalidValueError
-        If there is no such file, or it holds no points or NaN.
-    FileFormatError
-        If the file cannot be read as numbers.
+    A ``.npy`` file, or text with one point a line, numbers separated by commas, semicolons or blanks. Text may have a
+    header with the names of the columns, and lines that begin with ``#``. With `n_in` images, e.g. of shape (N, 28,
+    28), are flattened.
     """
     file = as_path(path, name, who)
     if not file.is_file():

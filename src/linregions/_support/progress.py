@@ -14,19 +14,9 @@ def _in_notebook() -> bool:
 
 
 class ProgressBar(AbstractContextManager["ProgressBar"]):
-    """How much of some work is done.
+    """How much of some work is done: all of it is `total`, in `unit`, and `done` was done before.
 
-    Parameters
-    ----------
-    total : float
-        All of the work, in `unit`.
-    title : str
-    unit : str
-        With ``"of ..."`` the share of it that is done is shown, whatever `total` counts.
-    shown : bool
-        Whether a bar is wanted at all.
-    done : float
-        What was done before.
+    With a unit ``"of ..."`` the share of it that is done is shown, whatever `total` counts.
     """
 
     def __init__(self, total: float, title: str, unit: str, shown: bool, done: float = 0) -> None:

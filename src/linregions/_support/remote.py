@@ -18,7 +18,7 @@ from queue import SimpleQueue
 from typing import Any, NamedTuple, Protocol
 
 # Bytes of a job up to which it goes with every task.
-_SMALL = 1 << 16
+SMALL = 1 << 16
 # Jobs that a process remembers.
 _REMEMBERED = 2
 
@@ -70,19 +70,10 @@ def work_remotely(key: str, packed: bytes | None, task: Any) -> Answer:
 
 
 class Remote:
-    """A job's tasks on an executor.
+    """A job's tasks on an executor, or anything that has `submit`; the recipe is what all tasks need."""
 
-    Parameters
-    ----------
-    executor : concurrent.futures.Executor
-        Or anything that has `submit`.
-    recipe : Recipe
-        What all tasks need.
-    tasks : sequence
-    """
-
-    def __init__(self, executor: Executor, recipe: Recipe, tasks: Sequence[Any]) -> None:
-        self.executor, self.tasks = executor, tasks
+    def __init__(self, executor: Executor, recipe: Recipe, tasks: Sequence[Any], small: int = SMALL) -> None:
+        self.executor, self.tasks, self.small = executor, tasks, small
         self.packed = pickle.dumps(recipe)
         self.key = hashlib.sha256(self.packed).hexdigest()
         self.answers: SimpleQueue[int] = SimpleQueue()
@@ -99,7 +90,7 @@ class Remote:
             for number, task in enumerate(self.tasks):
                 found = earlier(task)
                 if found is None:
-                    self._submit(number, len(self.packed) <= _SMALL)
+                    self._submit(number, len(self.packed) <= self.small)
                 else:
                     self.ready[number] = _Result(found)
             for number in range(len(self.tasks)):

@@ -15,19 +15,7 @@ _ASIDE = 40  # characters of a text that a message repeats
 
 
 class SavedArrays:
-    """The arrays of one file.
-
-    Parameters
-    ----------
-    arrays : mapping
-        Name -> array, as the file has them.
-    where : str
-        The subject of messages, such as "`path` is 'a.npz'".
-    who : str
-        Who asks.
-    remedy : str
-        The sentence that says what to do.
-    """
+    """A file's arrays by name; `where` is the subject of messages, `remedy` the sentence that says what to do."""
 
     def __init__(self, arrays: Mapping[str, npt.NDArray[Any]], where: str, who: str, remedy: str) -> None:
         self.arrays, self.where, self.who, self.remedy = arrays, where, who, remedy
@@ -98,16 +86,7 @@ class SavedArrays:
 def complex_of(
     saved: SavedArrays, n_breakpoints: npt.NDArray[np.int32], *, patterns: bool = True
 ) -> dict[str, npt.NDArray[Any]]:
-    """Return the arrays that polygons in a plane have in every file: vertices, edges, corners, neurons, patterns.
-
-    Parameters
-    ----------
-    saved : SavedArrays
-    n_breakpoints : ndarray of int32, shape (n_neurons,)
-        Of each neuron.
-    patterns : bool
-        Whether the file has those.
-    """
+    """Return the arrays that polygons in a plane have in every file: vertices, edges, corners, neurons, patterns."""
     vertices = saved.floats("vertices", None, 2)
     edges = saved.integers("edges", np.int32, 0, len(vertices), None, 2)
     face_vertices = saved.integers("face_vertices", np.int32, 0, len(vertices), None)
@@ -142,16 +121,7 @@ def words_of(saved: SavedArrays, n_breakpoints: npt.NDArray[np.int32], n_regions
 def switches_of(
     saved: SavedArrays, n_breakpoints: npt.NDArray[np.int32], ends: tuple[float, float]
 ) -> dict[str, npt.NDArray[Any]]:
-    """Return what a file says of the switches along a line.
-
-    Parameters
-    ----------
-    saved : SavedArrays
-    n_breakpoints : ndarray of int32, shape (n_neurons,)
-        Of each neuron.
-    ends : tuple of float
-        Between which parameters the line goes.
-    """
+    """Return what a file says of the switches along a line, whose parameters go from one of `ends` to the other."""
     breakpoints = saved.floats("breakpoints", None)
     if (np.diff(breakpoints) <= 0).any() or (breakpoints < ends[0]).any() or (breakpoints > ends[1]).any():
         raise saved.wrong(f"whose breakpoints do not ascend from {ends[0]:g} to {ends[1]:g}", "them in order")

@@ -24,13 +24,7 @@ _PACKAGES = ("linregions", "numpy", "numba", "torch", "matplotlib")
 
 
 def versions() -> dict[str, str]:
-    """Return the versions of Python and of the packages that results depend on, without importing them.
-
-    Returns
-    -------
-    dict of str
-        Name -> version; ``"not installed"`` for an optional package that is missing.
-    """
+    """Return the versions of Python and of the packages that results depend on, without importing them."""
     found = {"python": platform.python_version(), "platform": f"{platform.system()} {platform.machine()}"}
     for package in _PACKAGES:
         try:
@@ -43,22 +37,7 @@ def versions() -> dict[str, str]:
 def write_table(path: str | os.PathLike[str], rows: Sequence[Row]) -> list[Path]:
     """Write rows as CSV with a header, and as Parquet beside it when pyarrow is installed; floats keep all digits.
 
-    Parameters
-    ----------
-    path : str or path-like
-        Missing folders are made.
-    rows : sequence of mapping
-        At least one; all with the same keys in the same order.
-
-    Returns
-    -------
-    list of pathlib.Path
-        The files written: `path`, and with pyarrow (the extra ``io``) one ending in ``.parquet``.
-
-    Raises
-    ------
-    InvalidValueError
-        If there is no row, rows differ in their keys, or the place cannot be written.
+    Rows, one at least, have the same keys in the same order. Returns the files written; missing folders are made.
     """
     columns = _columns(rows, "write_table")
     with replacing(path, "write_table") as temporary, open(temporary, "w", newline="", encoding="utf-8") as handle:
@@ -79,27 +58,10 @@ def write_table(path: str | os.PathLike[str], rows: Sequence[Row]) -> list[Path]
 
 
 def read_table(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
-    r"""Read a CSV table written by `write_table`.
+    r"""Read a CSV table written by `write_table`, row by row.
 
-    Parameters
-    ----------
-    path : str or path-like
+    A column is integers if all its entries are, else floats, else booleans, else text; an empty entry is None.
 
-    Returns
-    -------
-    list of dict
-        One for each row. A column is integers if all its entries are, else floats, else booleans, else text;
-        an empty entry is None.
-
-    Raises
-    ------
-    InvalidValueError
-        If there is no such file.
-    FileFormatError
-        If it is no table: without a header, or with rows of different length.
-
-    Examples
-    --------
     >>> import tempfile, pathlib
     >>> file = pathlib.Path(tempfile.mkdtemp()) / "table.csv"
     >>> file.write_text("epoch,regions,name\n0.5,912,[64]\n1.0,,[64]\n") > 0
@@ -127,23 +89,7 @@ def read_table(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
 
 
 def read_json(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Read a mapping written by `write_json`.
-
-    Parameters
-    ----------
-    path : str or path-like
-
-    Returns
-    -------
-    dict
-
-    Raises
-    ------
-    InvalidValueError
-        If there is no such file.
-    FileFormatError
-        If it is no JSON object.
-    """
+    """Read a mapping written by `write_json`."""
     text = _text(path, "read_json", "a JSON file")
     try:
         content = json.loads(text)
@@ -193,58 +139,20 @@ def _alike(column: list[Any]) -> list[Any]:
 
 
 def write_json(path: str | os.PathLike[str], content: Mapping[str, Any]) -> None:
-    """Write a mapping as indented JSON; arrays become lists, dataclasses mappings, infinities strings.
-
-    Parameters
-    ----------
-    path : str or path-like
-        Missing folders are made.
-    content : mapping
-
-    Raises
-    ------
-    InvalidValueError
-        If the place cannot be written.
-    """
+    """Write a mapping as indented JSON; arrays become lists, dataclasses mappings, infinities strings."""
     text = json.dumps(plain(content), indent=2, allow_nan=False) + "\n"
     with replacing(path, "write_json") as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
 def write_metadata(path: str | os.PathLike[str], *, settings: Any, seed: int | None, **more: Any) -> None:
-    """Write what made a result: settings, seed, versions, and anything else that is given.
-
-    Parameters
-    ----------
-    path : str or path-like
-    settings : dataclass or mapping
-    seed : int or None
-        None where nothing was random.
-    **more
-        Further entries, such as a summary of the results.
-
-    Raises
-    ------
-    InvalidValueError
-        If the place cannot be written.
-    """
+    """Write what made a result: settings, seed (None where nothing was random), versions, and what else is given."""
     write_json(path, {"settings": settings, "seed": seed, **more, "versions": versions()})
 
 
 def format_table(rows: Sequence[Row]) -> str:
-    """Return rows as text with aligned columns, floats to four significant digits.
+    """Return rows, all with the same keys, as text with aligned columns, floats to four significant digits.
 
-    Parameters
-    ----------
-    rows : sequence of mapping
-        At least one; all with the same keys in the same order.
-
-    Returns
-    -------
-    str
-
-    Examples
-    --------
     >>> print(format_table([{"epoch": 0.0, "regions": 10403}, {"epoch": 0.5, "regions": 912}]))
     epoch  regions
         0   10,403
@@ -262,23 +170,7 @@ def format_table(rows: Sequence[Row]) -> str:
 
 
 def writable_folder(path: str | os.PathLike[str], who: str, name: str = "out") -> Path:
-    """Make a folder if it is missing, and find out before any work whether files can be written there.
-
-    Parameters
-    ----------
-    path : str or path-like
-    who, name : str
-        For the message: who asks, and what the argument is called.
-
-    Returns
-    -------
-    pathlib.Path
-
-    Raises
-    ------
-    InvalidValueError
-        If the folder cannot be made or written.
-    """
+    """Make a folder if it is missing, and find out before any work whether files can be written there, or raise."""
     folder = as_path(path, name, who)
     probe = folder / ".writable"
     with replacing(probe, who, name):

@@ -17,18 +17,10 @@ __all__ = ["build_parser", "main"]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command and return its exit status.
+    """Run a command, by default that of the process, and return its exit status.
 
-    Parameters
-    ----------
-    argv : sequence of str, optional
-        Arguments after the program's name; by default those of the process.
-
-    Returns
-    -------
-    int
-        0 when all went well, 2 after an error (told in one sentence on stderr), 130 when interrupted, 143 when
-        terminated.
+    It is 0 when all went well, 2 after an error (told in one sentence on stderr), 130 when interrupted, 143 when
+    terminated.
     """
     words = sys.argv[1:] if argv is None else argv
     command = next((word for word in words if not word.startswith("-")), "")

@@ -15,7 +15,7 @@ from linregions._support.tables import read_points
 from linregions._support.validation import FloatArray, as_positive, as_threads, available_cores
 from linregions.domains.windows import PlaneWindow
 from linregions.errors import InvalidValueError
-from linregions.experiments import DEFAULT_FOLDER
+from linregions.experiments import DEFAULT_FOLDER, EXPERIMENTS
 from linregions.networks.network import Network
 from linregions.plotting import FORMATS
 
@@ -28,6 +28,12 @@ def add_out(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", default=DEFAULT_FOLDER, metavar="DIR", help=f"folder for results (default: {DEFAULT_FOLDER})"
     )
+
+
+def add_experiments(parser: argparse.ArgumentParser, by_default: str) -> None:
+    """Add the names of experiments."""
+    choices, text = [*EXPERIMENTS, "all"], f"{', '.join(EXPERIMENTS)} or all (default: {by_default})"
+    parser.add_argument("experiments", nargs="*", choices=choices, default="all", metavar="EXPERIMENT", help=text)
 
 
 def add_name(parser: argparse.ArgumentParser) -> None:
@@ -81,10 +87,7 @@ def add_picture(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--title", metavar="TEXT", help="what to write above the picture (default: what was found)")
     parser.add_argument("--size", type=positive, nargs=2, metavar="INCH", help="its width and height, in inches")
     parser.add_argument(
-        "--dpi",
-        type=positive,
-        metavar="DPI",
-        help="dots per inch of PNG files (default: your matplotlibrc's, or 200)",
+        "--dpi", type=positive, metavar="DPI", help="dots per inch of PNG files (default: your matplotlibrc's, or 200)"
     )
 
 

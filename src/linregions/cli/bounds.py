@@ -18,6 +18,7 @@ from linregions.errors import InvalidValueError
 from linregions.networks.activations import PiecewiseLinear
 from linregions.theory import RegionBound, region_bounds
 
+_Activations = tuple[PiecewiseLinear, ...] | None
 _WHO = "linregions bounds"
 _SHOWN_EXACTLY = 10**15  # larger numbers are for the files, and for the eye a power of ten
 
@@ -37,7 +38,7 @@ def add(parser: ArgumentParser) -> None:
         type=str.strip,
         nargs="+",
         metavar="WIDTH",
-        help="units in the input, each hidden layer and the output; or one NPZ file with a model",
+        help="units in the input, each hidden layer and the output; or one file with a model (.npz, .onnx, .nnet)",
     )
     parser.add_argument(
         "--breakpoints", type=count_from(0), metavar="T", help="of the activation (default: 1, taken as ReLU)"
@@ -57,7 +58,7 @@ def run(arguments: Namespace) -> None:
     """Print bounds, and write them where asked to."""
     given = arguments.architecture
     widths: tuple[int, ...]
-    activations: tuple[PiecewiseLinear, ...] | None = None
+    activations: _Activations = None
     stem = "bounds"
     if len(given) == 1 and not _is_integer(given[0]):
         network = read_model(given[0])
@@ -91,9 +92,7 @@ def _integer(word: str) -> int:
     return int(word)
 
 
-def _title(
-    widths: tuple[int, ...], pieces: int, activations: tuple[PiecewiseLinear, ...] | None, dimension: int | None
-) -> str:
+def _title(widths: tuple[int, ...], pieces: int, activations: _Activations, dimension: int | None) -> str:
     names = sorted({entry.name for entry in activations or ()})
     if activations is None:
         names = ["ReLU, one breakpoint" if pieces == 1 else f"{pieces} breakpoints each"]
@@ -138,19 +137,9 @@ def _exact(value: int | Fraction | None) -> str | None:
     return digits if exact.denominator == 1 else f"{digits}/{Decimal(exact.denominator):f}"
 
 
-def _output(
-    arguments: Namespace,
-    stem: str,
-    widths: tuple[int, ...],
-    pieces: int,
-    activations: tuple[PiecewiseLinear, ...] | None,
-) -> Output:
-    described = pieces if activations is None else [entry.to_dict() for entry in activations]
-    settings = {
-        "widths": widths,
-        "breakpoints" if activations is None else "activations": described,
-        "dimension": arguments.dimension,
-    }
+def _output(arguments: Namespace, stem: str, widths: tuple[int, ...], pieces: int, activations: _Activations) -> Output:
+    described = {"breakpoints": pieces} if activations is None else {"activations": [a.to_dict() for a in activations]}
+    settings = {"widths": widths, **described, "dimension": arguments.dimension}
     return prepare_output(arguments, "bounds", stem, {"widths": np.array(widths)}, settings=settings)
 
 

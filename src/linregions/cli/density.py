@@ -10,7 +10,7 @@ import numpy as np
 from linregions._support.tables import Row, read_points
 from linregions._support.validation import FloatArray, available_cores
 from linregions.cli.arguments import add_name, add_out, count_from, shows_progress, threads_of
-from linregions.cli.models import read_model
+from linregions.cli.models import add_model, model_of
 from linregions.cli.results import arrays_of, prepare_output, print_result
 from linregions.domains.solids import Ball, Box, Solid
 from linregions.errors import FileFormatError, InvalidValueError
@@ -30,7 +30,7 @@ _EPILOG = """examples:
 def add(parser: ArgumentParser) -> None:
     """Add the options."""
     parser.epilog = _EPILOG
-    parser.add_argument("model", metavar="MODEL", help="an NPZ file")
+    add_model(parser)
     where = parser.add_mutually_exclusive_group(required=True)
     where.add_argument(
         "--low",
@@ -77,7 +77,7 @@ def add(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace) -> None:
     """Measure, print, and write a table and what made it."""
-    network = read_model(arguments.model)
+    network = model_of(arguments)
     domain = _domain(arguments, network)
     output = prepare_output(arguments, "density", f"{Path(arguments.model).stem}-density", arrays_of(domain), network)
     found = boundary_density(

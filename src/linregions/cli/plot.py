@@ -5,8 +5,8 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 
 from linregions._support.tables import writable_folder
-from linregions.cli.arguments import add_format
-from linregions.experiments import EXPERIMENTS, redraw, reproduced
+from linregions.cli.arguments import add_experiments, add_format
+from linregions.experiments import redraw, reproduced
 from linregions.experiments.report.report import write_report
 from linregions.experiments.saved import AbsentFileError, load_saved
 
@@ -20,14 +20,7 @@ def add(parser: ArgumentParser) -> None:
     """Add the options."""
     parser.epilog = _EPILOG
     parser.add_argument("results", metavar="RESULTS", help="the folder that reproduce wrote (its --out)")
-    parser.add_argument(
-        "experiments",
-        nargs="*",
-        choices=[*EXPERIMENTS, "all"],
-        default="all",
-        metavar="EXPERIMENT",
-        help=f"{', '.join(EXPERIMENTS)} or all (default: all that are there)",
-    )
+    add_experiments(parser, "all that are there")
     parser.add_argument("--out", metavar="DIR", help="folder for pictures and report (default: RESULTS)")
     add_format(parser)
     parser.add_argument("--quiet", "-q", action="store_true", help="no messages on stderr")

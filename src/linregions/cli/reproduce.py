@@ -6,7 +6,7 @@ from argparse import ArgumentParser, Namespace
 from contextlib import nullcontext
 
 from linregions._support.validation import available_cores
-from linregions.cli.arguments import add_common, add_force, count_from, shows_progress
+from linregions.cli.arguments import add_common, add_experiments, add_force, count_from, shows_progress
 from linregions.cli.results import print_result
 from linregions.experiments import EXPERIMENTS, reproduce
 from linregions.experiments.context import Context
@@ -20,14 +20,7 @@ _EPILOG = "experiments:\n" + "\n".join(f"  {name}  {text}" for name, text in EXP
 def add(parser: ArgumentParser) -> None:
     """Add the options."""
     parser.epilog = _EPILOG
-    parser.add_argument(
-        "experiments",
-        nargs="*",
-        choices=[*EXPERIMENTS, "all"],
-        default="all",
-        metavar="EXPERIMENT",
-        help=f"{', '.join(EXPERIMENTS)} or all (default: all)",
-    )
+    add_experiments(parser, "all")
     size = parser.add_mutually_exclusive_group()
     size.add_argument(
         "--quick", action="store_true", help="smaller settings, all figures within ten minutes on two cores (default)"

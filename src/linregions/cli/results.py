@@ -33,31 +33,15 @@ _NO_RESULTS = {
 
 @dataclass(frozen=True, eq=False)
 class Output:
-    """Where one run of a command writes, found out before any work.
-
-    Parameters
-    ----------
-    command : str
-    folder : pathlib.Path
-    stem : str
-        What its files begin with.
-    settings : mapping
-        All options, for the JSON file.
-    source : str
-        A digest of what was worked on: of the network and, say, the window.
-    formats : sequence of str
-        Of pictures; none where matplotlib is not installed.
-    replaces : bool
-        Whether other results are there and shall go.
-    """
+    """Where one run of a command writes, found out before any work."""
 
     command: str
     folder: Path
-    stem: str
-    settings: Mapping[str, Any]
-    source: str
-    formats: Sequence[str]
-    replaces: bool
+    stem: str  # what its files begin with
+    settings: Mapping[str, Any]  # all options, for the JSON file
+    source: str  # a digest of what was worked on: of the network and, say, the window
+    formats: Sequence[str]  # of pictures; none where matplotlib is not installed
+    replaces: bool  # whether other results are there and shall go
 
     def file(self, ending: str) -> Path:
         """Return the file with an ending."""
@@ -76,21 +60,9 @@ class Output:
     ) -> list[Path]:
         """Write all files and return them.
 
-        Parameters
-        ----------
-        summary : mapping
-            For the JSON file.
-        rows : sequence of mapping
-            The table; without any there is none.
-        seed : int or None
-        network : Network, optional
-            What the JSON file says of it.
-        result : mapping of ndarray or partition, optional
-            For the NPZ file.
-        figure : callable, optional
-            Returns the picture; not called where none is wanted.
-        **more
-            Further entries of the JSON file.
+        `summary` and `more` are entries of the JSON file, which also says what `network` is; `rows` are the table,
+        without any there is none; `result`, arrays by name or a partition, is for the NPZ file; `figure` returns the
+        picture and is not called where none is wanted.
         """
         # The old settings go first and the new ones come last, so that they never stand beside files of another run.
         self.file("json").unlink(missing_ok=True)
@@ -133,25 +105,11 @@ def prepare_output(
     network: Network | None = None,
     settings: Mapping[str, Any] | None = None,
 ) -> Output:
-    """Find out whether results can be written.
+    """Find out whether results can be written under `stem`, or ``--name``, or raise.
 
-    Parameters
-    ----------
-    arguments : argparse.Namespace
-    command : str
-    stem : str
-        What files begin with unless there is a ``--name``.
-    source : mapping of ndarray
-        What is worked on beside the network.
-    network : Network, optional
-    settings : mapping, optional
-        What the results follow from, by default all options.
-
-    Raises
-    ------
-    InvalidValueError
-        If the folder cannot be written, the name is none, or results of something else bear it and there is no
-        ``--force``.
+    `source` is what is worked on beside the network, and `settings` what the results follow from, by default all
+    options. InvalidValueError is raised if the folder cannot be written, the name is none, or results of something else
+    bear it and there is no ``--force``.
     """
     who = f"linregions {command}"
     name = stem if arguments.name is None else arguments.name

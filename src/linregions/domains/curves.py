@@ -21,6 +21,14 @@ def same_size(first: FloatArray, second: FloatArray, names: str, who: str) -> No
         )
 
 
+def _two_different(a: FloatArray, b: FloatArray, who: str) -> None:
+    same_size(a, b, "a, b", who)
+    if np.array_equal(a, b):
+        raise InvalidValueError(
+            f"`a` and `b` are the same point, but {who} needs two different ones. Move one of them."
+        )
+
+
 def _two_points(who: str) -> str:
     """Return a hint for those who meant the line through two points; nothing where no direction is taken."""
     return f"; for two points there is `{who}.through(a, b)`" if who in {"Ray", "Line"} else ""
@@ -57,11 +65,7 @@ class Segment:
     def __post_init__(self) -> None:
         object.__setattr__(self, "a", as_vector(self.a, "a", "Segment"))
         object.__setattr__(self, "b", as_vector(self.b, "b", "Segment"))
-        same_size(self.a, self.b, "a, b", "Segment")
-        if np.array_equal(self.a, self.b):
-            raise InvalidValueError(
-                "`a` and `b` are the same point, but Segment needs two different ones. Move one of them."
-            )
+        _two_different(self.a, self.b, "Segment")
 
     @property
     def n_in(self) -> int:
@@ -122,11 +126,7 @@ class Ray:
         """
         who = f"{cls.__name__}.through"
         first, second = as_vector(a, "a", who), as_vector(b, "b", who)
-        same_size(first, second, "a, b", who)
-        if np.array_equal(first, second):
-            raise InvalidValueError(
-                f"`a` and `b` are the same point, but {who} needs two different ones. Move one of them."
-            )
+        _two_different(first, second, who)
         return cls(first, second - first)
 
     @property

@@ -12,11 +12,9 @@ from fractions import Fraction
 from weakref import WeakKeyDictionary
 
 import numpy as np
-import numpy.typing as npt
 
+from linregions._support.validation import FloatArray
 from linregions.domains.windows import PlaneWindow, power_of_two
-
-FloatArray = npt.NDArray[np.float64]
 
 # A window as near to the origin as this, in scales, stays where it is: lines through the origin stay exact.
 _NEAR = 4.0
@@ -28,24 +26,12 @@ _ROUNDINGS = 2.0**-51
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """Coordinates of a window: ``u = centre[0] + scale[0] s`` and ``v = centre[1] + shear scale[0] s + scale[1] t``.
+    """Coordinates of a window: ``u = centre[0] + scale[0] s`` and ``v = centre[1] + shear scale[0] s + scale[1] t``."""
 
-    Parameters
-    ----------
-    centre : tuple of float
-        Multiples of the scales, or 0.
-    scale : tuple of float
-        Powers of two.
-    shear : float
-        0 unless the polygon is thin along a diagonal.
-    polygon : ndarray of float64, shape (m, 2)
-        Corners of the window.
-    """
-
-    centre: tuple[float, float]
-    scale: tuple[float, float]
-    shear: float
-    polygon: FloatArray
+    centre: tuple[float, float]  # multiples of the scales, or 0
+    scale: tuple[float, float]  # powers of two
+    shear: float  # 0 unless the polygon is thin along a diagonal
+    polygon: FloatArray  # (m, 2) corners of the window
 
     def to_plane(self, xy: FloatArray) -> None:
         """Turn points, shape (n, 2), into the plane coordinates of the window, in place."""

@@ -31,31 +31,17 @@ def random_frames(n: int, size: int, n_in: int, rng: np.random.Generator) -> Flo
 
 
 def mean_crossing_factor(n_in: int, codimension: int) -> float:
-    r"""Return what random flats see, on average, of a piece of boundary.
+    r"""Return what random flats see, on average, of a piece of boundary of some codimension, 1 or 2.
 
-    Parameters
-    ----------
-    n_in : int
-    codimension : {1, 2}
-        Of the piece, and the dimension of the flats, whose directions are uniform.
+    That is the mean number of crossings for a unit of volume of the piece, when the flats, whose dimension is this
+    codimension, have uniform directions, and those of each direction density one in the orthogonal complement: the mean
+    volume of the unit cube of the piece's normal space, projected to the directions of the flat.
 
-    Returns
-    -------
-    float
-        Mean number of crossings for a unit of volume of the piece, when the flats of each direction have density one
-        in the orthogonal complement: the mean volume of the unit cube of the piece's normal space, projected to the
-        directions of the flat.
-
-    Notes
-    -----
-    Codimension 1: :math:`E|u_1| = \Gamma(n/2) / (\sqrt\pi\,\Gamma((n+1)/2))` for u uniform on the sphere; 1, 2 / pi,
-    1 / 2, ... for n = 1, 2, 3. Codimension 2: the mean of \|det\| of the upper 2 x 2 block of a random orthonormal
-    pair in n dimensions, which is 1 / (n - 1).
-
-    References
-    ----------
-    Klain & Rota (1997), Introduction to Geometric Probability, chapter 9: the factor is the inverse flag coefficient
-    :math:`\omega_k \omega_{n-k} / (\omega_n \binom{n}{k})` with the volumes :math:`\omega` of unit balls.
+    Codimension 1: :math:`E|u_1| = \Gamma(n/2) / (\sqrt\pi\,\Gamma((n+1)/2))` for u uniform on the sphere; 1, 2 / pi, 1
+    / 2, ... for n = 1, 2, 3. Codimension 2: the mean of \|det\| of the upper 2 x 2 block of a random orthonormal pair
+    in n dimensions, which is 1 / (n - 1). Klain & Rota (1997), Introduction to Geometric Probability, chapter 9: the
+    factor is the inverse flag coefficient :math:`\omega_k \omega_{n-k} / (\omega_n \binom{n}{k})` with the volumes
+    :math:`\omega` of unit balls.
     """
     if codimension == 2:
         return 1.0 / (n_in - 1)

@@ -19,21 +19,12 @@ _SIDES_ROUND_DISC = 16
 
 @dataclass(frozen=True, eq=False)
 class PlaneSection:
-    """A plane's section through a solid: a window that covers it, its area, and a disc where it is one.
+    """A plane's section through a solid: a window that covers it, its area, and a disc where it is one."""
 
-    Parameters
-    ----------
-    window : PlaneWindow
-        With an orthonormal basis; the section itself, or a polygon round the disc.
-    area : float
-        Euclidean area of the section.
-    disc : tuple of (ndarray of float64, shape (2,), float) or None
-        Centre in plane coordinates and radius; None where the section is the window.
-    """
-
-    window: PlaneWindow
-    area: float
-    disc: tuple[FloatArray, float] | None = None
+    window: PlaneWindow  # with an orthonormal basis; the section itself, or a polygon round the disc
+    area: float  # Euclidean
+    disc: tuple[FloatArray, float] | None = None  # centre in plane coordinates and radius; None where the section is
+    # the window
 
     def holds(self, points: FloatArray) -> npt.NDArray[np.bool_]:
         """Tell which points of the window, shape (P, 2), are in the section."""

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from linregions._support.validation import FloatArray
+from linregions.exact.graph_equal_outputs import are_same, have_same_slope
 from linregions.networks.network import Network
 
 IndexArray = npt.NDArray[np.intp]
@@ -19,19 +20,9 @@ def undecided_equals(
 ) -> int:
     """Count pairs of outputs that are the same floats on a region, and need not be the same function.
 
-    Parameters
-    ----------
-    network : Network
-        Whose outputs they are.
-    maps : ndarray of float64, shape (F, n_out, k)
-        Affine maps on some regions.
-    patterns_of : callable
-        Returns the patterns, shape (m, n_neurons), of m of these regions by their numbers.
-
-    Notes
-    -----
-    Two outputs are the same function where they differ only in the weights of units that are constant, and the
-    constants sum to the same, in whole numbers.
+    The affine `maps`, (F, n_out, k), are those of some regions; `patterns_of` returns the patterns, (m, n_neurons), of
+    m of them by their numbers. Two outputs are the same function where they differ only in the weights of units that
+    are constant, and the constants sum to the same, in whole numbers.
     """
     n_out = maps.shape[1]
     if n_out < 2 or not maps.shape[0]:
@@ -49,6 +40,13 @@ def undecided_equals(
     at = np.flatnonzero((region[1:] == region[:-1]) & np.all(rows[:, 1:] == rows[:, :-1], axis=0))
     if not at.size:
         return 0
+    if not network.is_chain:
+        involved, of = np.unique(region[at], return_inverse=True)
+        found = patterns_of(involved)
+        return sum(
+            not are_same(network, found[k], int(c), int(d))
+            for k, c, d in zip(of.ravel(), output[at], output[at + 1], strict=True)
+        )
     if not network.activations:
         return at.size  # rows that differ are not the same
     activation, last = network.activations[-1], network.layers[-1]
@@ -84,24 +82,20 @@ def undecided_slopes(
 ) -> int:
     """Count outputs whose slope is the same float as that of the steepest one, and need not be the same number.
 
-    Parameters
-    ----------
-    network : Network
-    slopes : ndarray of float64, shape (F, n_out)
-        On some regions of lines.
-    directions : ndarray of float64, shape (F, n_in)
-        In which direction.
-    patterns_of : callable
-        As in `undecided_equals`.
-
-    Notes
-    -----
-    Slopes are the same where outputs differ only in the weights of units that do not vary in this direction.
+    The `slopes`, (F, n_out), are those on some regions of lines in `directions`, (F, n_in); they are the same where
+    outputs differ only in the weights of units that do not vary in this direction.
     """
     count = 0
     for f in range(slopes.shape[0]):
         (steepest,) = np.nonzero(slopes[f] == slopes[f].max())
         if steepest.size < 2:
+            continue
+        if not network.is_chain:
+            (pattern,) = patterns_of(np.array([f]))
+            others = steepest[1:].tolist()
+            count += sum(
+                not have_same_slope(network, directions[f], pattern, int(steepest[0]), other) for other in others
+            )
             continue
         varies = np.any((network.layers[0].weight != 0) & (directions[f] != 0), axis=1)
         (pattern,) = patterns_of(np.array([f]))

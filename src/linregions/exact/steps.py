@@ -16,7 +16,7 @@ from linregions.networks.affine import AffineLayer
 from linregions.networks.network import Network
 
 # How many products of integers, of a tenth of a microsecond each, uniting two steps may take, and of how many bits.
-_MOST_PRODUCTS, _MOST_BITS = 1 << 21, 1 << 12
+MOST_PRODUCTS, _MOST_BITS = 1 << 21, 1 << 12
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +60,7 @@ def _quotient(a: int, b: int) -> float:
         return np.inf if (a > 0) == (b > 0) else -np.inf
 
 
-def steps_of(network: Network) -> list[Step]:
+def steps_of(network: Network, most_products: int = MOST_PRODUCTS) -> list[Step]:
     """Return the hidden affine steps of a network up to its last neurons, consecutive ones united.
 
     Rounding of what an affine step returns is of the size of its terms, which the next step does not see. Where their
@@ -72,16 +72,16 @@ def steps_of(network: Network) -> list[Step]:
     for k in range(last + 1):
         layer, activation = network.layers[k], network.activations[k]
         step = Step(layer.weight, layer.bias, activation, network.neuron_offsets[k])
-        if steps and not steps[-1].activation.n_breakpoints and _is_little(steps[-1], layer):
+        if steps and not steps[-1].activation.n_breakpoints and _is_little(steps[-1], layer, most_products):
             step = _united(steps.pop(), step)
         steps.append(step)
     return steps
 
 
-def _is_little(before: Step, layer: AffineLayer) -> bool:
+def _is_little(before: Step, layer: AffineLayer, most_products: int) -> bool:
     n, n_inner = layer.weight.shape
     bits = 0 if before.exact is None else int(before.exact[-1, -1]).bit_length()
-    return n * n_inner * before.weight.shape[1] <= _MOST_PRODUCTS and bits <= _MOST_BITS
+    return n * n_inner * before.weight.shape[1] <= most_products and bits <= _MOST_BITS
 
 
 def _integers(values: FloatArray) -> tuple[npt.NDArray[Any], int]:
@@ -128,12 +128,8 @@ def _united(first: Step, second: Step) -> Step:
 def multiples(step: Step) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint8]]:
     """Find forms ``z_j - xi_b`` of a step that are exact multiples of one another, so that one decides for all.
 
-    Returns
-    -------
-    leaders : (T * n,)
-        For each form, numbered ``b * n + j``, the first that it is a multiple of: itself, at most places.
-    opposite : (T * n,)
-        Is it a negative multiple of that? Both are empty if no form is a multiple of another.
+    Returns for each form, numbered ``b * n + j``, the first that it is a multiple of (itself, at most places), and
+    whether it is a negative multiple of that. Both are empty if no form is a multiple of another.
     """
     n = step.weight.shape[0]
     n_breaks = step.activation.n_breakpoints

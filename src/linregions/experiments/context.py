@@ -33,24 +33,13 @@ class Savable(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Measurement:
-    """What an experiment found.
+    """What an experiment found."""
 
-    Parameters
-    ----------
-    rows : sequence of mapping
-        The table, one observation a row.
-    arrays : mapping of ndarray
-        Numbers behind it, for the NPZ file.
-    partitions : mapping
-        Whole partitions by name, each written to a file of its own.
-    tables : mapping
-        Further tables by name.
-    """
-
-    rows: Sequence[Row]
-    arrays: Mapping[str, Any]
+    rows: Sequence[Row]  # the table, one observation a row
+    arrays: Mapping[str, Any]  # numbers behind it, for the NPZ file
+    # Whole partitions by name, each written to a file of its own.
     partitions: Mapping[str, Savable] = field(default_factory=dict)
-    tables: Mapping[str, Sequence[Row]] = field(default_factory=dict)
+    tables: Mapping[str, Sequence[Row]] = field(default_factory=dict)  # further tables by name
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,20 +109,7 @@ class Context:
         return load_dataset(self.data)
 
     def check(self, needs: Sequence[str]) -> None:
-        """Make sure before any work that optional packages are there and the folder can be written.
-
-        Parameters
-        ----------
-        needs : sequence of {"torch", "plot"}
-            Extras of the package.
-
-        Raises
-        ------
-        MissingDependencyError
-            If a package is missing.
-        InvalidValueError
-            If the folder cannot be written.
-        """
+        """Make sure before any work that the extras "torch" and "plot", as needed, and a folder to write are there."""
         for extra, package in (("torch", "torch"), ("plot", "matplotlib"), ("plot", "jinja2")):
             if extra in needs and importlib.util.find_spec(package) is None:
                 raise MissingDependencyError(
@@ -143,13 +119,7 @@ class Context:
         writable_folder(self.folder, "reproduce")
 
     def check_replaced(self, name: str, settings: Any) -> None:
-        """Make sure that no results of other settings are lost.
-
-        Raises
-        ------
-        InvalidValueError
-            If the folder has the experiment with other settings, seed or data, and `force` is not set.
-        """
+        """Raise InvalidValueError where results of other settings, seed or data would be lost without `force`."""
         file = self.folder / f"{name}.json"
         if self.force or not file.is_file():
             return

@@ -14,21 +14,11 @@ from linregions.experiments.summary import columns_of, names_of, over_runs
 
 @dataclass(frozen=True)
 class Finding:
-    """What was measured.
+    """What was measured."""
 
-    Parameters
-    ----------
-    measured : str
-        In plain words, with error bars.
-    holds : bool or None
-        Whether the statement holds here; None where the measurement cannot tell.
-    items : tuple of str
-        The same one by one, for example for each architecture.
-    """
-
-    measured: str
-    holds: bool | None
-    items: tuple[str, ...] = ()
+    measured: str  # in plain words, with error bars
+    holds: bool | None  # whether the statement holds here; None where the measurement cannot tell
+    items: tuple[str, ...] = ()  # the same one by one, for example for each architecture
 
 
 def with_error(mean: float, error: float, scale: float = 1.0, unit: str = "") -> str:

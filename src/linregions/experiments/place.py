@@ -7,15 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Place:
-    """Where a cell finds what it works with; nothing in it changes a number.
+    """Where a cell finds what it works with; nothing in it changes a number."""
 
-    Parameters
-    ----------
-    data : str
-        Data set, as in `load_dataset`; a path is absolute.
-    run_dir : str
-        Folder of trainings, absolute, in sight of every worker.
-    """
-
-    data: str
-    run_dir: str
+    data: str  # data set, as in `load_dataset`; a path is absolute
+    run_dir: str  # folder of trainings, absolute, in sight of every worker

@@ -73,13 +73,7 @@ class Reproduction:
 
 
 def experiment(name: str) -> Experiment:
-    """Return the module of an experiment.
-
-    Raises
-    ------
-    InvalidValueError
-        If there is none of this name.
-    """
+    """Return the module of an experiment, or raise InvalidValueError if there is none of this name."""
     as_choice(name, "name", "reproduce", tuple(EXPERIMENTS))
     place = "theorems" if name == "theorems" else f"figures.{name}"
     module: Any = importlib.import_module(f"linregions.experiments.{place}")

@@ -27,25 +27,13 @@ class AbsentFileError(InvalidValueError):
 
 @dataclass(frozen=True, eq=False)
 class Saved:
-    """An experiment's files, read when they are first asked for.
-
-    Parameters
-    ----------
-    folder : pathlib.Path
-    name : str
-        Of the experiment; its files begin with it.
-    settings : mapping
-        What it was done with, as in the JSON file: lists where the dataclass has tuples.
-    seed : int
-    tables : sequence of str
-        Names of further tables beside `rows`.
-    """
+    """An experiment's files, read when they are first asked for."""
 
     folder: Path
-    name: str
-    settings: Mapping[str, Any]
+    name: str  # of the experiment; its files begin with it
+    settings: Mapping[str, Any]  # what it was done with, as in the JSON file: lists where the dataclass has tuples
     seed: int
-    tables: Sequence[str] = ()
+    tables: Sequence[str] = ()  # names of further tables beside `rows`
 
     @cached_property
     def rows(self) -> list[dict[str, Any]]:
@@ -79,26 +67,7 @@ class Saved:
 
 
 def load_saved(results: str | os.PathLike[str], name: str) -> Saved:
-    """Open what `reproduce` wrote for an experiment.
-
-    Parameters
-    ----------
-    results : str or path-like
-        The folder.
-    name : str
-        Of the experiment.
-
-    Returns
-    -------
-    Saved
-
-    Raises
-    ------
-    InvalidValueError
-        If it has not been reproduced there.
-    FileFormatError
-        If its JSON file is damaged.
-    """
+    """Open what `reproduce` wrote for an experiment in a folder, or raise where there is nothing, or a damaged file."""
     folder = as_path(results, "results", "linregions plot")
     file = folder / f"{name}.json"
     if not file.is_file():

@@ -18,25 +18,10 @@ _WHO = "linregions reproduce"
 
 
 def read_settings(path: str | os.PathLike[str], names: Sequence[str]) -> dict[str, dict[str, Any]]:
-    r"""Read a TOML file with one table for each experiment whose settings it changes.
+    r"""Read a TOML file with one table for each experiment, of those in `names`, whose settings it changes.
 
-    Parameters
-    ----------
-    path : str or path-like
-    names : sequence of str
-        Experiments that there are.
-
-    Returns
-    -------
-    dict
-        Name of an experiment -> the settings given for it.
-
-    Raises
-    ------
-    InvalidValueError
-        If there is no such file, or it has a table for something that is no experiment.
-    FileFormatError
-        If it is no TOML, or has entries outside tables.
+    Raises InvalidValueError if there is no such file, or it has a table for something that is no experiment, and
+    FileFormatError if it is no TOML, or has entries outside tables.
 
     Examples
     --------
@@ -74,27 +59,9 @@ def read_settings(path: str | os.PathLike[str], names: Sequence[str]) -> dict[st
 
 
 def with_changes(base: Any, changes: Mapping[str, Any], name: str) -> Any:
-    """Return settings with some of them replaced.
+    """Return settings of the experiment `name` with some of them replaced, or raise for unknown ones and other types.
 
-    Parameters
-    ----------
-    base : dataclass
-    changes : mapping
-        As TOML gives them: lists where the settings have tuples, whole numbers where they have floats.
-    name : str
-        Of the experiment, for messages.
-
-    Returns
-    -------
-    dataclass
-        Of the class of `base`.
-
-    Raises
-    ------
-    InvalidValueError
-        If there is no setting of such a name.
-    InvalidTypeError
-        If a value has another type.
+    Changes are as TOML gives them: lists where the settings have tuples, whole numbers where they have floats.
     """
     hints = typing.get_type_hints(type(base))
     known = [entry.name for entry in dataclasses.fields(base)]
@@ -115,27 +82,7 @@ def with_changes(base: Any, changes: Mapping[str, Any], name: str) -> Any:
 
 
 def chosen_settings(name: str, *, full: bool, changes: Mapping[str, Any]) -> Any:
-    """Return the settings of an experiment.
-
-    Parameters
-    ----------
-    name : str
-        One of `linregions.experiments.EXPERIMENTS`.
-    full : bool
-        Whether to start from the full settings instead of the quick ones.
-    changes : mapping
-        As in `with_changes`.
-
-    Returns
-    -------
-    dataclass
-        Of the class ``Settings`` of the experiment's module.
-
-    Raises
-    ------
-    InvalidValueError, InvalidTypeError
-        As `with_changes`.
-    """
+    """Return the quick or the full settings of an experiment, changed as by `with_changes`."""
     module = experiment(name)
     return with_changes(module.FULL if full else module.QUICK, changes, name)
 

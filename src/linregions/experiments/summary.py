@@ -11,22 +11,11 @@ from linregions._support.tables import Row
 
 
 def over_runs(rows: Sequence[Row], by: Sequence[str], columns: Sequence[str]) -> list[dict[str, Any]]:
-    """Average columns over the runs.
+    """Average columns over the runs, where `by` are the columns that tell what belongs together.
 
-    Parameters
-    ----------
-    rows : sequence of mapping
-        One for each run and each combination of `by`.
-    by : sequence of str
-        Columns that tell what belongs together.
-    columns : sequence of str
-        What to average.
-
-    Returns
-    -------
-    list of dict
-        In the order in which combinations come first: `by`, ``runs``, and for every column its mean, and under
-        the name with ``_stderr`` the standard error of the mean, NaN for a single run.
+    Rows are one for each run and each combination of `by`. Found are, in the order in which combinations come first,
+    `by`, ``runs``, and for every column its mean, and under the name with ``_stderr`` the standard error of the mean,
+    NaN for a single run.
 
     Examples
     --------
@@ -36,11 +25,8 @@ def over_runs(rows: Sequence[Row], by: Sequence[str], columns: Sequence[str]) ->
     >>> over_runs([{"regions": 49 / 48}] * 1000, [], ["regions"])[0]["regions_stderr"]
     0.0
     """
-    groups: dict[tuple[Any, ...], list[Row]] = {}
-    for row in rows:
-        groups.setdefault(tuple(row[key] for key in by), []).append(row)
     found = []
-    for key, members in groups.items():
+    for key, members in _groups(rows, by).items():
         entry: dict[str, Any] = dict(zip(by, key, strict=True)) | {"runs": len(members)}
         for column in columns:
             entry[column], entry[f"{column}_stderr"] = _mean([float(member[column]) for member in members])
@@ -49,28 +35,13 @@ def over_runs(rows: Sequence[Row], by: Sequence[str], columns: Sequence[str]) ->
 
 
 def through_training(summary: Sequence[Row], by: Sequence[str], column: str) -> list[dict[str, Any]]:
-    """Say in one row for each network how a mean goes through training.
+    """Say in one row for each network, told apart by the columns `by`, how a mean goes through training.
 
-    Parameters
-    ----------
-    summary : sequence of mapping
-        From `over_runs`, with a column ``epoch``.
-    by : sequence of str
-        Columns that tell networks apart.
-    column : str
-        Whose values at the first and the last moment, smallest and largest are wanted.
-
-    Returns
-    -------
-    list of dict
-        `by`, ``runs``, ``first``, ``last``, ``smallest`` and ``largest``, the epochs of these two, and
-        ``test_accuracy`` at the last moment.
+    From `over_runs` with a column ``epoch``: `by`, ``runs``, ``first``, ``last``, ``smallest`` and ``largest``, the
+    epochs of these two, and ``test_accuracy`` at the last moment.
     """
-    groups: dict[tuple[Any, ...], list[Row]] = {}
-    for row in summary:
-        groups.setdefault(tuple(row[key] for key in by), []).append(row)
     found = []
-    for key, members in groups.items():
+    for key, members in _groups(summary, by).items():
         low, high = (choose(members, key=lambda row: row[column]) for choose in (min, max))
         entry: dict[str, Any] = dict(zip(by, key, strict=True)) | {"runs": members[0]["runs"]}
         entry |= {"first": members[0][column], "last": members[-1][column]}
@@ -79,6 +50,13 @@ def through_training(summary: Sequence[Row], by: Sequence[str], column: str) -> 
         entry |= {"last_epoch": members[-1]["epoch"], "test_accuracy": members[-1]["test_accuracy"]}
         found.append(entry)
     return found
+
+
+def _groups(rows: Sequence[Row], by: Sequence[str]) -> dict[tuple[Any, ...], list[Row]]:
+    groups: dict[tuple[Any, ...], list[Row]] = {}
+    for row in rows:
+        groups.setdefault(tuple(row[key] for key in by), []).append(row)
+    return groups
 
 
 def _mean(values: Sequence[float]) -> tuple[float, float]:
@@ -92,20 +70,7 @@ def _mean(values: Sequence[float]) -> tuple[float, float]:
 
 
 def columns_of(rows: Sequence[Row], *names: str, **where: Any) -> list[np.ndarray[Any, Any]]:
-    """Return columns as arrays, of those rows only whose entries equal the ones given.
-
-    Parameters
-    ----------
-    rows : sequence of mapping
-    *names : str
-    **where
-        Column = entry.
-
-    Returns
-    -------
-    list of ndarray
-        One for each name.
-    """
+    """Return columns as arrays, of those rows only whose entries equal the ones given, as column = entry."""
     chosen = [row for row in rows if all(row[key] == value for key, value in where.items())]
     return [np.array([row[name] for row in chosen]) for name in names]
 

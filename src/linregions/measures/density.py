@@ -17,14 +17,7 @@ from linregions._support.estimates import Estimate, seed_of
 from linregions._support.limits import batch_numbers, limit_of_work, with_remedy
 from linregions._support.progress import ProgressBar
 from linregions._support.threads import one_blas_thread
-from linregions._support.validation import (
-    FloatArray,
-    as_choice,
-    as_float_array,
-    as_generator,
-    as_integer,
-    as_positive,
-)
+from linregions._support.validation import FloatArray, as_choice, as_float_array, as_generator, as_integer, as_positive
 from linregions.domains.sections import mean_crossing_factor, random_directions, random_frames
 from linregions.domains.solids import Ball, Box, Solid
 from linregions.domains.windows import Segment
@@ -39,8 +32,6 @@ from linregions.regions.planes.find import partition_plane
 from linregions.regions.planes.sections import count_meetings
 
 _WHO = "boundary_density"
-# Numbers that one array of a batch of chords may hold, so that memory does not grow with their number.
-_BATCH_NUMBERS = 1 << 20
 # Planes are drawn through points of a box that is larger by this share, while inputs are few: see `_planes`.
 _MARGIN, _FEW_INPUTS = 0.1, 5
 _TRIED = 16  # chords or sections with which a sufficient limit on memory is found
@@ -287,6 +278,7 @@ class _Sampler:
     options: Options
     points: np.random.Generator
     directions: np.random.Generator
+    numbers: int = 1 << 20  # that one array of a batch may hold, so that memory does not grow with the chords
 
     def try_out(self, memory_limit: int) -> None:
         """Draw some samples with another limit."""
@@ -297,7 +289,7 @@ class _Sampler:
     def draw(self, n: int) -> FloatArray:
         """Return the next n samples."""
         factor = mean_crossing_factor(self.network.n_in, self.codimension)
-        numbers = batch_numbers(_BATCH_NUMBERS, self.options.memory_limit)
+        numbers = batch_numbers(self.numbers, self.options.memory_limit)
         size = max(1, min(1024, numbers // (self.codimension * self.network.n_in)))
         parts = []
         with one_blas_thread(), ProgressBar(n, "sections", "section", self.options.progress) as bar:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -14,14 +13,7 @@ from linregions._support.announcement import announce_compilation
 from linregions._support.limits import batch_numbers, limit_of_work, with_remedy
 from linregions._support.progress import ProgressBar
 from linregions._support.threads import one_blas_thread
-from linregions._support.validation import (
-    FloatArray,
-    as_choice,
-    as_generator,
-    as_integer,
-    as_point_rows,
-    as_positive,
-)
+from linregions._support.validation import FloatArray, as_choice, as_generator, as_integer, as_point_rows, as_positive
 from linregions.domains.sections import random_frames
 from linregions.domains.solids import Ball
 from linregions.domains.windows import Segment
@@ -46,8 +38,6 @@ _PLANES = 4
 _TRIED = 4
 # How far points may be from the origin, in radii, to be measured in them.
 _FARTHEST = 2.0**40
-# Numbers that the segments of a batch may hold, so that memory does not grow with the points.
-_BATCH_NUMBERS = 1 << 21
 
 
 @dataclass(frozen=True, eq=False)
@@ -229,6 +219,7 @@ class _Search:
     frame_size: int
     n_planes: int
     options: Options
+    numbers: int = 1 << 21  # that the segments of a batch may hold, so that memory does not grow with the points
 
     def run(self, centers: FloatArray, rng: np.random.Generator) -> LocalComplexity:
         """Work through the points in batches."""
@@ -237,8 +228,8 @@ class _Search:
         n = centers.shape[0]
         on_frames = np.empty((n, self.n_frames, 3))
         in_planes = np.full((n, max(self.n_planes, 1), 2), np.nan)
-        numbers = self.network.n_in * (2 * self.n_frames * self.frame_size + 2 * self.n_planes)
-        size = max(1, batch_numbers(_BATCH_NUMBERS, self.options.memory_limit) // numbers)
+        each = self.network.n_in * (2 * self.n_frames * self.frame_size + 2 * self.n_planes)
+        size = max(1, batch_numbers(self.numbers, self.options.memory_limit) // each)
         with one_blas_thread(), ProgressBar(n, "points", "point", self.options.progress) as bar:
             for start in range(0, n, size):
                 batch = slice(start, min(start + size, n))
@@ -246,8 +237,7 @@ class _Search:
                 if self.n_planes:
                     in_planes[batch] = self._planes(centers[batch], plane_rng)
                 bar.update(batch.stop - batch.start)
-        columns = [*_means(on_frames), *_means(in_planes)]
-        lines, switches, signs, regions, boundaries = columns
+        lines, switches, signs, regions, boundaries = *_means(on_frames), *_means(in_planes)
         return LocalComplexity(self.radius, self.kind, *lines, *regions, *boundaries, *switches, *signs)
 
     def try_out(self, centers: FloatArray, memory_limit: int) -> None:
@@ -275,7 +265,8 @@ class _Search:
         parts = partition_lines(self.network, segments, replace(self.options, progress=False, memory_limit=limit))
         warn_of_undecided(sum(int(part.diagnostics["undecided"]) for part in parts), 5)
         found = np.empty((n, 3))
-        for k, group in enumerate(_groups(parts, self.frame_size)):
+        for k in range(n):
+            group = parts[k * self.frame_size : (k + 1) * self.frame_size]
             regions = [getattr(part, COUNTS[self.kind]) for part in group]
             found[k, 0] = np.mean(regions)
             found[k, 1] = _distinct_switches(group)
@@ -302,11 +293,6 @@ class _Search:
         counts = list(drive(Each(one, range(bases.shape[0])), replace(self.options, progress=False)))
         warn_of_undecided(int(undecided.sum()), 5)
         return np.array(counts, dtype=np.float64).reshape(centers.shape[0], self.n_planes, 2)
-
-
-def _groups(parts: list[LinePartition], size: int) -> Iterator[list[LinePartition]]:
-    for start in range(0, len(parts), size):
-        yield parts[start : start + size]
 
 
 def _distinct_switches(parts: list[LinePartition]) -> int:

@@ -13,13 +13,7 @@ from linregions.regions.partition import Domain, count_regions
 
 
 def perturbed_counts(
-    network: Network,
-    domain: Domain,
-    sd: float,
-    draws: int,
-    rng: np.random.Generator | int,
-    *,
-    kind: str = "activation",
+    network: Network, domain: Domain, sd: float, draws: int, rng: np.random.Generator | int, *, kind: str = "activation"
 ) -> npt.NDArray[np.int64]:
     """Count the regions of a network in a domain after each of many draws of normal noise.
 

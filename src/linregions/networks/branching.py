@@ -74,7 +74,7 @@ class Branching:
         for block in self._blocks(len(flat)):
             for own, step, sums in zip(result, self.graph.steps[:-1], self.graph.run(flat[block]), strict=False):
                 own[block, step.layout.order] = sums
-        return [own.reshape(*points.shape[:-1], -1) for own in result]
+        return [own.reshape(*points.shape[:-1], own.shape[1]) for own in result]
 
     def patterns(self, points: FloatArray) -> npt.NDArray[np.uint8]:
         """Return the piece of every neuron at points of shape (..., n_in)."""
@@ -82,7 +82,7 @@ class Branching:
         patterns = np.empty((len(flat), self.numbering.n_neurons), dtype=np.uint8)
         for block in self._blocks(len(flat)):
             patterns[block] = self.numbering.at(self.graph.run(flat[block]), block.stop - block.start)
-        return patterns.reshape(*points.shape[:-1], -1)
+        return patterns.reshape(*points.shape[:-1], self.numbering.n_neurons)
 
     def affine_maps(self, points: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return the affine map at each point of shape (N, n_in)."""

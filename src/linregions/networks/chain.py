@@ -13,6 +13,7 @@ from linregions._support.validation import FloatArray
 from linregions.networks.activations import IDENTITY, PiecewiseLinear
 from linregions.networks.affine import AffineLayer
 from linregions.networks.graph import INPUT, Graph, Layout, Step, Term
+from linregions.networks.graph_maps import GraphMaps
 from linregions.networks.local_maps import ActivationRegion, affine_maps_at, region_at
 from linregions.networks.numbering import Numbering
 
@@ -88,6 +89,11 @@ class Chain:
     def numbering(self) -> Numbering:
         """Numbers of neurons and switches."""
         return Numbering(self.graph)
+
+    @property
+    def maps(self) -> GraphMaps:
+        """What makes local maps of the graph."""
+        return GraphMaps(self.graph, self.numbering)
 
     def __getstate__(self) -> dict[str, Any]:
         return {"layers": self.layers, "activations": self.activations}  # the graph can be made anew

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import numpy.typing as npt
@@ -16,8 +17,8 @@ from linregions.networks.activations import IDENTITY, PiecewiseLinear
 
 IndexArray = npt.NDArray[np.int64]
 
-# Sites whose products are made together.
-_SITES_AT_ONCE = 256
+# How many numbers are gathered for one product.
+_PRODUCT_NUMBERS = 1 << 18
 #: The tensor that a term reads where it is the network's input.
 INPUT = -1
 
@@ -89,7 +90,7 @@ class Maxima(NamedTuple):
     right: IndexArray  # (comparisons,) the same: what is compared with it, and wins where it is larger
     size: IndexArray  # (windows,) number of entries
     after: IndexArray  # (windows,) step whose neurons the windows follow in the numbering
-    names: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()  # of the windows after each step that some follow, in order
 
 
 _NONE = np.zeros(0, dtype=np.int64)
@@ -164,29 +165,59 @@ class Graph:
                     tensors.pop(term.source, None)
 
 
-def apply_terms(step: Step, tensors: dict[int, FloatArray], n: int) -> FloatArray:
-    """Return the sum of a step's terms for n rows of the tensors that they read, without the bias."""
+def apply_terms(
+    step: Step, tensors: Mapping[int, FloatArray], n: int, only: Container[int] | None = None
+) -> FloatArray:
+    """Return the sum of a step's terms for n rows of the tensors that they read, without the bias.
+
+    With `only`, terms that read other tensors are left out.
+    """
     sites, channels = step.layout.n_sites, step.layout.n_channels
-    total = np.zeros((sites, n, channels))
-    for term in step.terms:
-        source = tensors[term.source]
-        n_channels = term.blocks.shape[1]
-        inputs = np.ascontiguousarray(source.reshape(n, -1, n_channels).transpose(1, 0, 2))
-        for out, site, block in _rounds(term):
-            total[out] += np.matmul(inputs[site], term.blocks[block] if block.ndim else term.blocks[int(block)])
-    return np.ascontiguousarray(total.transpose(1, 0, 2)).reshape(n, sites * channels)
+    total = np.zeros((n, sites, channels))
+    for term, parts in zip(step.terms, parts_of(step), strict=True):
+        if only is not None and term.source not in only:
+            continue
+        source = tensors[term.source].reshape(n, -1, term.blocks.shape[1])
+        for part in parts:
+            depth = part.site.shape[1] * source.shape[2]
+            # One product for all sites with the same blocks: a convolution as one of matrices.
+            weight = term.blocks[part.block].reshape(depth, channels)
+            size = max(1, _PRODUCT_NUMBERS // (depth * n))
+            for first in range(0, part.out.size, size):
+                chunk = slice(first, first + size)
+                rows = source[:, part.site[chunk]].reshape(-1, depth)
+                total[:, part.out[chunk]] += (rows @ weight).reshape(n, -1, channels)
+    return total.reshape(n, sites * channels)
 
 
-def _rounds(term: Term) -> Sequence[tuple[IndexArray, IndexArray, IndexArray]]:
-    """Return the taps in rounds in which no output site comes twice: the first tap of each site, the second, ..."""
+class Part(NamedTuple):
+    """Output sites with the same blocks, T taps each."""
+
+    out: IndexArray  # (S,)
+    site: IndexArray  # (S, T)
+    block: IndexArray  # (T,)
+
+
+_known_parts: WeakKeyDictionary[Step, list[list[Part]]] = WeakKeyDictionary()
+
+
+def parts_of(step: Step) -> list[list[Part]]:
+    """Return the parts of each term of a step, found once."""
+    found = _known_parts.get(step)
+    if found is None:
+        found = _known_parts[step] = [_parts(term) for term in step.terms]
+    return found
+
+
+def _parts(term: Term) -> list[Part]:
     counts = np.diff(term.offsets)
-    rounds = []
-    for number in range(int(counts.max(initial=0))):
-        out = np.flatnonzero(counts > number)
-        at = term.offsets[out] + number
-        blocks = term.block[at]
-        for first in range(0, out.size, _SITES_AT_ONCE):
-            part = slice(first, first + _SITES_AT_ONCE)
-            one = np.unique(blocks[part])
-            rounds.append((out[part], term.site[at][part], one[0] if one.size == 1 else blocks[part]))
-    return rounds
+    parts = []
+    for count in np.unique(counts[counts > 0]).tolist():
+        out = np.flatnonzero(counts == count)
+        taps = term.offsets[out][:, None] + np.arange(count)
+        blocks, which = np.unique(term.block[taps], axis=0, return_inverse=True)
+        order = np.argsort(which.ravel(), kind="stable")
+        ends = np.cumsum(np.bincount(which.ravel(), minlength=len(blocks)))
+        for block, own in zip(blocks, np.split(order, ends[:-1]), strict=True):
+            parts.append(Part(out[own], term.site[taps[own]], block))
+    return parts

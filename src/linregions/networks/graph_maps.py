@@ -55,23 +55,65 @@ class GraphMaps:
         """
         graph, n = self.graph, len(points)
         matrices, vectors = np.empty((n, graph.n_out, graph.n_in)), np.empty((n, graph.n_out))
-        widest = max(graph.n_in, *(step.layout.n_units for step in graph.steps))
-        size = max(1, _BLOCK_NUMBERS // (widest * graph.n_out))
+        size = max(1, _BLOCK_NUMBERS // (self._widest * graph.n_out))
         for begin in range(0, n, size):
             block = slice(begin, min(begin + size, n))
-            pieces = [step.activation.pieces(z) for step, z in zip(graph.steps, graph.run(points[block]), strict=True)]
+            pieces, values = [], np.zeros(block.stop - begin)
+            for step, z in zip(graph.steps, graph.run(points[block]), strict=True):
+                values += z.max(axis=1) - z.min(axis=1)  # a sum that overflowed is on no piece
+                pieces.append(step.activation.pieces(z))
+            check_maps(values)
             matrices[block], vectors[block] = self._maps_on(pieces, block.stop - begin)
-        check_maps(matrices, vectors)
+            check_maps(matrices[block], vectors[block])
         return matrices, vectors
 
     def _maps_on(self, pieces: Sequence[npt.NDArray[np.uint8]], n: int) -> tuple[FloatArray, FloatArray]:
         """Return the affine maps where the units of every step are on some pieces, shape (n, units)."""
+        constant = np.empty((n, self.graph.n_out))
+        sent = self._sent_back(pieces, n, constant)
+        rows = apply_terms(self._backwards[INPUT], sent, n * self.graph.n_out)
+        return self._in_order(rows.reshape(n, self.graph.n_out, self.graph.n_in)), constant
+
+    def mean_jacobian(self, patterns: npt.NDArray[np.uint8], shares: FloatArray) -> FloatArray:
+        """Return the sum of the Jacobians on some patterns, each times its share, shape (n_out, n_in)."""
+        n_out = self.graph.n_out
+        total = np.zeros((n_out, self.graph.n_in))
+        size = max(1, _BLOCK_NUMBERS // (self._widest * n_out))
+        for begin in range(0, patterns.shape[0], size):
+            block, n = slice(begin, begin + size), min(size, patterns.shape[0] - begin)
+            sent = self._sent_back(self.numbering.pieces(patterns[block]), n, np.empty((n, n_out)))
+            # The step to the input, often the largest, is the same for all.
+            sums = {
+                k: np.einsum("n,nou->ou", shares[block], rows.reshape(n, n_out, -1))
+                for k, rows in sent.items()
+                if self._first_source[k] == INPUT
+            }
+            total += apply_terms(self._backwards[INPUT], sums, n_out)
+        return self._in_order(total)
+
+    @property
+    def _widest(self) -> int:
+        return max(self.graph.n_in, *(step.layout.n_units for step in self.graph.steps))
+
+    def _in_order(self, rows: FloatArray) -> FloatArray:
+        """Return rows of the input in the order of the user."""
+        result = np.empty(rows.shape)
+        result[..., self.graph.input_layout.order] = rows
+        return result
+
+    def _sent_back(
+        self, pieces: Sequence[npt.NDArray[np.uint8]], n: int, constant: FloatArray
+    ) -> dict[int, FloatArray]:
+        """Return the rows of all outputs at the sums of each step that reads the input, shape (n * n_out, units).
+
+        Fills `constant`, shape (n, n_out), with what all biases and intercepts add to the outputs.
+        """
         graph, n_out = self.graph, self.graph.n_out
         last = len(graph.steps) - 1
         outputs = np.zeros((n_out, n_out))
         outputs[graph.steps[last].layout.order, np.arange(n_out)] = 1.0
         sent: dict[int, FloatArray] = {last: np.tile(outputs, (n, 1))}
-        constant = np.tile(outputs @ graph.steps[last].bias, (n, 1))
+        constant[:] = outputs @ graph.steps[last].bias
         for k in range(last - 1, -1, -1):
             step, n_units = graph.steps[k], graph.steps[k].layout.n_units
             rows = apply_terms(self._backwards[k], sent, n * n_out).reshape(n, n_out, n_units)
@@ -82,10 +124,7 @@ class GraphMaps:
             rows = rows * slopes[:, None, :]
             constant += rows @ step.bias
             sent[k] = rows.reshape(n * n_out, n_units)
-        matrices = np.empty((n, n_out, graph.n_in))
-        rows = apply_terms(self._backwards[INPUT], sent, n * n_out)
-        matrices[:, :, graph.input_layout.order] = rows.reshape(n, n_out, graph.n_in)
-        return matrices, constant
+        return sent
 
     @np.errstate(over="ignore", invalid="ignore")
     def region(self, point: FloatArray) -> ActivationRegion:

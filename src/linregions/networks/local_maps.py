@@ -42,7 +42,7 @@ class ActivationRegion:
     neurons : ndarray of int32, shape (m,)
         Flat number of the neuron that switches where ``normals[k] @ y == bounds[k]`` (`Network.locate_neuron`).
     breakpoints : ndarray of int32, shape (m,)
-        Which breakpoint of that neuron's activation it is, from 0.
+        Which breakpoint of that neuron's activation it is, from 0; for a window of a maximum, which of its comparisons.
     pattern : ndarray of uint8, shape (n_neurons,)
         Linear piece of every neuron in the region.
     matrix : ndarray of float64, shape (n_out, n_in)
@@ -238,9 +238,9 @@ class HalfSpaces:
         )
 
 
-def check_maps(matrices: FloatArray, vectors: FloatArray) -> None:
+def check_maps(*arrays: FloatArray) -> None:
     """Raise where affine maps are not finite."""
-    if not (np.all(np.isfinite(matrices)) and np.all(np.isfinite(vectors))):
+    if not all(np.all(np.isfinite(array)) for array in arrays):
         raise NumericalError(
             "`x` has a point at which the affine map of the network overflows, but affine_map needs finite numbers. "
             "Scale the weights down."

@@ -3,50 +3,38 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import FrozenInstanceError
-from typing import Any, Protocol
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from linregions._support.files import brief, read_npz, write_npz
+from linregions._support.files import as_path, read_npz, write_npz
+from linregions._support.foreign_files import recognise
 from linregions._support.validation import FloatArray, as_integer, as_points
-from linregions.errors import FileFormatError, InvalidValueError, UnsupportedModuleError
+from linregions.errors import InvalidValueError, UnsupportedModuleError
 from linregions.networks.activations import RELU, PiecewiseLinear
 from linregions.networks.affine import AffineLayer, affine_layers, hidden_activations
 from linregions.networks.branching import Branching
 from linregions.networks.chain import Chain, chain_of
+from linregions.networks.chain_files import chain_from_arrays, chain_to_arrays
 from linregions.networks.graph import Graph
 from linregions.networks.graph_checks import checked
 from linregions.networks.graph_files import FORMAT as GRAPH_FORMAT
 from linregions.networks.graph_files import graph_from_arrays, graph_to_arrays
+from linregions.networks.graph_maps import GraphMaps
+from linregions.networks.graph_outputs import in_unit, with_outputs
 from linregions.networks.local_maps import ActivationRegion
 from linregions.networks.numbering import Numbering
 
 __all__ = ["AffineLayer", "Network", "network_from_arrays", "network_to_arrays"]
 
-_FORMAT = "linregions-network-1"
 
-
-class _Body(Protocol):
-    """What a network does, with points that were checked."""
-
-    @property
-    def n_in(self) -> int: ...
-    @property
-    def n_out(self) -> int: ...
-    @property
-    def neuron_offsets(self) -> tuple[int, ...]: ...
-    @property
-    def graph(self) -> Graph: ...
-    def __call__(self, points: FloatArray) -> FloatArray: ...
-    def pre_activations(self, points: FloatArray) -> list[FloatArray]: ...
-    def patterns(self, points: FloatArray) -> npt.NDArray[np.uint8]: ...
-    def affine_maps(self, points: FloatArray) -> tuple[FloatArray, FloatArray]: ...
-    def region(self, point: FloatArray) -> ActivationRegion: ...
+#: What reads the files of other programs, by format: importers, which stand above, enter themselves here.
+READERS: dict[str, Callable[[Path], Network]] = {}
 
 
 class Network:
@@ -162,6 +150,28 @@ class Network:
             return cls.from_layers(layers, [step.activation for step in sound.steps[:-1]])
         return cls._of(Branching(sound))
 
+    def with_outputs(self, weight: FloatArray, constant: FloatArray) -> tuple[Network, npt.NDArray[np.int64]]:
+        """Return the graph with affine functions of its outputs as outputs, without copies, and which these are.
+
+        Neurons and switches keep their numbers, also where the new graph would be a chain.
+
+        Parameters
+        ----------
+        weight : ndarray of float64, shape (n, n_out)
+        constant : ndarray of float64, shape (n,)
+        """
+        graph, kept = with_outputs(self.graph, weight, constant)
+        return self._of(Branching(checked(graph, "Network.with_outputs"))), kept
+
+    def in_unit(self, exponent: int) -> Network:
+        """Return the network with its outputs in units of a power of two; neurons and switches keep their numbers."""
+        if isinstance(self._body, Branching):
+            return self._of(Branching(checked(in_unit(self.graph, exponent), "Network.in_unit")))
+        *others, last = self.layers
+        steps = [(layer.weight, layer.bias) for layer in others]
+        steps.append((np.ldexp(last.weight, -exponent), np.ldexp(last.bias, -exponent)))
+        return self.from_layers(steps, self.activations)
+
     @property
     def is_chain(self) -> bool:
         """Whether it consists of dense layers one after the other."""
@@ -176,6 +186,11 @@ class Network:
     def numbering(self) -> Numbering:
         """Which neurons and switches the graph has."""
         return self._body.numbering
+
+    @property
+    def maps(self) -> GraphMaps:
+        """What makes local maps of the graph."""
+        return self._body.maps
 
     @property
     def layers(self) -> tuple[AffineLayer, ...]:
@@ -323,7 +338,8 @@ class Network:
         Notes
         -----
         Where a pre-activation is exactly at a breakpoint, the piece below it counts, as in `patterns`: the derivative
-        of ReLU at 0 is 0, as in PyTorch.
+        of ReLU at 0 is 0, as in PyTorch. Of a graph, points are taken in blocks, and the last bits may depend on the
+        other points.
 
         Examples
         --------
@@ -365,7 +381,8 @@ class Network:
         -------
         ActivationRegion
             ``normals @ y <= bounds``, with the neuron and the breakpoint of each half-space; for each neuron that
-            varies in the region one or two, the breakpoints beside its pre-activation. They may be redundant.
+            varies in the region one or two, the breakpoints beside its pre-activation; for a window of a maximum its
+            winner minus every other entry that may win. They may be redundant.
 
         Raises
         ------
@@ -412,7 +429,13 @@ class Network:
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Network:
-        """Read a network written by `save`, or any NPZ with arrays ``W0, b0, W1, b1, ...`` (then ReLU).
+        """Read a network from a file: written by `save`, or by other programs.
+
+        Parameters
+        ----------
+        path : str or path-like
+            An NPZ written by `save`, or any with arrays ``W0, b0, W1, b1, ...`` (then ReLU); an ONNX model, an
+            ``.nnet`` file or a program of ``torch.export``, as `from_onnx`, `from_nnet` and `from_torch` read them.
 
         Raises
         ------
@@ -420,7 +443,13 @@ class Network:
             If there is no such file, or it holds NaN or layers that do not fit.
         FileFormatError
             If the file is truncated, pickled or holds no network.
+        UnsupportedModuleError
+            If it holds a model with something that is not piecewise linear.
         """
+        source = as_path(path, "path", "Network.load")
+        foreign = recognise(source)
+        if foreign is not None and foreign.reader in READERS:
+            return READERS[foreign.reader](source)
         return network_from_arrays(read_npz(path, "Network.load"), path, "Network.load")
 
     def __repr__(self) -> str:
@@ -428,14 +457,13 @@ class Network:
 
 
 def _reader(name: str) -> str:
-    """Return the function of the package that was called from outside and came to read an attribute."""
+    """Return the function that was called from outside the package, or by a command, and came to read an attribute."""
     frame: Any = sys._getframe(3)
     reader = f"`.{name}`"
     while frame is not None:
-        code = frame.f_code
-        if str(frame.f_globals.get("__name__", "")).startswith("linregions.") and not code.co_name.startswith(
-            ("_", "<")
-        ):
+        code, module = frame.f_code, str(frame.f_globals.get("__name__", ""))
+        inside = module.startswith("linregions.") and not module.startswith("linregions.cli")
+        if inside and not code.co_name.startswith(("_", "<")):
             reader = code.co_qualname
         frame = frame.f_back
     return reader
@@ -443,55 +471,13 @@ def _reader(name: str) -> str:
 
 def network_to_arrays(network: Network) -> dict[str, npt.NDArray[Any]]:
     """Return a network as named arrays, for an NPZ file."""
-    if not network.is_chain:
-        return graph_to_arrays(network.graph)
-    arrays: dict[str, npt.NDArray[Any]] = {"format": np.array(_FORMAT), "depth": np.array(len(network.layers))}
-    for k, layer in enumerate(network.layers):
-        arrays[f"W{k}"], arrays[f"b{k}"] = layer.weight, layer.bias
-    for k, activation in enumerate(network.activations):
-        arrays[f"activation{k}_name"] = np.array(activation.name)
-        arrays[f"activation{k}_breakpoints"] = np.array(activation.breakpoints)
-        arrays[f"activation{k}_slopes"] = np.array(activation.slopes)
-        arrays[f"activation{k}_anchor"] = np.array(activation.anchor)
-    return arrays
+    if network.is_chain:
+        return chain_to_arrays(network.layers, network.activations)
+    return graph_to_arrays(network.graph)
 
 
 def network_from_arrays(arrays: dict[str, npt.NDArray[Any]], path: str | os.PathLike[str], who: str) -> Network:
     """Build a network from the arrays of `network_to_arrays`, read from `path`, or raise FileFormatError."""
-    found = f"`path` is {os.fspath(path)!r}, which holds"
     if "format" in arrays and str(arrays["format"]) == GRAPH_FORMAT:
         return Network.from_graph(graph_from_arrays(arrays, path, who))
-    if "format" in arrays and str(arrays["format"]) != _FORMAT:
-        raise FileFormatError(
-            f"{found} the format {brief(arrays['format'])!r}, but {who} needs {_FORMAT!r}. "
-            "Write it with this version's `Network.save`."
-        )
-    # One layer more than there are biases, say, is a file that lost something, not a smaller network.
-    depth = sum(re.fullmatch(r"W\d+", key) is not None for key in arrays)
-    needed = {f"{letter}{k}" for k in range(depth) for letter in "Wb"}
-    given = {key for key in arrays if re.fullmatch(r"[Wb]\d+", key)}
-    if depth == 0 or given != needed or not _is_number(arrays.get("depth"), depth):
-        raise FileFormatError(
-            f"{found} {', '.join(sorted(arrays)[:6]) or 'nothing'}{', ...' if len(arrays) > 6 else ''}, but {who} "
-            "needs the arrays W0, b0, W1, b1, ... of every layer. Write it with `Network.save`."
-        )
-    activations: list[PiecewiseLinear] = []
-    for k in range(depth - 1):
-        keys = [f"activation{k}_{part}" for part in ("breakpoints", "slopes", "anchor", "name")]
-        missing = [key for key in keys if key not in arrays]
-        if len(missing) == len(keys):
-            activations.append(RELU)
-            continue
-        if missing:
-            raise FileFormatError(
-                f"{found} no {missing[0]}, but {who} needs every part of an activation. "
-                "Write it with `Network.save`, or leave all parts out for ReLU."
-            )
-        breakpoints, slopes, anchor, name = (arrays[key] for key in keys)
-        activations.append(PiecewiseLinear(breakpoints, slopes, anchor, str(name)))  # type: ignore[arg-type]
-    return Network.from_layers([(arrays[f"W{k}"], arrays[f"b{k}"]) for k in range(depth)], activations)
-
-
-def _is_number(array: npt.NDArray[Any] | None, number: int) -> bool:
-    """Return whether an array is this single integer; files of others have none."""
-    return array is None or (array.dtype.kind in "iu" and array.shape == () and int(array) == number)
+    return Network.from_layers(*chain_from_arrays(arrays, path, who))

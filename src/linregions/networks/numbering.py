@@ -37,6 +37,7 @@ class Group(NamedTuple):
     size: int
     step: int  # NONE for windows
     windows: IndexArray
+    name: str  # where they stand in the user's network
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,13 +68,14 @@ class Numbering:
         first, none = 0, np.zeros(0, dtype=np.int64)
         after = self.graph.maxima.after
         places = np.argsort(after, kind="stable")
+        names = dict(zip(np.unique(after).tolist(), self.graph.maxima.names, strict=False))
         for k in range(NONE, len(self.graph.steps)):
             if k != NONE and self.graph.steps[k].activation.n_breakpoints and k not in self.comparing:
-                groups.append(Group(first, self.graph.steps[k].layout.n_units, k, none))
+                groups.append(Group(first, self.graph.steps[k].layout.n_units, k, none, self.graph.steps[k].name))
                 first += groups[-1].size
             low, high = np.searchsorted(after[places], [k, k + 1])
             if high > low:
-                groups.append(Group(first, int(high - low), NONE, places[low:high]))
+                groups.append(Group(first, int(high - low), NONE, places[low:high], names.get(k, "")))
                 first += groups[-1].size
         return tuple(groups)
 
@@ -108,6 +110,15 @@ class Numbering:
             who = np.flatnonzero(maxima.step == k)
             neurons[k][maxima.unit[who]] = self.window_neuron[maxima.window[who]]
         return tuple(neurons)
+
+    @cached_property
+    def fillers(self) -> list[tuple[int, IndexArray, npt.NDArray[np.uint8]]]:
+        """Step, units and pieces of the constants that only fill the layout of a comparing step."""
+        found = []
+        for k in self.comparing:
+            units = np.flatnonzero(self.unit_neuron[k] == NONE)
+            found.append((k, units, (self.graph.steps[k].bias[units] > 0).astype(np.uint8)))
+        return found
 
     @cached_property
     def layout(self) -> tuple[LayerSwitches, ...]:
@@ -177,6 +188,31 @@ class Numbering:
             patterns[:, self.window_neuron] = self.tournament.winners(bits[:, self.comparison_switch])
         return patterns
 
+    def pieces(self, patterns: npt.NDArray[np.uint8]) -> list[npt.NDArray[np.uint8]]:
+        """Return the piece of every unit of every step, each of shape (F, units), from patterns.
+
+        Comparisons that do not matter are on their lower piece.
+        """
+        return self._pieces(patterns, self.tournament.bits(patterns[:, self.window_neuron]))
+
+    def pieces_of_bits(self, bits: npt.NDArray[np.uint8]) -> list[npt.NDArray[np.uint8]]:
+        """Return the same from the bits of all switches, shape (F, switches)."""
+        return self._pieces(self.unpacked(bits), bits[:, self.comparison_switch])
+
+    def _pieces(self, patterns: npt.NDArray[np.uint8], compared: npt.NDArray[np.uint8]) -> list[npt.NDArray[np.uint8]]:
+        maxima, blocks = self.graph.maxima, []
+        for k, step in enumerate(self.graph.steps):
+            pieces = np.zeros((patterns.shape[0], step.layout.n_units), dtype=np.uint8)
+            if k in self.comparing:
+                who = np.flatnonzero(maxima.step == k)
+                pieces[:, maxima.unit[who]] = compared[:, who]
+                for _, units, piece in (filler for filler in self.fillers if filler[0] == k):
+                    pieces[:, units] = piece
+            elif step.activation.n_breakpoints:
+                pieces = patterns[:, self.unit_neuron[k]]
+            blocks.append(pieces)
+        return blocks
+
     def packed(self, patterns: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
         """Return bits of all switches, padded to whole words, from patterns."""
         bits = np.zeros((patterns.shape[0], -(-self.n_switches // 64) * 64), dtype=np.uint8)
@@ -185,9 +221,8 @@ class Numbering:
                 layer, own = self.layout[group.step], self.unit_neuron[group.step]
                 above = patterns[:, own][:, :, None] > np.arange(layer.n_breakpoints, dtype=np.uint8)
                 bits[:, layer.own] = above.reshape(patterns.shape[0], layer.own.stop - layer.first)
-        for k in self.comparing:  # units that only fill the layout never leave their piece
-            constant = np.flatnonzero(self.unit_neuron[k] == NONE)
-            bits[:, self.layout[k].first + constant] = self.graph.steps[k].bias[constant] > 0
+        for k, units, piece in self.fillers:
+            bits[:, self.layout[k].first + units] = piece
         if self.comparison_switch.size:
             bits[:, self.comparison_switch] = self.tournament.bits(patterns[:, self.window_neuron])
         return bits

@@ -15,21 +15,10 @@ _LIGHTNESS, _LIGHTNESS_SPAN, _BLUE_ORANGE_SPAN = 0.71, 0.22, 0.15
 
 
 def oklab_to_srgb(lightness: npt.ArrayLike, a: npt.ArrayLike, b: npt.ArrayLike) -> FloatArray:
-    """Return sRGB colours for coordinates in OKLab, where distances are about as large as they look.
+    """Return sRGB colours, shape (..., 3), for coordinates in OKLab, where distances are about as large as they look.
 
-    Parameters
-    ----------
-    lightness, a, b : array_like, shape (...)
-        Lightness from 0 to 1; green to red; blue to yellow.
-
-    Returns
-    -------
-    ndarray of float64, shape (..., 3)
-        From 0 to 1, clipped where the screen has no such colour.
-
-    References
-    ----------
-    B. Ottosson (2020), "A perceptual color space for image processing".
+    Lightness goes from 0 to 1, `a` from green to red, `b` from blue to yellow; the colours from 0 to 1, clipped where
+    the screen has no such colour. B. Ottosson (2020), "A perceptual color space for image processing".
     """
     big, green_red, blue_yellow = np.broadcast_arrays(*(np.asarray(v, dtype=np.float64) for v in (lightness, a, b)))
     long = (big + 0.3963377774 * green_red + 0.2158037573 * blue_yellow) ** 3

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from linregions._support.validation import require
 from linregions.plotting.keys import explain_colors, name_of_lines
 from linregions.plotting.layout import axes_and_strip, lay_out, size_for
 from linregions.plotting.lines import plot_line
 from linregions.plotting.pictures import LinePicture, Picture
 from linregions.plotting.planes import plot_plane
-from linregions.plotting.style import figure_size
+from linregions.plotting.style import figure_size, matplotlib_module
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -154,6 +152,6 @@ def distance_figure(
 
 
 def _figure(size: tuple[float, float] | None, own: tuple[float, float], who: str) -> Figure:
-    module = require("matplotlib", "plot", "plotting", lambda: importlib.import_module("matplotlib.figure"))
+    module = matplotlib_module("matplotlib.figure", "plotting")
     made: Figure = module.Figure(figsize=figure_size(size, own, who), layout="constrained")
     return made

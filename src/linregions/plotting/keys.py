@@ -122,7 +122,8 @@ def explain_colors(
     ax.set_axis_off()
     which = _name_of_output(output, single)
     if color_by in BY_NUMBER:
-        _color_bar(ax, color_by, faces, which)
+        place = ax.inset_axes((0.2, 0.55, 0.6, 0.2))
+        _color_bar(ax.figure, faces, color_by, which, cax=place, orientation="horizontal")
         lines = []
     else:
         lines = list(_TEXTS[color_by])
@@ -173,19 +174,10 @@ def plot_key_beside(
     single: bool = False,
     smallest: bool = False,
 ) -> None:
-    """Say in or beside a picture, in few words, what its colours mean.
-
-    Parameters
-    ----------
-    ax : matplotlib.axes.Axes
-        Of the picture.
-    color_by, handles, faces, output, single, smallest
-        As in `explain_colors`.
-    """
+    """Say in or beside a picture, in few words, what its colours mean; arguments are those of `explain_colors`."""
     which = _name_of_output(output, single)
     if color_by in BY_NUMBER:
-        label = f"{which}, in the middle of the region" if color_by == "output" else "area of the region"
-        ax.figure.colorbar(faces, ax=ax, label=label, extend="min" if color_by == "area" else "neither")
+        _color_bar(ax.figure, faces, color_by, which, ax=ax)
     elif color_by == "gradient":
         title = f"uphill direction\nof {'the ' if output is None or single else ''}{which}"
         # In room that is taken from the picture, as a colour bar does, so that no axes beside it are covered.
@@ -209,11 +201,6 @@ def _name_of_output(output: int | None, single: bool) -> str:
     return "largest output" if output is None else f"output {output}"
 
 
-def _color_bar(ax: Any, color_by: str, faces: Any, which: str) -> None:
-    ax.figure.colorbar(
-        faces,
-        cax=ax.inset_axes((0.2, 0.55, 0.6, 0.2)),
-        orientation="horizontal",
-        label=f"{which}, in the middle of the region" if color_by == "output" else "area of the region",
-        extend="min" if color_by == "area" else "neither",
-    )
+def _color_bar(figure: Any, faces: Any, color_by: str, which: str, **where: Any) -> None:
+    label = f"{which}, in the middle of the region" if color_by == "output" else "area of the region"
+    figure.colorbar(faces, label=label, extend="min" if color_by == "area" else "neither", **where)

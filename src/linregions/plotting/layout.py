@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from linregions._support.validation import require
+from linregions._support.validation import FloatArray
 from linregions.plotting.marks import plot_scale_bar
-from linregions.plotting.style import figure_size
+from linregions.plotting.style import figure_size, matplotlib_module
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,11 +25,7 @@ _TICKS = np.array([0.75, 0.5])
 def size_for(window: PlaneWindow, side: float, more: float = 0.0) -> tuple[float, float]:
     """Return width and height of a figure, in inches, that a window fills.
 
-    Parameters
-    ----------
-    window : PlaneWindow
-    side, more : float
-        Inches: of the longer side, with its ticks, and of what comes above and below the picture.
+    The longer side has the length `side`, with its ticks; `more` comes above and below the picture.
     """
     extent = np.ptp(window.axes_coordinates(window.polygon), axis=0)
     ticks = _TICKS if window.features is not None else np.zeros(2)
@@ -40,7 +35,7 @@ def size_for(window: PlaneWindow, side: float, more: float = 0.0) -> tuple[float
 
 def new_axes(window: PlaneWindow, strip: bool) -> tuple[Axes, Any]:
     """Make a figure of pyplot with axes for a picture and, below, for its key; None for the key if there is none."""
-    pyplot = require("matplotlib", "plot", "plot", lambda: importlib.import_module("matplotlib.pyplot"))
+    pyplot = matplotlib_module("matplotlib.pyplot", "plot")
     own = size_for(window, 6.4, 1.0) if strip else size_for(window, 6.0)
     figure = pyplot.figure(figsize=figure_size(None, own, "plot"), layout="constrained")
     return axes_and_strip(figure, strip)
@@ -66,6 +61,13 @@ def lay_out(figure: Any) -> None:
     for _ in range(2):  # ticks are chosen by the first one
         engine.execute(figure)
     figure.set_layout_engine("none")
+
+
+def as_polygons(corners: FloatArray, offsets: Any) -> Any:
+    """Return all polygons as one array (F, m, 2), short ones with their last corner repeated."""
+    sizes = np.diff(offsets)
+    slot = np.minimum(np.arange(sizes.max(initial=0))[None, :], sizes[:, None] - 1)
+    return corners[np.asarray(offsets)[:-1, None] + slot]
 
 
 def frame(window: PlaneWindow, ax: Axes, scale_bar: bool) -> None:

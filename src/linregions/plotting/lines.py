@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from linregions._support.validation import FloatArray, as_float_array, as_integer, require
+from linregions._support.validation import FloatArray, as_float_array, as_integer
 from linregions.domains.windows import Path
 from linregions.errors import InvalidValueError
 from linregions.plotting.colors import LAYER_COLORS, LAYER_MARKERS, OUTPUT_COLORS
 from linregions.plotting.pictures import LinePicture
-from linregions.plotting.style import figure_size
+from linregions.plotting.style import figure_size, matplotlib_module
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -94,7 +93,7 @@ def plot_line(
     True
     """
     who = "plot_line"
-    pyplot = require("matplotlib", "plot", who, lambda: importlib.import_module("matplotlib.pyplot"))
+    pyplot = matplotlib_module("matplotlib.pyplot", who)
     low, high = _interval(partition, interval)
     chosen = _chosen(outputs, partition.network.n_out, who)
     if ax is None:

@@ -14,13 +14,7 @@ _HERE = Path(__file__).parent / "templates"
 
 @cache
 def templates(folder: Path, who: str) -> Any:
-    """Return the templates of a folder, which may extend those of all pages, as a `jinja2.Environment`.
-
-    Raises
-    ------
-    MissingDependencyError
-        If jinja2 is not installed.
-    """
+    """Return the templates of a folder, which may extend those of all pages, as a `jinja2.Environment`."""
     jinja2 = require("jinja2", "plot", who, lambda: importlib.import_module("jinja2"))
     loader = jinja2.FileSystemLoader([folder, _HERE])
     return jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -10,31 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from linregions._support.validation import FloatArray, as_choice, as_integer, require
+from linregions._support.validation import FloatArray, as_choice, as_integer
+from linregions.plotting import region_colors
 from linregions.plotting.colors import LAYER_COLORS, pattern_colors
-from linregions.plotting.keys import (
-    class_handles,
-    explain_colors,
-    name_of_lines,
-    newest_layer_handles,
-    plot_key_beside,
-)
-from linregions.plotting.layout import frame, new_axes
+from linregions.plotting.keys import class_handles, explain_colors, name_of_lines, newest_layer_handles, plot_key_beside
+from linregions.plotting.layout import as_polygons, frame, new_axes
 from linregions.plotting.marks import layer_handles, plot_points
 from linregions.plotting.pictures import Picture
-from linregions.plotting.region_colors import (
-    BY_NUMBER,
-    COLOR_BY,
-    by_gradient,
-    by_linear_region,
-    chosen_outputs,
-    class_color,
-    class_pieces,
-    classes_in_the_middle,
-    layer_color,
-    newest_layers,
-)
-from linregions.plotting.style import color_map
+from linregions.plotting.style import color_map, matplotlib_module
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -160,8 +142,8 @@ def plot_plane(
     True
     """
     who = "plot_plane"
-    as_choice(color_by, "color_by", who, COLOR_BY)
-    collections = require("matplotlib", "plot", who, lambda: importlib.import_module("matplotlib.collections"))
+    as_choice(color_by, "color_by", who, region_colors.COLOR_BY)
+    collections = matplotlib_module("matplotlib.collections", who)
     strip, beside, smallest = None, bool(key) and ax is not None, decision_boundary == "argmin"
     if ax is None:
         ax, strip = new_axes(partition.window, key is not False)
@@ -169,7 +151,7 @@ def plot_plane(
     many = len(corners) > _RASTERIZE_ABOVE
     # Each polygon also gets a hairline of its own colour: it closes the seams that antialiasing leaves.
     faces = collections.PolyCollection(corners, edgecolors="face", linewidths=0.3, rasterized=many, zorder=1)
-    if color_by in BY_NUMBER:
+    if color_by in region_colors.BY_NUMBER:
         _color_by_values(partition, faces, color_by, output, colormap)
         handles = []
     elif color_by == "class":
@@ -206,12 +188,7 @@ def plot_plane(
 
 
 def plot_layers(
-    partition: Picture,
-    ax: Axes | None = None,
-    *,
-    newest: int | None = None,
-    fill: bool = False,
-    legend: bool = True,
+    partition: Picture, ax: Axes | None = None, *, newest: int | None = None, fill: bool = False, legend: bool = True
 ) -> PlaneArtists:
     """Draw boundaries in the colour of the layer whose neurons make them.
 
@@ -236,22 +213,17 @@ def plot_layers(
     Hanin & Rolnick (2019), figure 2.
     """
     who = "plot_layers"
-    collections = require("matplotlib", "plot", who, lambda: importlib.import_module("matplotlib.collections"))
+    collections = matplotlib_module("matplotlib.collections", who)
     if ax is None:
         ax, _ = new_axes(partition.window, False)
     offsets = partition.network.neuron_offsets
     last = len(offsets) - 2
     emphasised = last if newest is None else as_integer(newest, "newest", who, 0)
     corners = _polygons(partition)
-    pale = 0.45 * by_gradient(partition, 0, None) + 0.55 if fill else "none"
+    pale = 0.45 * region_colors.by_gradient(partition, 0, None) + 0.55 if fill else "none"
     many = len(corners) > _RASTERIZE_ABOVE
     faces = collections.PolyCollection(
-        corners,
-        facecolors=pale,
-        edgecolors="face",
-        linewidths=0.3,
-        rasterized=many,
-        zorder=1,
+        corners, facecolors=pale, edgecolors="face", linewidths=0.3, rasterized=many, zorder=1
     )
     ax.add_collection(faces, autolim=False)
     inner = partition.edge_neuron >= 0
@@ -279,34 +251,32 @@ def _points_across(ax: Axes) -> float:
 
 
 def _polygons(partition: Picture) -> FloatArray:
-    """Return all faces as one array (F, m, 2), short ones with their last corner repeated."""
-    sizes = np.diff(partition.face_offsets)
-    slot = np.minimum(np.arange(sizes.max())[None, :], sizes[:, None] - 1)
-    vertices = partition.window.axes_coordinates(partition.vertices)
-    return np.asarray(vertices[partition.face_vertices[partition.face_offsets[:-1, None] + slot]])
+    """Return all faces, as `as_polygons` does."""
+    corners = partition.window.axes_coordinates(partition.vertices)[partition.face_vertices]
+    return np.asarray(as_polygons(corners, partition.face_offsets))
 
 
 def _fill(partition: Picture, faces: Any, color_by: str, output: int | None, scale: float | None) -> list[Any]:
     """Give the regions their colours; return the entries of a legend, where colours stand for few things."""
     if color_by == "gradient":
-        faces.set_facecolor(by_gradient(partition, output, scale))
+        faces.set_facecolor(region_colors.by_gradient(partition, output, scale))
     elif color_by == "pattern":
         faces.set_facecolor(pattern_colors(partition.patterns))
     elif color_by == "linear":
-        faces.set_facecolor(by_linear_region(partition))
+        faces.set_facecolor(region_colors.by_linear_region(partition))
     elif color_by == "layer":
-        layers, which = np.unique(newest_layers(partition), return_inverse=True)
-        faces.set_facecolor(np.array([layer_color(layer) for layer in layers.tolist()])[which])
+        layers, which = np.unique(region_colors.newest_layers(partition), return_inverse=True)
+        faces.set_facecolor(np.array([region_colors.layer_color(layer) for layer in layers.tolist()])[which])
         return newest_layer_handles(layers)
     return []
 
 
 def _fill_classes(partition: Picture, ax: Axes, collections: Any, faces: Any, smallest: bool) -> list[Any]:
     """Colour regions by class, and those with several by pieces over them."""
-    pieces, classes = class_pieces(partition, smallest)
-    middle = classes_in_the_middle(partition, smallest)
+    pieces, classes = region_colors.class_pieces(partition, smallest)
+    middle = region_colors.classes_in_the_middle(partition, smallest)
     numbers, which = np.unique(np.concatenate([middle, np.asarray(classes, dtype=np.intp)]), return_inverse=True)
-    colors = np.array([class_color(number) for number in numbers.tolist()])[which]
+    colors = np.array([region_colors.class_color(number) for number in numbers.tolist()])[which]
     faces.set_facecolor(colors[: len(middle)])
     if pieces:
         ax.add_collection(
@@ -335,16 +305,11 @@ def _color_by_values(partition: Picture, faces: Any, color_by: str, output: int 
         faces.set_norm(LogNorm(low if low < high else low / 2, high))
         faces.set_array(areas)
     else:
-        faces.set_array(chosen_outputs(partition, output)[1])
+        faces.set_array(region_colors.chosen_outputs(partition, output)[1])
 
 
 def _draw_boundary(
-    partition: Picture,
-    decision: bool | str,
-    output: int | None,
-    level: float | None,
-    ax: Axes,
-    collections: Any,
+    partition: Picture, decision: bool | str, output: int | None, level: float | None, ax: Axes, collections: Any
 ) -> Any:
     from matplotlib.patheffects import withStroke
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from linregions._support.files import as_path, replacing
-from linregions._support.validation import as_choice, as_positive, require
-from linregions.plotting.style import setting
+from linregions._support.validation import as_choice, as_positive
+from linregions.plotting.style import matplotlib_module, setting
 
 # What files get where the user's settings leave matplotlib's defaults.
 _SETTINGS = {"svg.hashsalt": "linregions", "pdf.fonttype": 42, "ps.fonttype": 42}
@@ -49,7 +48,7 @@ def save_figure(
     Fonts are embedded in PDF files as type 42, which publishers ask for and programs can edit, where your settings of
     matplotlib do not say otherwise.
     """
-    require("matplotlib", "plot", "save_figure", lambda: importlib.import_module("matplotlib"))
+    matplotlib_module("matplotlib", "save_figure")
     from matplotlib import rc_context
 
     resolution = setting("savefig.dpi", 200) if dpi is None else as_positive(dpi, "dpi", "save_figure")
@@ -59,10 +58,7 @@ def save_figure(
     files = []
     for ending in chosen:
         file = base.with_name(f"{base.name}.{ending}")
-        with (
-            rc_context(own),
-            replacing(file, "save_figure", "stem") as temporary,
-        ):
+        with rc_context(own), replacing(file, "save_figure", "stem") as temporary:
             figure.savefig(temporary, format=ending, dpi=resolution, metadata=_METADATA[ending])
         files.append(file)
     return files

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from linregions._support.validation import require
 from linregions.errors import InvalidValueError
 from linregions.plotting.pictures import HistogramPicture, StatisticsPicture
-from linregions.plotting.style import figure_size
+from linregions.plotting.style import figure_size, matplotlib_module
 
 _COLOR = "#0072B2"
 
@@ -57,7 +55,7 @@ def plot_statistics(
     ['area', 'perimeter', 'sides']
     """
     who = "plot_statistics"
-    pyplot = require("matplotlib", "plot", who, lambda: importlib.import_module("matplotlib.pyplot"))
+    pyplot = matplotlib_module("matplotlib.pyplot", who)
     if axes is None:
         _, axes = pyplot.subplots(1, 3, figsize=figure_size(None, (10.0, 3.2), who), layout="constrained")
         title = f"{statistics.n_regions:,} regions" if title is None else title

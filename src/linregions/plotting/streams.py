@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from linregions._support.validation import FloatArray, as_choice, as_integer, require
+from linregions._support.validation import FloatArray, as_choice, as_integer
 from linregions.errors import InvalidValueError
 from linregions.networks.switches import unpack_patterns
 from linregions.plotting.colors import pattern_colors
-from linregions.plotting.layout import axes_and_strip, frame, size_for
+from linregions.plotting.layout import as_polygons, axes_and_strip, frame, size_for
 from linregions.plotting.marks import plot_points
 from linregions.plotting.pictures import StreamPicture
-from linregions.plotting.style import color_map, figure_size
+from linregions.plotting.style import color_map, figure_size, matplotlib_module
 
 STREAM_COLOR_BY = ("pattern", "area")
 
@@ -77,7 +77,7 @@ def plot_stream(
     (200, 200, 4)
     """
     who = "plot_stream"
-    require("matplotlib", "plot", who, lambda: importlib.import_module("matplotlib"))
+    matplotlib_module("matplotlib", who)
     wanted = "pattern" if regions.manifest["patterns"] else "area"
     if color_by is not None:
         wanted = as_choice(color_by, "color_by", who, STREAM_COLOR_BY)
@@ -156,7 +156,7 @@ def _rasterise(
     line = float(min(width, height)) * 72 / dpi / np.sqrt(max(regions.n_regions, 1)) / 40
     for number in range(regions.n_parts):
         part = regions.part(number)
-        polygons = _polygons(regions.window.axes_coordinates(part["corners"]), part["face_offsets"])
+        polygons = as_polygons(regions.window.axes_coordinates(part["corners"]), part["face_offsets"])
         collection = PolyCollection(polygons, facecolors=colors.of(part), edgecolors="face", linewidths=0.3)
         ax.add_collection(collection, autolim=False)
         collection.draw(renderer)
@@ -165,10 +165,3 @@ def _rasterise(
             collection.draw(renderer)
         collection.remove()
     return np.array(canvas.buffer_rgba())
-
-
-def _polygons(corners: FloatArray, offsets: Any) -> Any:
-    """Return all polygons as one array (F, m, 2), short ones with their last corner repeated."""
-    sizes = np.diff(offsets)
-    slot = np.minimum(np.arange(sizes.max(initial=0))[None, :], sizes[:, None] - 1)
-    return corners[np.asarray(offsets)[:-1, None] + slot]

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
-from linregions._support.validation import as_positive
+from linregions._support.validation import as_positive, require
 from linregions.errors import InvalidTypeError, InvalidValueError
+
+
+def matplotlib_module(name: str, who: str) -> Any:
+    """Return a module of matplotlib, or say how to install it."""
+    return require("matplotlib", "plot", who, lambda: importlib.import_module(name))
 
 
 def setting(name: str, own: Any) -> Any:
     """Return matplotlib's setting of this name where the user changed it, by a matplotlibrc, a style or in the program.
 
-    Parameters
-    ----------
-    name : str
-        Of an entry of ``matplotlib.rcParams``.
-    own : object
-        What to take otherwise, in place of matplotlib's default.
+    Otherwise it is `own`, in place of matplotlib's default.
     """
     import matplotlib
 

@@ -16,9 +16,10 @@ import numpy as np
 
 from linregions._support.files import as_path, replacing
 from linregions._support.tables import writable_folder
-from linregions._support.validation import FloatArray, require
+from linregions._support.validation import FloatArray
 from linregions.errors import InvalidValueError
 from linregions.plotting.colors import OUTPUT_COLORS
+from linregions.plotting.style import matplotlib_module
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -144,20 +145,7 @@ def plot_panel(panel: Panel, rows: Sequence[Row], ax: Axes, *, x: str = "step") 
 
 
 def draw_tracking(figure: Figure, panels: Sequence[Panel], rows: Sequence[Row]) -> list[PanelArtists]:
-    """Fill a figure with one panel below the other, all over the same time.
-
-    Parameters
-    ----------
-    figure : matplotlib.figure.Figure
-        Cleared first.
-    panels : sequence of Panel
-    rows : sequence of mapping
-        Epochs run to the right where all rows have one, otherwise steps.
-
-    Returns
-    -------
-    list of PanelArtists
-    """
+    """Fill a figure, cleared first, with one panel below the other, all over the same time (`time_column`)."""
     figure.clear()
     axes = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
     x = time_column(rows)
@@ -172,27 +160,23 @@ def time_column(rows: Sequence[Row]) -> str:
     return "epoch" if rows and np.isfinite(_column(rows, "epoch")).all() else "step"
 
 
-def tracking_figure(panels: Sequence[Panel], rows: Sequence[Row]) -> Figure:
-    """Draw what a tracker recorded.
-
-    Parameters
-    ----------
-    panels : sequence of Panel
-    rows : sequence of mapping
-        As in `Tracker.rows`, or read again from its CSV file.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-        Not known to pyplot.
-
-    Raises
-    ------
-    MissingDependencyError
-        If matplotlib is not installed.
-    """
-    module = require("matplotlib", "plot", _WHO, lambda: importlib.import_module("matplotlib.figure"))
-    figure: Figure = module.Figure(figsize=_size(panels), layout="constrained")
+def tracking_figure(panels: Sequence[Panel], rows: Sequence[Row], ax: Any = None) -> Figure:
+    """Draw what a tracker recorded, on axes, one for each panel, or on a new figure that is not known to pyplot."""
+    figure: Figure
+    if ax is not None:
+        axes = list(np.atleast_1d(np.asarray(ax, dtype=object)).ravel())
+        if len(axes) != len(panels):
+            raise InvalidValueError(
+                f"`ax` has {len(axes)} entries for {len(panels)} probes, but Tracker.figure needs one for each. "
+                "Give as many, or choose probes by `names`."
+            )
+        for panel, one in zip(panels, axes, strict=True):
+            plot_panel(panel, rows, one, x=time_column(rows))
+            one.set_xlabel(time_column(rows))
+        figure = axes[0].figure
+        return figure
+    module = matplotlib_module("matplotlib.figure", _WHO)
+    figure = module.Figure(figsize=_size(panels), layout="constrained")
     draw_tracking(figure, panels, rows)
     return figure
 
@@ -200,22 +184,8 @@ def tracking_figure(panels: Sequence[Panel], rows: Sequence[Row]) -> Figure:
 class LiveFigure:
     """A figure that is drawn again as a training goes on: in a notebook, in a window, or as a PNG file.
 
-    Parameters
-    ----------
-    panels : sequence of Panel
-    path : str or path-like, optional
-        PNG file, replaced whole at each drawing. Needed where there is neither a notebook nor a window.
-    every : int, optional
-        Draw at each so many records; by default as often as `share` allows.
-    share : float
-        How much time drawing may take for each second.
-
-    Raises
-    ------
-    InvalidValueError
-        If there is nowhere to draw, or `path` cannot be written.
-    MissingDependencyError
-        If matplotlib is not installed.
+    It is drawn at `every` so many records, by default as often as `share`, the time that drawing may take for each
+    second, allows. The rest is as in `Tracker.live`.
     """
 
     def __init__(
@@ -226,7 +196,7 @@ class LiveFigure:
         every: int | None = None,
         share: float = 0.05,
     ) -> None:
-        module = require("matplotlib", "plot", _WHO, lambda: importlib.import_module("matplotlib.figure"))
+        module = matplotlib_module("matplotlib.figure", _WHO)
         self.panels = tuple(panels)
         self.path: Path | None = None
         if path is not None:
@@ -250,24 +220,13 @@ class LiveFigure:
         self._handle: Any = None
 
     def due(self, count: int) -> bool:
-        """Return whether it is time to draw.
-
-        Parameters
-        ----------
-        count : int
-            Number of records, the newest included.
-        """
+        """Return whether it is time to draw, with `count` records, the newest included."""
         if self._every is not None:
             return (count - 1) % self._every == 0
         return not self.drawn or perf_counter() - self._last >= self._cost / self._share
 
     def draw(self, rows: Sequence[Row]) -> None:
-        """Draw all rows.
-
-        Parameters
-        ----------
-        rows : sequence of mapping
-        """
+        """Draw all rows."""
         start = perf_counter()
         self._draw(rows)
         self._last = perf_counter()

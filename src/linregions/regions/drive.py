@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from linregions._support.progress import ProgressBar
-from linregions._support.remote import Recipe, Remote
+from linregions._support.remote import SMALL, Recipe, Remote
 from linregions._support.work import shared_work
 from linregions.regions.options import Options
 
@@ -17,23 +17,12 @@ _AHEAD = 4
 
 
 class Work(ABC):
-    """What an engine makes of a network and domains: tasks that are done in any order, in any thread.
+    """What an engine makes of a network and domains: tasks that are done in any order, in any thread."""
 
-    Attributes
-    ----------
-    title : str
-        What the progress bar is called.
-    unit : str
-        What it counts.
-    tasks : sequence
-        All tasks.
-    stopped : threading.Event
-        What ends tasks under way.
-    """
-
-    title = unit = ""
-    tasks: Sequence[Any]
-    stopped: threading.Event
+    title = unit = ""  # what the progress bar is called, and what it counts
+    small = SMALL  # bytes of a recipe up to which it goes with every task
+    tasks: Sequence[Any]  # all of them
+    stopped: threading.Event  # what ends tasks under way
 
     def share(self, task: Any) -> float:
         """Return how much of the work a task is, in `unit`."""
@@ -57,14 +46,7 @@ class Work(ABC):
 
 
 class Each(Work):
-    """A function of each of some things, as work.
-
-    Parameters
-    ----------
-    function : callable
-        ``function(task, stopped)``; it may end early once the event `stopped` is set.
-    tasks : sequence
-    """
+    """A function of each of some things, as work: ``function(task, stopped)`` may end early once that event is set."""
 
     def __init__(self, function: Callable[[Any, threading.Event], Any], tasks: Sequence[Any]) -> None:
         self.function, self.tasks, self.stopped = function, tasks, threading.Event()
@@ -88,7 +70,7 @@ def drive(work: Work, options: Options, threads: int | None = None) -> Iterator[
 
     results: Iterator[Any]
     if options.executor is not None:
-        results = Remote(options.executor, work.recipe(), work.tasks).results(work.earlier)
+        results = Remote(options.executor, work.recipe(), work.tasks, work.small).results(work.earlier)
     elif threads == 1 or len(work.tasks) < 2:
         results = map(done, work.tasks)
     else:

@@ -79,11 +79,7 @@ def unpack_line(saved: SavedArrays) -> LineDomain:
 
 
 def write_result(
-    path: str | os.PathLike[str],
-    form: str,
-    result: Result,
-    domain: LineDomain | PlaneWindow,
-    names: Iterable[str],
+    path: str | os.PathLike[str], form: str, result: Result, domain: LineDomain | PlaneWindow, names: Iterable[str]
 ) -> None:
     """Write a result, whole or not at all: its format, domain and network, diagnostics, and the arrays named."""
     arrays = {
@@ -99,15 +95,7 @@ def write_result(
 def read_result(
     path: str | os.PathLike[str], form: str, kind: str, what: str, unpack: Callable[[SavedArrays], Domain]
 ) -> tuple[SavedArrays, Network, Domain]:
-    """Return the arrays, the network and the domain in a file that holds a `kind`, such as a LinePartition, or raise.
-
-    Raises
-    ------
-    InvalidValueError
-        If there is no such file.
-    FileFormatError
-        If the file is damaged or of another format.
-    """
+    """Return the arrays, network and domain in a file that holds a `kind`, such as a LinePartition, or raise."""
     who = f"{kind}.load"
     arrays = read_npz(path, who)
     saved = SavedArrays(arrays, f"`path` is {os.fspath(path)!r}", who, f"Write it again with `{kind}.save`.")

@@ -31,49 +31,32 @@ class OptionsGiven(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class Options:
-    """How some work is done; none of it but the tolerances changes a result.
+    """How some work is done; none of it but the tolerances changes a result."""
 
-    Parameters
-    ----------
-    tolerances : Tolerances
-        How close to zero counts as zero, relative to the magnitudes at hand.
-    threads : int
-        Number of threads to work with.
-    progress : bool
-        Whether to show a bar, on a terminal or in a notebook.
-    memory_limit : int or None
-        Bytes that the work and its result may take.
-    executor : concurrent.futures.Executor or None
-        Workers in other processes.
-    who : str
-        What messages call the function that was called.
-    stopped : threading.Event or None
-        What ends it early, if it is a part of other work.
-    """
-
-    tolerances: Tolerances = DEFAULT_TOLERANCES
-    threads: int = 1
-    progress: bool = False
-    memory_limit: int | None = None
-    executor: Executor | None = None
-    who: str = "partition"
-    stopped: threading.Event | None = None
+    tolerances: Tolerances = DEFAULT_TOLERANCES  # how close to zero counts as zero, relative to the magnitudes at hand
+    threads: int = 1  # to work with
+    progress: bool = False  # whether to show a bar, on a terminal or in a notebook
+    memory_limit: int | None = None  # bytes that the work and its result may take
+    executor: Executor | None = None  # workers in other processes
+    who: str = "partition"  # what messages call the function that was called
+    stopped: threading.Event | None = None  # what ends it early, if it is a part of other work
 
     @classmethod
-    def checked(cls, who: str, **given: Any) -> Options:
-        """Return options as they were given, or say what is wrong with one of them.
-
-        Raises
-        ------
-        InvalidTypeError, InvalidValueError
-        """
-        tolerances = given.pop("tolerances", DEFAULT_TOLERANCES)
+    def checked(
+        cls,
+        who: str,
+        tolerances: Any = DEFAULT_TOLERANCES,
+        threads: Any = 1,
+        progress: Any = False,
+        memory_limit: Any = None,
+        executor: Any = None,
+    ) -> Options:
+        """Return options as they were given, or raise and say what is wrong with one of them."""
         if not isinstance(tolerances, Tolerances):
             raise InvalidTypeError(
                 f"`tolerances` is {type(tolerances).__name__}, but {who} needs linregions.Tolerances. "
                 "Pass e.g. `Tolerances(relative=1e-12)`."
             )
-        executor = given.pop("executor", None)
         # A Dask client has a `submit` of its own, whose futures are not those of an executor.
         if callable(getattr(executor, "get_executor", None)):
             executor = executor.get_executor(pure=False)
@@ -82,16 +65,9 @@ class Options:
                 f"`executor` is {type(executor).__name__}, but {who} needs a concurrent.futures.Executor. "
                 "Pass e.g. `ProcessPoolExecutor(4)`, or a Dask client."
             )
-        limit = given.pop("memory_limit", None)
-        return cls(
-            tolerances,
-            as_threads(given.pop("threads", 1), "threads", who),
-            bool(given.pop("progress", False)),
-            None if limit is None else as_integer(limit, "memory_limit", who, 1),
-            executor,
-            who,
-            **given,
-        )
+        n_threads = as_threads(threads, "threads", who)
+        limit = None if memory_limit is None else as_integer(memory_limit, "memory_limit", who, 1)
+        return cls(tolerances, n_threads, bool(progress), limit, executor, who)
 
 
 DEFAULT_OPTIONS = Options()

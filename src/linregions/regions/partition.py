@@ -154,14 +154,7 @@ def partition(
     >>> p.n_regions == len(p.areas)
     True
     """
-    options = Options.checked(
-        "partition",
-        tolerances=tolerances,
-        threads=threads,
-        progress=progress,
-        memory_limit=memory_limit,
-        executor=executor,
-    )
+    options = Options.checked("partition", tolerances, threads, progress, memory_limit, executor)
     model, domains, batch = _checked(network, domain, options)
     if sink is not None:
         return run_sink(model, _one_window(domains, batch), _checked_sink(sink), options)
@@ -245,14 +238,7 @@ def count_regions(
     >>> [lr.count_regions(net, lr.Line([0.0], [1.0]), kind) for kind in ("activation", "linear", "gradient")]
     [2, 2, 1]
     """
-    options = Options.checked(
-        "count_regions",
-        tolerances=tolerances,
-        threads=threads,
-        progress=progress,
-        memory_limit=memory_limit,
-        executor=executor,
-    )
+    options = Options.checked("count_regions", tolerances, threads, progress, memory_limit, executor)
     model, domains, batch = _checked(network, domain, options)
     wanted = as_choice(kind, "kind", "count_regions", KINDS)
     counts, undecided = np.zeros(len(domains), dtype=np.int64), 0

@@ -25,22 +25,12 @@ from linregions.errors import InvalidTypeError, InvalidValueError
 
 @dataclass(frozen=True, eq=False)
 class Flat:
-    """A convex part of a flat: ``x = origin + y @ frame`` for y in the polygon (or interval) `corners`.
+    """A convex part of a flat: ``x = origin + y @ frame`` for y in the polygon (or interval) `corners`."""
 
-    Parameters
-    ----------
-    origin : ndarray, shape (n_in,)
-    frame : ndarray, shape (k, n_in)
-        Orthonormal.
-    corners : ndarray, shape (2, 1) or (m, 2)
-        Ends of an interval, or corners of a polygon, counter-clockwise.
-    weight : float
-        What an integral over this part counts for: vol(K) / (vol_k(part) c), 1 where it is all of the domain.
-    """
-
-    origin: FloatArray
-    frame: FloatArray
-    corners: FloatArray
+    origin: FloatArray  # (n_in,)
+    frame: FloatArray  # (k, n_in), orthonormal
+    corners: FloatArray  # (2, 1) or (m, 2): ends of an interval, or corners of a polygon, counter-clockwise
+    # What an integral over this part counts for: vol(K) / (vol_k(part) c), 1 where it is all of the domain.
     weight: float = 1.0
 
     def simplices(self) -> FloatArray:
@@ -60,23 +50,12 @@ class Flat:
 
 @dataclass(frozen=True, eq=False)
 class Bounded:
-    """A bounded domain K: a part of a flat of dimension 1 or 2, or a box of more dimensions.
-
-    Parameters
-    ----------
-    dimension : int
-    volume : float
-        Of as many dimensions.
-    flat : Flat or None
-        The domain itself, if it has at most two dimensions.
-    box : Box or None
-        Otherwise.
-    """
+    """A bounded domain K: a part of a flat of dimension 1 or 2, or a box of more dimensions."""
 
     dimension: int
-    volume: float
-    flat: Flat | None = None
-    box: Box | None = None
+    volume: float  # of as many dimensions
+    flat: Flat | None = None  # the domain itself, if it has at most two dimensions
+    box: Box | None = None  # otherwise
 
     def section(self, k: int, rng: np.random.Generator) -> Flat:
         """Return the domain, or a random section of it of `k` dimensions (k = 1 or 2)."""

@@ -32,22 +32,12 @@ _NEGLIGIBLE = 1e-22
 
 @dataclass(frozen=True)
 class Hidden:
-    """What the networks of a batch are behind their first pre-activations.
+    """What the networks of a batch are behind their first pre-activations."""
 
-    Parameters
-    ----------
-    weights : sequence of ndarray, shape (B, n_next, n)
-        Of each affine step but the first, the output's included.
-    biases : sequence of ndarray, shape (B, n)
-        The paper's ``b_z`` of each hidden layer.
-    activations : sequence of PiecewiseLinear
-    densities : sequence of callables, or JointNormalBiases
-        Density of the biases of each hidden layer; a joint law is about the neurons of all layers.
-    """
-
-    weights: Sequence[FloatArray]
-    biases: Sequence[FloatArray]
+    weights: Sequence[FloatArray]  # (B, n_next, n): of each affine step but the first, the output's included
+    biases: Sequence[FloatArray]  # (B, n): the paper's ``b_z`` of each hidden layer
     activations: Sequence[PiecewiseLinear]
+    # Density of the biases of each hidden layer; a joint law is about the neurons of all layers.
     densities: Sequence[Callable[[FloatArray], Any]] | JointNormalBiases
 
 
@@ -113,15 +103,9 @@ _PER_STATE = ("factor", "point", "frame", "neurons", "levels", "positions")
 def pinned_terms(first: FloatArray, hidden: Hidden, k: int, importance: FloatArray | None = None) -> Terms:
     """Return every term of eqs. (8) and (13) at the given points: unordered sets of k neurons and their breakpoints.
 
-    Parameters
-    ----------
-    first : ndarray, shape (B, M, 1 + m, n_1)
-        Pre-activations of the first layer without biases at M points of each network, and their derivatives along m
-        orthonormal directions.
-    hidden : Hidden
-    k : int
-    importance : ndarray, shape (B, M), optional
-        Weights that the points will get, so that what is negligible can be told.
+    `first`, (B, M, 1 + m, n_1), holds pre-activations of the first layer without biases at M points of each network,
+    and their derivatives along m orthonormal directions; `importance`, (B, M), weights that the points will get, so
+    that what is negligible can be told.
     """
     nets, points, rows, _ = first.shape
     weight = np.ones((nets, points)) if importance is None else importance

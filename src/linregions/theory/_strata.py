@@ -22,23 +22,12 @@ def refined_cells(
 ) -> FloatArray:
     """Bisect intervals or triangles until there are `n_cells`, those of the largest mass first.
 
-    Parameters
-    ----------
-    simplices : ndarray, shape (B, C, k + 1, k)
-        To begin with; the same number for each of B networks.
-    features : callable
-        Takes points (B, P, k), returns (B, P, F): how much of the law of each switch lies below its pre-activation.
-    n_cells : int
+    Simplices have the shape (B, C, k + 1, k), as many for each of B networks; the cells, (B, n_cells, k + 1, k), fill
+    the same space. If there are more simplices than `n_cells`, they are those themselves. `features` takes points (B,
+    P, k) and returns (B, P, F): how much of the law of each switch lies below its pre-activation.
 
-    Returns
-    -------
-    ndarray, shape (B, n_cells, k + 1, k)
-        They fill the same space. If there are more simplices than `n_cells`, those themselves.
-
-    Notes
-    -----
-    By how much a feature varies over the corners of a cell is the probability that its neuron switches inside, if it
-    is linear there; the mass of a cell is their sum for k = 1, and the sum of products of two for k = 2.
+    By how much a feature varies over the corners of a cell is the probability that its neuron switches inside, if it is
+    linear there; the mass of a cell is their sum for k = 1, and the sum of products of two for k = 2.
     """
     nets, _, corners, k = simplices.shape
     cells, network = simplices, np.arange(nets)[:, None]

@@ -195,21 +195,9 @@ class JointNormalBiases:
 class DensityTable:
     """A density on nodes that follow its own draws: its integral, distribution function and bounds.
 
-    Parameters
-    ----------
-    law : BiasLaw
-    name, who : str
-        What the law and the caller are called in messages.
+    Raises InvalidTypeError if `law` has no ``pdf`` or no ``rvs``, and InvalidValueError if the density is negative or
+    NaN, does not integrate to one, or does not fit the draws; messages call law and caller `name` and `who`.
 
-    Raises
-    ------
-    InvalidTypeError
-        If `law` has no ``pdf`` or no ``rvs``.
-    InvalidValueError
-        If the density is negative or NaN, does not integrate to one, or does not fit the draws.
-
-    Notes
-    -----
     Between neighbouring draws lies one part in 8,192 of the mass, whatever its scale, and tails are cut into intervals
     that double; on each, five Gauss nodes. Jumps of the density cost at most the mass between two draws.
     """

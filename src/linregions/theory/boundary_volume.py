@@ -143,12 +143,7 @@ def expected_boundary_volume(
 
 
 def measured_boundary_volume(
-    law: RandomNetworks,
-    domain: BoundedDomain,
-    k: int = 1,
-    *,
-    rng: np.random.Generator | int,
-    n_networks: int = 1000,
+    law: RandomNetworks, domain: BoundedDomain, k: int = 1, *, rng: np.random.Generator | int, n_networks: int = 1000
 ) -> Estimate:
     """Estimate the left side of Theorems 3 and 6: the mean boundary volume by exact partitions of random networks.
 

@@ -8,14 +8,9 @@ import numpy as np
 
 from linregions._support.validation import as_float_array, as_integer, as_positive
 from linregions.errors import InvalidValueError
+from linregions.theory import relu_moments
 from linregions.theory.ensembles import RandomNetworks
 from linregions.theory.neuron_statistics import check_law
-from linregions.theory.relu_moments import (
-    check_symmetric,
-    relu_good_probabilities,
-    relu_gradient_moments,
-    relu_mean_log_derivative,
-)
 
 
 def volume_upper_bound(law: RandomNetworks, k: int, c_grad: float, *, factor: float = 1.0) -> float:
@@ -255,16 +250,16 @@ def proved_lower_bound(law: RandomNetworks, radius: float) -> float:
     >>> round(proved_lower_bound(law, 1.0), 3), round(volume_upper_bound(law, 1, 2**0.5), 3)
     (0.746, 12.036)
     """
-    check_symmetric(law, "proved_lower_bound", only_relu=True, only_normal=True)
+    relu_moments.check_symmetric(law, "proved_lower_bound", only_relu=True, only_normal=True)
     distance = float(as_float_array(radius, "radius", "proved_lower_bound", ndim=0))
     gain, widths = law.weight_gain, np.array(law.hidden_widths)
     alive = np.cumprod([1.0, *(1.0 - 2.0**-width for width in law.hidden_widths[:-1])])
-    gradients = alive * np.exp(0.5 * relu_mean_log_derivative(law))
+    gradients = alive * np.exp(0.5 * relu_moments.relu_mean_log_derivative(law))
     squares = [gain * distance**2 / law.n_in]
     for variance in law.bias_variances[:-1]:
         squares.append(gain / 2 * (squares[-1] + variance))
-    lost = np.sqrt(relu_gradient_moments(law)[0] * squares)
-    share = widths * relu_good_probabilities(law)
+    lost = np.sqrt(relu_moments.relu_gradient_moments(law)[0] * squares)
+    share = widths * relu_moments.relu_good_probabilities(law)
     best = 0.0
     for value in np.geomspace(0.1, 1000.0, 400) * max(lost.max(), math.sqrt(max(law.bias_variances))):
         inner = float(share @ np.maximum(gradients - lost / value, 0.0))

@@ -83,11 +83,7 @@ def neuron_statistics(
     """
     who = "neuron_statistics"
     check_law(law, who)
-    point = as_vector(x, "x", who)
-    if point.size != law.n_in:
-        raise InvalidValueError(
-            f"`x` has {point.size} coordinates, but {who} needs the {law.n_in} inputs of `law`. Give one for each."
-        )
+    point = as_input(x, law, who)
     generator, left = as_generator(rng, "rng", who), as_integer(networks, "networks", who, 1)
     widest = max(law.widths)
     size = max(1, min(left, _CHUNK_NUMBERS // (widest * max(widest, law.n_in))))
@@ -131,20 +127,10 @@ def _evaluate(
 
 
 def layer_means(law: RandomNetworks, samples: npt.ArrayLike, rng: np.random.Generator | None = None) -> list[Estimate]:
-    """Average a quantity over networks and over the neurons of each layer, whose laws are the same.
+    """Average a quantity over networks and over the neurons of each hidden layer, whose laws are the same.
 
-    Parameters
-    ----------
-    law : RandomNetworks
-    samples : array_like, shape (networks, n_neurons)
-        NaN where a neuron does not count.
-    rng : numpy.random.Generator, optional
-        What they came from, whose seed is noted.
-
-    Returns
-    -------
-    list of Estimate, one for each hidden layer
-        The independent samples are networks: neurons of one network depend on each other.
+    Samples have the shape (networks, n_neurons), with NaN where a neuron does not count; `rng` is what they came from,
+    whose seed is noted. The independent samples are networks: neurons of one network depend on each other.
     """
     values = np.asarray(samples, dtype=np.float64)
     ends = np.cumsum((0, *law.hidden_widths))
@@ -226,6 +212,16 @@ def root(moment: Estimate, order: float) -> Estimate:
     """Return the `order`-th root of an estimated moment, with its error to first order."""
     value = moment.value ** (1 / order)
     return Estimate(value, value / (order * moment.value) * moment.stderr, moment.n, moment.seed)
+
+
+def as_input(x: npt.ArrayLike, law: RandomNetworks, who: str) -> FloatArray:
+    """Return `x` as an input of the networks of a law, or raise."""
+    point = as_vector(x, "x", who)
+    if point.size != law.n_in:
+        raise InvalidValueError(
+            f"`x` has {point.size} coordinates, but {who} needs the {law.n_in} inputs of `law`. Give one for each."
+        )
+    return point
 
 
 def check_law(law: object, who: str) -> None:

@@ -7,10 +7,10 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from linregions._support.validation import FloatArray, as_positive, as_vector
+from linregions._support.validation import FloatArray, as_positive
 from linregions.errors import InvalidValueError
 from linregions.theory.ensembles import RandomNetworks
-from linregions.theory.neuron_statistics import check_law
+from linregions.theory.neuron_statistics import as_input, check_law
 
 _EULER_GAMMA = 0.5772156649015329
 
@@ -231,11 +231,7 @@ def relu_pre_activation_moments(law: RandomNetworks, x: npt.ArrayLike) -> FloatA
     """
     who = "relu_pre_activation_moments"
     check_symmetric(law, who, only_relu=True)
-    point = as_vector(x, "x", who)
-    if point.size != law.n_in:
-        raise InvalidValueError(
-            f"`x` has {point.size} coordinates, but {who} needs the {law.n_in} inputs of `law`. Give one for each."
-        )
+    point = as_input(x, law, who)
     moments = [law.weight_gain * float(point @ point) / law.n_in]
     for variance in law.bias_variances[:-1]:
         moments.append(law.weight_gain / 2 * (moments[-1] + variance))

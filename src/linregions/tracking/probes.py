@@ -109,11 +109,8 @@ class LineProbe:
                     f"`lines[{k}]` is {type(line).__name__}, but {who} needs a Segment, Ray, Line or Path. "
                     "Build one from points of the input space."
                 )
-        as_choice(self.kind, "kind", who, KINDS)
         object.__setattr__(self, "lines", lines)
-        object.__setattr__(
-            self, "name", _name(self.name, "lines" if self.kind == "activation" else f"lines_{self.kind}", who)
-        )
+        object.__setattr__(self, "name", _name_with_kind(self.name, "lines", self.kind, who))
 
     @property
     def panel(self) -> Panel:
@@ -123,12 +120,7 @@ class LineProbe:
         return Panel(self.name, f"{self.kind} regions\non a line", ("regions",), per_neuron="regions_per_neuron")
 
     def measure(self, network: Network) -> dict[str, float]:
-        """Return mean, standard error and mean per neuron of the number of regions on a line.
-
-        Parameters
-        ----------
-        network : Network
-        """
+        """Return mean, standard error and mean per neuron of the number of regions on a line."""
         counts = count_regions(network, list(self.lines), self.kind)
         mean = float(counts.mean())
         found = {"regions": mean}
@@ -195,12 +187,7 @@ class DistanceProbe:
         return Panel(self.name, "distance to the\nnearest boundary", shown, log=True, band="10 to 90 % of points")
 
     def measure(self, network: Network) -> dict[str, float]:
-        """Return mean and quantiles of the distance.
-
-        Parameters
-        ----------
-        network : Network
-        """
+        """Return mean and quantiles of the distance."""
         distances = boundary_distance(network, self.points)
         finite = distances[np.isfinite(distances)]
         mean = float(finite.mean()) if finite.size else np.inf
@@ -262,10 +249,7 @@ class PlaneProbe:
                 f"`window` is {type(self.window).__name__}, but {who} needs a PlaneWindow. "
                 "Build one, e.g. with `PlaneWindow.through(x0, x1, x2)`."
             )
-        as_choice(self.kind, "kind", who, KINDS)
-        object.__setattr__(
-            self, "name", _name(self.name, "plane" if self.kind == "activation" else f"plane_{self.kind}", who)
-        )
+        object.__setattr__(self, "name", _name_with_kind(self.name, "plane", self.kind, who))
 
     @property
     def panel(self) -> Panel:
@@ -275,12 +259,7 @@ class PlaneProbe:
         return Panel(self.name, f"{self.kind} regions\nin the plane", ("regions",))
 
     def measure(self, network: Network) -> dict[str, float]:
-        """Return the number of regions, and the same over the number of neurons squared.
-
-        Parameters
-        ----------
-        network : Network
-        """
+        """Return the number of regions, and the same over the number of neurons squared."""
         regions = float(count_regions(network, self.window, self.kind))
         return {"regions": regions, "regions_per_neuron_squared": _ratio(regions, network.n_neurons**2)}
 
@@ -345,12 +324,7 @@ def default_probes(
 
 
 def checked_probes(probes: Any) -> tuple[Probe, ...]:
-    """Return the probes of a tracker, if they are some and have different names.
-
-    Parameters
-    ----------
-    probes : sequence of Probe
-    """
+    """Return the probes of a tracker, if they are some and have different names."""
     chosen = tuple(probes) if isinstance(probes, Sequence) else (probes,)
     if not chosen:
         raise InvalidValueError(
@@ -373,13 +347,7 @@ def checked_probes(probes: Any) -> tuple[Probe, ...]:
 
 
 def scalars(probe: Probe, network: Network) -> dict[str, float]:
-    """Return what a probe measures, by column.
-
-    Parameters
-    ----------
-    probe : Probe
-    network : Network
-    """
+    """Return what a probe measures, by column."""
     row = {}
     for key, value in probe.measure(network).items():
         try:
@@ -396,6 +364,11 @@ def _rows(x: Any, rows: npt.NDArray[np.int64], who: str) -> FloatArray:
     taken = x[rows.tolist()] if hasattr(x, "shape") else np.asarray(x)[rows]
     array = as_float_array(taken, "x", who)
     return array.reshape(len(rows), -1)
+
+
+def _name_with_kind(name: str, default: str, kind: str, who: str) -> str:
+    as_choice(kind, "kind", who, KINDS)
+    return _name(name, default if kind == "activation" else f"{default}_{kind}", who)
 
 
 def _name(name: str, default: str, who: str) -> str:

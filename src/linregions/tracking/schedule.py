@@ -23,22 +23,11 @@ _MARGIN = 1.25
 
 
 class Schedule:
-    """Decide when to measure, and keep account of time.
+    """Decide when to measure, by `every` and `budget` of a `Tracker`, and keep account of time.
 
-    Parameters
-    ----------
-    every : int, float or "auto"
-    budget : float
-        As in `Tracker`.
-
-    Attributes
-    ----------
-    seconds : dict of float
-        Time spent in ``"training"``, ``"measuring"``, ``"drawing"`` and ``"setup"``, up to the last lap.
-    cost : float
-        Seconds that the last record took.
-    cold : bool
-        Whether nothing was measured yet in this process, so that kernels have to be loaded.
+    `seconds` holds the time spent in ``"training"``, ``"measuring"``, ``"drawing"`` and ``"setup"``, up to the last
+    lap; `cost` the seconds that the last record took. `cold` tells whether nothing was measured yet in this process, so
+    that kernels have to be loaded.
     """
 
     def __init__(self, every: Any, budget: Any) -> None:
@@ -71,16 +60,10 @@ class Schedule:
         return elapsed
 
     def due(self, step: int, epoch: float, last_step: int, last_epoch: float, drawing: bool) -> bool:
-        """Return whether it is time for a record.
+        """Return whether it is time for a record, given where training is now, and was at the last record.
 
-        Parameters
-        ----------
-        step, last_step : int
-            Now, and at the last record.
-        epoch, last_epoch : float
-            The same in epochs; looked at only where `every` is a float.
-        drawing : bool
-            Whether half of the budget is kept for a live figure.
+        Epochs are looked at only where `every` is a float; where there is a `drawing`, half of the budget is kept for
+        it.
         """
         if isinstance(self.every, int):
             return step // self.every > last_step // self.every

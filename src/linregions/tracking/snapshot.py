@@ -8,44 +8,47 @@ import importlib
 from typing import Any
 
 from linregions._support.validation import require
+from linregions.errors import InvalidValueError
 from linregions.networks.importers import from_torch
+from linregions.networks.importers.torch.copies import computed, unwrapped
 from linregions.networks.network import Network
 
 _WHO = "Tracker"
 
 
-def network_of(module: Any, example_input: Any) -> Network:
-    """Return the function that the module computes in evaluation mode.
+def read_network(module: Any, example_input: Any, first: bool) -> tuple[Network | None, str]:
+    """Return the network of a module, or why there is none just now; the first one has to be there, or it raises."""
+    trouble = "" if isinstance(module, Network) else _not_finite(module)
+    if trouble:
+        return None, trouble
+    try:
+        return _network_of(module, example_input), ""
+    except InvalidValueError as error:
+        if first:
+            raise
+        return None, str(error)
 
-    Parameters
-    ----------
-    module : torch.nn.Module or Network
-    example_input : torch.Tensor or array_like, optional
-        As in `from_torch`.
-    """
+
+def _network_of(module: Any, example_input: Any) -> Network:
+    """Return the function that a module, or Network, computes in evaluation mode; the input as in `from_torch`."""
     if isinstance(module, Network):
         return module
     torch = _torch()
     if isinstance(module, torch.nn.Module):
-        module = _unwrapped(torch, module)
+        module = unwrapped(torch, module)
         if any(child.training for child in module.modules()):
             # Deep copies neither draw random numbers nor carry gradients along.
             with contextlib.suppress(Exception):  # `from_torch` copies as well, and says why it cannot
-                module = copy.deepcopy(module).eval()
+                module = copy.deepcopy(module, computed(torch, module)).eval()
     return from_torch(module, example_input)
 
 
-def not_finite(module: Any) -> str:
-    """Say which parameter holds NaN or infinity; an empty string where none does.
-
-    Parameters
-    ----------
-    module : torch.nn.Module
-    """
+def _not_finite(module: Any) -> str:
+    """Say which parameter of a module holds NaN or infinity; an empty string where none does."""
     torch = _torch()
     if not isinstance(module, torch.nn.Module):
         return ""  # `from_torch` says what is wrong
-    for name, parameter in _unwrapped(torch, module).named_parameters():
+    for name, parameter in unwrapped(torch, module).named_parameters():
         if torch.nn.parameter.is_lazy(parameter) or parameter.is_meta:
             continue
         if not bool(torch.isfinite(parameter.detach()).all()):
@@ -55,15 +58,3 @@ def not_finite(module: Any) -> str:
 
 def _torch() -> Any:
     return require("torch", "torch", _WHO, lambda: importlib.import_module("torch"))
-
-
-def _unwrapped(torch: Any, module: Any) -> Any:
-    """Return the module within `torch.compile` and the wrappers for several devices."""
-    wrappers = (torch.nn.DataParallel, torch.nn.parallel.DistributedDataParallel)
-    while True:
-        if isinstance(module, wrappers):
-            module = module.module
-        elif "_orig_mod" in getattr(module, "_modules", {}):
-            module = module._orig_mod
-        else:
-            return module

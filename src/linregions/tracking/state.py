@@ -12,19 +12,9 @@ _WHO = "Tracker.load_state_dict"
 
 
 def read_state(state: Mapping[str, Any], probes: Mapping[str, str]) -> dict[str, Any]:
-    """Check a state and return what is in it.
+    """Check what `Tracker.state_dict` made and return what is in it, or raise InvalidValueError.
 
-    Parameters
-    ----------
-    state : mapping
-        From `Tracker.state_dict`.
-    probes : mapping of str
-        Names and fingerprints of the tracker's own probes.
-
-    Raises
-    ------
-    InvalidValueError
-        If it is no such state or of other probes.
+    Probes are names and fingerprints of the tracker's own, which must be those of the state.
     """
     try:
         if state["format"] != "linregions-tracker-1":

@@ -13,10 +13,9 @@ from linregions._support.fingerprints import digest_of_object
 from linregions._support.tables import write_table
 from linregions._support.validation import as_float_array, as_integer
 from linregions.errors import InvalidTypeError, InvalidValueError, NumericalError
-from linregions.networks.network import Network
 from linregions.tracking.probes import Probe, checked_probes, scalars
 from linregions.tracking.schedule import Every, Schedule
-from linregions.tracking.snapshot import network_of, not_finite
+from linregions.tracking.snapshot import read_network
 from linregions.tracking.state import read_state
 
 if TYPE_CHECKING:
@@ -105,16 +104,14 @@ class Tracker:
     ) -> None:
         self.probes: tuple[Probe, ...] = checked_probes(probes)
         self._schedule = Schedule(every, budget)
-        self.steps_per_epoch = (
-            None if steps_per_epoch is None else as_integer(steps_per_epoch, "steps_per_epoch", _WHO, 1)
-        )
+        given = steps_per_epoch
+        self.steps_per_epoch = None if given is None else as_integer(given, "steps_per_epoch", _WHO, 1)
         if log is not None and not callable(log):
             raise InvalidTypeError(
                 f"`log` is {type(log).__name__}, but {_WHO} needs a callable. Give e.g. "
                 "`lambda scalars, step: print(step, scalars)`."
             )
-        self.example_input = example_input
-        self.log = log
+        self.example_input, self.log = example_input, log
         self._rows: list[dict[str, Any]] = []
         self._columns = dict.fromkeys(_FIXED)
         self._next_step = 0
@@ -167,11 +164,7 @@ class Tracker:
                 return None
         return self._record(module, at, self._epoch(at, epoch), force)
 
-    def step(
-        self, module: Any, *, step: int | None = None, epoch: float | None = None, force: bool = False
-    ) -> dict[str, Any] | None:
-        """Do the same as a call of the tracker itself."""
-        return self(module, step=step, epoch=epoch, force=force)
+    step = __call__
 
     def _epoch(self, step: int, epoch: float | None) -> float:
         if epoch is not None:
@@ -213,16 +206,10 @@ class Tracker:
     def _measured(self, module: Any, step: int, epoch: float) -> dict[str, Any]:
         """Measure one row; trouble with numbers goes into its status, any other is raised."""
         row: dict[str, Any] = {"step": step, "epoch": epoch, "status": "ok"}
-        trouble = "" if isinstance(module, Network) else not_finite(module)
-        if trouble:
-            return self._unmeasured(row, trouble)
         with np.errstate(over="ignore", invalid="ignore"):
-            try:
-                network = network_of(module, self.example_input)
-            except InvalidValueError as error:
-                if not self._rows:
-                    raise
-                return self._unmeasured(row, str(error))
+            network, trouble = read_network(module, self.example_input, first=not self._rows)
+            if network is None:
+                return self._unmeasured(row, trouble)
             for probe in self.probes:
                 try:
                     row.update(scalars(probe, network))
@@ -333,7 +320,7 @@ class Tracker:
         MissingDependencyError
             If matplotlib is not installed.
         """
-        from linregions.plotting.tracking import plot_panel, time_column, tracking_figure
+        from linregions.plotting.tracking import tracking_figure
 
         self._warn_of_few()
         panels = {panel.name: panel for panel in self._panels()}
@@ -343,19 +330,7 @@ class Tracker:
                 f"`names` is {list(names)}, but {_WHO}.figure needs names of its probes, {list(panels)}. "
                 "Choose of these."
             )
-        if ax is None:
-            return tracking_figure(chosen, self.rows)
-        axes = list(np.atleast_1d(np.asarray(ax, dtype=object)).ravel())
-        if len(axes) != len(chosen):
-            raise InvalidValueError(
-                f"`ax` has {len(axes)} entries for {len(chosen)} probes, but {_WHO}.figure needs one for each. "
-                "Give as many, or choose probes by `names`."
-            )
-        rows = self.rows
-        for panel, one in zip(chosen, axes, strict=True):
-            plot_panel(panel, rows, one, x=time_column(rows))
-            one.set_xlabel(time_column(rows))
-        return axes[0].figure
+        return tracking_figure(chosen, self.rows, ax)
 
     def live(self, path: str | os.PathLike[str] | None = None, *, every: int | None = None) -> Tracker:
         """Draw the figure anew as records come in.

@@ -98,7 +98,7 @@ def train(
     >>> end.step, end.test_accuracy > 0.95
     (100, True)
     """
-    sizes = _checked_widths(widths, _checked_dataset(dataset))
+    sizes = _checked_widths(widths, dataset)
     activation = as_activation(activation, "activation", _WHO)
     batch = as_integer(batch_size, "batch_size", _WHO, 1)
     rate = as_positive(learning_rate, "learning_rate", _WHO)
@@ -142,16 +142,12 @@ def train(
     return result
 
 
-def _checked_dataset(dataset: Any) -> Dataset:
+def _checked_widths(widths: Sequence[int], dataset: Any) -> list[int]:
     if not isinstance(dataset, Dataset):
         raise InvalidTypeError(
             f"`dataset` is {type(dataset).__name__}, but {_WHO} needs a linregions.training.Dataset. Make one of "
             "arrays with `Dataset.from_arrays(x, y)`, or of files with `load_dataset`."
         )
-    return dataset
-
-
-def _checked_widths(widths: Sequence[int], dataset: Dataset) -> list[int]:
     sizes = list(as_widths(widths, "widths", _WHO))
     if sizes[0] != dataset.n_in or sizes[-1] < dataset.n_classes:
         raise InvalidValueError(

@@ -20,21 +20,9 @@ _MOST_AXES = 8  # numpy has more; data sets have not
 
 
 def read_idx(path: str | os.PathLike[str]) -> npt.NDArray[Any]:
-    """Read one array in the IDX format, gzipped or not.
+    """Read one array in the IDX format, gzipped or not, in native byte order.
 
-    Parameters
-    ----------
-    path : str or path-like
-
-    Returns
-    -------
-    ndarray
-        In native byte order.
-
-    Raises
-    ------
-    FileFormatError
-        If the file is truncated, longer than its header says, or no IDX file.
+    Raises FileFormatError if the file is truncated, longer than its header says, or no IDX file.
     """
     file = as_path(path, "path", "read_idx")
     try:

@@ -12,6 +12,7 @@ import linregions as lr
 from linregions import IDENTITY, RELU, Line, Network, Path, Ray, Segment
 from linregions.exact.steps import multiples, steps_of, value_beside
 from linregions.regions.lines.find import count_lines, partition_lines
+from linregions.regions.lines.knobs import Knobs
 from linregions.regions.lines.partition import LinePartition
 from tests.reference.lines_exact import exact_line
 
@@ -98,11 +99,11 @@ def test_noise_of_consecutive_affine_layers_is_no_region(seed):
     assert undecided(part) == 0
 
 
-def test_noise_of_affine_layers_that_stay_apart_is_counted(monkeypatch):
-    monkeypatch.setattr("linregions.exact.steps._MOST_PRODUCTS", 0)
-    wrong = 0
+def test_noise_of_affine_layers_that_stay_apart_is_counted():
+    wrong, line = 0, Line([0.3, 0.1], [1.0, 2.0])
     for seed in range(20):
-        part = lr.partition(noise_of_identities(np.random.default_rng(seed)), Line([0.3, 0.1], [1.0, 2.0]))
+        net = noise_of_identities(np.random.default_rng(seed))
+        (part,) = partition_lines(net, [line], knobs=Knobs(most_products=0))
         if part.n_regions != 1:
             wrong += 1
             assert undecided(part) > 0

@@ -8,8 +8,8 @@ import pytest
 import linregions as lr
 from linregions import Line, Network, Path, Ray, Segment
 from linregions.errors import FileFormatError, InvalidValueError, NumericalError
-from linregions.regions.lines import work as _line_work
 from linregions.regions.lines.find import count_lines, partition_lines
+from linregions.regions.lines.knobs import Knobs
 from linregions.regions.lines.partition import LinePartition
 from linregions.regions.options import Options
 from linregions.regions.planes.find import partition_plane
@@ -281,7 +281,7 @@ def test_breakpoint_beyond_all_numbers():
         partition_lines(STEPS, [Line([1.0], [1e-310])])
 
 
-def test_batches_do_not_depend_on_chunks_or_threads(monkeypatch):
+def test_batches_do_not_depend_on_chunks_or_threads():
     rng = np.random.default_rng(5)
     net = zoo.float_network([4, 9, 8, 3], rng)
     domains = []
@@ -291,8 +291,7 @@ def test_batches_do_not_depend_on_chunks_or_threads(monkeypatch):
     whole = partition_lines(net, domains)
     assert count_lines(net, domains)[0].tolist() == [part.n_regions for part in whole]
     for size, threads in ((1, 1), (1, 3), (500, 2)):
-        monkeypatch.setattr(_line_work, "_CHUNK_NUMBERS", size)
-        parts = partition_lines(net, domains, options=Options(threads=threads))
+        parts = partition_lines(net, domains, Options(threads=threads), Knobs(chunk_numbers=size))
         assert len(parts) == len(domains)
         for part, other, domain in zip(parts, whole, domains, strict=True):
             assert part.domain is domain

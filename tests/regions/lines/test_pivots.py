@@ -13,20 +13,18 @@ from hypothesis import strategies as st
 import linregions as lr
 from linregions import Line, Network, Path, Ray, Segment
 from linregions.regions.lines import engine as _line_engine
-from linregions.regions.lines import plan as _line_plan
-from linregions.regions.lines import work as _line_work
 from linregions.regions.lines.find import count_lines, partition_lines
 from linregions.regions.lines.kernels import decisions as lines
+from linregions.regions.lines.knobs import USUAL, Knobs
 from tests.regions.lines.test_properties import examples, float_problems, integer_problems
 from tests.support import line_strategies as ls
 from tests.support import zoo
-from tests.support.line_strategies import pivots
 
 ROUNDING = 2.0**-53
 
 
 @contextmanager
-def watched(rows_of_a_stage: int | None = None, exact: bool = True) -> Iterator[dict[str, float]]:
+def watched(exact: bool = True) -> Iterator[dict[str, float]]:
     """Compare the pre-activations of all rows with products, and count the rows."""
     seen: dict[str, float] = {"rows": 0, "between": 0, "crossing": 0, "worst": 0.0}
     multiply = _line_engine.multiply_or_interpolate
@@ -46,9 +44,6 @@ def watched(rows_of_a_stage: int | None = None, exact: bool = True) -> Iterator[
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(_line_engine, "multiply_or_interpolate", watch)
-        if rows_of_a_stage:
-            patch.setattr(_line_work, "_STAGE_NUMBERS", 1)
-            patch.setattr(_line_work, "_FEW_ROWS", rows_of_a_stage)
         yield seen
 
 
@@ -64,8 +59,9 @@ def test_values_between_pivots_are_as_good_as_products(name, spacing, n_rows):
     """However many breakpoints a neuron crosses there, and wherever a stage ends."""
     rng = np.random.default_rng(spacing)
     net = zoo.float_network([3, 40, 30, 20, 2], rng, zoo.ACTIVATIONS[name], 0.5)
-    with pivots(spacing), watched(n_rows) as seen:
-        count_lines(net, some_domains(3, rng))
+    knobs = Knobs(spacing=spacing, stage_numbers=1, few_rows=n_rows) if n_rows else Knobs(spacing=spacing)
+    with watched() as seen:
+        count_lines(net, some_domains(3, rng), knobs=knobs)
     if name != "identity":
         assert seen["between"] > 0.15 * seen["rows"] > 50
         assert seen["crossing"] >= seen["between"]
@@ -80,8 +76,8 @@ def test_values_beside_cuts_that_have_been_moved():
     first = (np.concatenate([weight, weight]), np.concatenate([bias, near]))
     net = Network.from_layers([first, (rng.normal(size=(30, 40)), rng.normal(size=30)), (np.ones((1, 30)), [0.0])])
     for spacing in (3, 5, 8):
-        with pivots(spacing), watched() as seen:
-            (part,) = partition_lines(net, [Line([0.0], [1.0])])
+        with watched() as seen:
+            (part,) = partition_lines(net, [Line([0.0], [1.0])], knobs=Knobs(spacing=spacing))
         assert part.diagnostics["merged_ties"] >= 20
         assert seen["between"] > 10
         assert seen["worst"] < 100 * ROUNDING
@@ -93,9 +89,7 @@ def test_networks_equal_the_twin(problems, count):
     @examples(count)
     def check(problem, spacing):
         net, domains = problem
-        with pivots(spacing):
-            parts = partition_lines(net, domains)
-        for part in parts:
+        for part in partition_lines(net, domains, knobs=Knobs(spacing=spacing)):
             ls.assert_is_exact(part)
 
     check()
@@ -110,11 +104,9 @@ def test_counts_do_not_depend_on_pivots(seed, name, is_sparse):
     if is_sparse:
         net = sparse(net, rng)
     domains = some_domains(3, rng)
-    with pivots(0):
-        plain = partition_lines(net, domains)
-    for spacing, losses in ((3, _line_plan.LOSSES), (1000, _line_plan.LOSSES), (5, (0.0, 8.0)), (5, (4.0, 1e-9))):
-        with pivots(spacing, losses):
-            parts = partition_lines(net, domains)
+    plain = partition_lines(net, domains, knobs=Knobs(spacing=0))
+    for spacing, losses in ((3, USUAL.losses), (1000, USUAL.losses), (5, (0.0, 8.0)), (5, (4.0, 1e-9))):
+        parts = partition_lines(net, domains, knobs=Knobs(spacing=spacing, losses=losses))
         for part, other in zip(parts, plain, strict=True):
             np.testing.assert_array_equal(part.patterns, other.patterns)
             np.testing.assert_allclose(part.breakpoints, other.breakpoints, rtol=1e-9, atol=1e-12)
@@ -137,14 +129,14 @@ def test_the_ways_out_are_taken():
     net = zoo.float_network([3, 60, 60, 2], rng)
     shares = []
     for losses in ((0.0, 8.0), (4.0, 1e-9), (4.0, 8.0)):
-        with pivots(4, losses), watched() as seen:
-            count_lines(net, some_domains(3, rng))
+        with watched() as seen:
+            count_lines(net, some_domains(3, rng), knobs=Knobs(spacing=4, losses=losses))
         shares.append(seen["between"] / seen["rows"])
     assert shares[0] == shares[1] == 0
     assert shares[2] > 0.5
 
 
-@pytest.mark.parametrize("losses", [_line_plan.LOSSES, (np.inf, np.inf)])
+@pytest.mark.parametrize("losses", [USUAL.losses, (np.inf, np.inf)])
 @pytest.mark.parametrize("spacing", [3, 1000])
 def test_a_neuron_with_one_input_is_exactly_zero_where_that_is(losses, spacing):
     """Some neurons of the second layer are a third of one of the first, which is closed on half of the line."""
@@ -155,8 +147,8 @@ def test_a_neuron_with_one_input_is_exactly_zero_where_that_is(losses, spacing):
         [(weight, bias), (copies, np.append(np.zeros(8), rng.normal(size=60))), (rng.normal(size=(1, 68)), [0.0])]
     )
     domains = [Line([0.1, 0.2], [1.0, -0.3]), Segment([-3.0, 1.0], [3.0, -1.0]), Ray([5.0, 5.0], [-1.0, -0.7])]
-    with pivots(spacing, losses), watched(exact=losses[1] < np.inf) as seen:
-        parts = partition_lines(net, domains)
+    with watched(exact=losses[1] < np.inf) as seen:
+        parts = partition_lines(net, domains, knobs=Knobs(spacing=spacing, losses=losses))
     assert seen["between"] > 5
     for part in parts:
         ls.assert_is_exact(part)
@@ -174,8 +166,9 @@ def test_what_a_large_neuron_leaves_is_small_and_exact(exponent, spacing):
         second = (large * rng.normal(size=(16, 16)), rng.integers(1, 4, 16) / 3.0)
         third = (np.eye(16), -second[1])  # zero wherever a neuron of the second layer sees closed ones only
         net = Network.from_layers([first, second, third, (np.ones((1, 16)), [0.0])])
-        with pivots(spacing), watched() as seen:
-            parts = partition_lines(net, [Line([0.0], [1.0]), Segment([-2.0], [2.0])])
+        domains = [Line([0.0], [1.0]), Segment([-2.0], [2.0])]
+        with watched() as seen:
+            parts = partition_lines(net, domains, knobs=Knobs(spacing=spacing))
         between += seen["between"]
         for part in parts:
             ls.assert_is_exact(part)
@@ -191,5 +184,4 @@ def test_wide_networks_use_them():
         counts = count_lines(net, domains)[0]
     assert seen["between"] > 0.7 * seen["rows"]
     assert seen["worst"] < 100 * ROUNDING
-    with pivots(0):
-        np.testing.assert_array_equal(count_lines(net, domains)[0], counts)
+    np.testing.assert_array_equal(count_lines(net, domains, knobs=Knobs(spacing=0))[0], counts)

@@ -17,7 +17,6 @@ from linregions import Network, PlaneWindow, RegionStatistics, RegionStream
 from linregions.domains.frames import frame_of
 from linregions.regions.options import Options
 from linregions.regions.planes.engine import blocks as _plane_blocks
-from linregions.regions.planes.engine import knobs as usual
 from linregions.regions.planes.engine.knobs import Knobs
 from linregions.regions.planes.engine.plan import make_plan
 from linregions.regions.planes.engine.run import run_plane
@@ -33,11 +32,6 @@ from tests.support.statistics_checks import check_statistics, same_statistics
 CASES = {case.name: case for case in [*map(zoo.golden, ("toy2d_32x3", "mnist_64x3_trained")), *zoo.small_cases()]}
 SMALL = Knobs(most_lines=3, lines_in_block=12)
 WIDE_NET = lr.random_network([2, 450, 6, 1], 0, bias_variance=1.0)
-
-
-@pytest.fixture(autouse=True)
-def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(usual, "USUAL", SMALL)
 
 
 def statistics(net: Network, window: PlaneWindow, cells_in_batch: int | None = None, **options: Any) -> PlaneStatistics:
@@ -89,7 +83,7 @@ def test_streams_of_blocks(ending: str, tmp_path: Path, monkeypatch: pytest.Monk
     def run(folder: Path, threads: int = 1) -> Any:
         sink = RegionStream(folder, format=ending)
         sink.cells_in_batch = 2
-        return lr.partition(case.network, case.window, sink=sink, threads=threads)
+        return run_plane(case.network, case.window, sink, Options(threads=threads), SMALL)
 
     def contents(folder: Path) -> dict[str, bytes]:
         return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
@@ -130,7 +124,7 @@ def crossing(plan: Any, blocks: Any) -> list[int]:
 
 @pytest.mark.parametrize("most", [10, 30, 100])
 @pytest.mark.parametrize("half", [0.3, 3.0, 30.0])
-def test_no_block_is_crossed_by_too_many_lines(most: int, half: float, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_block_is_crossed_by_too_many_lines(most: int, half: float) -> None:
     knobs = replace(SMALL, lines_in_block=most)
     net = lr.random_network([2, 180, 1], 0, bias_variance=0.3)
     window = PlaneWindow.of_inputs([-half, -half], [half, half])
@@ -140,8 +134,7 @@ def test_no_block_is_crossed_by_too_many_lines(most: int, half: float, monkeypat
     assert sum(blocks.areas) == pytest.approx(1.0, rel=1e-12)
     if most == 100:
         assert 1 < blocks.n_blocks < 60, "few lines are enough, if each halves what is largest"
-    monkeypatch.setattr(_plane_blocks, "_VALUES", 1)  # one block at a time
-    again = blocks_of(net, window, knobs)[1]
+    again = blocks_of(net, window, replace(knobs, values_at_once=1))[1]  # one block at a time
     assert all(np.array_equal(getattr(blocks, name), getattr(again, name)) for name in ("xy", "edge", "f_off", "side"))
 
 
@@ -151,11 +144,10 @@ def test_equal_lines_do_not_cross_a_block_for_ever() -> None:
     weight = np.repeat(rng.standard_normal((8, 2)), 30, axis=0) * rng.uniform(0.5, 2.0, (240, 1))
     net = Network.from_layers([(weight, np.zeros(240)), (np.ones((1, 240)), np.zeros(1))])
     blocks = blocks_of(net, zoo.SQUARE)[1]
-    assert blocks.n_blocks == lr.count_regions(net, zoo.SQUARE) == 16
+    assert blocks.n_blocks == count_plane(net, zoo.SQUARE, knobs=SMALL)[0] == 16
 
 
-def test_processes_take_blocks(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.undo()  # other processes know nothing of smaller blocks
+def test_processes_take_blocks(tmp_path: Path) -> None:
     here = lr.partition(WIDE_NET, zoo.SQUARE, sink=RegionStatistics(linear=True))
     assert here.n_regions == lr.partition(WIDE_NET, zoo.SQUARE).n_regions
     with ProcessPoolExecutor(2) as executor:
@@ -177,6 +169,6 @@ def test_blocks_that_disagree_are_worked_as_a_whole(monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize("name", ["toy2d_32x3", "mnist_64x3_trained"])
 def test_estimates_of_blocks(name: str) -> None:
     case = CASES[name]
-    found = estimate_plane(case.network, case.window)
+    found = estimate_plane(case.network, case.window, knobs=SMALL)
     n = lr.count_regions(case.network, case.window)
     assert abs(found.n_regions.value - n) <= 4 * found.n_regions.stderr + 1e-9 * n

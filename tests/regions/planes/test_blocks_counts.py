@@ -4,16 +4,18 @@ import numpy as np
 import pytest
 
 import linregions as lr
-from linregions.regions.planes.engine import knobs as usual
+from linregions.regions.options import Options
+from linregions.regions.planes.engine.knobs import Knobs
+from linregions.regions.planes.find import run_sink
 from linregions.regions.planes.sinks.statistics import PlaneStatistics
 
 ACTIVATIONS = (lr.RELU, lr.HARD_TANH, lr.ABS, lr.leaky_relu(0.1))
 
 
 @pytest.fixture(params=[(2, 8), (10, 16), (20, 30)], ids=str)
-def small_blocks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+def small_blocks(request: pytest.FixtureRequest) -> Knobs:
     most, each = request.param
-    monkeypatch.setattr(usual, "USUAL", usual.Knobs(most_lines=most, lines_in_block=each))
+    return Knobs(most_lines=most, lines_in_block=each)
 
 
 def networks() -> list[lr.Network]:
@@ -36,29 +38,29 @@ WIDEST = int(np.argmax([net.widths[1] for net in NETWORKS]))
 WHOLE = [lr.partition(net, WINDOW) for net in NETWORKS]
 
 
-def statistics(net: lr.Network, **options: object) -> PlaneStatistics:
-    found = lr.partition(net, WINDOW, sink=lr.RegionStatistics(linear=True), **options)  # type: ignore[call-overload]
+def statistics(net: lr.Network, knobs: Knobs) -> PlaneStatistics:
+    found = run_sink(net, WINDOW, lr.RegionStatistics(linear=True), knobs=knobs)
     assert isinstance(found, PlaneStatistics)
     return found
 
 
 @pytest.mark.parametrize("k", range(len(NETWORKS)))
-def test_blocks_change_no_count(k: int, small_blocks: None) -> None:
-    whole, found = WHOLE[k], statistics(NETWORKS[k])
+def test_blocks_change_no_count(k: int, small_blocks: Knobs) -> None:
+    whole, found = WHOLE[k], statistics(NETWORKS[k], small_blocks)
     assert (found.n_regions, found.n_linear_regions) == (whole.n_regions, whole.n_linear_regions)
     assert (found.n_vertices, found.n_edges) == (len(whole.vertices), len(whole.edges))
     assert found.area == pytest.approx(10.0, rel=1e-12)
     assert found.boundary_length == pytest.approx(whole.boundary_length, rel=1e-9, abs=1e-12)
 
 
-def test_the_fixture_makes_blocks(small_blocks: None) -> None:
-    assert statistics(NETWORKS[WIDEST]).diagnostics["cells"] > WHOLE[WIDEST].diagnostics["cells"]
+def test_the_fixture_makes_blocks(small_blocks: Knobs) -> None:
+    assert statistics(NETWORKS[WIDEST], small_blocks).diagnostics["cells"] > WHOLE[WIDEST].diagnostics["cells"]
 
 
-def test_streams_of_blocks_go_on(small_blocks: None, tmp_path: object) -> None:
+def test_streams_of_blocks_go_on(small_blocks: Knobs, tmp_path: object) -> None:
     stream = lr.RegionStream(str(tmp_path))
-    first = lr.partition(NETWORKS[WIDEST], WINDOW, sink=stream)
-    again = lr.partition(NETWORKS[WIDEST], WINDOW, sink=lr.RegionStream(str(tmp_path)), threads=2)
+    first = run_sink(NETWORKS[WIDEST], WINDOW, stream, knobs=small_blocks)
+    again = run_sink(NETWORKS[WIDEST], WINDOW, lr.RegionStream(str(tmp_path)), Options(threads=2), small_blocks)
     assert first.n_regions == again.n_regions == WHOLE[WIDEST].n_regions
     assert np.array_equal(first.areas, again.areas)
     assert np.allclose(np.sort(first.areas), np.sort(WHOLE[WIDEST].areas), rtol=1e-9, atol=1e-15)

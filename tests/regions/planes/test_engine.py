@@ -22,7 +22,6 @@ from linregions.regions.planes.engine import (
 from linregions.regions.planes.engine import (
     first_layer as _plane_root,
 )
-from linregions.regions.planes.engine import knobs as usual
 from linregions.regions.planes.engine import (
     run as _plane_engine,
 )
@@ -238,7 +237,6 @@ class Fails(Watched):
 
 def test_other_threads_stop_after_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     """A batch at work when another fails is not worked to its end."""
-    monkeypatch.setattr(usual, "USUAL", Knobs(seconds_in_kernel=0.0))
     slow: list[int] = []
     original = _plane_worker.cells.run_cells
 
@@ -250,7 +248,7 @@ def test_other_threads_stop_after_an_error(monkeypatch: pytest.MonkeyPatch) -> N
 
     monkeypatch.setattr(_plane_worker.cells, "run_cells", run_cells)
     with pytest.raises(ZeroDivisionError):
-        lr.partition(TOY.network, TOY.window, sink=Fails(5), threads=2)
+        run_plane(TOY.network, TOY.window, Fails(5), Options(threads=2), Knobs(seconds_in_kernel=0.0))
     assert slow.count(5) <= 3, "of five cells"
 
 

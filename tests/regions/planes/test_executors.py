@@ -19,8 +19,10 @@ import linregions as lr
 from linregions import Network, RegionBatch, RegionStatistics, RegionStream
 from linregions._support import remote as _plane_remote
 from linregions.errors import MemoryLimitError
+from linregions.regions.options import Options
+from linregions.regions.planes.engine.knobs import Knobs
 from linregions.regions.planes.engine.run import WindowRecipe, tried_bands
-from linregions.regions.planes.find import partition_plane
+from linregions.regions.planes.find import partition_plane, run_sink
 from linregions.regions.planes.partition import PlanePartition
 from tests.support import zoo
 from tests.support.executors import ClusterClient
@@ -168,10 +170,10 @@ def test_workers_that_know_nothing_are_told(
 ) -> None:
     case = CASES[0]
     tasks = lr.partition(case.network, case.window).diagnostics["cells"]
-    monkeypatch.setattr(_plane_remote, "_SMALL", small)
     farm: Any = Farm(workers, replaced, monkeypatch)
     expected = lr.partition(case.network, case.window, sink=RegionStatistics())
-    assert same_statistics(lr.partition(case.network, case.window, sink=RegionStatistics(), executor=farm), expected)
+    found = run_sink(case.network, case.window, RegionStatistics(), Options(executor=farm), Knobs(small_job=small))
+    assert same_statistics(found, expected)
     if small:
         assert farm.sent == farm.jobs_sent == tasks
     else:

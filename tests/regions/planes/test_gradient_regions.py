@@ -16,6 +16,7 @@ import linregions as lr
 from linregions import Network, PlaneWindow
 from linregions.exact import gradients as _gradients
 from linregions.exact.gradients import gradient_boundaries, residues
+from linregions.regions.lines.patterns import line_gradient_boundaries
 from linregions.regions.planes.engine.knobs import Knobs
 from linregions.regions.planes.find import count_plane, partition_plane
 from tests.reference.gradients_exact import (
@@ -250,14 +251,14 @@ def test_trained_network_has_no_cancellation() -> None:
     assert lr.count_regions(case.network, case.window, "gradient") == 7939
 
 
-def test_blocks_of_a_long_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_blocks_of_a_long_line() -> None:
     net = minus(zoo.float_network([3, 12, 12, 2], np.random.default_rng(5)), slice(4, None))
     line = lr.Line([0.1, 0.2, 0.3], [1.0, -2.0, 0.5])
-    whole = lr.partition(net, line).is_gradient_boundary
+    part = lr.partition(net, line)
+    whole = part.is_gradient_boundary
     assert 0 < whole.sum() < whole.size
-    monkeypatch.setattr("linregions.regions.lines.patterns._BLOCK_PIECES", 1)
     assert whole.size > 16, "must take several blocks"
-    assert np.array_equal(lr.partition(net, line).is_gradient_boundary, whole)
+    assert np.array_equal(line_gradient_boundaries(net, *part._switches(), pieces=1), whole)
 
 
 # ---- arithmetic ------------------------------------------------------------------------------------------------------

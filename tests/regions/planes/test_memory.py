@@ -19,10 +19,12 @@ import linregions as lr
 from linregions import PlaneWindow, RegionStatistics
 from linregions._support.small_integers import keep_small
 from linregions.errors import LinRegionsError, MemoryLimitError
+from linregions.regions.options import Options
 from linregions.regions.planes import estimate as plane_estimate
 from linregions.regions.planes.engine import buffers as _plane_buffers
-from linregions.regions.planes.find import partition_plane
+from linregions.regions.planes.find import partition_plane, run_sink
 from linregions.regions.planes.partition import PlanePartition
+from linregions.regions.planes.sinks.collect import Collector
 from tests.support import zoo
 
 MB = 2**20
@@ -175,22 +177,25 @@ def test_the_error_comes_before_the_work_and_says_what_would_fit(monkeypatch: py
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-def test_a_limit_that_the_estimate_missed(monkeypatch: pytest.MonkeyPatch, threads: int) -> None:
+def test_a_limit_that_the_estimate_missed(threads: int) -> None:
     """Should the window be richer than its sample of cells, the work stops when memory is full, and says what would do.
 
     The regions met by then stand for all.
     """
-    monkeypatch.setattr("linregions.regions.planes.find._check_that_it_fits", lambda *_: None)
-    monkeypatch.setattr("linregions.regions.planes.sinks.collect.UNITING", 5000)
+
+    def collect(limit: int) -> None:
+        options = Options(memory_limit=limit, threads=threads)
+        run_sink(MNIST.network, MNIST.window, Collector(limit, uniting=5000), options)
+
     message = (
         rf"is {64 * MB} bytes, but partition needs (\d+) to keep .*, of which the first \d+,\d+ do not fit. Give that"
     )
     with pytest.raises(MemoryLimitError, match=message) as caught:
-        lr.partition(MNIST.network, MNIST.window, memory_limit=64 * MB, threads=threads)
+        collect(64 * MB)
     named = re.search(message, str(caught.value))
     assert named
     assert int(named[1]) == caught.value.needed
-    lr.partition(MNIST.network, MNIST.window, memory_limit=int(named[1]), threads=threads)
+    collect(int(named[1]))
 
 
 def test_what_is_said_to_fit_fits() -> None:

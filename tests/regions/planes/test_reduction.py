@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,8 +13,8 @@ from linregions import Network, PlanePartition, PlaneWindow
 from linregions.domains.frames import frame_of
 from linregions.regions.outputs import region_maps
 from linregions.regions.planes import decision
-from linregions.regions.planes.decision_scales import in_frame
 from linregions.regions.planes.kernels import reduction
+from linregions.regions.planes.scales import in_frame
 from tests.fuzz.families import FIVE_BREAKPOINTS
 from tests.support import zoo
 
@@ -35,19 +36,20 @@ CASES = {
 }
 
 
-def contested(part: PlanePartition) -> tuple[np.ndarray, np.ndarray, np.ndarray, Network, np.ndarray]:
+def contested(
+    part: PlanePartition, sizes: Sequence[int] = decision.REGIONS_AT_ONCE
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, Network, np.ndarray]:
     """Return contested regions, maps, bands; and the network and the vertices in the frame."""
     frame = frame_of(part.window)
     network, points = in_frame(part.network, part.window, frame), frame.from_plane(part.vertices)
-    return (*decision._contested(part, network, points, frame.grain(part.window)), network, points)
+    return (*decision._contested(part, network, points, frame.grain(part.window), sizes), network, points)
 
 
 @pytest.mark.parametrize("sizes", [(4096, 1024, 256, 64), (64, 16, 4), (1,), (30, 5)], ids=str)
 @pytest.mark.parametrize("name", CASES)
-def test_contested_regions_and_their_maps(name: str, sizes: tuple[int, ...], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(decision, "_REGIONS", sizes)
+def test_contested_regions_and_their_maps(name: str, sizes: tuple[int, ...]) -> None:
     part = lr.partition(CASES[name], zoo.WIDE)
-    faces, maps, band, network, points = contested(part)
+    faces, maps, band, network, points = contested(part, sizes)
     expected = region_maps(network, np.eye(3)[:, :2], part.pattern_words)
     scale = np.abs(expected).max()
     np.testing.assert_allclose(maps, expected[faces], rtol=0, atol=1e-12 * scale)

@@ -14,6 +14,8 @@ import pytest
 import linregions as lr
 from linregions import Network, PlaneWindow
 from linregions.errors import UndecidedWarning
+from linregions.regions.planes.engine.knobs import Knobs
+from linregions.regions.planes.find import run_sink
 from linregions.regions.planes.sinks.statistics import RegionCounter
 from tests.fuzz.campaign import SILENT, _plane, make
 from tests.fuzz.families import FAMILIES
@@ -95,10 +97,8 @@ def test_multiples_cut_nothing(layer: int, factor: float) -> None:
     assert lr.count_regions(net, window, kind="linear") == found.n_linear_regions
 
 
-def test_multiples_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    from linregions.regions.planes.engine import knobs as usual
-
-    monkeypatch.setattr(usual, "USUAL", usual.Knobs(most_lines=12, lines_in_block=10))
+def test_multiples_in_blocks() -> None:
+    knobs = Knobs(most_lines=12, lines_in_block=10)
     base = lr.random_network([2, 16, 6, 1], 3, bias_variance=0.2)
     weight, bias = base.layers[0].weight, base.layers[0].bias
     first = np.vstack([weight, -weight, 2.0 * weight]), np.concatenate([bias, -bias, 2.0 * bias])
@@ -106,7 +106,7 @@ def test_multiples_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     layers = [first, (np.hstack([second, 0.5 * second, 0.25 * second]), base.layers[1].bias)]
     net = Network.from_layers([*layers, (base.layers[2].weight, base.layers[2].bias)])
     counter = RegionCounter()
-    assert lr.partition(net, UNIT, sink=counter) == partition_exactly(net, UNIT).n_regions
+    assert run_sink(net, UNIT, counter, knobs=knobs) == partition_exactly(net, UNIT).n_regions
     assert counter.undecided == 0
     kept: Any = lr.partition(net, UNIT, sink=lr.RegionStatistics(linear=True))
     assert kept.n_linear_regions == lr.partition(net, UNIT).n_linear_regions

@@ -121,23 +121,14 @@ def compiled(
     brief: bool = False,
     fastmath: bool | set[str] = False,
 ) -> Callable[[Callable[..., Any]], Any]:
-    """Return a decorator that compiles a kernel.
+    """Return a decorator that compiles a kernel; `fastmath` names liberties with rounding, as in numba.
 
-    Parameters
-    ----------
-    allocates : bool
-        Whether it makes arrays. One that makes none need not count references to those it is given, which took
-        half of the time: every slice and every call changed a counter in memory that all threads share.
-    inlined : bool
-        Whether to put its code into its callers: for what is called in inner loops.
-    internal : bool
-        Whether only kernels call it. Then, and if inlined, it cannot be called from Python, and nothing has to be
-        compiled for that: with records of twenty arrays this would be more code than the function itself.
-    brief : bool
-        Whether it takes a fraction of a millisecond. Then it keeps the interpreter: another thread would take it
-        meanwhile, and this one would sleep until it is let go again.
-    fastmath : bool or set of str
-        Liberties with rounding, as in numba.
+    A kernel that makes no arrays (`allocates`) need not count references to those it is given, which took half of the
+    time: every slice and every call changed a counter in memory that all threads share. What is `inlined`, for what is
+    called in inner loops, or `internal`, called by kernels only, cannot be called from Python, and nothing has to be
+    compiled for that: with records of twenty arrays this would be more code than the function itself. One that is
+    `brief`, taking a fraction of a millisecond, keeps the interpreter: another thread would take it meanwhile, and this
+    one would sleep until it is let go again.
     """
 
     def decorate(function: Callable[..., Any]) -> Any:

@@ -8,15 +8,7 @@ from typing import Any
 import numpy as np
 
 from linregions.experiments.context import Context, Measurement
-from linregions.experiments.figures.trainings import (
-    ARCHITECTURES,
-    FEW_ARCHITECTURES,
-    FEW_MOMENTS,
-    MOMENTS,
-    check_count,
-    row_start,
-    trainings,
-)
+from linregions.experiments.figures import trainings
 from linregions.experiments.saved import Saved
 from linregions.experiments.summary import columns_of, names_of, over_runs, through_training
 from linregions.experiments.sweeps.cells import LineCounts
@@ -49,23 +41,23 @@ class Settings:
         Of Adam.
     """
 
-    hidden: tuple[tuple[int, ...], ...] = ARCHITECTURES
+    hidden: tuple[tuple[int, ...], ...] = trainings.ARCHITECTURES
     runs: int = 5
-    epochs: tuple[float, ...] = MOMENTS
+    epochs: tuple[float, ...] = trainings.MOMENTS
     early: float = 0.5
     lines: int = 100
     batch_size: int = 128
     learning_rate: float = 1e-3
 
 
-QUICK = Settings(hidden=FEW_ARCHITECTURES, runs=3, epochs=FEW_MOMENTS)
+QUICK = Settings(hidden=trainings.FEW_ARCHITECTURES, runs=3, epochs=trainings.FEW_MOMENTS)
 FULL = Settings()
 
 
 def measure(settings: Settings, context: Context) -> Measurement:
     """Count the regions on each line at each moment of each run."""
-    check_count(settings.lines, "lines", len(context.dataset.y_train), "training", NAME)
-    chains = trainings(settings, context, NAME)
+    trainings.check_count(settings.lines, "lines", len(context.dataset.y_train), "training", NAME)
+    chains = trainings.chosen(settings, context, NAME)
     cells = {(t, epoch): LineCounts(t, epoch, settings.lines) for t in chains for epoch in settings.epochs}
     results = sweep(list(cells.values()), context, NAME)
     rows, counts = [], []
@@ -73,7 +65,7 @@ def measure(settings: Settings, context: Context) -> Measurement:
         for k, epoch in enumerate(training.epochs):
             found = results[cells[training, epoch]]
             counts.append([found[kind] for kind in _KINDS])
-            rows.append(row_start(training, results[training], k) | {"lines": settings.lines} | _entries(found))
+            rows.append(trainings.row(training, results[training], k) | {"lines": settings.lines} | _entries(found))
             for kind in _KINDS:
                 rows[-1][f"{kind}_per_neuron"] = rows[-1][kind] / rows[-1]["neurons"]
             rows[-1]["snapped_signs"] = found["snapped_signs"]  # decisions that lay within rounding
@@ -131,16 +123,8 @@ def draw(saved: Saved) -> Any:
     for ax in axes[-1]:
         ax.set_xlabel("epochs of training")
         ax.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
-    handles, labels = axes[0, 0].get_legend_handles_labels()
-    figure.legend(
-        handles,
-        labels,
-        loc="outside lower center",
-        ncols=min(4, len(names)),
-        frameon=False,
-        title=f"hidden layers; mean over {runs} runs of {lines} lines each"
-        + (", bands: one standard error over runs" if runs > 1 else ""),
-    )
+    title = f"hidden layers; mean over {runs} runs of {lines} lines each"
+    trainings.legend_below(axes[0, 0], 4, title + (", bands: one standard error over runs" if runs > 1 else ""))
     figure.align_ylabels()
     figure.suptitle("Regions on the whole line through the origin and a training example")
     return figure

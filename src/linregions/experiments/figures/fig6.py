@@ -8,15 +8,7 @@ from typing import Any
 import numpy as np
 
 from linregions.experiments.context import Context, Measurement
-from linregions.experiments.figures.trainings import (
-    ARCHITECTURES,
-    FEW_ARCHITECTURES,
-    FEW_MOMENTS,
-    SOME_MOMENTS,
-    check_count,
-    row_start,
-    trainings,
-)
+from linregions.experiments.figures import trainings
 from linregions.experiments.saved import Saved
 from linregions.experiments.summary import columns_of, names_of, over_runs, through_training
 from linregions.experiments.sweeps.cells import Distances, Sample
@@ -37,41 +29,32 @@ class Settings:
 
     Parameters
     ----------
-    hidden : tuple of tuple of int
-        Widths of the hidden layers, for each architecture.
-    runs : int
-        Independent trainings of each.
-    epochs : tuple of float
-        Moments of training, ascending.
+    hidden, runs, epochs, batch_size, learning_rate
+        As in Figure 5.
     points : int
         In each run and sample.
     samples : tuple of {"normal", "train", "test"}
         Drawn normally with the componentwise mean and variance of the training set; training and test examples.
-    batch_size : int
-    learning_rate : float
-        Of Adam.
     """
 
-    hidden: tuple[tuple[int, ...], ...] = ARCHITECTURES
+    hidden: tuple[tuple[int, ...], ...] = trainings.ARCHITECTURES
     runs: int = 12
-    epochs: tuple[float, ...] = SOME_MOMENTS
+    epochs: tuple[float, ...] = trainings.SOME_MOMENTS
     points: int = 10_000
     samples: tuple[Sample, ...] = ("normal", "train", "test")
     batch_size: int = 128
     learning_rate: float = 1e-3
 
 
-QUICK = Settings(hidden=FEW_ARCHITECTURES, runs=3, epochs=FEW_MOMENTS, points=2000)
+QUICK = Settings(hidden=trainings.FEW_ARCHITECTURES, runs=3, epochs=trainings.FEW_MOMENTS, points=2000)
 FULL = Settings()
 
 
 def measure(settings: Settings, context: Context) -> Measurement:
     """Measure the distances at each moment of each run."""
-    data = context.dataset
-    available = {"train": len(data.y_train), "test": len(data.y_test)}
     for sample in settings.samples:
-        check_count(settings.points, "points", available.get(sample, settings.points), sample, NAME)
-    chains = trainings(settings, context, NAME)
+        trainings.check_points(settings.points, sample, context, NAME)
+    chains = trainings.chosen(settings, context, NAME)
     cells = {
         (training, sample, epoch): Distances(training, epoch, sample, settings.points)
         for training in chains
@@ -82,7 +65,7 @@ def measure(settings: Settings, context: Context) -> Measurement:
     rows = []
     for (training, sample, epoch), cell in cells.items():
         found = results[cell]
-        row = row_start(training, results[training], training.epochs.index(epoch))
+        row = trainings.row(training, results[training], training.epochs.index(epoch))
         mean, median = float(found["mean"]), float(found["quantiles"][2])
         row |= {"sample": sample, "points": settings.points, "distance": mean, "distance_sd": float(found["sd"])}
         row |= {"distance_median": median, "distance_min": float(found["quantiles"][0])}
@@ -131,17 +114,10 @@ def draw(saved: Saved) -> Any:
     axes[-1, 1].xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
     _stretch_accuracy(axes[-1, 2], rows)
     figure.align_ylabels()
-    handles, labels = axes[0, 1].get_legend_handles_labels()
     runs, points = rows[0]["runs"], saved.settings["points"]
-    figure.legend(
-        handles,
-        labels,
-        loc="outside lower center",
-        ncols=min(7, len(names)),
-        frameon=False,
-        title=f"hidden layers; mean over {runs} runs of {points:,} points each, distances in units of the inputs "
-        "(pixels from 0 to 1)" + ("; bands: one standard error over runs" if runs > 1 else ""),
-    )
+    title = f"hidden layers; mean over {runs} runs of {points:,} points each, distances in units of the inputs "
+    title += "(pixels from 0 to 1)" + ("; bands: one standard error over runs" if runs > 1 else "")
+    trainings.legend_below(axes[0, 1], 7, title)
     return figure
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from linregions.experiments.context import Context, Measurement
+from linregions.experiments.figures import trainings
 from linregions.experiments.figures.fig6 import SAMPLES
-from linregions.experiments.figures.trainings import check_count, row_start, trainings
 from linregions.experiments.saved import Saved
 from linregions.experiments.summary import columns_of, names_of, over_runs
 from linregions.experiments.sweeps.cells import BINS_PER_DECADE, Distances, Sample
@@ -26,19 +26,12 @@ class Settings:
 
     Parameters
     ----------
-    hidden : tuple of tuple of int
-        Widths of the hidden layers; the paper has one network.
-    runs : int
-        Independent trainings.
-    epochs : tuple of float
-        Moments of training, ascending.
+    hidden, runs, epochs, batch_size, learning_rate
+        As in Figure 5; the paper has one network.
     points : int
         In each run.
     sample : {"normal", "train", "test"}
         As in Figure 6.
-    batch_size : int
-    learning_rate : float
-        Of Adam.
     """
 
     hidden: tuple[tuple[int, ...], ...] = ((16, 16, 16, 16),)
@@ -56,15 +49,10 @@ FULL = Settings()
 
 def measure(settings: Settings, context: Context) -> Measurement:
     """Sort the distances of all points into bins of a tenth of a decade."""
-    data = context.dataset
-    available = {"train": len(data.y_train), "test": len(data.y_test)}.get(settings.sample, settings.points)
-    check_count(settings.points, "points", available, settings.sample, NAME)
-    chains = trainings(settings, context, NAME)
-    cells = {
-        (training, epoch): Distances(training, epoch, settings.sample, settings.points)
-        for training in chains
-        for epoch in settings.epochs
-    }
+    trainings.check_points(settings.points, settings.sample, context, NAME)
+    chains = trainings.chosen(settings, context, NAME)
+    sample, points = settings.sample, settings.points
+    cells = {(t, epoch): Distances(t, epoch, sample, points) for t in chains for epoch in settings.epochs}
     results = sweep(list(cells.values()), context, NAME)
     found = {key: results[cell] for key, cell in cells.items()}
     # All histograms have the same bins, so that runs can be averaged.
@@ -72,7 +60,7 @@ def measure(settings: Settings, context: Context) -> Measurement:
     last = max(entry["first_bin"] + len(entry["counts"]) for entry in found.values())
     moments, bins = [], []
     for (training, epoch), entry in found.items():
-        start = row_start(training, results[training], training.epochs.index(epoch)) | {"points": settings.points}
+        start = trainings.row(training, results[training], training.epochs.index(epoch)) | {"points": settings.points}
         moments.append(
             start
             | {"distance": float(entry["mean"]), "distance_median": float(entry["quantiles"][2])}

@@ -19,38 +19,23 @@ SOME_MOMENTS = (0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 1.5, *(floa
 FEW_MOMENTS = (0.0, 0.025, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 1.0, 2.0, 3.0, 5.0, 7.0)
 
 
-class TrainingSettings(Protocol):
+class _Settings(Protocol):
     """What settings of these figures share: architectures, runs, moments, and how to train."""
 
     @property
-    def hidden(self) -> tuple[tuple[int, ...], ...]:
-        """Widths of the hidden layers, for each architecture."""
-
+    def hidden(self) -> tuple[tuple[int, ...], ...]: ...
     @property
-    def runs(self) -> int:
-        """Independent trainings of each."""
-
+    def runs(self) -> int: ...
     @property
-    def epochs(self) -> tuple[float, ...]:
-        """Moments of training, in epochs."""
-
+    def epochs(self) -> tuple[float, ...]: ...
     @property
-    def batch_size(self) -> int:
-        """Examples in one update."""
-
+    def batch_size(self) -> int: ...
     @property
-    def learning_rate(self) -> float:
-        """Of Adam."""
+    def learning_rate(self) -> float: ...
 
 
-def trainings(settings: TrainingSettings, context: Context, who: str) -> list[Training]:
-    """Return one training for each architecture and run.
-
-    Raises
-    ------
-    InvalidValueError, InvalidTypeError
-        If a setting is out of range.
-    """
+def chosen(settings: _Settings, context: Context, who: str) -> list[Training]:
+    """Return one training for each architecture and run, or raise if a setting is out of range."""
     for k, widths in enumerate(settings.hidden):
         for width in widths:
             as_integer(width, f"hidden[{k}]", who, 1)
@@ -66,19 +51,10 @@ def trainings(settings: TrainingSettings, context: Context, who: str) -> list[Tr
             "Sort them."
         )
     runs = as_integer(settings.runs, "runs", who, 1)
-    data = context.dataset.fingerprint
+    batch = as_integer(settings.batch_size, "batch_size", who, 1)
+    rate = as_positive(settings.learning_rate, "learning_rate", who)
     return [
-        Training(
-            Chain(
-                hidden=hidden,
-                run=run,
-                seed=context.seed,
-                data=data,
-                batch_size=as_integer(settings.batch_size, "batch_size", who, 1),
-                learning_rate=as_positive(settings.learning_rate, "learning_rate", who),
-            ),
-            tuple(moments),
-        )
+        Training(Chain(hidden, run, context.seed, context.dataset.fingerprint, batch, rate), tuple(moments))
         for hidden in settings.hidden
         for run in range(runs)
     ]
@@ -93,7 +69,21 @@ def check_count(value: Any, name: str, available: int, what: str, who: str) -> N
         )
 
 
-def row_start(training: Training, done: Result, k: int) -> dict[str, Any]:
+def check_points(value: Any, sample: str, context: Context, who: str) -> None:
+    """Make sure that there are as many examples as points, unless these are drawn normally."""
+    data = context.dataset
+    available = {"train": len(data.y_train), "test": len(data.y_test)}.get(sample, value)
+    check_count(value, "points", available, sample, who)
+
+
+def legend_below(ax: Any, columns: int, title: str) -> None:
+    """Name the curves of some axes below their figure."""
+    handles, labels = ax.get_legend_handles_labels()
+    ncols = min(columns, len(labels))
+    ax.figure.legend(handles, labels, loc="outside lower center", ncols=ncols, frameon=False, title=title)
+
+
+def row(training: Training, done: Result, k: int) -> dict[str, Any]:
     """Return the first entries of a row of a tidy table: which network at which moment, and how good it is."""
     chain = training.chain
     return {

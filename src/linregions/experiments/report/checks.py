@@ -177,10 +177,8 @@ def one_region_per_neuron(saved: Saved) -> Finding:
     if not texts:
         return _NO_START
     linear = _at_start(saved.rows, "linear_regions_per_neuron")[1]
-    measured = (
-        f"Activation regions per neuron ({runs_in(saved.rows)} of {saved.settings['lines']} lines); linear regions: "
-    )
-    measured += f"{linear.min():.3f} to {linear.max():.3f}."
+    measured = f"Activation regions per neuron ({runs_in(saved.rows)} of {saved.settings['lines']} lines); "
+    measured += f"linear regions: {linear.min():.3f} to {linear.max():.3f}."
     return Finding(measured, bool(np.all(np.abs(means - 1) <= 0.1)), tuple(texts))
 
 
@@ -253,9 +251,8 @@ def within_the_band(saved: Saved) -> Finding:
         inside = float(np.mean((values >= BAND[0]) & (values <= BAND[1])))
         outside = [row for row in rows if not BAND[0] <= row["distance_times_neurons"] <= BAND[1]]
         where = f", all but those of {moments_of(outside)}" if outside else ""
-        parts.append(
-            f"{SAMPLES[sample]}: {ends[0]} to {ends[1]}; {inside:.0%} of the means lie between the curves{where}"
-        )
+        text = f"{ends[0]} to {ends[1]}; {inside:.0%} of the means lie between the curves{where}"
+        parts.append(f"{SAMPLES[sample]}: {text}")
         fits.append(bool(values.min() >= 0.9 * BAND[0] and values.max() <= 1.1 * BAND[1]))
     text = f"Mean distance times #neurons ({runs_in(saved.rows)} of {saved.settings['points']:,} points):"
     return Finding(text, fits[0], tuple(parts))
@@ -283,12 +280,9 @@ def alike_on_data(saved: Saved) -> Finding:
     samples = names_of(saved.rows, "sample")
     if len(samples) < 2:
         return Finding("Only one kind of sample points was measured.", None)
-    means = {
-        sample: columns_of(over_runs(_of_sample(saved, sample), ("architecture", "epoch"), ("distance",)), "distance")[
-            0
-        ]
-        for sample in samples
-    }
+    by = ("architecture", "epoch")
+    averaged = {sample: over_runs(_of_sample(saved, sample), by, ("distance",)) for sample in samples}
+    means = {sample: columns_of(rows, "distance")[0] for sample, rows in averaged.items()}
     parts, alike = [], []
     for sample in samples[1:]:
         ratio = means[sample] / means[samples[0]]
@@ -322,10 +316,8 @@ def towards_larger_regions(saved: Saved) -> Finding:
         epochs, values = by_run(rows, "log10_mean")
         for k in range(1, len(epochs)):
             shift = values[:, k] - values[:, 0]
-            parts.append(
-                f"{name}: {with_error(*mean_of(shift))} up to epoch {epochs[k]:g}, "
-                f"a factor of {10 ** float(shift.mean()):.2g}"
-            )
+            factor = f"a factor of {10 ** float(shift.mean()):.2g}"
+            parts.append(f"{name}: {with_error(*mean_of(shift))} up to epoch {epochs[k]:g}, {factor}")
             larger.append(is_above(shift))
     return Finding(f"Shift of the mean log10 distance ({runs_in(saved.rows)}):", all_hold(larger), tuple(parts))
 
@@ -361,11 +353,8 @@ def order_of_neurons_squared(saved: Saved) -> Finding:
     if "scales" in saved.tables:
         scales = over_runs(saved.table("scales"), ("scale",), ("regions_per_neuron_squared",))
         enough = [row["scale"] for row in scales if _same_order(row["regions_per_neuron_squared"])]
-        text += (
-            f" From {min(enough):g} circumradii on, squares reach that order."
-            if enough
-            else " No square reaches that order."
-        )
+        where = f"From {min(enough):g} circumradii on, squares reach" if enough else "No square reaches"
+        text += f" {where} that order."
     return Finding(text, all(_same_order(share) for share in shares))
 
 

@@ -18,43 +18,18 @@ UNKNOWN = ("Not reproduced yet.", "Not checked: ")
 
 @dataclass(frozen=True)
 class Claim:
-    """A statement of the paper that tables can confirm or contradict.
+    """A statement of the paper that tables can confirm or contradict."""
 
-    Parameters
-    ----------
-    about : str
-        The experiment it is reported with, or `SETUP`.
-    quote : str
-        The paper's words.
-    place : str
-        Where it says so.
-    criterion : str
-        When the statement counts as holding here.
-    check : callable
-        Saved experiments -> Finding.
-    needs : tuple of str
-        Experiments whose tables are looked at: those of them that are there, by default the one it is about.
-    """
-
-    about: str
-    quote: str
-    place: str
-    criterion: str
-    check: Callable[..., Finding]
+    about: str  # the experiment it is reported with, or `SETUP`
+    quote: str  # the paper's words
+    place: str  # where it says so
+    criterion: str  # when the statement counts as holding here
+    check: Callable[..., Finding]  # saved experiments -> Finding
+    # Experiments whose tables are looked at: those of them that are there, by default the one it is about.
     needs: tuple[str, ...] = ()
 
     def judge(self, results: Mapping[str, Saved]) -> Finding:
-        """Return what the tables say; nothing is known without any.
-
-        Parameters
-        ----------
-        results : mapping
-            Name of an experiment -> what it left on disk.
-
-        Returns
-        -------
-        Finding
-        """
+        """Return what the tables of experiments, by name, say; nothing is known without any."""
         there = [results[name] for name in self.needs or (self.about,) if name in results]
         if not there:
             return Finding(UNKNOWN[0], None)

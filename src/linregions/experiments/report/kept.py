@@ -22,18 +22,10 @@ _HOLDS = {"holds": True, "fails": False, "open": None}
 
 @dataclass(frozen=True)
 class KeptSection:
-    """The section of an experiment in an earlier report.
+    """The section of an experiment in an earlier report."""
 
-    Parameters
-    ----------
-    text : str
-        Its HTML.
-    findings : mapping
-        What it says of each statement, by the paper's words.
-    """
-
-    text: str
-    findings: Mapping[str, Finding]
+    text: str  # its HTML
+    findings: Mapping[str, Finding]  # what it says of each statement, by the paper's words
 
     @property
     def picture(self) -> str:

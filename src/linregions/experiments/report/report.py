@@ -22,7 +22,6 @@ from linregions.plotting.pages import templates
 
 _LOG = logging.getLogger(__name__)
 _DPI = 110
-_LARGE = 250_000  # bytes of a picture
 _OTHER_TITLES = {SETUP: "Set-up", "theorems": "Theorems"}
 _MAX_ROWS = 60
 
@@ -70,18 +69,9 @@ def write_report(results: str | os.PathLike[str], out: str | os.PathLike[str] | 
 
 
 def render(found: Mapping[str, Saved], earlier: Sequence[Mapping[str, KeptSection]] = ()) -> str:
-    """Return the page as HTML.
+    """Return the page as HTML, of what experiments left on disk and their sections in earlier pages, by name.
 
-    Parameters
-    ----------
-    found : mapping
-        Name of an experiment -> what it left on disk.
-    earlier : sequence of mapping
-        Name of an experiment -> its section in an earlier page; of several the first that fits is taken.
-
-    Returns
-    -------
-    str
+    Of several earlier pages the first that fits is taken.
     """
     kept = {name: section for sections in reversed(earlier) for name, section in sections.items() if name != SETUP}
     kept = {name: section for name, section in kept.items() if name not in found and name in EXPERIMENTS}
@@ -165,8 +155,8 @@ def _picture(saved: Saved, title: str, kept: KeptSection | None) -> str:
     return picture
 
 
-def _encoded(figure: Any) -> tuple[str, bytes]:
-    """Return a picture as WebP, a third of the size of PNG: without loss unless it is large even so."""
+def _encoded(figure: Any, large: int = 250_000) -> tuple[str, bytes]:
+    """Return a picture as WebP, a third of the size of PNG: without loss unless it has more than `large` bytes."""
     from PIL import features  # matplotlib needs it, too
 
     tries: list[tuple[str, dict[str, Any]]] = [("png", {"optimize": True})]
@@ -175,7 +165,7 @@ def _encoded(figure: Any) -> tuple[str, bytes]:
     for kind, options in tries:
         picture = io.BytesIO()
         figure.savefig(picture, format=kind, dpi=_DPI, pil_kwargs=options)
-        if picture.tell() <= _LARGE:
+        if picture.tell() <= large:
             break
     return kind, picture.getvalue()
 

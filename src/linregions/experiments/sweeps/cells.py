@@ -68,16 +68,7 @@ def key_of(cell: Cell) -> str:
 
 
 def seed_for(*parts: Any) -> int:
-    """Return a 32-bit seed that depends on all of `parts` and on nothing else.
-
-    Parameters
-    ----------
-    *parts
-        Numbers, strings and tuples of them, e.g. the sweep's seed, an architecture, a run and a purpose.
-
-    Returns
-    -------
-    int
+    """Return a 32-bit seed that depends on all of `parts`, numbers, strings and tuples of them, and on nothing else.
 
     Examples
     --------
@@ -92,29 +83,14 @@ def seed_for(*parts: Any) -> int:
 
 @dataclass(frozen=True)
 class Chain:
-    """One network and how it is trained.
+    """One network and how it is trained."""
 
-    Parameters
-    ----------
-    hidden : tuple of int
-        Widths of the hidden layers.
-    run : int
-        From 0; runs differ in their seeds.
-    seed : int
-        Of the whole sweep.
-    data : str
-        Fingerprint of the data set.
-    batch_size : int
-    learning_rate : float
-        Of Adam.
-    """
-
-    hidden: tuple[int, ...]
-    run: int
-    seed: int
-    data: str
+    hidden: tuple[int, ...]  # widths of the hidden layers
+    run: int  # from 0; runs differ in their seeds
+    seed: int  # of the whole sweep
+    data: str  # fingerprint of the data set
     batch_size: int = 128
-    learning_rate: float = 1e-3
+    learning_rate: float = 1e-3  # of Adam
 
     def __str__(self) -> str:
         return f"{architecture(self.hidden)} run {self.run + 1}"
@@ -144,30 +120,28 @@ def architecture(hidden: tuple[int, ...]) -> str:
     return f"[{', '.join(map(str, hidden))}]"
 
 
-@dataclass(frozen=True)
-class Training:
-    """A whole training; resumed from its last snapshot when it was stopped.
+class OfFields:
+    """A cell, a dataclass, whose result depends on its fields and on no other cell, unless it says so."""
 
-    Parameters
-    ----------
-    chain : Chain
-    epochs : tuple of float
-        Moments at which snapshots are kept.
-    """
-
-    chain: Chain
-    epochs: tuple[float, ...]
     VERSION: ClassVar[int] = 1
 
     @property
     def settings(self) -> Mapping[str, Any]:
         """All that the result depends on."""
-        return {"chain": self.chain, "epochs": self.epochs}
+        return dict(vars(self))
 
     @property
     def needs(self) -> tuple[Cell, ...]:
         """Nothing."""
         return ()
+
+
+@dataclass(frozen=True)
+class Training(OfFields):
+    """A whole training; resumed from its last snapshot when it was stopped."""
+
+    chain: Chain
+    epochs: tuple[float, ...]  # moments at which snapshots are kept
 
     def __str__(self) -> str:
         return f"training {self.chain}"
@@ -183,19 +157,16 @@ class Training:
 
 
 @dataclass(frozen=True)
-class _AtSnapshot:
-    """What measures of one snapshot share.
+class _AtSnapshot(OfFields):
+    """What measures of one snapshot share."""
 
-    Parameters
-    ----------
-    training : Training
-        Only its chain matters to the result, not its other moments.
-    epoch : float
-        One of its moments.
-    """
+    training: Training  # only its chain matters to the result, not its other moments
+    epoch: float  # one of its moments
 
-    training: Training
-    epoch: float
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """All fields, but of the training only its chain."""
+        return {"chain": self.training.chain} | {key: value for key, value in vars(self).items() if key != "training"}
 
     @property
     def needs(self) -> tuple[Cell, ...]:
@@ -209,23 +180,9 @@ class _AtSnapshot:
 
 @dataclass(frozen=True)
 class LineCounts(_AtSnapshot):
-    """Regions on whole lines through the origin and random training examples (sec. 3.1).
+    """Regions on whole lines through the origin and random training examples (sec. 3.1)."""
 
-    Parameters
-    ----------
-    training, epoch
-        Which network.
-    lines : int
-        How many different examples; the same at every moment of a run.
-    """
-
-    lines: int = 100
-    VERSION: ClassVar[int] = 1
-
-    @property
-    def settings(self) -> Mapping[str, Any]:
-        """All that the result depends on."""
-        return {"chain": self.training.chain, "epoch": self.epoch, "lines": self.lines}
+    lines: int = 100  # how many different examples; the same at every moment of a run
 
     def __str__(self) -> str:
         return f"lines, {self.training.chain}, epoch {self.epoch:g}"
@@ -247,32 +204,16 @@ class LineCounts(_AtSnapshot):
 
 @dataclass(frozen=True)
 class Distances(_AtSnapshot):
-    """Distances of random points to the nearest boundary (sec. 3.2).
+    """Distances of random points to the nearest boundary (sec. 3.2)."""
 
-    Parameters
-    ----------
-    training, epoch
-        Which network.
-    sample : {"normal", "train", "test"}
-        Points drawn normally with the componentwise mean and variance of the training set, or random examples.
-    points : int
-        How many; the same at every moment of a run.
-    """
-
+    # Drawn normally with the componentwise mean and variance of the training set, or random examples.
     sample: Sample = "normal"
-    points: int = 10_000
-    VERSION: ClassVar[int] = 1
+    points: int = 10_000  # how many; the same at every moment of a run
 
     @property
     def settings(self) -> Mapping[str, Any]:
-        """All that the result depends on."""
-        return {
-            "chain": self.training.chain,
-            "epoch": self.epoch,
-            "sample": self.sample,
-            "points": self.points,
-            "bins_per_decade": BINS_PER_DECADE,
-        }
+        """The same, and how fine the histogram is."""
+        return {**super().settings, "bins_per_decade": BINS_PER_DECADE}
 
     def __str__(self) -> str:
         return f"distances of {self.sample} points, {self.training.chain}, epoch {self.epoch:g}"
@@ -300,12 +241,9 @@ class Distances(_AtSnapshot):
 
 
 def dataset(source: str, fingerprint: str) -> Dataset:
-    """Load a data set, once for each process, and make sure that it is the one meant.
+    """Load a data set, once for each process, and raise InvalidValueError if it is not the one meant.
 
-    Raises
-    ------
-    InvalidValueError
-        If it is another one, as when a file changed or another machine has another.
+    It is another one when a file changed, or another machine has another.
     """
     if _load(source).fingerprint != fingerprint:
         _load.cache_clear()
@@ -337,10 +275,9 @@ _ALONE = threading.Lock()
 
 
 def compute(cell: Cell, place: Place) -> Result:
-    """Compute a cell in this process, on one thread.
+    """Compute a cell in this process, on one thread; cells of one process wait for each other.
 
-    Cells of one process wait for each other: the number of threads is a property of the process, and on it
-    depends in which order sums are made.
+    The number of threads is a property of the process, and on it depends in which order sums are made.
     """
     with _ALONE, one_blas_thread(), _without_chatter():
         return cell.compute(place)

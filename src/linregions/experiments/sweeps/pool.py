@@ -27,18 +27,6 @@ _within_cell = False  # of this process, if it is a worker
 class WorkerPool(ProcessPoolExecutor):
     """Fresh processes with one thread each, which end with their parent and leave no half-written file.
 
-    Parameters
-    ----------
-    workers : int
-        How many.
-
-    Raises
-    ------
-    InvalidValueError, InvalidTypeError
-        If `workers` is no integer of at least 1.
-
-    Notes
-    -----
     Processes are spawned, so a script that makes a pool needs the usual ``if __name__ == "__main__":``.
     """
 
@@ -113,29 +101,12 @@ def _end_with_parent() -> None:
 
 @contextmanager
 def dask_executor(address: str) -> Iterator[Executor]:
-    """Compute on an existing Dask cluster.
+    """Compute on an existing Dask cluster, given the address of its scheduler, e.g. ``tcp://10.0.0.1:8786``.
 
-    Parameters
-    ----------
-    address : str
-        Of its scheduler, e.g. ``tcp://10.0.0.1:8786``.
-
-    Yields
-    ------
-    concurrent.futures.Executor
-
-    Raises
-    ------
-    MissingDependencyError
-        If distributed is not installed.
-    InvalidValueError
-        If no scheduler answers there.
-
-    Notes
-    -----
-    Every worker needs the same linregions, and the folder of results under the same path; give workers one
-    thread each (``dask worker --nthreads 1``), since cells of one process wait for each other. Cells of a worker
-    that dies are computed by another.
+    Raises MissingDependencyError if distributed is not installed, and InvalidValueError if no scheduler answers there.
+    Every worker needs the same linregions, and the folder of results under the same path; give workers one thread each
+    (``dask worker --nthreads 1``), since cells of one process wait for each other. Cells of a worker that dies are
+    computed by another.
     """
     distributed: Any = require("distributed", "dask", "--dask", lambda: importlib.import_module("distributed"))
     try:

@@ -16,18 +16,11 @@ _LOG = logging.getLogger(__name__)
 
 
 class CellStore:
-    """A folder of results.
+    """A folder of results, made when something is saved.
 
-    Parameters
-    ----------
-    folder : str or path-like
-        Made when something is saved.
-
-    Notes
-    -----
-    A file holds the cell's settings, its result, and a SHA-256 sum of both. It is written under another name and
-    then moved, so that whatever stops a sweep leaves it whole or absent; a file that is damaged all the same, as
-    after a power cut, does not match its sum and counts as absent.
+    A file holds the cell's settings, its result, and a SHA-256 sum of both. It is written under another name and then
+    moved, so that whatever stops a sweep leaves it whole or absent; a file that is damaged all the same, as after a
+    power cut, does not match its sum and counts as absent.
     """
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
@@ -51,26 +44,13 @@ class CellStore:
             result: dict[str, Any] = content["result"]
             if content["cell"] != json.loads(key) or content["sha256"] != _checksum(key, result):
                 raise ValueError("its checksum does not match")
-        except (
-            ValueError,
-            KeyError,
-            TypeError,
-            RecursionError,
-        ) as error:  # UnicodeDecodeError and JSONDecodeError are ValueErrors
+        except (ValueError, KeyError, TypeError, RecursionError) as error:  # a ValueError also where it is no JSON
             _LOG.warning("%s is damaged (%s) and computed again", file, error)
             return None
         return result
 
     def save(self, cell: Cell, result: Result) -> Result:
-        """Keep the result of a cell and return it as `load` will.
-
-        Raises
-        ------
-        InvalidValueError
-            If the place cannot be written.
-        OSError
-            If the disk is full.
-        """
+        """Keep the result of a cell and return it as `load` will, or raise where it cannot be written."""
         key = key_of(cell)
         # The result goes last, as its numbers were made; canonical() also refuses what JSON cannot hold.
         text = f'{{"cell":{key},"sha256":"{_checksum(key, result)}","result":{canonical(result)}}}\n'

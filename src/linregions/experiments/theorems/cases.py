@@ -29,26 +29,13 @@ ACTIVATIONS: Mapping[str, PiecewiseLinear] = {
 
 @dataclass(frozen=True)
 class Law:
-    """A law of random networks in words and numbers.
+    """A law of random networks in words and numbers."""
 
-    Parameters
-    ----------
-    widths : tuple of int
-        Input, hidden layers and output.
-    activation : str
-        One of `ACTIVATIONS`.
-    bias : {"normal", "uniform"}
-    scale : float
-        Standard deviation of normal biases, half the width of uniform ones.
-    gain : float
-        Variance of a weight times its fan-in.
-    """
-
-    widths: tuple[int, ...]
-    activation: str = "relu"
+    widths: tuple[int, ...]  # input, hidden layers and output
+    activation: str = "relu"  # one of `ACTIVATIONS`
     bias: Literal["normal", "uniform"] = "normal"
-    scale: float = 1e-3
-    gain: float = 2.0
+    scale: float = 1e-3  # standard deviation of normal biases, half the width of uniform ones
+    gain: float = 2.0  # variance of a weight times its fan-in
 
     @property
     def n_in(self) -> int:
@@ -88,17 +75,11 @@ class Law:
 
 @dataclass(frozen=True)
 class Domain:
-    """A bounded set K.
+    """A bounded set K."""
 
-    Parameters
-    ----------
-    kind : {"box", "segment", "square"}
-        A box with all coordinates from `low` to `high`; a segment ``t (1, ..., 1) + (1, -1, 1, ...) / 2`` with t from
-        `low` to `high`, which misses the origin; a square in the plane of these two directions, centred at the
-        origin, with sides from `low` to `high` times the root of n_in.
-    low, high : float
-    """
-
+    # A box with all coordinates from `low` to `high`; a segment ``t (1, ..., 1) + (1, -1, 1, ...) / 2`` with t from
+    # `low` to `high`, which misses the origin; a square in the plane of these two directions, centred at the origin,
+    # with sides from `low` to `high` times the root of n_in.
     kind: Literal["box", "segment", "square"]
     low: float
     high: float

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import itertools
 import warnings
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any, ClassVar, Literal
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -15,49 +14,24 @@ from linregions._support.estimates import Estimate
 from linregions.domains.windows import PlaneWindow
 from linregions.errors import FewPointsWarning
 from linregions.experiments.place import Place
-from linregions.experiments.sweeps.cells import Cell, Result, seed_for
+from linregions.experiments.sweeps.cells import OfFields, Result, seed_for
 from linregions.experiments.theorems.cases import Domain, Law, curve, legs, length
 from linregions.measures.density import boundary_density
 from linregions.measures.distances.distance import boundary_distance
 from linregions.regions.partition import count_regions, partition
+from linregions.theory import relu_moments
 from linregions.theory.boundary_volume import expected_boundary_volume, measured_boundary_volume
 from linregions.theory.neuron_statistics import gradient_moments, layer_means, neuron_statistics
-from linregions.theory.relu_moments import (
-    relu_good_probabilities,
-    relu_gradient_moments,
-    relu_mean_log_derivative,
-    relu_pre_activation_moments,
-)
 from linregions.theory.tube import tube_volume
 
 
 @dataclass(frozen=True)
-class _OfLaw:
-    """What cells of one law share.
-
-    Parameters
-    ----------
-    law : Law
-    networks : int
-        How many are drawn.
-    seed : int
-        Of the whole experiment.
-    """
+class _OfLaw(OfFields):
+    """What cells of one law share."""
 
     law: Law
-    networks: int
-    seed: int
-    VERSION: ClassVar[int] = 1
-
-    @property
-    def settings(self) -> Mapping[str, Any]:
-        """All that the result depends on."""
-        return asdict(self)
-
-    @property
-    def needs(self) -> tuple[Cell, ...]:
-        """Nothing."""
-        return ()
+    networks: int  # how many are drawn
+    seed: int  # of the whole experiment
 
     def __str__(self) -> str:
         return f"{type(self).__name__}, {self.law.activation} {list(self.law.widths)}"
@@ -67,27 +41,19 @@ class _OfLaw:
         return np.random.default_rng(seed_for(type(self).__name__, self.settings, purpose))
 
 
-def _entry(name: str, estimate: Estimate, factor: float = 1.0) -> dict[str, float]:
+def with_stderr(name: str, estimate: Estimate, factor: float = 1.0) -> dict[str, float]:
+    """Return the columns of an estimate."""
     scaled = estimate.scaled(factor)
     return {name: scaled.value, f"{name}_stderr": scaled.stderr}
 
 
 @dataclass(frozen=True)
 class BothSides(_OfLaw):
-    """Both sides of Theorem 3 or 6.
-
-    Parameters
-    ----------
-    law, networks, seed
-    domain : Domain
-    k : int
-    points : int
-        At which the right side is evaluated for each network.
-    """
+    """Both sides of Theorem 3 or 6."""
 
     domain: Domain = Domain("box", -1.0, 1.0)  # noqa: RUF009 - frozen
     k: int = 1
-    points: int = 64
+    points: int = 64  # at which the right side is evaluated for each network
 
     def compute(self, place: Place) -> Result:
         """Return the measured and the predicted mean volume over that of the domain."""
@@ -97,23 +63,15 @@ class BothSides(_OfLaw):
         right = expected_boundary_volume(
             law, domain, self.k, rng=self.rng("right"), n_networks=self.networks, n_points=self.points
         )
-        return _entry("measured", left, factor) | _entry("predicted", right, factor)
+        return with_stderr("measured", left, factor) | with_stderr("predicted", right, factor)
 
 
 @dataclass(frozen=True)
 class OnCurve(_OfLaw):
-    """Regions along a curve (Theorem 1).
+    """Regions along a curve (Theorem 1)."""
 
-    Parameters
-    ----------
-    law, networks, seed
-    kind : {"interval", "segment", "polygon", "circle"}
-    points : int
-        As in `BothSides`.
-    """
-
-    kind: str = "interval"
-    points: int = 32
+    kind: str = "interval"  # {"interval", "segment", "polygon", "circle"}
+    points: int = 32  # as in `BothSides`
 
     def compute(self, place: Place) -> Result:
         """Return the mean number of linear regions less one, and what Theorem 6 predicts, per unit of length."""
@@ -137,23 +95,15 @@ class OnCurve(_OfLaw):
             ]
         error = float(np.hypot.reduce([one.stderr for one in right]))
         predicted = Estimate(sum(one.value for one in right), error, per_leg)
-        return _entry("measured", Estimate.from_samples(np.array(counts, dtype=float)), 1 / whole) | _entry(
-            "predicted", predicted, alike / whole
-        )
+        measured = Estimate.from_samples(np.array(counts, dtype=float))
+        return with_stderr("measured", measured, 1 / whole) | with_stderr("predicted", predicted, alike / whole)
 
 
 @dataclass(frozen=True)
 class InCube(_OfLaw):
-    """Volume density and mean distance in [0, 1]^n_in (Theorem 2, Corollaries 5 and 8).
+    """Volume density and mean distance in [0, 1]^n_in (Theorem 2, Corollaries 5 and 8)."""
 
-    Parameters
-    ----------
-    law, networks, seed
-    points : int
-        Uniform points for distances in each network, and, beyond two inputs, chords for the density.
-    """
-
-    points: int = 100
+    points: int = 100  # uniform points for distances in each network, and, beyond two inputs, chords for the density
 
     def compute(self, place: Place) -> Result:
         """Return mean density of B_N, mean distance, and the largest mean norm of a gradient in the cube."""
@@ -165,9 +115,9 @@ class InCube(_OfLaw):
             distances.append(boundary_distance(network, rng.uniform(size=(self.points, n))).mean())
         (gradient,) = gradient_moments(law, _inputs(self.law, 0.0, 1.0), [1], self.rng("gradients"), networks=4000)
         return (
-            _entry("density", Estimate.from_samples(np.array(densities)))
-            | _entry("distance", Estimate.from_samples(np.array(distances)))
-            | _entry("mean_gradient", gradient)
+            with_stderr("density", Estimate.from_samples(np.array(densities)))
+            | with_stderr("distance", Estimate.from_samples(np.array(distances)))
+            | with_stderr("mean_gradient", gradient)
         )
 
 
@@ -180,17 +130,10 @@ def _inputs(law: Law, low: float, high: float) -> npt.NDArray[np.float64]:
 
 @dataclass(frozen=True)
 class Gradients(_OfLaw):
-    """Largest mean powers of gradients: the constant C_grad.
-
-    Parameters
-    ----------
-    law, networks, seed
-    orders : tuple of float
-    low, high : float
-        The inputs are on the diagonal of this box; one is enough where the law of gradients is the same everywhere.
-    """
+    """Largest mean powers of gradients: the constant C_grad."""
 
     orders: tuple[float, ...] = (1.0, 2.0, 3.0, 4.0)
+    # The inputs are on the diagonal of this box; one is enough where the law of gradients is the same everywhere.
     low: float = -1.0
     high: float = 1.0
 
@@ -203,12 +146,7 @@ class Gradients(_OfLaw):
 
 @dataclass(frozen=True)
 class Facts(_OfLaw):
-    """Equations (31) to (34) of appendix D, for ReLU with normal weights and symmetric biases.
-
-    Parameters
-    ----------
-    law, networks, seed
-    """
+    """Equations (31) to (34) of appendix D, for ReLU with normal weights and symmetric biases."""
 
     def compute(self, place: Place) -> Result:
         """Return for every equation and hidden layer what was measured, the exact value and that in print."""
@@ -219,35 +157,28 @@ class Facts(_OfLaw):
         with np.errstate(divide="ignore"):
             logs = np.where(seen.alive, np.log(law.n_in * seen.derivatives**2), np.nan)
         size, variances = float(x @ x) / law.n_in, np.array(law.bias_variances)
+        second = relu_moments.relu_pre_activation_moments(law, x)
         union = np.full(depth, 1 - np.sum(0.5 ** np.array(law.hidden_widths)))
         found = {
-            31: (seen.good, relu_good_probabilities(law), union),
-            32: (seen.pre_activations**2 / 2, relu_pre_activation_moments(law, x) / 2, size + np.cumsum(variances)),
-            33: (seen.gradient_norms**2, relu_gradient_moments(law)[0], np.full(depth, 2.0)),
-            34: (logs, relu_mean_log_derivative(law), -2.5 * np.cumsum(inverse)),
+            31: (seen.good, relu_moments.relu_good_probabilities(law), union),
+            32: (seen.pre_activations**2 / 2, second / 2, size + np.cumsum(variances)),
+            33: (seen.gradient_norms**2, relu_moments.relu_gradient_moments(law)[0], np.full(depth, 2.0)),
+            34: (logs, relu_moments.relu_mean_log_derivative(law), -2.5 * np.cumsum(inverse)),
         }
         rows = []
         for equation, (samples, exact, printed) in found.items():
             for layer, estimate in enumerate(layer_means(law, samples)):
-                entry = {"equation": equation, "layer": layer + 1, **_entry("measured", estimate)}
+                entry = {"equation": equation, "layer": layer + 1, **with_stderr("measured", estimate)}
                 rows.append(entry | {"exact": float(exact[layer]), "printed": float(printed[layer])})
         return {"rows": rows}
 
 
 @dataclass(frozen=True)
 class Tubes(_OfLaw):
-    """Lemma 12 around the boundaries of networks with two inputs.
-
-    Parameters
-    ----------
-    law, networks, seed
-    radii : tuple of float
-    samples : int
-        Random points for each area.
-    """
+    """Lemma 12 around the boundaries of networks with two inputs."""
 
     radii: tuple[float, ...] = (0.003, 0.01, 0.03, 0.1, 0.3)
-    samples: int = 20_000
+    samples: int = 20_000  # random points for each area
 
     def compute(self, place: Place) -> Result:
         """Return area and bound of every tube, for activation and for linear boundaries."""
@@ -259,5 +190,5 @@ class Tubes(_OfLaw):
             for kind, radius in itertools.product(kinds, self.radii):
                 area, bound = tube_volume(part, radius, rng, kind=kind, samples=self.samples)
                 entry = {"network": number, "kind": kind, "radius": radius}
-                rows.append(entry | _entry("area", area) | {"bound": bound})
+                rows.append(entry | with_stderr("area", area) | {"bound": bound})
         return {"rows": rows}

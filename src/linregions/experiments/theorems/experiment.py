@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 
 from linregions.experiments.context import Context, Measurement
-from linregions.experiments.saved import Saved
 from linregions.experiments.sweeps.sweep import sweep
 from linregions.experiments.theorems import tables
-from linregions.experiments.theorems.cases import EQUALITIES, Domain, Law
+from linregions.experiments.theorems.cases import EQUALITIES, Law
 from linregions.experiments.theorems.cells import BothSides, Facts, Gradients, InCube, OnCurve, Tubes
 
 NAME = "theorems"
@@ -130,11 +129,11 @@ class Plan:
             if domain.kind == "box" and law.n_in > 2:  # one random section for each network: quick, but they differ
                 networks *= 4
             equalities.append(BothSides(law, networks, seed, domain, k, points))
-        boxes = [cell for cell in equalities if cell.domain.kind == "box"]
-        bounded = [
-            (cell, Gradients(cell.law, _moments_of(cell, settings), seed, (float(cell.k),), *_ends(cell.domain)))
-            for cell in boxes
-        ]
+        bounded = []
+        for cell in equalities:
+            if cell.domain.kind == "box":
+                orders, low, high = (float(cell.k),), cell.domain.low, cell.domain.high
+                bounded.append((cell, Gradients(cell.law, _moments_of(cell, settings), seed, orders, low, high)))
         return cls(
             equalities,
             bounded,
@@ -157,10 +156,6 @@ _FACTS = (
     Law((5, 8, 8, 8, 8, 1), "relu", "uniform", 1.0),
     Law((1, 2, 1, 2, 1), scale=0.3),
 )
-
-
-def _ends(domain: Domain) -> tuple[float, float]:
-    return domain.low, domain.high
 
 
 def _moments_of(cell: BothSides, settings: Settings) -> int:
@@ -201,10 +196,3 @@ def _cubes(settings: Settings, seed: int) -> list[InCube]:
         cells += [InCube(law, count, seed, points) for law in _laws(hidden, 2)]
         cells += [InCube(law, count, seed, points) for law in _laws(hidden, 10)[:1]]
     return cells
-
-
-def draw(saved: Saved) -> Any:
-    """Draw every statement as a panel."""
-    from linregions.experiments.theorems.figure import draw_theorems
-
-    return draw_theorems(saved)

@@ -25,17 +25,8 @@ _CURVE_NAMES = {
 }
 
 
-def draw_theorems(saved: Saved) -> Any:
-    """Return the whole figure.
-
-    Parameters
-    ----------
-    saved : Saved
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-    """
+def draw(saved: Saved) -> Any:
+    """Draw every statement as a panel."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(15.5, 18.5), layout="constrained")
@@ -68,17 +59,9 @@ def draw_equalities(ax: Any, saved: Saved) -> None:
             chosen = [row for row in rows if row["n_in"] == n_in and row["k"] == k]
             if chosen:
                 x, ratio, error = _columns(chosen, "case", "ratio", "ratio_stderr")
-                ax.errorbar(
-                    x,
-                    ratio,
-                    2 * error,
-                    fmt=look.marker,
-                    color=look.color,
-                    markersize=5,
-                    markerfacecolor=look.color if filled else "white",
-                    linewidth=1.2,
-                    label=f"{n_in} input{'s' * (n_in > 1)}, k = {k}",
-                )
+                face = look.color if filled else "white"
+                label = f"{n_in} input{'s' * (n_in > 1)}, k = {k}"
+                _marks(ax, x, ratio, error, look, label, markerfacecolor=face, linewidth=1.2)
     ax.axhline(1.0, color="0.4", linewidth=1)
     worst = max(abs(row["z"]) for row in rows)
     ax.set(xlabel="case (see the table)", ylabel="measured / predicted")
@@ -97,23 +80,18 @@ def _columns(rows: Sequence[Row], *names: str) -> list[Any]:
     return [np.array([row[name] for row in rows], dtype=float) for name in names]
 
 
+def _marks(ax: Any, x: Any, y: Any, error: Any, look: Any, label: str, **more: Any) -> None:
+    """Draw measurements as marks with two standard errors."""
+    options = {"marker": look.marker, "linestyle": "none", "color": look.color, "markersize": 5, **more}
+    ax.errorbar(x, y, 2 * error, label=label, **options)
+
+
 def _with_errors(ax: Any, rows: Sequence[Row], x: str, y: str, look: Any, label: str, predicted: str = "") -> None:
     """Draw measurements as marks with two standard errors, and a prediction as a line through them."""
     rows = sorted(rows, key=lambda row: row[x])
     places, values, errors = _columns(rows, x, y, f"{y}_stderr")
     join = "none" if predicted else look.linestyle
-    ax.errorbar(
-        places,
-        values,
-        2 * errors,
-        color=look.color,
-        marker=look.marker,
-        markersize=5,
-        linestyle=join,
-        linewidth=1.2,
-        capsize=2,
-        label=label,
-    )
+    _marks(ax, places, values, errors, look, label, linestyle=join, linewidth=1.2, capsize=2)
     if predicted:
         expected, error = _columns(rows, predicted, f"{predicted}_stderr")
         plot_curve(ax, places, expected, 2 * error, replace(look, marker=""))
@@ -183,21 +161,20 @@ def draw_curve_arrangements(ax: Any, saved: Saved) -> None:
     _legend(ax, loc="upper right")
 
 
-def _cube_groups(rows: Sequence[Row]) -> list[tuple[str, list[Row]]]:
-    """Return the cubes of each law, with its name."""
+def _draw_cubes(ax: Any, rows: Sequence[Row], x: str, y: str) -> None:
+    """Draw a column against another one, the cubes of each law in a look of their own."""
     groups: dict[str, list[Row]] = {}
     for row in rows:
         what = "ReLU" if row["activation"] == "relu" else f"zigzag, T = {row['T']}"
         groups.setdefault(f"{what}, {row['biases']}, {row['n_in']} inputs", []).append(row)
-    return list(groups.items())
+    for (name, chosen), look in zip(groups.items(), looks(list(groups)).values(), strict=True):
+        _with_errors(ax, chosen, x, y, look, name)
 
 
 def draw_density_sizes(ax: Any, saved: Saved) -> None:
     """Draw the volume density in the cube against the number of neurons, at depth 3."""
     rows = [row for row in saved.table("cubes") if row["depth"] == 3]
-    groups = _cube_groups(rows)
-    for (name, chosen), look in zip(groups, looks([name for name, _ in groups]).values(), strict=True):
-        _with_errors(ax, chosen, "neurons", "density", look, name)
+    _draw_cubes(ax, rows, "neurons", "density")
     neurons = np.array(sorted(set(names_of(rows, "neurons"))), dtype=float)
     ax.plot(neurons, 0.1 * neurons, ":", color="0.4", label="slope 1")
     _log_log(ax, neurons)
@@ -211,9 +188,7 @@ def draw_density_sizes(ax: Any, saved: Saved) -> None:
 def draw_density_arrangements(ax: Any, saved: Saved) -> None:
     """Draw the density per neuron and breakpoint against the arrangement."""
     rows = _equal_neurons(saved.table("cubes"), saved)
-    groups = _cube_groups(rows)
-    for (name, chosen), look in zip(groups, looks([name for name, _ in groups]).values(), strict=True):
-        _with_errors(ax, chosen, "depth", "density_per_neuron", look, name)
+    _draw_cubes(ax, rows, "depth", "density_per_neuron")
     _depth_axis(ax, rows)
     ax.set_ylabel("density per neuron and T")
     ax.set_title("Theorem 2: arrangement and T")
@@ -222,9 +197,7 @@ def draw_density_arrangements(ax: Any, saved: Saved) -> None:
 def draw_distances(ax: Any, saved: Saved) -> None:
     """Draw the mean distance times neurons and breakpoints against the arrangement."""
     rows = _equal_neurons(saved.table("cubes"), saved)
-    groups = _cube_groups(rows)
-    for (name, chosen), look in zip(groups, looks([name for name, _ in groups]).values(), strict=True):
-        _with_errors(ax, chosen, "depth", "distance_times_neurons", look, name)
+    _draw_cubes(ax, rows, "depth", "distance_times_neurons")
     _depth_axis(ax, rows)
     ax.set_yscale("log")
     ticks = (0.5, 1, 2, 3, 5, 10, 20)
@@ -263,7 +236,7 @@ def draw_growth(ax: Any, saved: Saved) -> None:
         chosen = [row for row in rows if row["order"] == entry["order"]]
         x, c_grad, error = _columns(chosen, "below", "c_grad", "c_grad_stderr")
         label = f"m = {entry['order']:g}: slope {with_error(entry['slope'], entry['slope_stderr'])}"
-        ax.errorbar(x, c_grad, 2 * error, fmt=look.marker, color=look.color, markersize=5, label=label)
+        _marks(ax, x, c_grad, error, look, label)
         exact = [(row["below"], row["exact"]) for row in chosen if row["exact"] is not None]
         ax.plot(*np.array(exact).reshape(-1, 2).T, "+", color="black", markersize=7, zorder=3)
         grid = np.linspace(0, x.max(), 50)
@@ -307,7 +280,7 @@ def draw_tubes(ax: Any, saved: Saved) -> None:
         radius, area, error, bound = _columns(chosen, "radius", "area", "area_stderr", "bound")
         name = f"{law} {chosen[0]['hidden']}"
         ax.plot(radius, bound, color=look.color, linestyle=look.linestyle, linewidth=1.2, label=f"{name}: bound")
-        ax.errorbar(radius, area, 2 * error, fmt=look.marker, color=look.color, markersize=5, label=f"{name}: area")
+        _marks(ax, radius, area, error, look, f"{name}: area")
     ax.set_xscale("log")
     ax.set_yscale("log")
     radii = names_of(rows, "radius")
@@ -323,10 +296,9 @@ def _draw_fact(ax: Any, saved: Saved, equation: int) -> None:
     names = names_of(rows, "hidden")
     for name, look in zip(names, looks(names).values(), strict=True):
         chosen = [row for row in rows if row["hidden"] == name]
-        x, measured, error, exact, printed = _columns(
-            chosen, "layer", "measured", "measured_stderr", "exact", "printed"
-        )
-        ax.errorbar(x, measured, 2 * error, fmt=look.marker, color=look.color, markersize=5, label=name)
+        names_of_columns = ("layer", "measured", "measured_stderr", "exact", "printed")
+        x, measured, error, exact, printed = _columns(chosen, *names_of_columns)
+        _marks(ax, x, measured, error, look, name)
         ax.plot(x, exact, "-", color=look.color, linewidth=1.2)
         ax.plot(x, printed, ":", color=look.color, linewidth=1.6)
     ax.set_xticks(sorted(set(names_of(rows, "layer"))))

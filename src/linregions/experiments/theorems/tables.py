@@ -12,16 +12,8 @@ from linregions._support.estimates import Estimate
 from linregions._support.tables import Row
 from linregions.experiments.sweeps.cells import Result, architecture
 from linregions.experiments.theorems.cases import Law
-from linregions.experiments.theorems.cells import BothSides, Facts, Gradients, InCube, OnCurve, Tubes
-from linregions.theory.corollaries import (
-    distance_lower_bound,
-    eta,
-    inverse_widths,
-    proved_lower_bound,
-    smallest_exponent,
-    volume_lower_bound,
-    volume_upper_bound,
-)
+from linregions.experiments.theorems.cells import BothSides, Facts, Gradients, InCube, OnCurve, Tubes, with_stderr
+from linregions.theory import corollaries
 from linregions.theory.relu_moments import relu_gradient_moments
 
 #: An equality fails if measurement and prediction differ by so many standard errors.
@@ -50,15 +42,8 @@ def _compared(found: Result) -> dict[str, Any]:
     left, right = _estimate(found, "measured"), _estimate(found, "predicted")
     relative = math.hypot(left.stderr / left.value, right.stderr / right.value) if left.value and right.value else 0.0
     ratio = left.value / right.value if right.value else math.nan
-    return {
-        "measured": left.value,
-        "measured_stderr": left.stderr,
-        "predicted": right.value,
-        "predicted_stderr": right.stderr,
-        "ratio": ratio,
-        "ratio_stderr": abs(ratio) * relative,
-        "z": left.z_score(right),
-    }
+    both = with_stderr("measured", left) | with_stderr("predicted", right)
+    return both | {"ratio": ratio, "ratio_stderr": abs(ratio) * relative, "z": left.z_score(right)}
 
 
 def equalities(found: Sequence[tuple[BothSides, Result]]) -> Table:
@@ -72,25 +57,15 @@ def equalities(found: Sequence[tuple[BothSides, Result]]) -> Table:
     ]
 
 
-def _per_neuron(found: Result, name: str, prefix: str, factor: float) -> dict[str, float]:
-    """Return a mean and its error times a factor made of the number of neurons and T."""
-    column = f"{prefix}neurons" if prefix.endswith("times_") else f"{prefix}per_neuron"
-    return {column: found[name] * factor, f"{column}_stderr": found[f"{name}_stderr"] * factor}
-
-
 def curves(found: Sequence[tuple[OnCurve, Result]]) -> Table:
     """Return breakpoints per unit of length along curves, and per neuron and breakpoint of the activation."""
     rows = []
     for cell, result in found:
         compared = _compared(result)
         each = cell.law.neurons * cell.law.breakpoints
-        per_neuron = {
-            "per_neuron": compared["measured"] / each,
-            "per_neuron_stderr": compared["measured_stderr"] / each,
-        }
-        per_neuron |= {
-            f"predicted_{key}": value for key, value in _per_neuron(result, "predicted", "", 1 / each).items()
-        }
+        per_neuron = {f"per_neuron{end}": compared[f"measured{end}"] / each for end in ("", "_stderr")}
+        # Times the inverse, not over the number: so these columns were rounded from the beginning.
+        per_neuron |= {f"predicted_per_neuron{end}": result[f"predicted{end}"] * (1 / each) for end in ("", "_stderr")}
         rows.append({"curve": cell.kind} | _of_law(cell.law) | {"networks": cell.networks} | compared | per_neuron)
     return rows
 
@@ -100,17 +75,13 @@ def cubes(found: Sequence[tuple[InCube, Result]]) -> Table:
     rows = []
     for cell, result in found:
         law, each = cell.law.make(), cell.law.neurons * cell.law.breakpoints
-        bound = distance_lower_bound(law, result["mean_gradient"])
+        bound = corollaries.distance_lower_bound(law, result["mean_gradient"])
         rows.append(
             _of_law(cell.law)
             | {"networks": cell.networks}
             | {key: result[key] for key in ("density", "density_stderr", "distance", "distance_stderr")}
-            | {
-                "density_per_neuron": result["density"] / each,
-                "density_per_neuron_stderr": result["density_stderr"] / each,
-            }
-            | {"distance_times_neurons": result["distance"] * each}
-            | {"distance_times_neurons_stderr": result["distance_stderr"] * each}
+            | {f"density_per_neuron{end}": result[f"density{end}"] / each for end in ("", "_stderr")}
+            | {f"distance_times_neurons{end}": result[f"distance{end}"] * each for end in ("", "_stderr")}
             | {"c_grad": result["mean_gradient"], "c_bias": law.bias_density_sup}
             | {"distance_bound": bound, "distance_slack": result["distance"] / bound}
             # The largest c with which Corollary 8 holds here, with T in the denominator and, as printed, above.
@@ -126,24 +97,25 @@ def bounds(found: Sequence[tuple[BothSides, Result, Result]]) -> Table:
     for cell, result, moments in found:
         law, radius, density = cell.law.make(), cell.domain.radius(cell.law.n_in), float(result["measured"])
         c_grad = float(moments["value"][0]) ** (1 / cell.k)
-        upper = volume_upper_bound(law, cell.k, c_grad)
+        upper = corollaries.volume_upper_bound(law, cell.k, c_grad)
         row = _of_law(cell.law) | {"domain": str(cell.domain), "k": cell.k, "measured": density}
         row |= {"measured_stderr": result["measured_stderr"], "c_bias": law.bias_density_sup, "c_grad": c_grad}
-        row |= {"upper": upper, "upper_printed": volume_upper_bound(law, cell.k, c_grad, factor=2.0)}
+        row |= {"upper": upper, "upper_printed": corollaries.volume_upper_bound(law, cell.k, c_grad, factor=2.0)}
         row |= {"upper_slack": upper / density, "exponent": None, "proved": None, "proved_slack": None}
         if cell.law.activation == "relu":
             # The smallest C' that the measurement, with its error, does not contradict.
-            row["exponent"] = smallest_exponent(law, cell.k, radius, density + 2 * float(result["measured_stderr"]))
+            most = density + 2 * float(result["measured_stderr"])
+            row["exponent"] = corollaries.smallest_exponent(law, cell.k, radius, most)
             if cell.k == 1:
-                proved = proved_lower_bound(law, radius)
+                proved = corollaries.proved_lower_bound(law, radius)
                 row |= {"proved": proved, "proved_slack": density / proved if proved else math.inf}
         rows.append(row)
     exponent = max((row["exponent"] for row in rows if row["exponent"] is not None), default=0.0)
     for row, (cell, _, _) in zip(rows, found, strict=True):
         row["lower"] = None
         if row["exponent"] is not None:
-            width = eta(cell.law.make(), cell.domain.radius(cell.law.n_in), exponent)
-            row["lower"] = volume_lower_bound(cell.law.make(), cell.k, width)
+            width = corollaries.eta(cell.law.make(), cell.domain.radius(cell.law.n_in), exponent)
+            row["lower"] = corollaries.volume_lower_bound(cell.law.make(), cell.k, width)
     return rows
 
 
@@ -159,7 +131,7 @@ def facts(found: Sequence[tuple[Facts, Result]]) -> Table:
             rows.append(
                 {"equation": entry["equation"], "n_in": cell.law.n_in, "hidden": architecture(cell.law.hidden)}
                 | {"biases": cell.law.biases, "layer": entry["layer"]}
-                | {"measured": measured.value, "measured_stderr": measured.stderr}
+                | with_stderr("measured", measured)
                 | {"exact": entry["exact"], "z": measured.z_score(entry["exact"])}
                 | {"printed": entry["printed"], "z_printed": measured.z_score(entry["printed"])}
             )
@@ -171,13 +143,14 @@ def growth(found: Sequence[tuple[Gradients, Result]]) -> Table:
     rows = []
     for cell, result in found:
         law = cell.law.make()
+        inverse = corollaries.inverse_widths(law)
         second, fourth = (float(moment.max()) for moment in relu_gradient_moments(law))
         for order, value, stderr in zip(cell.orders, result["value"], result["stderr"], strict=True):
             c_grad = value ** (1 / order)
             exact = {2.0: second**0.5, 4.0: fourth**0.25}.get(order)
             rows.append(
                 {"hidden": architecture(cell.law.hidden), "depth": len(cell.law.hidden), "width": cell.law.hidden[0]}
-                | {"inverse_widths": inverse_widths(law), "below": inverse_widths(law) - 1 / cell.law.hidden[-1]}
+                | {"inverse_widths": inverse, "below": inverse - 1 / cell.law.hidden[-1]}
                 | {"order": order, "c_grad": c_grad, "c_grad_stderr": c_grad / (order * value) * stderr, "exact": exact}
             )
     return rows
@@ -263,11 +236,5 @@ def powers(table: Sequence[Row], column: str) -> dict[tuple[Any, ...], float]:
 
 
 def _row(statement: str, kind: str, cases: int, measure: str, value: float, holds: bool) -> dict[str, Any]:
-    return {
-        "statement": statement,
-        "kind": kind,
-        "cases": cases,
-        "worst": measure,
-        "value": value,
-        "holds": bool(holds),
-    }
+    row = {"statement": statement, "kind": kind, "cases": cases}
+    return row | {"worst": measure, "value": value, "holds": bool(holds)}

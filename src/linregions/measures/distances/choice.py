@@ -9,13 +9,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from linregions.errors import NumericalError
+from linregions.measures.distances.graph_plan import GraphPlan, make_graph_plan
 from linregions.measures.distances.plan import Dear, Plan, make_plan
 from linregions.measures.distances.work import Workspace
 from linregions.networks.network import Network
 
 _TRIALS = 16
-# Of plans larger than this the copies of weights are not kept: making them takes a fraction of what is dear.
-_KEPT_BYTES = 1 << 27
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,8 +29,27 @@ _lock = threading.Lock()
 _kept: weakref.WeakKeyDictionary[Network, Plan | _Short] = weakref.WeakKeyDictionary()
 
 
-def plan_of(network: Network) -> Plan:
-    """Return the plan of a network, which never changes."""
+_kept_graphs: weakref.WeakKeyDictionary[Network, GraphPlan] = weakref.WeakKeyDictionary()
+
+
+def graph_plan_of(network: Network, kept_bytes: int = 1 << 27) -> GraphPlan:
+    """Return the plan of a graph, kept unless it is larger than `kept_bytes`."""
+    with _lock:
+        kept = _kept_graphs.get(network)
+    if kept is not None:
+        return kept
+    plan = make_graph_plan(network)
+    if plan.n_bytes <= kept_bytes:
+        with _lock:
+            _kept_graphs[network] = plan
+    return plan
+
+
+def plan_of(network: Network, kept_bytes: int = 1 << 27) -> Plan:
+    """Return the plan of a network, which never changes.
+
+    Of plans larger than `kept_bytes` the copies of weights are not kept: making them takes a fraction of what is dear.
+    """
     with _lock:
         kept = _kept.get(network)
     if isinstance(kept, Plan):
@@ -40,7 +58,7 @@ def plan_of(network: Network) -> Plan:
     if kept.whole if kept else _prefers_whole(plan):
         plan = replace(plan, squared=(), whole=True)
     with _lock:
-        _kept[network] = plan if plan.copies <= _KEPT_BYTES else _Short(plan.dear, plan.whole)
+        _kept[network] = plan if plan.copies <= kept_bytes else _Short(plan.dear, plan.whole)
     return plan
 
 

@@ -23,7 +23,6 @@ from linregions.networks.network import Network
 # Relative: which gradients rounding explains and which distances tie; which planes are the same; how deep inside a
 # side a point must be found for the side to be one.
 _ROUNDING, _SAME, _INSIDE = 2.0**-42, 1e-9, 1e-9
-_MOST_SIDES = 20_000
 # Distances from the nearest switch on whose squares, and those of lengths about as large, are in range.
 _NEAR, _FAR = 2.0**-300, 2.0**300
 BoolArray = npt.NDArray[np.bool_]
@@ -56,10 +55,10 @@ class _Region:
 
 
 class LinearRegions:
-    """Searches of one network."""
+    """Searches of one network, each of `most_sides` sides of regions at the most."""
 
-    def __init__(self, network: Network) -> None:
-        self.network = network
+    def __init__(self, network: Network, most_sides: int = 20_000) -> None:
+        self.network, self.most_sides = network, most_sides
         self.hidden = network.layers[:-1]
         self.units = np.concatenate([[0], np.cumsum(network.widths[1:-1])]).astype(np.int64)
         self.links = [layer.weight != 0 for layer in network.layers[1:]]
@@ -105,7 +104,7 @@ class LinearRegions:
                 f"`points` {number} is {activation_distance:g} from the nearest switch, where gradients overflow, but "
                 f"{who} needs squares of distances that are finite. Scale the points or the weights down."
             )
-        scaled = LinearRegions(Network.from_layers(steps, self.network.activations))
+        scaled = LinearRegions(Network.from_layers(steps, self.network.activations), self.most_sides)
         found = scaled.search(x / unit, number, who)
         return Found(found.distance * unit, found.neuron, found.point * unit)
 
@@ -124,10 +123,10 @@ class LinearRegions:
             region = regions[r]
             if not exact:
                 n_sides += 1
-                if n_sides > _MOST_SIDES:
+                if n_sides > self.most_sides:
                     raise NumericalError(
                         f"`points` {number} has {n_sides} sides of regions within {distance:g} where no good "
-                        f"neuron switches, but {who} needs at most {_MOST_SIDES} before a linear boundary. "
+                        f"neuron switches, but {who} needs at most {self.most_sides} before a linear boundary. "
                         "Take kind='activation', whose distance is a lower bound."
                     )
                 y = self._on_side(region, row, x)

@@ -12,20 +12,9 @@ _MISSED, _DEPENDENT = 1e-13, 1e-9
 
 
 def nearest_point(normals: FloatArray, limits: FloatArray, n_equal: int = 0) -> FloatArray | None:
-    """Return the y of least norm with ``normals @ y <= limits``, the first `n_equal` of them equalities.
+    """Return the y of least norm with ``normals @ y <= limits``, None where there is no such point.
 
-    Parameters
-    ----------
-    normals : ndarray of float64, shape (m, d)
-        Of norm 1.
-    limits : ndarray of float64, shape (m,)
-    n_equal : int
-        0 or 1.
-
-    Returns
-    -------
-    ndarray of float64, shape (d,), or None
-        None where there is no such point.
+    Normals, (m, d), have norm 1; the first `n_equal` of them, 0 or 1, stand for equalities.
     """
     y = np.zeros(normals.shape[1])
     active: list[int] = []

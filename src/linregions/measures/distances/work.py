@@ -100,41 +100,25 @@ class Workspace:
 
     def carry(self, points: npt.NDArray[np.int64]) -> None:
         """Set distances and nearest units of points by their whole Jacobians."""
-        from linregions.measures.distances.kernels.jacobians import (
-            end_layer,
-            multiply_jacobians,
-            nearest_by_jacobians,
-            start_jacobians,
-        )
+        from linregions.measures.distances.kernels import jacobians
 
         plan, bounds, rank = self.plan, self.plan.bounds, self.plan.rank
-        block = self.plan.block(self.size)
+        block, active = self.plan.block(self.size), self.scratch.active
         for start in range(0, points.size, max(1, block)):
             self._go_on()
             chosen = points[start : start + block]
             old, new = self.jacobians, self.new_jacobians
-            start_jacobians(chosen, plan.factor, self.at, bounds.row_norms, old)
+            jacobians.start_jacobians(chosen, plan.factor, self.at, bounds.row_norms, old)
             for layer, weights in enumerate(plan.scaled, 1):
                 first = int(bounds.units[layer - 1])
-                multiply_jacobians(chosen, rank, self.at.slopes, first, old, weights, self.scratch.active, new)
-                end_layer(layer, chosen, rank, self.at, new, bounds)
+                jacobians.multiply_jacobians(chosen, rank, self.at.slopes, first, old, weights, active, new)
+                jacobians.end_layer(layer, chosen, rank, self.at, new, bounds)
                 old, new = new, old
-            nearest_by_jacobians(chosen, self.at, bounds, self.scratch)
+            jacobians.nearest_by_jacobians(chosen, self.at, bounds, self.scratch)
 
 
 class DistanceWork(Work):
-    """Points in chunks, as work to be driven; each chunk is handed to `take`, in the thread that measured it.
-
-    Parameters
-    ----------
-    plan : Plan
-    points : ndarray, shape (N, n_in)
-    size : int
-        Of a chunk.
-    who : str
-    take : callable
-        ``take(workspace, chunk)``, a slice of the points.
-    """
+    """Points in chunks of `size`, as work; each goes to ``take(workspace, slice)`` in the thread that measured it."""
 
     title, unit = "distances", "point"
 

@@ -8,8 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from linregions._support.validation import FloatArray
+from linregions.errors import MemoryLimitError
 from linregions.networks.graph import Layout, Term
-from linregions.networks.importers.matrices import IndexArray, Matrix
+from linregions.networks.importers.matrices import MOST_ENTRIES, IndexArray, Matrix
 
 # A table of all pairs of sites is made up to this size; it takes a byte and eight more a pair.
 _TABLE = 1 << 24
@@ -107,6 +108,11 @@ def _shared_blocks(
 def _filled(
     group: IndexArray, first: IndexArray, tap: IndexArray, place: IndexArray, data: FloatArray, size: int
 ) -> FloatArray:
+    if first.size * size > MOST_ENTRIES:
+        raise MemoryLimitError(
+            f"`model` holds an operator with {first.size:,} different blocks of {size:,} numbers, but importers take "
+            f"at most {MOST_ENTRIES:,} in all. Give a model for smaller inputs, or a batch of one."
+        )
     blocks = np.zeros((first.size, size))
     shown = first[group[tap]] == tap
     blocks[group[tap[shown]], place[shown]] = data[shown]

@@ -6,6 +6,7 @@ operators are composed on the way as long as that costs no more than a step betw
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,14 +16,16 @@ import numpy.typing as npt
 from linregions._support.validation import FloatArray
 from linregions.errors import InvalidValueError, MemoryLimitError
 from linregions.networks.activations import IDENTITY, RELU, PiecewiseLinear
-from linregions.networks.graph import INPUT, Graph, Maxima, Step
-from linregions.networks.importers.layouts import Draft, Shape, choose
+from linregions.networks.graph import INPUT, Graph
+from linregions.networks.importers.assembly import Assembly
+from linregions.networks.importers.layouts import Draft, Shape
 from linregions.networks.importers.matrices import IndexArray, Matrices, Matrix, is_range, n_entries, n_products
-from linregions.networks.importers.taps import as_term
-from linregions.networks.importers.tournaments import Windows, as_maxima
+from linregions.networks.importers.tournaments import Windows
 
 #: A value of more numbers is refused: 512 MiB for each point.
 MOST_UNITS = 1 << 26
+# Entries a unit up to which a value is made anew for each that reads it: sums of a few tensors.
+_CHEAP = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,9 +84,10 @@ class Builder:
         self.input_shapes = [tuple(map(int, shape)) for shape in input_shapes]
         self.n_in = sum(self._size(shape) for shape in self.input_shapes)
         self._batch = batch
-        self._drafts: list[Draft] = []
-        self._windows: list[Windows] = []
-        self._tensors: dict[int, tuple[dict[int, Matrix], Value]] = {}  # made of values, by their terms
+        self._assembly = Assembly([self._unbatched(each) for each in self.input_shapes], self.n_in)
+        # By the biases of their values, as long as these live: numbers of steps, and tensors made of values.
+        self._own: dict[int, tuple[weakref.ref[FloatArray], int]] = {}
+        self._tensors: dict[int, tuple[weakref.ref[FloatArray], Value]] = {}
 
     # ------------------------------------------------------------------------------------------------ values
 
@@ -112,7 +116,10 @@ class Builder:
         self._size(shape)
         if not self._composes(matrix, value):
             value = self.tensor(value, name)
-        terms = {source: self.matrices.product(matrix, term) for source, term in value.terms.items()}
+        terms = {
+            source: matrix if self._is_identity(term) else self.matrices.product(matrix, term)
+            for source, term in value.terms.items()
+        }
         total = np.asarray(matrix @ value.bias).ravel() if value.bias.any() else np.zeros(matrix.shape[0])
         return Value(tuple(shape), terms, total if bias is None else total + np.ravel(bias))
 
@@ -132,6 +139,10 @@ class Builder:
         """Return the same numbers in another shape."""
         if tuple(shape) == value.shape:
             return value
+        own = self._own.get(id(value.bias))
+        if own is not None and own[0]() is value.bias:  # how it is read later is a hint, too
+            draft = self._assembly.drafts[own[1]]
+            draft.shapes = tuple(dict.fromkeys((*draft.shapes, self._unbatched(tuple(shape)))))
         return Value(tuple(shape), value.terms, value.bias, (value.shape, *value.earlier))
 
     def index(self, value: Value) -> IndexArray:
@@ -177,14 +188,11 @@ class Builder:
         joined = np.concatenate(indices, axis=axis)
         self._size(joined.shape)
         heights = [value.n_units for value in values]
-        sources = sorted({source for value in values for source in value.terms})
-        terms = {
-            source: self.matrices.rows(
-                self.matrices.stacked([value.terms.get(source) for value in values], heights, self._width(source)),
-                joined.ravel(),
-            )
-            for source in sources
-        }
+        terms = {}
+        for source in sorted({source for value in values for source in value.terms}):
+            parts = [value.terms.get(source) for value in values]
+            pile = self.matrices.stacked(parts, heights, self._assembly.width(source))
+            terms[source] = self.matrices.rows(pile, joined.ravel())
         return Value(joined.shape, terms, np.concatenate([value.bias for value in values])[joined.ravel()])
 
     # ------------------------------------------------------------------------------------------------ steps
@@ -193,13 +201,17 @@ class Builder:
         """Return the value as a tensor of its own: itself if it is one, or else a step with the identity."""
         if len(value.terms) == 1 and not value.bias.any():
             (term,) = value.terms.values()
-            if self.matrices.is_sparse(term) and self._is_identity(term):
+            if self._is_identity(term):
                 return value
-        known = self._tensors.get(id(value.terms))
-        if known is None:
-            known = (value.terms, self._step(value, IDENTITY, name))  # keeps the terms, so that no others get their id
-            self._tensors[id(value.terms)] = known
+        known = self._tensors.get(id(value.bias))
+        if known is None or known[0]() is not value.bias:
+            known = (weakref.ref(value.bias), self._step(value, IDENTITY, name))
+            self._tensors[id(value.bias)] = known
         return Value(value.shape, known[1].terms, known[1].bias, value.earlier)
+
+    def shared(self, value: Value, name: str = "") -> Value:
+        """Return a value that several operators read: as a tensor, unless it is as cheap to make anew for each."""
+        return value if value.n_entries <= _CHEAP * value.n_units else self.tensor(value, name)
 
     def activation(self, value: Value, activation: PiecewiseLinear, name: str = "") -> Value:
         """Return an activation of all entries: a step. Of a constant it is a constant."""
@@ -221,11 +233,10 @@ class Builder:
             return self._at_least(left, right.bias, name)
         if not left.terms:
             return self._at_least(right, left.bias, name)
-        if left.n_entries > 2 * left.n_units:
-            left = self.tensor(left, name)
+        left = self.shared(left, name)
         above = self._step(self.subtract(right, left), RELU, name)
-        n, step = left.n_units, len(self._drafts) - 1
-        self._windows.append(Windows.of_pairs(n, step, name))
+        n, step = left.n_units, self._last
+        self._assembly.windows.append(Windows.of_pairs(n, step, name))
         return self.add(left, above)
 
     def minimum(self, first: Operand, second: Operand, name: str = "") -> Value:
@@ -267,13 +278,13 @@ class Builder:
             right = self._rows(best, rows[1 : 2 * pairs : 2].ravel())
             real = (np.arange(1, 2 * pairs, 2)[:, None] < alive).ravel()
             above = self._compare(left, right, real, self._round_shapes(pairs, shape), name)
-            steps.append(len(self._drafts) - 1)
+            steps.append(self._last)
             winners = self.add(left, above)
             if slots % 2:
                 last = self._rows(best, rows[-1])
                 winners = self._pile(winners, last)
             best, slots, alive = winners, (slots + 1) // 2, (alive + 1) // 2
-        self._windows.append(Windows(sizes, tuple(steps), name))
+        self._assembly.windows.append(Windows(sizes, tuple(steps), name))
         return Value(tuple(shape), best.terms, best.bias)
 
     def finish(self, outputs: Value | Sequence[Value], name: str = "output") -> Graph:
@@ -284,32 +295,19 @@ class Builder:
         if len(values) > 1:
             value = self.concat([self.reshape(each, (each.n_units,)) for each in values], axis=0)
         self._step(value, IDENTITY, name)
-        kept = self._needed()
-        number = {old: new for new, old in enumerate(kept)} | {INPUT: INPUT}
-        drafts = [self._drafts[old] for old in kept]
-        for draft in drafts:
-            draft.terms = {number[source]: draft.terms[source] for source in sorted(draft.terms)}
-        inputs = [self._unbatched(each) for each in self.input_shapes]
-        layouts = choose(drafts, inputs, self.n_in)
-        steps = []
-        for k, draft in enumerate(drafts):
-            layout = layouts[k]
-            terms = tuple(as_term(source, term, layout, layouts[source]) for source, term in draft.terms.items())
-            steps.append(Step(terms, draft.bias[layout.order], layout, draft.activation, draft.name))
-            draft.terms = {}
-        windows = [each.renumbered(number) for each in self._windows if each.steps[-1] in number]
-        maxima: Maxima = as_maxima(windows, layouts)
-        input_shape = inputs[0] if len(inputs) == 1 else (self.n_in,)
-        return Graph(layouts[INPUT], tuple(steps), input_shape, shape, maxima)
+        return self._assembly.graph(shape)
 
     # ------------------------------------------------------------------------------------------------ inside
 
     def _step(self, value: Value, activation: PiecewiseLinear, name: str, shapes: tuple[Shape, ...] = ()) -> Value:
         known = shapes or (value.shape, *value.earlier)
         kept = tuple(dict.fromkeys(self._unbatched(shape) for shape in known))
-        self._drafts.append(Draft(value.terms, value.bias, kept, activation, name))
-        number, n = len(self._drafts) - 1, value.n_units
-        return Value(value.shape, {number: self.matrices.identity(n)}, np.zeros(n), value.earlier)
+        number = self._assembly.add(Draft(value.terms, value.bias, kept, activation, name))
+        own = Value(
+            value.shape, {number: self.matrices.identity(value.n_units)}, np.zeros(value.n_units), value.earlier
+        )
+        self._own[id(own.bias)] = (weakref.ref(own.bias), number)
+        return own
 
     def _compare(
         self, left: Value, right: Value, real: npt.NDArray[np.bool_], shapes: tuple[Shape, ...], name: str
@@ -353,24 +351,17 @@ class Builder:
 
     def _is_identity(self, term: Matrix) -> bool:
         n = term.shape[0]
-        if term.shape[1] != n or term.nnz != n:
+        if not self.matrices.is_sparse(term) or term.shape[1] != n or term.nnz != n:
             return False
         return is_range(term.indices, n) and is_range(term.indptr, n + 1) and bool(np.all(term.data == 1.0))
 
-    def _needed(self) -> list[int]:
-        needed, last = set(), [len(self._drafts) - 1]
-        while last:
-            number = last.pop()
-            if number not in needed and number != INPUT:
-                needed.add(number)
-                last.extend(self._drafts[number].terms)
-        return sorted(needed)
+    @property
+    def _last(self) -> int:
+        """Number of the latest step."""
+        return len(self._assembly.drafts) - 1
 
     def _value(self, operand: Operand) -> Value:
         return operand if isinstance(operand, Value) else self.constant(operand)
-
-    def _width(self, source: int) -> int:
-        return self.n_in if source == INPUT else self._drafts[source].n_units
 
     def _unbatched(self, shape: Shape) -> Shape:
         return shape[1:] if self._batch and len(shape) > 1 and shape[0] == 1 else shape

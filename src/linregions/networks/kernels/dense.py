@@ -43,6 +43,24 @@ def add_four(
 
 
 @compiled(fastmath={"contract"}, inlined=True)
+def add_four_to_one(
+    left: FloatArray, right: FloatArray, active: npt.NDArray[np.int64], first: int, n: int, out: FloatArray
+) -> None:
+    """Add up to four terms to one row: as `add_four` does to two."""
+    c0 = active[first]
+    c1 = active[first + 1] if n > 1 else c0
+    c2 = active[first + 2] if n > 2 else c0
+    c3 = active[first + 3] if n > 3 else c0
+    r0, r1, r2, r3 = right[c0], right[c1], right[c2], right[c3]
+    a0 = left[c0]
+    a1 = left[c1] if n > 1 else 0.0
+    a2 = left[c2] if n > 2 else 0.0
+    a3 = left[c3] if n > 3 else 0.0
+    for k in range(out.size):
+        out[k] = (((out[k] + a0 * r0[k]) + a1 * r1[k]) + a2 * r2[k]) + a3 * r3[k]
+
+
+@compiled(fastmath={"contract"}, inlined=True)
 def _add_one(left: FloatArray, right: FloatArray, out: FloatArray) -> None:
     """Add all terms to one row."""
     for c in range(left.size):

@@ -8,8 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from linregions._support.validation import FloatArray
-
-IndexArray = npt.NDArray[np.int64]
+from linregions.regions.adjacency import IndexArray
 
 # Rounding of a parameter t, relative to its size.
 _GRAIN = 2.0**-51
@@ -31,28 +30,15 @@ def clear_winners(starts: FloatArray, ends: FloatArray, slack: float) -> IndexAr
 
 @dataclass(frozen=True)
 class Functions:
-    """Some linear functions on a span, which begins at distance 0.
+    """Some linear functions on a span, which begins at distance 0; two values tie within the sum of their bands."""
 
-    Parameters
-    ----------
-    start, end : ndarray of float64, shape (n,)
-        Their values at its two ends; for an infinite span the second are slopes.
-    slope : ndarray of float64, shape (n,)
-    start_band, end_band : ndarray of float64, shape (n,)
-        Two values tie where they differ by no more than the sum of their bands.
-    length : float
-        inf for an infinite span.
-    grain : float
-        How far places may be moved by rounding.
-    """
-
-    start: FloatArray
-    end: FloatArray
-    slope: FloatArray
-    start_band: FloatArray
-    end_band: FloatArray
-    length: float
-    grain: float
+    start: FloatArray  # (n,) values at the one end
+    end: FloatArray  # (n,) at the other; for an infinite span slopes
+    slope: FloatArray  # (n,)
+    start_band: FloatArray  # (n,) of the values
+    end_band: FloatArray  # (n,)
+    length: float  # inf for an infinite span
+    grain: float  # how far places may be moved by rounding
 
     def differ(self, others: IndexArray, c: int) -> npt.NDArray[np.bool_]:
         """Tell which of some functions are not the same as function c."""
@@ -77,13 +63,9 @@ class Functions:
 def changes_on_span(functions: Functions) -> tuple[list[tuple[float, int]], int]:
     """Follow the largest of some linear functions along one span.
 
-    Returns
-    -------
-    changes : list of (float, int)
-        From which distance from the start on which function is the largest; the first is at 0. Of those that tie on
-        the whole span the lowest.
-    undecided : int
-        How many values tied with the largest, at an end or where it changes, though the functions are not the same.
+    Returns from which distance from the start on which function is the largest, the first at 0 (of those that tie on
+    the whole span the lowest); and how many values tied with the largest, at an end or where it changes, though the
+    functions are not the same.
     """
     start, end, undecided = functions.start, functions.end, 0
 
@@ -137,25 +119,13 @@ def changes_on_spans(
     start_bands: FloatArray,
     end_bands: FloatArray,
 ) -> tuple[FloatArray, IndexArray, int]:
-    """Follow the largest function along all spans, which lie one after another.
+    """Follow the largest of n functions along all of S spans, which lie one after another.
 
-    Parameters
-    ----------
-    start, sign, length : (S,)
-        Where each span begins, whether it goes forwards (1) or backwards (-1) from there, and how far.
-    starts, ends : (S, n)
-        Values there and at the other end (infinite spans: slopes).
-    slopes : (S, n)
-        By distance from `start`.
-    winner : (S,)
-        Function that is clearly ahead on all of a span; -1 for the spans of `open_spans`.
-    open_spans : (F,)
-    start_bands, end_bands : (F, n)
-        Bands of their values.
+    Each span begins at `start`, and goes forwards (`sign` 1) or backwards (-1) from there, a `length` far. Values there
+    and at the other end (of infinite spans: slopes), and slopes by distance from `start`, have shape (S, n). The
+    `winner` is clearly ahead on all of a span, -1 for the `open_spans`, for which bands of their values are given.
 
-    Returns
-    -------
-    Where the largest changes, shape (K,); from which to which, (K, 2); how many comparisons were taken as ties
+    Returns where the largest changes, (K,); from which to which, (K, 2); how many comparisons were taken as ties.
     """
     places, classes, undecided = start.copy(), winner.copy(), 0
     places[0] = -np.inf

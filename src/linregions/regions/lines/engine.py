@@ -17,31 +17,13 @@ from linregions.domains.windows import LineDomain
 from linregions.errors import NumericalError
 from linregions.networks.kernels import dense
 from linregions.networks.kernels.open_paths import mark_linear_boundaries
+from linregions.regions.lines import stages
 from linregions.regions.lines.kernels import cuts as line_cuts
 from linregions.regions.lines.kernels import decisions as lines
 from linregions.regions.lines.kernels import products as line_products
 from linregions.regions.lines.kernels.breakpoints import gather_breakpoints
-from linregions.regions.lines.kernels.decisions import (
-    FILLED,
-    MULTIPLIED,
-    N_NAMES,
-    N_SWITCHES,
-    RESERVED,
-    Breakpoints,
-    Points,
-    Switches,
-    Tally,
-)
+from linregions.regions.lines.kernels.decisions import FILLED, Breakpoints, Points, Switches, Tally
 from linregions.regions.lines.plan import Plan, Source
-from linregions.regions.lines.stages import (
-    LAST_ROWS,
-    NONE,
-    make_points,
-    make_rows,
-    make_stage,
-    make_switches,
-    room_for_switches,
-)
 
 # All layers, rows and stages are made of arrays of the same types, in `plan` and `stages`.
 decide_rows, cut_rows = OfOneType(lines.decide_rows), OfOneType(line_cuts.cut_rows)
@@ -61,17 +43,12 @@ class Chunk:
     switches: Switches
     tally: Tally
 
-    def linear_boundaries(self, plan: Plan) -> npt.NDArray[np.bool_]:
+    def linear_boundaries(self, plan: Any) -> npt.NDArray[np.bool_]:
         """Return for each breakpoint whether a good neuron switches there."""
         out = np.empty(self.breakpoints.size, dtype=np.bool_)
+        _, neuron, _, direction = self.switches
         mark_linear_boundaries(
-            plan.paths,
-            self.first_patterns,
-            self.offsets,
-            self.switch_offsets,
-            self.switches.neuron,
-            self.switches.direction,
-            out,
+            plan.paths, self.first_patterns, self.offsets, self.switch_offsets, neuron, direction, out
         )
         return out
 
@@ -85,20 +62,21 @@ class LineWorker:
 
     def __init__(self, plan: Plan, n_rows: int, stop: threading.Event) -> None:
         self.plan, self.n_rows, self.stop = plan, n_rows, stop
-        self._stages = [make_stage(layer, k == 0, n_rows) for k, layer in enumerate(plan.layers)]
+        self._stages = [stages.make_stage(layer, k == 0, n_rows) for k, layer in enumerate(plan.layers)]
         inputs = [0, *(layer.bias.size for layer in plan.layers[:-1]), 0]
-        self._rows = [make_rows(n_rows, n) for n in inputs]
-        self._rows[-1] = make_rows(LAST_ROWS * n_rows, 0)
+        self._rows = [stages.make_rows(n_rows, n) for n in inputs]
+        self._rows[-1] = stages.make_rows(stages.LAST_ROWS * n_rows, 0)
         self._made = np.zeros(8, dtype=np.int64)  # state of the last rows, which no stage takes
-        self._switches = make_switches(room_for_switches(plan))
+        self._switches = stages.make_switches(stages.room_for_switches(plan))
         self._counts = np.zeros(2, dtype=np.int64)  # switches, names
-        self._points, self._n_points = make_points(0), 0
+        self._points, self._n_points = stages.make_points(0), 0
         self._source = Source(plan, n_rows) if plan.layers else None
 
     @property
     def grown_bytes(self) -> int:
         """Bytes that it has come to take beyond `worker_bytes`, for the breakpoints of a chunk."""
-        return sum(array.nbytes for array in (*self._points, *self._switches)) - 17 * room_for_switches(self.plan)
+        usual = 17 * stages.room_for_switches(self.plan)
+        return sum(array.nbytes for array in (*self._points, *self._switches)) - usual
 
     @np.errstate(over="ignore", invalid="ignore")  # then `_check_finite` tells
     def work(self, domains: Sequence[LineDomain]) -> Chunk:
@@ -109,8 +87,8 @@ class LineWorker:
         self._tally = Tally(snapped=snapped, merged=merged, margin=np.full(n_lines, np.inf), undecided=undecided)
         source = self._source
         if source is None:
-            nothing = np.zeros(n_lines + 1, dtype=np.int64)
-            return Chunk(self._base, nothing, np.zeros(0), nothing[:1], nothing[:-1], make_switches(0), self._tally)
+            nothing, switches = np.zeros(n_lines + 1, dtype=np.int64), stages.make_switches(0)
+            return Chunk(self._base, nothing, np.zeros(0), nothing[:1], nothing[:-1], switches, self._tally)
         for stage in self._stages:
             stage.state[:] = 0
         self._made[:] = 0
@@ -120,7 +98,7 @@ class LineWorker:
         start, stage, rows = 0, self._stages[0], self._rows[0]
         while start < source.t.size:
             filled = int(stage.state[FILLED])
-            n = min(rows.t.size - RESERVED - filled, source.t.size - start, source.block)
+            n = min(rows.t.size - lines.RESERVED - filled, source.t.size - start, source.block)
             own, new = slice(start, start + n), slice(filled, filled + n)
             source.restrict(start, start + n, stage.z[new], stage.magnitudes[new])
             for name in ("t", "w", "uncertainty", "doubt", "noise", "grain", "norm", "steep", "line"):
@@ -129,7 +107,7 @@ class LineWorker:
             rows.names[new] = np.arange(start, start + n)
             stage.state[FILLED] += n
             start += n
-            if start == source.t.size or int(stage.state[FILLED]) == rows.t.size - RESERVED:
+            if start == source.t.size or int(stage.state[FILLED]) == rows.t.size - lines.RESERVED:
                 self._advance(start == source.t.size)
         self._take_points()
         return self._gather(n_lines)
@@ -161,7 +139,7 @@ class LineWorker:
     def _begin(self, k: int, last: bool) -> None:
         """Multiply the new rows of stage k and decide them."""
         plan, layer, stage, rows = self.plan, self.plan.layers[k], self._stages[k], self._rows[k]
-        done, filled = int(stage.state[MULTIPLIED]), int(stage.state[FILLED])
+        done, filled = int(stage.state[lines.MULTIPLIED]), int(stage.state[FILLED])
         # Bounds every pre-activation. (Not of each row: a maximum hands on what is no number.)
         _check_finite(rows.norm[done:filled].max(initial=0.0) * plan.largest[k])
         if k:
@@ -175,26 +153,13 @@ class LineWorker:
     def _cut(self, k: int, last: bool) -> int:
         """Cut the decided rows of stage k; see `cut_rows` for what is returned."""
         ends = k + 1 == len(self.plan.layers)
-        h_next, state_next = (NONE, self._made) if ends else (self._stages[k + 1].h, self._stages[k + 1].state)
-        return int(
-            cut_rows(
-                self.plan.layers[k],
-                self._rows[k],
-                self._stages[k],
-                self.plan.relative,
-                self._tally,
-                self._base,
-                h_next,
-                self._rows[k + 1],
-                state_next,
-                self._switches,
-                self._counts,
-                last,
-            )
-        )
+        h_next, state_next = (stages.NONE, self._made) if ends else (self._stages[k + 1].h, self._stages[k + 1].state)
+        stage = self.plan.layers[k], self._rows[k], self._stages[k], self.plan.relative, self._tally
+        after = h_next, self._rows[k + 1], state_next
+        return int(cut_rows(*stage, self._base, *after, self._switches, self._counts, last))
 
     def _make_room_for_switches(self) -> None:
-        n = int(self._counts[N_SWITCHES])
+        n = int(self._counts[lines.N_SWITCHES])
         self._switches = Switches._make(_with_room(column, n, 2 * column.size) for column in self._switches)
 
     def _take_points(self) -> None:
@@ -207,12 +172,12 @@ class LineWorker:
         self._made[FILLED] = 0
 
     def _gather(self, n_lines: int) -> Chunk:
-        n_switches = int(self._counts[N_SWITCHES])
+        n_switches = int(self._counts[lines.N_SWITCHES])
         found = Switches._make(column[:n_switches] for column in self._switches)
         points = Points._make(column[: self._n_points] for column in self._points)
         _check_finite(points.t.max(initial=0.0))
         _check_finite(points.t.min(initial=0.0))
-        count = np.bincount(found.name, minlength=int(self._counts[N_NAMES]))
+        count = np.bincount(found.name, minlength=int(self._counts[lines.N_NAMES]))
         n_places = int(np.count_nonzero(count))
         made = Breakpoints(
             offsets=np.empty(n_lines + 1, dtype=np.int64),

@@ -13,8 +13,6 @@ from linregions.networks.network import Network
 PatternArray = npt.NDArray[np.uint8]
 #: Pattern of the first region, first switch of each breakpoint, and what switches where: neuron and direction.
 Switches = tuple[PatternArray, npt.NDArray[np.int64], npt.NDArray[np.int32], npt.NDArray[np.int8]]
-# How many pieces of neurons a block of patterns may hold.
-_BLOCK_PIECES = 1 << 20
 
 
 def pattern_blocks(
@@ -24,18 +22,7 @@ def pattern_blocks(
     directions: npt.NDArray[np.int8],
     size: int,
 ) -> Iterator[tuple[int, PatternArray]]:
-    """Yield (first region, patterns of at most `size` regions) from the first to the last.
-
-    Parameters
-    ----------
-    first : (n_neurons,)
-        Pattern of the first region.
-    offsets : (K + 1,)
-        First switch of each breakpoint.
-    neurons, directions : (S,)
-        What switches, and whether one piece up or down.
-    size : int
-    """
+    """Yield (first region, patterns of at most `size` regions) from the first to the last; see `Switches`."""
     current, n_regions = first, offsets.size
     for start in range(0, n_regions, size):
         stop = min(start + size, n_regions)
@@ -56,10 +43,14 @@ def line_gradient_boundaries(
     offsets: npt.NDArray[np.int64],
     neurons: npt.NDArray[np.int32],
     directions: npt.NDArray[np.int8],
+    pieces: int = 1 << 20,
 ) -> npt.NDArray[np.bool_]:
-    """Tell for each breakpoint of a line whether the gradient in all inputs jumps there, shape (K,)."""
+    """Tell for each breakpoint of a line whether the gradient in all inputs jumps there, shape (K,).
+
+    A block of patterns holds about so many pieces of neurons.
+    """
     result = np.zeros(offsets.size - 1, dtype=np.bool_)
-    size = max(16, _BLOCK_PIECES // max(1, network.n_neurons))
+    size = max(16, pieces // max(1, network.n_neurons))
     before = first[None, :]
     for start, block in pattern_blocks(first, offsets, neurons, directions, size):
         joined = block if start == 0 else np.concatenate([before, block])

@@ -6,7 +6,7 @@ import itertools
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -22,13 +22,11 @@ from linregions.networks.kernels import dense
 from linregions.networks.kernels.open_paths import Paths
 from linregions.networks.network import Network
 from linregions.regions.lines.kernels.decisions import MOST_TERMS, OF_WEIGHTS, RESOLUTION, Layer, list_close_values
+from linregions.regions.lines.knobs import USUAL, Knobs
 from linregions.regions.tolerances import DEFAULT_TOLERANCES, Tolerances
 
 # How many numbers the points of the input space may hold that are met at once.
 _INPUT_NUMBERS = 1 << 15
-# How many times their sum the terms of an interpolated row may be, in its norm and in each pre-activation, see
-# `kernels.line_products`. Small values make all rows products, and infinities trust any sum.
-LOSSES = (4.0, 8.0)
 # With fewer inputs, products are as fast.
 FEWEST_INPUTS = 96
 # A plan that takes more than this goes with the call that made it.
@@ -64,6 +62,7 @@ class Plan:
     largest: tuple[float, ...]
     paths: Paths
     relative: float
+    knobs: Knobs
     n_switches: int
     width: int
     first: First
@@ -71,14 +70,14 @@ class Plan:
 
     @classmethod
     @np.errstate(over="ignore")  # then `_check_finite` tells
-    def of(cls, network: Network, tolerances: Tolerances) -> Plan:
+    def of(cls, network: Network, tolerances: Tolerances, knobs: Knobs = USUAL) -> Plan:
         """Flatten a network.
 
         A unit is measured in a scale of its own, the norm of its weights and bias in the scales of the units before,
         of which a part is taken to be open. So bounds stay tight however neurons are scaled and however many layers
         there are, and scaling one by a power of two changes no decision. (Any scales give bounds that hold.)
         """
-        steps, zero_is_known = steps_of(network), (True, True)
+        steps, zero_is_known = steps_of(network, knobs.most_products), (True, True)
         input_scale = _scale_of_inputs(steps[0].weight) if steps else np.ones(network.n_in)
         layers, largest, scale, offset = [], [], input_scale, 0.0
         for k, step in enumerate(steps):
@@ -114,9 +113,9 @@ class Plan:
                     first_neuron=step.first_neuron,
                     inverse_input=inverse_input if k else np.zeros(0),
                     size=size if k else np.zeros(n),
-                    spacing=0 if last else sharing(steps[k + 1].bias.size)[0],
-                    most_kinks=sharing(n_inputs)[1],
-                    losses=np.array(LOSSES),
+                    spacing=0 if last else sharing(steps[k + 1].bias.size, knobs.spacing)[0],
+                    most_kinks=sharing(n_inputs, knobs.spacing)[1],
+                    losses=np.array(knobs.losses),
                     leaders=leaders,
                     opposite=opposite,
                     zero_is_known=np.array(zero_is_known, dtype=np.uint8),
@@ -141,6 +140,7 @@ class Plan:
             largest=tuple(largest),
             paths=paths_of(network),
             relative=tolerances.relative,
+            knobs=knobs,
             n_switches=sum(layer.bias.size * layer.breakpoints.size for layer in layers),
             width=max([layer.bias.size for layer in layers], default=1),
             first=_first(steps[0].weight if steps else np.zeros((1, network.n_in))),
@@ -148,12 +148,12 @@ class Plan:
         )
 
     @classmethod
-    def kept(cls, network: Network, tolerances: Tolerances) -> Plan:
+    def kept(cls, network: Network, tolerances: Tolerances, knobs: Knobs = USUAL) -> Plan:
         """Return the plan of a network, which never changes; the last one is kept unless it is large."""
         global _kept
-        key = (network, tolerances, LOSSES, sharing)
+        key = (network, tolerances, knobs)
         if _kept is None or _kept[0] != key:
-            plan = cls.of(network, tolerances)
+            plan = cls.of(network, tolerances, knobs)
             _kept = (key, plan) if plan.n_bytes <= _KEPT_BYTES else None
             return plan
         return _kept[1]
@@ -165,14 +165,16 @@ class Plan:
         return 2 * self.first.weights.nbytes + links + sum(layer.transposed.nbytes for layer in self.layers)
 
 
-_kept: tuple[tuple[Any, ...], Plan] | None = None
+_kept: tuple[tuple[Network, Tolerances, Knobs], Plan] | None = None
 
 
-def sharing(width: int) -> tuple[int, int]:
+def sharing(width: int, spacing: int | None = None) -> tuple[int, int]:
     """Return how far apart pivots may be where `width` inputs follow, 0 for all, and how many of these may bend.
 
     A product takes about half of the inputs, and a value between pivots a column for each point that is there.
     """
+    if spacing is not None:
+        return spacing, width
     return (0, 0) if width < FEWEST_INPUTS else (int(np.sqrt(width)), width // 4)
 
 

@@ -8,10 +8,8 @@ from linregions._support.aligned import aligned_empty, aligned_zeros
 from linregions.regions.lines.kernels.decisions import RESERVED, Layer, Points, Rows, Stage, Switches
 from linregions.regions.lines.plan import Plan, source_bytes
 
-# Switches there is room for at first. Points that all layers have seen take little room, so there may be so many times
-# as many of them.
-SWITCHES, LAST_ROWS = 1 << 14, 8
-
+# Points that all layers have seen take little room, so there may be so many times as many of them.
+LAST_ROWS = 8
 NONE = np.zeros((0, 0))
 
 
@@ -74,7 +72,7 @@ def make_switches(n: int) -> Switches:
 
 def room_for_switches(plan: Plan) -> int:
     """Return how many switches there is room for at first: those of an interval at least."""
-    return max([SWITCHES, *(2 * layer.bias.size * layer.breakpoints.size for layer in plan.layers)])
+    return max([plan.knobs.switches, *(2 * layer.bias.size * layer.breakpoints.size for layer in plan.layers)])
 
 
 def worker_bytes(plan: Plan, n_rows: int) -> int:

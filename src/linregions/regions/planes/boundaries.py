@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from linregions.exact.gradients import gradient_boundaries
-from linregions.networks.good import paths_of
+from linregions.networks.good import good_changes, paths_of
 from linregions.networks.network import Network
 
 
@@ -19,18 +19,13 @@ def boundaries_between(
 ) -> npt.NDArray[np.bool_]:
     """Tell for each pair of neighbouring activation regions whether a boundary of a kind is between them, shape (E,).
 
-    Parameters
-    ----------
-    network : Network
-    kind : {"linear", "gradient"}
-        Whether a good neuron switches, or the gradient jumps.
-    patterns : ndarray of uint8, shape (R, n_neurons)
-        Of the regions.
-    left, right : ndarray of int32, shape (E,)
-        Pairs of rows of `patterns`.
+    A linear boundary is where a good neuron switches, a gradient boundary where the gradient jumps; `left` and `right`
+    are rows of the patterns.
     """
     if kind == "gradient":
         return gradient_boundaries(network, patterns, left, right)
+    if not network.is_chain:
+        return good_changes(network, patterns, left, right)
     from linregions.regions.planes.kernels.boundaries import linear_boundaries
 
     return np.asarray(linear_boundaries(paths_of(network), patterns, left, right))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,18 +13,19 @@ import numpy.typing as npt
 from linregions._support.threads import one_blas_thread
 from linregions._support.validation import FloatArray
 from linregions.domains.frames import frame_of
-from linregions.domains.windows import PlaneWindow
 from linregions.exact.equal_outputs import undecided_equals
 from linregions.networks.network import Network
 from linregions.networks.switches import unpack_patterns
+from linregions.regions.adjacency import IndexArray
 from linregions.regions.outputs import Comparison
+from linregions.regions.planes.graph_contest import contested_regions, in_moderate_unit
+from linregions.regions.planes.queries import PlaneQueries
 from linregions.regions.tolerances import DEFAULT_TOLERANCES
 
-IndexArray = npt.NDArray[np.int64]
 IntArray = npt.NDArray[np.int32]
 
 # Of how many regions networks are reduced to the neurons that switch there, in steps.
-_REGIONS = (4096, 1024, 256, 64)
+REGIONS_AT_ONCE = (4096, 1024, 256, 64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,40 +95,22 @@ class DecisionBoundary:
         return nodes
 
 
-class _Cut(Protocol):
-    """What is read of a plane partition."""
-
-    @property
-    def network(self) -> Network: ...
-    @property
-    def window(self) -> PlaneWindow: ...
-    @property
-    def vertices(self) -> FloatArray: ...
-    @property
-    def edge_faces(self) -> IntArray: ...
-    @property
-    def face_offsets(self) -> IndexArray: ...
-    @property
-    def face_vertices(self) -> IntArray: ...
-    @property
-    def face_edges(self) -> IntArray: ...
-    @property
-    def pattern_words(self) -> npt.NDArray[np.uint64]: ...
-    @property
-    def diagnostics(self) -> dict[str, Any]: ...
-
-
-def boundary_of(part: _Cut, comparison: Comparison) -> DecisionBoundary:
+def boundary_of(part: PlaneQueries, comparison: Comparison, sizes: Sequence[int] = REGIONS_AT_ONCE) -> DecisionBoundary:
     """Find where the largest of what is compared changes; see `PlanePartition.decision_boundary`."""
-    from linregions.regions.planes.decision_scales import in_frame
     from linregions.regions.planes.kernels.envelope import AT_A, FACE
+    from linregions.regions.planes.scales import in_frame
 
     compared, names = comparison.of(part.network)
     frame = frame_of(part.window)
-    points = frame.from_plane(part.vertices)
+    points, grain = frame.from_plane(part.vertices), frame.grain(part.window)
     with one_blas_thread():
-        compared = in_frame(compared, part.window, frame)
-    faces, maps, band = _contested(part, compared, points, frame.grain(part.window))
+        if compared.is_chain:
+            compared = in_frame(compared, part.window, frame)
+            faces, maps, band = _contested(part, compared, points, grain, sizes)
+        else:
+            rows, relative = frame.rows(part.window), _relative(part)
+            compared = in_moderate_unit(compared, rows)
+            faces, maps, band = contested_regions(compared, part, rows, points, grain, relative)
     segments, numbers, undecided = _pieces(part, points, faces, maps, band)
     undecided += undecided_equals(compared, maps, lambda k: unpack_patterns(compared, part.pattern_words[faces[k]]))
     frame.to_plane(segments.reshape(-1, 2))
@@ -142,44 +126,35 @@ def boundary_of(part: _Cut, comparison: Comparison) -> DecisionBoundary:
     )
 
 
+def _relative(part: PlaneQueries) -> float:
+    return float(part.diagnostics.get("relative_tolerance", DEFAULT_TOLERANCES.relative))
+
+
 def _contested(
-    part: _Cut, compared: Network, points: FloatArray, grain: FloatArray
+    part: PlaneQueries, compared: Network, points: FloatArray, grain: FloatArray, sizes: Sequence[int]
 ) -> tuple[IndexArray, FloatArray, FloatArray]:
-    """Find the regions where no output is clearly ahead all over.
+    """Find the regions where no output of the `compared` network is clearly ahead all over.
 
-    Parameters
-    ----------
-    part : PlanePartition
-    compared : Network
-        Of the coordinates of the frame.
-    points : (V, 2)
-        The vertices in the frame.
-    grain : (2,)
-        How far these may be from what they are, by rounding.
-
-    Returns
-    -------
-    faces : (F,) ascending
-    maps : (F, n, 3)
-        Their affine maps in the frame.
-    band : (F, n)
-        How far each output may be from what it is, by rounding.
+    The `points` are the vertices in the frame, and `grain` how far these may be from what they are, by rounding.
+    Returns F regions, ascending; their affine maps in the frame, (F, n, 3); and how far each output may be from what it
+    is, by rounding, (F, n).
     """
-    from linregions.regions.planes.kernels.contested import BAND, Plane, contested_regions, make_contest
+    from linregions.regions.planes.kernels import contested
+    from linregions.regions.planes.kernels.contested import BAND, Plane, make_contest
     from linregions.regions.planes.kernels.reduction import make_layers, make_reduced, make_step
 
     activations = [(each.breakpoints, each.slopes, each.intercepts.tolist()) for each in compared.activations]
     layers = make_layers(activations, compared.widths[1:-1])
     steps = [(layer.weight, layer.bias) for layer in compared.layers]
-    reduced, numbers = make_reduced(steps, len(_REGIONS) + 1)
+    reduced, numbers = make_reduced(steps, len(sizes) + 1)
     functions = reduced.constant.shape[1]
     step = make_step(functions, len(activations))
     plane = Plane(points, part.face_offsets, part.face_vertices, part.pattern_words)
-    contest = make_contest(_REGIONS, plane, functions, compared.n_out)
-    relative = float(part.diagnostics.get("relative_tolerance", DEFAULT_TOLERANCES.relative))
+    contest = make_contest(sizes, plane, functions, compared.n_out)
+    relative = _relative(part)
     start, faces, maps = 0, [], []
     while start < part.pattern_words.shape[0]:
-        count, start, need = contested_regions(
+        count, start, need = contested.contested_regions(
             layers, reduced, step, numbers, plane, contest, relative, float(grain.max()), start
         )
         faces.append(contest.faces[:count].copy())
@@ -192,7 +167,7 @@ def _contested(
 
 
 def _pieces(
-    part: _Cut, points: FloatArray, faces: IndexArray, maps: FloatArray, band: FloatArray
+    part: PlaneQueries, points: FloatArray, faces: IndexArray, maps: FloatArray, band: FloatArray
 ) -> tuple[FloatArray, IndexArray, int]:
     """Find the pieces in some regions: ends, numbers (see the kernel), comparisons within rounding."""
     from linregions.regions.planes.kernels.envelope import Cut, envelope, make_room

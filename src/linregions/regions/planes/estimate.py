@@ -17,6 +17,7 @@ from linregions.networks.network import Network
 from linregions.regions.planes.engine.buffers import n_bytes
 from linregions.regions.planes.engine.first_layer import Contradiction
 from linregions.regions.planes.engine.job import Job, Prepared, Worked
+from linregions.regions.planes.engine.knobs import USUAL, Knobs
 from linregions.regions.planes.engine.prepare import prepare
 from linregions.regions.planes.engine.run import tried_bands
 from linregions.regions.planes.engine.workbench import Workbench
@@ -79,13 +80,7 @@ class _Sizer(Sink):
 
 
 def _bytes_needed(
-    made: Prepared,
-    all_worked: bool,
-    largest: int,
-    batches: float,
-    faces: float,
-    collected: float,
-    limited: bool,
+    made: Prepared, all_worked: bool, largest: int, batches: float, faces: float, collected: float, limited: bool
 ) -> tuple[int, int]:
     """Return the most that a count takes, and a partition whose regions take so much.
 
@@ -130,6 +125,7 @@ def estimate_plane(
     tolerances: Tolerances = DEFAULT_TOLERANCES,
     sample: int = 12,
     limited: bool = False,
+    knobs: Knobs = USUAL,
 ) -> PlaneEstimate:
     """Estimate regions, time and memory of a window from some of its cells, evenly spread over it.
 
@@ -144,7 +140,7 @@ def estimate_plane(
     """
     _load_kernels()
     most = sys.maxsize if limited else None  # with a limit, buffers are smaller
-    for job in tried_bands(network, window, tolerances, False):
+    for job in tried_bands(network, window, tolerances, False, knobs):
         begun = time.perf_counter()
         try:
             made = prepare(job)
@@ -187,12 +183,7 @@ def estimate_plane(
         collected = bytes_to_unite(known_size + size / part, in_all)
         counted, kept = _bytes_needed(made, n == n_all, sizer.largest, batches, weights.sum(), collected, limited)
         return PlaneEstimate(
-            Estimate(in_all, stderr, n),
-            float(prepared + seconds * in_all / regions.sum()),
-            kept,
-            counted,
-            n_all,
-            n,
+            Estimate(in_all, stderr, n), float(prepared + seconds * in_all / regions.sum()), kept, counted, n_all, n
         )
     raise NumericalError(
         "`network` has pre-activations whose signs contradict one another within rounding, but an estimate needs "

@@ -8,13 +8,13 @@ from linregions._support.limits import Exceeded, exceeded
 from linregions.domains.windows import PlaneWindow
 from linregions.networks.network import Network
 from linregions.regions.options import DEFAULT_OPTIONS, Options
-from linregions.regions.planes.engine.knobs import Knobs
+from linregions.regions.planes.engine.knobs import USUAL, Knobs
 from linregions.regions.planes.partition import PlanePartition
 from linregions.regions.planes.sink import Sink
 
 
 def partition_plane(
-    network: Network, window: PlaneWindow, options: Options = DEFAULT_OPTIONS, knobs: Knobs | None = None
+    network: Network, window: PlaneWindow, options: Options = DEFAULT_OPTIONS, knobs: Knobs = USUAL
 ) -> PlanePartition:
     """Partition one window; arguments are checked by `linregions.partition`."""
     from linregions.regions.planes.sinks.collect import Collector
@@ -51,7 +51,7 @@ def count_plane(
     window: PlaneWindow,
     kind: str = "activation",
     options: Options = DEFAULT_OPTIONS,
-    knobs: Knobs | None = None,
+    knobs: Knobs = USUAL,
 ) -> tuple[int, int]:
     """Count the regions of one window without keeping them; also return how many decisions float64 could not tell."""
     from linregions.regions.planes.sinks.statistics import RegionCounter
@@ -62,7 +62,7 @@ def count_plane(
 
 
 def run_sink(
-    network: Network, window: PlaneWindow, sink: Sink, options: Options = DEFAULT_OPTIONS, knobs: Knobs | None = None
+    network: Network, window: PlaneWindow, sink: Sink, options: Options = DEFAULT_OPTIONS, knobs: Knobs = USUAL
 ) -> Any:
     """Hand the regions of one window to a sink; arguments are checked by `linregions.partition`."""
     from linregions.regions.planes.engine.run import run_plane

@@ -10,21 +10,33 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from linregions._support.saved_arrays import complex_of
 from linregions._support.small_integers import keep_small
 from linregions._support.validation import FloatArray, as_choice, require
 from linregions.domains.windows import PlaneWindow
 from linregions.networks.network import Network
-from linregions.networks.switches import unpack_patterns
-from linregions.regions.files import write_result
+from linregions.networks.switches import breakpoints_of_neurons, unpack_patterns
+from linregions.regions.files import read_result, unpack_window, write_result
 from linregions.regions.kinds import KINDS
 from linregions.regions.outputs import Comparison, region_maps
 from linregions.regions.planes.boundaries import boundaries_between
 from linregions.regions.planes.decision import DecisionBoundary, boundary_of
 from linregions.regions.planes.polygons import doubled_areas
 from linregions.regions.planes.queries import PlaneQueries
-from linregions.regions.planes.saved import ARRAYS, FORMAT, read_plane
+from linregions.regions.planes.sink import IntArray
 
-IntArray = npt.NDArray[np.int32]
+_FORMAT = "linregions-plane-1"
+_ARRAYS = (
+    "vertices",
+    "edges",
+    "edge_neuron",
+    "edge_breakpoint",
+    "edge_faces",
+    "face_offsets",
+    "face_vertices",
+    "face_edges",
+    "pattern_words",
+)
 
 
 @keep_small("edge_breakpoint")
@@ -292,7 +304,7 @@ class PlanePartition(PlaneQueries):
         InvalidValueError
             If the place cannot be written.
         """
-        write_result(path, FORMAT, self, self.window, ARRAYS)
+        write_result(path, _FORMAT, self, self.window, _ARRAYS)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> PlanePartition:
@@ -305,7 +317,11 @@ class PlanePartition(PlaneQueries):
         FileFormatError
             If the file is truncated or holds something else.
         """
-        return cls(**read_plane(path))
+        saved, network, window = read_result(path, _FORMAT, "PlanePartition", "plane partition", unpack_window)
+        arrays = complex_of(saved, breakpoints_of_neurons(network))
+        n_edges, n_regions = len(arrays["edges"]), len(arrays["face_offsets"]) - 1
+        arrays["edge_faces"] = saved.integers("edge_faces", np.int32, -1, n_regions, n_edges, 2)
+        return cls(network, window, diagnostics=saved.mapping("diagnostics"), **arrays)
 
     def __repr__(self) -> str:
         v, e = self.vertices.shape[0], self.edges.shape[0]

@@ -16,10 +16,8 @@ from linregions.domains.windows import PlaneWindow
 from linregions.errors import InvalidValueError
 from linregions.networks.network import Network
 from linregions.networks.switches import bytes_of_words, count_switches, pack_patterns, unpack_patterns
-from linregions.regions.adjacency import Adjacency, adjacency_of, as_region, data_frame, hexadecimal
+from linregions.regions.adjacency import Adjacency, IndexArray, adjacency_of, as_region, data_frame, hexadecimal
 from linregions.regions.outputs import patterns_in_plane
-
-IndexArray = npt.NDArray[np.int64]
 
 # How near a boundary, in sizes of the window, a point may be whose pattern is that of no region.
 _NEAREST, _FARTHEST = -46, -20
@@ -87,7 +85,9 @@ class PlaneQueries:
         edge_neuron: npt.NDArray[np.int32]
         face_offsets: npt.NDArray[np.int64]
         face_vertices: npt.NDArray[np.int32]
+        face_edges: npt.NDArray[np.int32]
         pattern_words: npt.NDArray[np.uint64]
+        diagnostics: dict[str, Any]
 
         @property
         def n_regions(self) -> int:

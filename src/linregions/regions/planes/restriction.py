@@ -31,23 +31,14 @@ REACH = 6.0
 
 
 class Rows(NamedTuple):
-    """Affine functions ``2**exponent (row[0] + row[1] s + row[2] t)`` of a plane, and the sizes of what was summed.
+    """Affine functions ``2**exponent (row[0] + row[1] s + row[2] t)`` of a plane, and the sizes of what was summed."""
 
-    Parameters
-    ----------
-    high, low : ndarray of float64, shape (3, n)
-    exponent : ndarray of int64, shape (n,)
-    terms : ndarray of float64, shape (n,)
-        Sum of the absolute values of all terms, somewhere in the window at most, in units of ``2**exponent``.
-    error : float
-        Bound on the error of `high` and `low`, in units of `terms`.
-    """
-
-    high: FloatArray
-    low: FloatArray
-    exponent: IndexArray
-    terms: FloatArray
-    error: float
+    high: FloatArray  # (3, n)
+    low: FloatArray  # (3, n)
+    exponent: IndexArray  # (n,)
+    terms: FloatArray  # (n,) sum of the absolute values of all terms, somewhere in the window at most, in units of
+    # ``2**exponent``
+    error: float  # bound on the error of `high` and `low`, in units of `terms`
 
 
 def exponents(values: FloatArray) -> IndexArray:

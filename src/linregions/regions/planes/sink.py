@@ -100,16 +100,8 @@ class RegionBatch:
     @property
     def n_bytes(self) -> int:
         """Bytes that a copy of the arrays takes."""
-        arrays = (
-            self.vertices,
-            self.root_vertex,
-            self.edge,
-            self.face_offsets,
-            self.side,
-            self.pattern_words,
-            self.chain,
-        )
-        return sum(array.nbytes for array in arrays)
+        of_regions = self.face_offsets, self.side, self.pattern_words, self.chain
+        return sum(array.nbytes for array in (self.vertices, self.root_vertex, self.edge, *of_regions))
 
     @cached_property
     def edge_is_shared(self) -> npt.NDArray[np.bool_]:

@@ -17,7 +17,7 @@ from linregions.measures.distances.kernels.switches import (
     nearest_of,
     smallest,
 )
-from linregions.networks.kernels.dense import add_four
+from linregions.networks.kernels.dense import add_four, add_four_to_one
 
 _UNLIKELY = 2.0**40  # that the square of an error is so much larger than it likely is
 # A row of a Jacobian stands for one input, or one row of the factor R of the first layer, and its columns for units.
@@ -26,18 +26,10 @@ _UNLIKELY = 2.0**40  # that the square of an error is so much larger than it lik
 
 @compiled()
 def start_jacobians(chosen: Any, factor: Any, at: AtPoints, first_norms: Any, out: Any) -> None:
-    """Set the Jacobians behind the first layer's activation, and the squared norms of its gradients.
+    """Set the Jacobians of chosen points behind the first layer's activation, and the squared norms of its gradients.
 
-    Parameters
-    ----------
-    chosen : (m,) int64
-        Which points.
-    factor : (rank, n)
-        Upper triangular factor of the first layer's scaled and transposed weights.
-    at : AtPoints
-        Its squares are set.
-    first_norms : (n,)
-    out : (m * rank or more, n or more)
+    `factor`, (rank, n), is the upper triangular factor of the first layer's scaled and transposed weights,
+    `first_norms`, (n,), are `Bounds.row_norms` of that layer; `out` has (m * rank or more, n or more).
     """
     rank, n = factor.shape
     for c in range(chosen.size):
@@ -50,44 +42,15 @@ def start_jacobians(chosen: Any, factor: Any, at: AtPoints, first_norms: Any, ou
                 new[k] = row[k] * slope[k]
 
 
-@compiled(fastmath={"contract"}, inlined=True)
-def _add_four_to_one(left: Any, right: Any, active: Any, first: int, n: int, out: Any) -> None:
-    """Add up to four terms to one row, as `add_four` to two."""
-    c0 = active[first]
-    c1 = active[first + 1] if n > 1 else c0
-    c2 = active[first + 2] if n > 2 else c0
-    c3 = active[first + 3] if n > 3 else c0
-    r0, r1, r2, r3 = right[c0], right[c1], right[c2], right[c3]
-    a0 = left[c0]
-    a1 = left[c1] if n > 1 else 0.0
-    a2 = left[c2] if n > 2 else 0.0
-    a3 = left[c3] if n > 3 else 0.0
-    for k in range(out.size):
-        out[k] = (((out[k] + a0 * r0[k]) + a1 * r1[k]) + a2 * r2[k]) + a3 * r3[k]
-
-
 @compiled()
 def multiply_jacobians(
     chosen: Any, rank: int, slopes: Any, first: int, old: Any, right: Any, active: Any, new: Any
 ) -> None:
     """Set the Jacobians of the next layer's pre-activations, from units that are closed at no row of a point.
 
-    Parameters
-    ----------
-    chosen : (m,) int64
-        Which points.
-    rank : int
-        Rows of each Jacobian.
-    slopes : (points, n_units)
-    first : int
-        First unit of the layer before.
-    old : (m * rank or more, n_inner or more)
-        Jacobians behind that layer's activation.
-    right : (n_inner, n)
-        Transposed weights.
-    active : (n_inner + 1,) int64
-        Room.
-    new : (m * rank or more, n or more)
+    Of the chosen points, with `rank` rows each: `old`, (m * rank or more, n_inner or more), are the Jacobians behind
+    the activation of the layer before, whose first unit is `first`; `right`, (n_inner, n), are transposed weights;
+    `active`, (n_inner + 1,) int64, is room; `new` has (m * rank or more, n or more).
     """
     n_inner, n = right.shape
     for c in range(chosen.size):
@@ -117,27 +80,16 @@ def multiply_jacobians(
         if q < stop:
             out0 = new[q, :n]
             for f in range(0, count, 4):
-                _add_four_to_one(old[q], right, active, f, min(4, count - f), out0)
+                add_four_to_one(old[q], right, active, f, min(4, count - f), out0)
 
 
 @compiled(fastmath={"contract"})
 def end_layer(layer: int, chosen: Any, rank: int, at: AtPoints, jacobians: Any, bounds: Bounds) -> None:
     """Set the squared norms of a layer's gradients and how large rounding may be; multiply by the slopes.
 
-    Parameters
-    ----------
-    layer : int
-        Which hidden layer, from 1.
-    chosen : (m,) int64
-        Which points.
-    rank : int
-        Rows of each Jacobian.
-    at : AtPoints
-        Its squares, and noise of this layer, are set; its errors are those before this layer on entry, and of it on
-        return.
-    jacobians : (m * rank or more, units of the layer or more)
-        Derivatives of the layer's pre-activations on entry, of its values on return.
-    bounds : Bounds
+    Layers count from 1. Squares, and noise of this layer, are set in `at`, whose errors are those before this layer on
+    entry, and of it on return; `jacobians`, (m * rank or more, units of the layer or more), are the derivatives of the
+    layer's pre-activations on entry, of its values on return.
     """
     slopes, squares, errors, noise = at.slopes, at.squares, at.errors, at.noise
     first, last = bounds.units[layer], bounds.units[layer + 1]
@@ -187,17 +139,7 @@ def _likely_errors(slope: Any, square: Any, bounds: Bounds, room: Any, out: Any)
 
 @compiled()
 def nearest_by_jacobians(chosen: Any, at: AtPoints, bounds: Bounds, scratch: Scratch) -> None:
-    """Find the smallest ``gap / ||gradient||`` and the first unit that attains it, from the norms of all gradients.
-
-    Parameters
-    ----------
-    chosen : (m,) int64
-        Which points.
-    at : AtPoints
-        Its distances and nearest units are set.
-    bounds : Bounds
-    scratch : Scratch
-    """
+    """Find the smallest ``gap / ||gradient||`` and the first unit that attains it, from the norms of all gradients."""
     gaps, slopes, squares, noise, distance, nearest = at.gaps, at.slopes, at.squares, at.noise, at.distances, at.nearest
     careful, likely, found = scratch.careful, scratch.bound, scratch.found
     units, depth, tolerance = bounds.units, bounds.switching.size, bounds.tolerance

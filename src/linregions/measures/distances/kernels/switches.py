@@ -261,22 +261,10 @@ def nearest_of(values: Any, n: int, limit: float) -> int:
 def nearest_switches(
     at: AtPoints, start: int, stop: int, bounds: Bounds, scratch: Scratch, cost: Any, patience: float
 ) -> float:
-    """Find for some points the smallest ``gap / ||gradient||`` and the first unit that attains it.
+    """Find for points `start` to `stop` the smallest ``gap / ||gradient||`` and the first unit that attains it.
 
-    Returns how much work it was, in the units of `cost`.
-
-    Parameters
-    ----------
-    at : AtPoints
-        Its distances and nearest units are set.
-    start, stop : int
-        Which points.
-    bounds : Bounds
-    scratch : Scratch
-    cost : (depth + 1,)
-        Work that the gradient of a unit takes at most, by layer, and at the end that of one look at one candidate.
-    patience : float
-        Work after which a point is given up.
+    Returns how much work it was, in the units of `cost`, (depth + 1,): the work that the gradient of a unit takes at
+    most, by layer, and at the end that of one look at one candidate. After the work `patience` a point is given up.
     """
     gaps, slopes, squares, distance, nearest = at.gaps, at.slopes, at.squares, at.distances, at.nearest
     units, switching, norms, tail, tolerance = (

@@ -21,7 +21,7 @@ Rule = Callable[[Builder, Node, list[Any]], list[Any]]
 
 
 def _fits(inputs: list[Any]) -> None:
-    room(np.broadcast_shapes(*(entry.shape for entry in inputs)))
+    room(np.broadcast_shapes(*(entry.shape for entry in inputs)), *inputs)
 
 
 def _plain(entry: Any, what: str = "constant") -> Any:

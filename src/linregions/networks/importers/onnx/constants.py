@@ -86,7 +86,7 @@ def _modulo(node: Node, inputs: list[Any]) -> list[Array]:
 
 
 def _broadcast(inputs: list[Any]) -> None:
-    room(np.broadcast_shapes(*(entry.shape for entry in inputs)))
+    room(np.broadcast_shapes(*(entry.shape for entry in inputs)), *inputs)
 
 
 def _elementwise(function: Callable[..., Any]) -> Fold:
@@ -114,6 +114,7 @@ def _mean(node: Node, inputs: list[Any]) -> list[Array]:
 
 
 def _concat(node: Node, inputs: list[Any]) -> list[Array]:
+    room((sum(entry.size for entry in inputs),), *inputs)
     return [np.concatenate(inputs, axis=axis_of(node.attributes.get("axis"), inputs[0].ndim))]
 
 
@@ -174,7 +175,7 @@ def _dequantize(node: Node, inputs: list[Any]) -> list[Array]:
         scale, zero = (
             entry.reshape([-1 if k == axis else 1 for k in range(data.ndim)]) for entry in (scale, np.asarray(zero))
         )
-    room(np.broadcast_shapes(data.shape, scale.shape))
+    room(np.broadcast_shapes(data.shape, scale.shape), data)
     return [(data.astype(np.float64) - zero.astype(np.float64)) * scale]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -77,14 +76,6 @@ class _Window:
         return found
 
 
-def _each_sample(builder: Builder, value: Value, apply: Callable[[Value], Value]) -> Value:
-    """Apply a rule for one sample to each of a batch of a fixed size."""
-    if value.shape[0] == 1:
-        return apply(value)
-    index = builder.index(value)
-    return builder.concat([apply(builder.gather(value, index[k : k + 1])) for k in range(value.shape[0])], 0)
-
-
 def _weights(inputs: list[Any], least: int) -> list[Any]:
     if not isinstance(inputs[0], Value) or any(isinstance(entry, Value) for entry in inputs[1:]):
         raise variable("its weights")
@@ -124,13 +115,11 @@ def _conv(builder: Builder, node: Node, inputs: list[Any]) -> list[Any]:
     else:
         window.counts(space)
 
-    def apply(sample: Value) -> Value:
-        return operators.conv(
-            builder, sample, weight, bias, window.stride, window.padding, window.dilation, groups, transposed, more,
-            label(node),
-        )  # fmt: skip
-
-    return [_each_sample(builder, value, apply)]
+    made = operators.conv(
+        builder, value, weight, bias, window.stride, window.padding, window.dilation, groups, transposed, more,
+        label(node),
+    )  # fmt: skip
+    return [made]
 
 
 def _transposed_padding(node: Node, window: _Window, space: tuple[int, ...]) -> list[int]:
@@ -169,25 +158,16 @@ def _pool(builder: Builder, node: Node, inputs: list[Any]) -> list[Any]:
     window = _Window(node, space, kernel)
     counts, name = window.counts(space), label(node)
 
-    def apply(sample: Value) -> Value:
-        if node.op == "MaxPool":
-            return operators.max_pool(
-                builder,
-                sample,
-                kernel,
-                window.stride,
-                window.padding,
-                window.dilation,
-                window.ceil,
-                counts,
-                label(node),
-            )
-        return operators.average_pool(
-            builder, sample, kernel, window.stride, window.padding, window.dilation, window.ceil,
+    if node.op == "MaxPool":
+        made = operators.max_pool(
+            builder, value, kernel, window.stride, window.padding, window.dilation, window.ceil, counts, name
+        )
+    else:
+        made = operators.average_pool(
+            builder, value, kernel, window.stride, window.padding, window.dilation, window.ceil,
             bool(node.attributes.get("count_include_pad", 0)), None, counts, name,
         )  # fmt: skip
-
-    return [_each_sample(builder, value, apply)]
+    return [made]
 
 
 def _batch_norm(builder: Builder, node: Node, inputs: list[Any]) -> list[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import math
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,12 +14,20 @@ import numpy.typing as npt
 
 from linregions._support.files import as_path, brief
 from linregions._support.validation import require
-from linregions.errors import FileFormatError, InvalidValueError, LinRegionsError, UnsupportedModuleError
+from linregions.errors import (
+    FileFormatError,
+    InvalidValueError,
+    LinRegionsError,
+    MemoryLimitError,
+    UnsupportedModuleError,
+)
 from linregions.networks.importers.onnx.tensors import FLOATS, Tensors
 
 _WHO = "from_onnx"
 #: The oldest version of the standard operators that is read.
 OLDEST = 7
+#: Numbers in all inputs.
+MOST_INPUTS = 1 << 24
 _Array = npt.NDArray[Any]
 
 
@@ -324,6 +333,11 @@ def input_shapes(model: Model, given: Any) -> tuple[tuple[int, ...], ...]:
                 f"needs all sizes but the batch's. Give e.g. `input_shapes={{{brief(entry.name)!r}: {example}}}`."
             )
         shapes.append(tuple(int(size) for size in sizes if size is not None))
+    if sum(math.prod(shape) for shape in shapes) > MOST_INPUTS:
+        raise MemoryLimitError(
+            f"{model.shown()}, with inputs of the shapes {brief(shapes)}, but {_WHO} takes at most {MOST_INPUTS:,} "
+            "numbers a point. Export the model for smaller inputs."
+        )
     return tuple(shapes)
 
 

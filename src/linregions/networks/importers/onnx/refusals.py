@@ -98,9 +98,9 @@ def refusal(node: Node, last: bool) -> RuleError:
     for name, operators in LAST.items():
         if last and node.op in operators:
             return RuleError(
-                f"{_NOT_LINEAR}",
+                _NOT_LINEAR,
                 _PIECEWISE,
-                f'Give `drop_last="{name}"`: it is the last, and regions are then those of the logits.',
+                f'Give `drop_last="{name}"` (`--drop-last {name}`): regions are then those of the logits.',
             )
     for kind in _KINDS:
         if node.op in kind.operators.split():

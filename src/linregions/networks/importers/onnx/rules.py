@@ -13,8 +13,8 @@ from linregions._support.files import brief
 from linregions.networks.importers.onnx.model import Node
 
 Array = npt.NDArray[Any]
-#: Units of one tensor that is made; weights of the file may have more.
-MOST_UNITS = 1 << 25
+#: Numbers in one tensor that is made; weights of the file, and what is as large as they, may have more.
+MOST_UNITS = 1 << 23
 
 
 class RuleError(Exception):
@@ -33,12 +33,12 @@ class RuleError(Exception):
         self.seen, self.needed, self.remedy, self.too_large = seen, needed, remedy, too_large
 
 
-def room(shape: Iterable[int]) -> tuple[int, ...]:
-    """Return a shape of a tensor to be made, or raise before any memory is taken."""
+def room(shape: Iterable[int], *like: Any) -> tuple[int, ...]:
+    """Return a shape of a tensor to be made, or raise before memory is taken; it may be as large as one of `like`."""
     sizes = tuple(int(size) for size in shape)
     if any(size < 0 for size in sizes) or len(sizes) > 32:
         raise misfit(f"makes a tensor of the shape {brief(sizes)}")
-    if math.prod(sizes) > MOST_UNITS:
+    if math.prod(sizes) > max(MOST_UNITS, *(math.prod(entry.shape) for entry in like), 0):
         raise RuleError(
             f"makes a tensor of the shape {brief(sizes)}",
             f"at most {MOST_UNITS:,} numbers in each",

@@ -112,13 +112,14 @@ def _slice(node: Node, data: Array, others: list[Array | None], fill: Any) -> li
 def _gather(node: Node, data: Array, others: list[Array | None], fill: Any) -> list[Array]:
     index = _index(others)
     axis = axis_of(node.attributes.get("axis", 0), data.ndim)
-    room((*data.shape[:axis], *index.shape, *data.shape[axis + 1 :]))
+    room((*data.shape[:axis], *index.shape, *data.shape[axis + 1 :]), data)
     return [np.take(data, index, axis=axis)]
 
 
 def _gather_elements(node: Node, data: Array, others: list[Array | None], fill: Any) -> list[Array]:
     index = _index(others)
     axis = axis_of(node.attributes.get("axis", 0), data.ndim)
+    room(index.shape, data, index)
     return [np.take_along_axis(data[tuple(map(slice, _upto(index.shape, data.shape, axis)))], index, axis=axis)]
 
 

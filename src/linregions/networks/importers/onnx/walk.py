@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from linregions.errors import (
 )
 from linregions.networks.graph import Graph
 from linregions.networks.importers.onnx.arithmetic import ARITHMETIC, Rule
+from linregions.networks.importers.onnx.choices import MAKES, TAKES, Choice, jump
 from linregions.networks.importers.onnx.constants import FOLDS
 from linregions.networks.importers.onnx.contractions import (
     cumulative_sum,
@@ -30,15 +32,18 @@ from linregions.networks.importers.onnx.contractions import (
 from linregions.networks.importers.onnx.layers import LAYERS
 from linregions.networks.importers.onnx.model import Model, Node
 from linregions.networks.importers.onnx.refusals import LAST, refusal
-from linregions.networks.importers.onnx.rules import Array, RuleError, axis_of, finite, label, misfit
+from linregions.networks.importers.onnx.rules import Array, RuleError, axis_of, finite, label, misfit, room
 from linregions.networks.importers.onnx.views import VIEWS
 from linregions.networks.importers.values import Builder, Value
 
 _WHO = "from_onnx"
+#: Numbers in the tensors of all nodes together.
+MOST_UNITS_IN_ALL = 1 << 28
 
 
 def _concat(builder: Builder, node: Node, inputs: list[Any]) -> list[Any]:
     axis = axis_of(node.attributes.get("axis"), len(inputs[0].shape))
+    room((sum(math.prod(entry.shape) for entry in inputs),))
     parts = [entry if isinstance(entry, Value) else finite(entry, "parts") for entry in inputs]
     return [builder.concat(parts, axis)]
 
@@ -139,6 +144,7 @@ class _Walk:
     def __init__(self, model: Model, builder: Builder) -> None:
         self.model, self.builder = model, builder
         self.values: dict[str, Any] = dict(model.constants)
+        self.units = 0
 
     def graph(self, factors: FloatArray, offsets: FloatArray) -> Graph:
         builder, model = self.builder, self.model
@@ -162,8 +168,19 @@ class _Walk:
         outputs = []
         for name in model.outputs:
             made = self.values[name]
+            if isinstance(made, Choice):
+                raise UnsupportedModuleError(
+                    f"{model.shown()}, whose output {brief(name)!r} is a comparison or a sign, which jumps, but {_WHO} "
+                    "needs continuous functions. Give the part of the model before it."
+                )
             outputs.append(made if isinstance(made, Value) else builder.constant(self.output_of(name, made)))
-        return builder.finish(outputs if len(outputs) > 1 else outputs[0])
+        try:
+            return builder.finish(outputs if len(outputs) > 1 else outputs[0])
+        except (MemoryLimitError, MemoryError) as error:
+            raise MemoryLimitError(
+                f"{model.shown()}, which is too large ({brief(error).split(', but')[0]}), but {_WHO} needs a smaller "
+                "model. Export it for smaller inputs, or a batch of one."
+            ) from None
 
     def output_of(self, name: str, made: Any) -> Array:
         if not isinstance(made, np.ndarray) or not np.isfinite(made.astype(np.float64)).all():
@@ -173,11 +190,23 @@ class _Walk:
             )
         return made.astype(np.float64)
 
+    def count(self, made: list[Any]) -> None:
+        """Raise where all tensors together are more than any network that can be worked on has, and time with them."""
+        self.units += sum(entry.n_units for entry in made if isinstance(entry, Value))
+        if self.units > MOST_UNITS_IN_ALL:
+            raise RuleError(
+                f"is where all tensors together have {self.units:,} numbers",
+                f"at most {MOST_UNITS_IN_ALL:,}",
+                "Export the model for smaller inputs, or simplify it.",
+                too_large=True,
+            )
+
     def outputs_of(self, node: Node) -> list[Any]:
         shown = f"{self.model.shown()}, where {node}"
         try:
             inputs = [self.values[name] if name else None for name in node.inputs]
             made = self.apply(node, inputs)
+            self.count(made)
             if any(name for name in node.outputs[len(made) :]):
                 raise misfit(f"makes {len(node.outputs)} outputs")
             return made
@@ -206,7 +235,13 @@ class _Walk:
                 "a function",
                 "Export the model in evaluation mode: call `module.eval()` first.",
             )
-        varies = any(isinstance(entry, Value) for entry in inputs)
+        varies = any(isinstance(entry, Value | Choice) for entry in inputs)
+        if any(isinstance(entry, Choice) for entry in inputs) and op not in VIEWS:
+            if op not in TAKES:
+                raise jump(node)
+            return TAKES[op](builder, node, inputs)
+        if varies and op in MAKES:
+            return MAKES[op](builder, node, inputs)
         if op in VIEWS:
             made = self.view(node, first, inputs[1:])
         elif not varies and op in FOLDS:
@@ -223,6 +258,8 @@ class _Walk:
 
     def view(self, node: Node, data: Any, others: list[Any]) -> list[Any]:
         rule, builder = VIEWS[node.op], self.builder
+        if isinstance(data, Choice):
+            return [dataclasses.replace(data, sign=sign) for sign in self.view(node, data.sign, others)]
         if data is None:
             raise misfit("has no input")
         filling = _filling(node, others)

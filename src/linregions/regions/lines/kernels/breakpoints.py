@@ -8,18 +8,9 @@ from linregions.regions.lines.kernels.decisions import Breakpoints, IntArray, Po
 
 @compiled()
 def gather_breakpoints(points: Points, count: IntArray, found: Switches, made: Breakpoints) -> None:
-    """Drop points where nothing switches and list what switches at the others, by neuron and breakpoint.
+    """Drop points where nothing switches and list what switches at the others, by neuron and breakpoint, in `made`.
 
-    Parameters
-    ----------
-    points : Points
-        All in order.
-    count : (n_names,)
-        How many switches each point has; is overwritten.
-    found : Switches
-        In any order.
-    made : Breakpoints
-        Filled.
+    All points are in order, what was `found` in any; how many switches each name has, `count`, is overwritten.
     """
     t, names, line = points
     offsets, places, switch_offsets, own_offsets, switches = made

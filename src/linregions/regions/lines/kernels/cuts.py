@@ -261,30 +261,17 @@ def _find_cuts(layer: Layer, rows: Rows, stage: Stage, p: int, relative: float, 
 
 
 @compiled(internal=True)
-def _move_numbers(numbers: FloatArray, start: int, stop: int) -> None:
+def _move_numbers(numbers: FloatArray | IntArray, start: int, stop: int) -> None:
     for k in range(start, stop):
         numbers[k - start] = numbers[k]
 
 
 @compiled(internal=True)
-def _move_integers(numbers: IntArray, start: int, stop: int) -> None:
-    for k in range(start, stop):
-        numbers[k - start] = numbers[k]
-
-
-@compiled(internal=True)
-def _move_values(values: FloatArray, start: int, stop: int) -> None:
+def _move_values(values: FloatArray | WordArray, start: int, stop: int) -> None:
     if values.shape[0]:
         for k in range(start, stop):
             for j in range(values.shape[1]):
                 values[k - start, j] = values[k, j]
-
-
-@compiled(internal=True)
-def _move_words(words: WordArray, start: int, stop: int) -> None:
-    for k in range(start, stop):
-        for j in range(words.shape[1]):
-            words[k - start, j] = words[k, j]
 
 
 @compiled(internal=True)
@@ -297,24 +284,15 @@ def _move_to_front(rows: Rows, stage: Stage) -> None:
     start, stop = max(state[WRITTEN] - 1, 0), state[FILLED]
     if start == 0:
         return
-    for numbers in (
-        rows.t,
-        rows.w,
-        rows.uncertainty,
-        rows.doubt,
-        rows.noise,
-        rows.grain,
-        rows.norm,
-        rows.steep,
-        stage.low,
-    ):
+    for numbers in (rows.t, rows.w, rows.uncertainty, rows.doubt, rows.noise, rows.grain, rows.norm, rows.steep):
         _move_numbers(numbers, start, stop)
+    _move_numbers(stage.low, start, stop)
     for integers in (rows.names, rows.line):
-        _move_integers(integers, start, stop)
+        _move_numbers(integers, start, stop)
     for values in (stage.h, stage.z, stage.magnitudes):
         _move_values(values, start, stop)
     for words in (stage.above, stage.zero):
-        _move_words(words, start, stop)
+        _move_values(words, start, stop)
     for k in range(start, stop):
         rows.ends[k - start, BEFORE] = rows.ends[k, BEFORE]
     state[FILLED] -= start
@@ -340,27 +318,12 @@ def cut_rows(
 ) -> int:
     """Write the decided rows, and the cuts between them, into the next stage; list what switches at them.
 
-    Goes on where it stopped the last time. When all is written and rows will follow, what these need is moved to the
-    front.
+    Goes on where it stopped the last time. When all is written and rows will follow, unless it is the `last` time, what
+    these need is moved to the front. Columns of this layer of `first_patterns`, (L, n_neurons), are filled with the
+    pieces along each line's first interval. After the last layer `h_next` is empty, and rows are not measured. There is
+    room for two times T * n switches at least; `counts` are those that are there, and names that are given.
 
-    Parameters
-    ----------
-    layer, rows, stage, relative, tally
-        As for `decide_rows`.
-    first_patterns : (L, n_neurons)
-        Columns of this layer are filled with the pieces along each line's first interval.
-    h_next, rows_next, state_next
-        Of the next stage. After the last layer `h_next` is empty, and rows are not measured.
-    switches : Switches
-        With room for two times T * n at least.
-    counts : (2,)
-        Switches that are there, and names that are given.
-    last : bool
-        Whether no row will follow.
-
-    Returns
-    -------
-    DONE when all is written, STAGE_IS_FULL when the next one is, SWITCHES_ARE_FULL
+    Returns DONE when all is written, STAGE_IS_FULL when the next one is, or SWITCHES_ARE_FULL.
     """
     line, w, z, state, xi = rows.line, rows.w, stage.z, stage.state, layer.breakpoints
     place, uncertainty, step, doubt = stage.cuts[PLACE], stage.cuts[UNCERTAINTY], stage.cuts[STEP], stage.cuts[DOUBT]

@@ -351,31 +351,14 @@ def _follow(layer: Layer, stage: Stage, p: int, b: int, j: int, target: float) -
 def decide_rows(layer: Layer, rows: Rows, stage: Stage, relative: float, last: bool, tally: Tally) -> None:
     """Decide for each new row, neuron and breakpoint: above, on or below; set `z` to the breakpoint where on.
 
-    A value is on the breakpoint when it is closer than rounding explains: `relative` times the sum of the absolute
-    values of its terms, and what the uncertainty of the row's own place makes of the neuron's slope. Nothing of that
-    applies to a value that is known to be exact: at a given point in the first layer, or where no term is left.
-
-    Parameters
-    ----------
-    layer : Layer
-    rows : Rows
-    stage : Stage
-        The linear part of `z` is there up to ``state[FILLED]``; the bias is added here.
-    relative : float
-        Half-width of the band around a breakpoint, in magnitudes.
-    last : bool
-        Whether no row will follow. Otherwise the last one is left undecided.
-    tally : Tally
+    The linear part of `z` is there up to ``state[FILLED]``; the bias is added here. A value is on the breakpoint when
+    it is closer than rounding explains: `relative` times the sum of the absolute values of its terms, and what the
+    uncertainty of the row's own place makes of the neuron's slope. Nothing of that applies to a value that is known to
+    be exact: at a given point in the first layer, or where no term is left. If a row will follow, unless it is the
+    `last` time, the last one is left undecided.
     """
-    t, w, uncertainty, doubt, norm, steep, line = (
-        rows.t,
-        rows.w,
-        rows.uncertainty,
-        rows.doubt,
-        rows.norm,
-        rows.steep,
-        rows.line,
-    )
+    t, w, uncertainty, doubt = rows.t, rows.w, rows.uncertainty, rows.doubt
+    norm, steep, line = rows.norm, rows.steep, rows.line
     z, low, above, zero = stage.z, stage.low, stage.above, stage.zero
     bias, inverse, xi, margin = layer.bias, layer.inverse, layer.breakpoints, tally.margin
     filled = stage.state[FILLED]

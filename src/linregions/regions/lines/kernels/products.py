@@ -21,7 +21,7 @@ import numpy as np
 
 from linregions._support.kernels.bits import lowest_bit
 from linregions._support.kernels.compiled import compiled
-from linregions.networks.kernels.dense import add_four, multiply_listed
+from linregions.networks.kernels.dense import add_four, add_four_to_one, multiply_listed
 from linregions.regions.lines.kernels.decisions import (
     AFTER,
     BEFORE,
@@ -83,24 +83,6 @@ def _find_changes(
 def _combine(x: float, first: FloatArray, y: float, second: FloatArray, out: FloatArray) -> None:
     for k in range(out.size):
         out[k] = x * first[k] + y * second[k]
-
-
-@compiled(fastmath={"contract"}, inlined=True)
-def _add_four_to_one(
-    left: FloatArray, right: FloatArray, active: IntArray, first: int, n: int, out: FloatArray
-) -> None:
-    """Add up to four terms to one row: as `add_four` does to two."""
-    c0 = active[first]
-    c1 = active[first + 1] if n > 1 else c0
-    c2 = active[first + 2] if n > 2 else c0
-    c3 = active[first + 3] if n > 3 else c0
-    r0, r1, r2, r3 = right[c0], right[c1], right[c2], right[c3]
-    a0 = left[c0]
-    a1 = left[c1] if n > 1 else 0.0
-    a2 = left[c2] if n > 2 else 0.0
-    a3 = left[c3] if n > 3 else 0.0
-    for k in range(out.size):
-        out[k] = (((out[k] + a0 * r0[k]) + a1 * r1[k]) + a2 * r2[k]) + a3 * r3[k]
 
 
 @compiled(fastmath=REORDER, inlined=True)
@@ -185,7 +167,7 @@ def multiply_or_interpolate(layer: Layer, rows: Rows, stage: Stage) -> None:
                 if c + 1 < row:
                     add_four(change[i], change[i + 1], layer.transposed, active, first, many, z[c], z[c + 1])
                 else:
-                    _add_four_to_one(change[i], layer.transposed, active, first, many, z[c])
+                    add_four_to_one(change[i], layer.transposed, active, first, many, z[c])
         for c in range(start, row):
             changes = change[c - start, n_inputs]
             limit = changes / layer.losses[IN_VALUE]

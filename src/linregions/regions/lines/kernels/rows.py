@@ -81,15 +81,7 @@ def between(near: FloatArray, far: FloatArray, step: float, unbounded: bool, out
 
 @compiled(inlined=True)
 def write_row(
-    line: int,
-    t: float,
-    w: float,
-    name: int,
-    z: FloatArray,
-    layer: Layer,
-    h_next: FloatArray,
-    rows_next: Rows,
-    row: int,
+    line: int, t: float, w: float, name: int, z: FloatArray, layer: Layer, h_next: FloatArray, rows_next: Rows, row: int
 ) -> None:
     """Write a row for the next layer, its activations from `z`; measure it and the change since the row before."""
     norm, steep, inverse = rows_next.norm, rows_next.steep, layer.inverse_scale

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from linregions._support.validation import FloatArray
 from linregions.networks.kernels import sites
 from linregions.regions.planes.engine import first_layer as roots
 from linregions.regions.planes.engine.buffers import n_bytes
@@ -23,50 +24,17 @@ from linregions.regions.planes.engine.knobs import Knobs
 from linregions.regions.planes.engine.uniting import has_maxima
 from linregions.regions.planes.engine.workbench import Workbench
 from linregions.regions.planes.kernels import records
-from linregions.regions.planes.kernels.workspace import (
-    CONSTANT,
-    N_AFFINE,
-    N_EDGES,
-    N_FACES,
-    N_VERTICES,
-    NEXT,
-    NOW,
-    ROUNDING,
-    SWITCH,
-    UNCERTAINTY,
-    A,
-    B,
-    E,
-    V,
-    X,
-)
-from linregions.regions.planes.sink import Sink
-
-IndexArray = npt.NDArray[np.int64]
-FloatArray = npt.NDArray[np.float64]
+from linregions.regions.planes.kernels import workspace as rows
+from linregions.regions.planes.sink import IndexArray, Sink
 
 # Lines chosen before their blocks are looked at.
 _CHOSEN_AT_ONCE = 8
-# Values of lines at corners looked at at once.
-_VALUES = 1 << 18
 _SIDE = 24  # bits for the number of a piece of a block's side
 
 
 @dataclass(frozen=True, eq=False)
 class Blocks:
-    """A window's blocks: faces of the chosen lines.
-
-    Parameters
-    ----------
-    xy, uncertainty, rounding, edge, f_off, side
-        The complex that the chosen lines make (see `linregions.regions.planes.kernels.records.Root`).
-    e_inner : ndarray of bool
-        Edges between two blocks.
-    areas : ndarray of float64, shape (blocks,)
-        Each block's part of the window.
-    noted : Noted
-        Of the decisions that made the blocks.
-    """
+    """A window's blocks: faces of the chosen lines, whose complex is in `xy` to `side` as in `kernels.records.Root`."""
 
     xy: FloatArray
     uncertainty: FloatArray
@@ -74,9 +42,9 @@ class Blocks:
     edge: npt.NDArray[np.int32]
     f_off: npt.NDArray[np.int32]
     side: npt.NDArray[np.int32]
-    e_inner: npt.NDArray[np.bool_]
-    areas: FloatArray
-    noted: roots.Noted
+    e_inner: npt.NDArray[np.bool_]  # edges between two blocks
+    areas: FloatArray  # (blocks,) each block's part of the window
+    noted: roots.Noted  # of the decisions that made the blocks
 
     @property
     def n_blocks(self) -> int:
@@ -86,18 +54,10 @@ class Blocks:
 
 @dataclass(frozen=True, eq=False)
 class Block:
-    """One block, cut by the first layer and grouped to cells.
-
-    Parameters
-    ----------
-    root : linregions.regions.planes.kernels.records.Root
-    ids : ndarray of int64
-        A number for every root edge, the same in the two blocks that meet there.
-    record : CutRecord
-    """
+    """One block, cut by the first layer and grouped to cells."""
 
     root: records.Root
-    ids: IndexArray
+    ids: IndexArray  # a number for every root edge, the same in the two blocks that meet there
     record: CutRecord
 
 
@@ -126,7 +86,7 @@ class _Lines(NamedTuple):
 def _lines_through(plan: records.Plan, polygon: FloatArray) -> _Lines:
     """Return the lines of the first layer that cross a polygon."""
     neuron, breakpoints, own = roots.first_switches(plan)
-    constant, u, v = plan.first[:N_AFFINE, neuron]
+    constant, u, v = plan.first[: rows.N_AFFINE, neuron]
     size = plan.first[sites.SIZE, neuron] + np.abs(breakpoints)
     size += plan.first[sites.STEEPNESS, neuron] * np.abs(polygon).max(axis=0).sum()
     lines = _Lines(np.arange(neuron.size), constant - breakpoints, u, v, plan.relative * size)
@@ -135,14 +95,14 @@ def _lines_through(plan: records.Plan, polygon: FloatArray) -> _Lines:
 
 
 def _lines_to_add(
-    lines: _Lines, xy: FloatArray, f_off: npt.NDArray[np.int32], corner: npt.NDArray[np.int32], most: int
+    lines: _Lines, xy: FloatArray, f_off: npt.NDArray[np.int32], corner: npt.NDArray[np.int32], knobs: Knobs
 ) -> IndexArray:
-    """Return lines that halve the blocks that most lines cross, as long as more than `most` do; none if none does."""
+    """Return lines that halve the blocks that most lines cross, as long as too many do; none if none does."""
     n_blocks = f_off.shape[0] - 1
     crossed = np.zeros(n_blocks, dtype=np.int64)
     first = 0
     while first < n_blocks:
-        room = f_off[first] + _VALUES // max(lines.switch.size, 1)
+        room = f_off[first] + knobs.values_at_once // max(lines.switch.size, 1)
         end = max(first + 1, int(np.searchsorted(f_off, room, side="right")) - 1)
         values = lines.values(xy[corner[f_off[first] : f_off[end]]])
         starts = f_off[first:end] - f_off[first]
@@ -151,7 +111,7 @@ def _lines_to_add(
         first = end
     found = []
     for block in np.argsort(-crossed, kind="stable")[:_CHOSEN_AT_ONCE]:
-        if crossed[block] > most:
+        if crossed[block] > knobs.lines_in_block:
             values = lines.values(xy[corner[f_off[block] : f_off[block + 1]]])
             low, high = values.min(axis=0), values.max(axis=0)
             candidates = np.flatnonzero(lines.cross(low, high))
@@ -163,12 +123,7 @@ def _lines_to_add(
 
 
 def make_blocks(plan: records.Plan, polygon: FloatArray, knobs: Knobs) -> Blocks | None:
-    """Cut a window to blocks; None if few enough lines cross it.
-
-    Raises
-    ------
-    Contradiction
-    """
+    """Cut a window to blocks; None if few enough lines cross it."""
     if int(plan.shape[sites.N_BREAKPOINTS, 0] * plan.shape[sites.WIDTH, 0]) <= knobs.most_lines:
         return None
     lines = _lines_through(plan, polygon)
@@ -180,9 +135,9 @@ def make_blocks(plan: records.Plan, polygon: FloatArray, knobs: Knobs) -> Blocks
     while True:
         buffers, _ = roots.cut_root(plan, start, chosen, buffers)
         ws = buffers.ws
-        n_v, n_f, now = int(ws.size[N_VERTICES]), int(ws.size[N_FACES]), int(ws.size[NOW])
-        corner = ws.side[now, V, : ws.f_off[now, n_f]].astype(np.int32)
-        more = _lines_to_add(lines, ws.phi[:n_v, X:N_AFFINE], ws.f_off[now, : n_f + 1], corner, knobs.lines_in_block)
+        n_v, n_f, now = int(ws.size[rows.N_VERTICES]), int(ws.size[rows.N_FACES]), int(ws.size[rows.NOW])
+        corner = ws.side[now, rows.V, : ws.f_off[now, n_f]].astype(np.int32)
+        more = _lines_to_add(lines, ws.phi[:n_v, rows.X : rows.N_AFFINE], ws.f_off[now, : n_f + 1], corner, knobs)
         if not more.size:
             break
         chosen[lines.switch[more]] = True
@@ -190,15 +145,15 @@ def make_blocks(plan: records.Plan, polygon: FloatArray, knobs: Knobs) -> Blocks
     n_v, n_e, n_f, now = (int(k) for k in ws.size)
     f_off = ws.f_off[now, : n_f + 1].copy()
     side = ws.side[now, :, : f_off[-1]].astype(np.int32)
-    xy = ws.phi[:n_v, X:N_AFFINE].copy()
+    xy = ws.phi[:n_v, rows.X : rows.N_AFFINE].copy()
     return Blocks(
         xy=xy,
-        uncertainty=ws.place[UNCERTAINTY, :n_v].copy(),
-        rounding=ws.place[ROUNDING, :n_v].copy(),
-        edge=ws.edge[: SWITCH + 1, :n_e].copy(),
+        uncertainty=ws.place[rows.UNCERTAINTY, :n_v].copy(),
+        rounding=ws.place[rows.ROUNDING, :n_v].copy(),
+        edge=ws.edge[: rows.SWITCH + 1, :n_e].copy(),
         f_off=f_off,
         side=side,
-        e_inner=np.bincount(side[E], minlength=n_e) == 2,
+        e_inner=np.bincount(side[rows.E], minlength=n_e) == 2,
         areas=roots.face_areas(xy, f_off, side),
         noted=roots.noted(ws),
     )
@@ -207,22 +162,17 @@ def make_blocks(plan: records.Plan, polygon: FloatArray, knobs: Knobs) -> Blocks
 def make_block(
     plan: records.Plan, blocks: Blocks, block: int, target: int, buffers: roots.RootBuffers | None
 ) -> tuple[Block, roots.RootBuffers]:
-    """Cut one block by all lines of the first layer, and group its faces to cells.
-
-    Raises
-    ------
-    Contradiction
-    """
+    """Cut one block by all lines of the first layer, and group its faces to cells."""
     sides = slice(blocks.f_off[block], blocks.f_off[block + 1])
-    corners, edges = blocks.side[V, sides], blocks.side[E, sides]
+    corners, edges = blocks.side[rows.V, sides], blocks.side[rows.E, sides]
     local = {int(v): k for k, v in enumerate(corners)}
     edge = blocks.edge[:, edges].copy()
-    for end in (A, B):
+    for end in (rows.A, rows.B):
         edge[end] = [local[int(v)] for v in edge[end]]
     start = roots.Start(blocks.xy[corners], blocks.uncertainty[corners], blocks.rounding[corners], edge)
     buffers, base = roots.cut_root(plan, start, buffers=buffers)
     ws = buffers.ws
-    n_e = int(ws.size[N_EDGES])
+    n_e = int(ws.size[rows.N_EDGES])
     ids = (np.int64(block) << 32) + np.arange(n_e, dtype=np.int64)
     between = np.zeros(n_e, dtype=np.bool_)
     pieces = np.zeros(edges.size, dtype=np.int64)
@@ -232,7 +182,7 @@ def make_block(
             ids[piece] = -1 - ((int(number) << _SIDE) | int(pieces[k]))
             between[piece] = blocks.e_inner[number]
             pieces[k] += 1
-            piece = int(ws.edge[NEXT, piece])
+            piece = int(ws.edge[rows.NEXT, piece])
     root, _ = roots.make_root(ws, base, plan, target)
     root.e_shared[:] |= between
     inner = blocks.e_inner[edges]
@@ -247,13 +197,7 @@ def make_block(
 class WindowInBlocks(Prepared):
     """A job's window, cut to blocks, each of which is cut to cells when it is worked, `in_batch` at a time at most.
 
-    Parameters
-    ----------
-    plan, n_switches, in_batch
-        As of all that is prepared.
-    blocks : Blocks
-    target : int
-        Switches of the first layer that may cross a cell.
+    No more than `target` switches of the first layer may cross a cell.
     """
 
     def __init__(self, plan: records.Plan, n_switches: int, in_batch: int, blocks: Blocks, target: int) -> None:
@@ -280,8 +224,8 @@ class WindowInBlocks(Prepared):
         breakpoints = plan.activation[sites.BREAKPOINT, 0, :t, None]
         faces = np.empty(blocks.n_blocks)
         for k in range(blocks.n_blocks):
-            corners = blocks.xy[blocks.side[V, blocks.f_off[k] : blocks.f_off[k + 1]]]
-            values = plan.first[CONSTANT] + corners @ plan.first[X:N_AFFINE]
+            corners = blocks.xy[blocks.side[rows.V, blocks.f_off[k] : blocks.f_off[k + 1]]]
+            values = plan.first[rows.CONSTANT] + corners @ plan.first[rows.X : rows.N_AFFINE]
             lines = np.count_nonzero((values.min(axis=0) < breakpoints) & (values.max(axis=0) > breakpoints))
             after = np.roll(corners, -1, axis=0)
             area = 0.5 * np.sum(corners[:, 0] * after[:, 1] - after[:, 0] * corners[:, 1])
@@ -327,10 +271,6 @@ class WindowInBlocks(Prepared):
             cut.append(block.record)
         return Worked(batches, cut)
 
-    def earlier(self, sink: Sink, task: IndexArray) -> Worked | None:
-        """Return nothing: what an earlier run left is known when the cells of a block are."""
-        return None
-
     def total(self) -> Total:
         """Return sums over nothing."""
         return Total(int(self.blocks.xy.shape[0]), self.blocks.noted)
@@ -338,9 +278,6 @@ class WindowInBlocks(Prepared):
     def settle(self, job: Job, wrong: IndexArray) -> Job:
         """Return the job with one root."""
         return replace(job, whole=True)
-
-    def keep(self) -> None:
-        """Do nothing: of large windows nothing is kept."""
 
     def bytes_needed(self, working: float, passing: float, faces: float, limited: bool) -> tuple[float, float, float]:
         """Return what a count takes, what cutting takes, and what is there while cells are worked."""

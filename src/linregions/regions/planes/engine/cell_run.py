@@ -22,9 +22,7 @@ from linregions.regions.planes.kernels.assembly import chain_runs, count_new
 from linregions.regions.planes.kernels.joining import join
 from linregions.regions.planes.kernels.records import N_CHAINS, OWN, SHARED
 from linregions.regions.planes.kernels.workspace import CLOSEST, GROW, INCONSISTENT, N_VERTICES, OK, STAMPS, UNDECIDED
-from linregions.regions.planes.sink import BatchRecord, RegionBatch
-
-IndexArray = npt.NDArray[np.int64]
+from linregions.regions.planes.sink import BatchRecord, IndexArray, RegionBatch
 
 _OUT_OF_RANGE = (
     "`network` has pre-activations whose terms are, somewhere in this window, more than 1e140 times larger or smaller "
@@ -56,24 +54,10 @@ class Stamps(NamedTuple):
 
 
 class CellRun:
-    """The cells of one root on a workbench.
+    """The cells of one root on a workbench, which no other run uses at the same time; ends early once `stopped` is set.
 
-    Parameters
-    ----------
-    job : Job
-        What batches tell about where they come from.
-    bench : Workbench
-        Which no other run uses at the same time.
-    plan, root : records
-        The network in the plane, and the cells.
-    stopped : threading.Event
-        Once it is set, work ends early.
-    ids : ndarray of int64, optional
-        Numbers of the root edges that batches tell, if not their own.
-    first_cell : int
-        Added to the numbers of cells that batches tell.
-    patterns : bool
-        Whether bits of patterns are wanted.
+    Batches tell the numbers of cells from `first_cell` on, and, of root edges, those in `ids` if they are not their
+    own; bits of patterns if `patterns` are wanted.
     """
 
     def __init__(
@@ -97,13 +81,8 @@ class CellRun:
     def run(self, task: IndexArray) -> RegionBatch:
         """Work on some cells, in order. An executor may want a cell twice, should it lose the result.
 
-        Raises
-        ------
-        Contradiction
-        Exceeded
-            If they do not fit in the limit.
-        CancelledError
-            If `stopped` is set meanwhile.
+        Raises Contradiction, Exceeded if they do not fit in the limit, and CancelledError if `stopped` is set
+        meanwhile.
         """
         if self.begun[task].any():
             self.forget()

@@ -7,49 +7,24 @@ from typing import NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from linregions._support.validation import FloatArray
 from linregions.networks.kernels import sites
 from linregions.regions.planes.engine.buffers import keep, n_bytes, take
 from linregions.regions.planes.engine.outputs import make_output
 from linregions.regions.planes.kernels import first_layer as root_kernels
 from linregions.regions.planes.kernels import records
+from linregions.regions.planes.kernels import workspace as rows
 from linregions.regions.planes.kernels.cells import run_cells
 from linregions.regions.planes.kernels.workspace import (
-    BIT,
-    CLOSEST,
-    CONSTANT,
     INCONSISTENT,
-    MERGED,
-    N_AFFINE,
-    N_COLUMNS,
-    N_EDGES,
-    N_FACES,
-    N_POOL,
-    N_VERTICES,
-    N_WORDS,
-    NEXT,
-    NOW,
     OK,
-    RELATIVE,
-    ROUNDING,
-    SNAPPED,
-    SPREAD,
-    STAMPS,
-    SWITCH,
-    UNCERTAINTY,
-    UNDECIDED,
     Capacities,
-    E,
-    V,
     Workspace,
-    X,
     larger_workspace,
     make_workspace,
 )
 from linregions.regions.planes.polygons import doubled_areas
-
-FloatArray = npt.NDArray[np.float64]
-IndexArray = npt.NDArray[np.int64]
-
+from linregions.regions.planes.sink import IndexArray
 
 # Bytes for each face that grouping faces to cells takes for a while.
 GROUPING = 80
@@ -69,18 +44,18 @@ class _Holder(Protocol):
 
 def room_for(ws: Workspace, sparing: bool = False) -> Capacities:
     """Return what `ws.need` asks for, and more."""
-    columns, words = ws.phi.shape[1], max(ws.f_word.shape[2], int(ws.need[N_WORDS]))
-    if ws.need[N_COLUMNS] > columns:
+    columns, words = ws.phi.shape[1], max(ws.f_word.shape[2], int(ws.need[rows.N_WORDS]))
+    if ws.need[rows.N_COLUMNS] > columns:
         # A kernel asks for all that it may take at once, and perhaps for more later. Whole cache lines to a vertex.
-        more = int(ws.need[N_COLUMNS]) - columns
+        more = int(ws.need[rows.N_COLUMNS]) - columns
         more = -(-more // 2) if sparing else max(more, columns // 4)
         columns += -(-more // 8) * 8
     return Capacities(
-        vertices=_enough(ws.phi.shape[0], int(ws.need[N_VERTICES]), 8 * columns + _VERTEX_BYTES, sparing),
-        edges=_enough(ws.edge.shape[1], int(ws.need[N_EDGES]), _EDGE_BYTES, sparing),
-        faces=_enough(ws.f_word.shape[1], int(ws.need[N_FACES]), 16 * words + 8, sparing),
+        vertices=_enough(ws.phi.shape[0], int(ws.need[rows.N_VERTICES]), 8 * columns + _VERTEX_BYTES, sparing),
+        edges=_enough(ws.edge.shape[1], int(ws.need[rows.N_EDGES]), _EDGE_BYTES, sparing),
+        faces=_enough(ws.f_word.shape[1], int(ws.need[rows.N_FACES]), 16 * words + 8, sparing),
         columns=columns,
-        pool=_enough(ws.pool.shape[1], int(ws.need[N_POOL]), 8, sparing),
+        pool=_enough(ws.pool.shape[1], int(ws.need[rows.N_POOL]), 8, sparing),
         words=words,
     )
 
@@ -105,15 +80,7 @@ _NOTHING, _NOWHERE = records.no_root(), make_output(size=0, n_words=0, n_cells=0
 
 
 class RootBuffers:
-    """A workspace to cut polygons by lines of the first layer in.
-
-    Parameters
-    ----------
-    guess : int
-        Vertices that there may be.
-    n_switches : int
-        Switches of the first layer.
-    """
+    """A workspace to cut polygons by lines of the first layer in, with room for about `guess` vertices."""
 
     def __init__(self, guess: int, n_switches: int) -> None:
         self._guess, self._words, self._key = guess, (n_switches + 63) // 64, ("root", n_switches)
@@ -124,7 +91,7 @@ class RootBuffers:
 
     def _made(self, corners: int) -> Workspace:
         v = self._guess + corners + 64
-        columns = N_AFFINE + root_kernels.LINES_AT_ONCE
+        columns = rows.N_AFFINE + root_kernels.LINES_AT_ONCE
         return make_workspace(
             Capacities(vertices=v, edges=3 * v, faces=2 * v, columns=columns, pool=4096, words=self._words)
         )
@@ -143,7 +110,7 @@ def root_bytes(n_faces: float, plan: records.Plan) -> tuple[float, int]:
     """Return about how much it takes to cut a window to so many faces, and to keep them."""
     words = (int(plan.shape[sites.WIDTH, 0] * plan.shape[sites.N_BREAKPOINTS, 0]) + 63) // 64
     # A face has about one vertex, two edges and four sides of its own; buffers have more room than is wanted.
-    workspace = 8 * (N_AFFINE + root_kernels.LINES_AT_ONCE) + 60 + 64 + 8 + 64 + 16 * words
+    workspace = 8 * (rows.N_AFFINE + root_kernels.LINES_AT_ONCE) + 60 + 64 + 8 + 64 + 16 * words
     kept = 32 + 26 + 4 + 32 + 8 * words + 24
     return n_faces * (1.4 * workspace + kept + GROUPING), int(n_faces * kept)
 
@@ -167,44 +134,28 @@ class Noted(NamedTuple):
 
 
 class CutRecord(NamedTuple):
-    """What the engine notes of a block that the first layer has cut.
+    """What the engine notes of a block that the first layer has cut."""
 
-    Parameters
-    ----------
-    new_vertices : int
-        Root vertices that are no corners of blocks.
-    sides : ndarray of int64, shape (2, n)
-        ROOT_EDGE between this and another block, and to how many pieces the first layer cuts it, N_PIECES.
-    noted : Noted
-    """
-
-    new_vertices: int
-    sides: IndexArray
+    new_vertices: int  # root vertices that are no corners of blocks
+    sides: IndexArray  # (2, n): ROOT_EDGE between this and another block, and to how many pieces the first layer cuts
+    # it, N_PIECES
     noted: Noted
 
 
 def noted(ws: Workspace) -> Noted:
     """Return what a workspace has noted since its counts were cleared."""
-    return Noted(int(ws.counts[SNAPPED]), int(ws.counts[MERGED]), float(ws.margin[CLOSEST]), int(ws.counts[UNDECIDED]))
+    snapped, merged, undecided = (int(ws.counts[row]) for row in (rows.SNAPPED, rows.MERGED, rows.UNDECIDED))
+    return Noted(snapped, merged, float(ws.margin[rows.CLOSEST]), undecided)
 
 
 class Start(NamedTuple):
-    """One convex polygon to be cut: the window, or a face of some lines of the first layer.
+    """One convex polygon to be cut: the window, or a face of some lines of the first layer."""
 
-    Parameters
-    ----------
-    xy : ndarray of float64, shape (m, 2)
-        Corners, counter-clockwise.
-    uncertainty, rounding : ndarray of float64, shape (m,)
-        Of their places; see `linregions.regions.planes.kernels.records.Root`.
-    edge : ndarray of int32, shape (3, m)
-        Of the side from each corner on: its two ends (whichever way it was made), and its switch.
-    """
-
-    xy: FloatArray
-    uncertainty: FloatArray
-    rounding: FloatArray
-    edge: npt.NDArray[np.int32]
+    xy: FloatArray  # (m, 2) corners, counter-clockwise
+    uncertainty: FloatArray  # (m,) of their places
+    rounding: FloatArray  # (m,) see `kernels.records.Root`
+    edge: npt.NDArray[np.int32]  # (3, m): of the side from each corner on, its two ends (whichever way it was made),
+    # and its switch
 
 
 def window_start(polygon: FloatArray, relative: float) -> Start:
@@ -220,13 +171,14 @@ def _begin(ws: Workspace, start: Start, relative: float) -> None:
     """Put a polygon to the workspace as its only face."""
     m = start.xy.shape[0]
     ws.size[:] = (m, m, 1, 0)
-    ws.counts[:STAMPS] = 0
-    ws.margin[CLOSEST], ws.margin[RELATIVE] = np.inf, relative
-    ws.phi[:m, CONSTANT] = 1.0
-    ws.phi[:m, X:N_AFFINE] = start.xy
-    ws.place[UNCERTAINTY, :m], ws.place[ROUNDING, :m], ws.place[SPREAD, :m] = start.uncertainty, start.rounding, -1.0
-    ws.edge[: SWITCH + 1, :m] = start.edge
-    ws.edge[NEXT, :m], ws.edge[BIT, :m] = -1, -1
+    ws.counts[: rows.STAMPS] = 0
+    ws.margin[rows.CLOSEST], ws.margin[rows.RELATIVE] = np.inf, relative
+    ws.phi[:m, rows.CONSTANT] = 1.0
+    ws.phi[:m, rows.X : rows.N_AFFINE] = start.xy
+    ws.place[rows.UNCERTAINTY, :m], ws.place[rows.ROUNDING, :m] = start.uncertainty, start.rounding
+    ws.place[rows.SPREAD, :m] = -1.0
+    ws.edge[: rows.SWITCH + 1, :m] = start.edge
+    ws.edge[rows.NEXT, :m], ws.edge[rows.BIT, :m] = -1, -1
     ws.side[0, :, :m] = np.arange(m)
     ws.f_off[0, :2] = (0, m)
     ws.f_word[0, 0, :] = 0
@@ -277,17 +229,9 @@ def _lines_across(plan: records.Plan, start: Start) -> tuple[npt.NDArray[np.bool
 
 
 def cut_root(
-    plan: records.Plan,
-    start: Start,
-    chosen: npt.NDArray[np.bool_] | None = None,
-    buffers: RootBuffers | None = None,
+    plan: records.Plan, start: Start, chosen: npt.NDArray[np.bool_] | None = None, buffers: RootBuffers | None = None
 ) -> tuple[RootBuffers, npt.NDArray[np.uint64]]:
-    """Cut a polygon by lines of layer 0, all or those chosen; return the complex, and the switches passed everywhere.
-
-    Raises
-    ------
-    Contradiction
-    """
+    """Cut a polygon by all or the chosen lines of layer 0; return the complex, and the switches passed everywhere."""
     n = int(plan.shape[sites.WIDTH, 0] * plan.shape[sites.N_BREAKPOINTS, 0])
     if buffers is None:
         buffers = RootBuffers(min(n * n // 2 + 4 * n, 1 << 13), n)
@@ -299,7 +243,7 @@ def cut_root(
         status, _ = run_cells(buffers.ws, plan, buffers.scratch, _NOTHING, _NOWHERE, switches, 0, records.CUT)
         if status == OK:
             if chosen is None:
-                buffers.ws.counts[UNDECIDED] += undecided
+                buffers.ws.counts[rows.UNDECIDED] += undecided
             return buffers, base
         if status == INCONSISTENT:
             raise Contradiction
@@ -326,7 +270,7 @@ def make_root(
     ws: Workspace, base: npt.NDArray[np.uint64], plan: records.Plan, target: int
 ) -> tuple[records.Root, IndexArray]:
     """Take the cut window out of its workspace and group its faces to cells; also return each face's cell."""
-    words = ws.f_word[ws.size[NOW], : ws.size[N_FACES]]
+    words = ws.f_word[ws.size[rows.NOW], : ws.size[rows.N_FACES]]
     _set_twins(plan, words)
     return grouped_complex(ws, words | base, target)
 
@@ -341,10 +285,10 @@ def grouped_complex(ws: Workspace, words: npt.NDArray[np.uint64], target: int) -
     f_off = ws.f_off[now, : n_f + 1].copy()
     faces, offsets, face_cell = _grouped(words, target)
     root = records.Root(
-        xy=ws.phi[:n_v, X:N_AFFINE].copy(),
-        uncertainty=ws.place[UNCERTAINTY, :n_v].copy(),
-        rounding=ws.place[ROUNDING, :n_v].copy(),
-        edge=ws.edge[: SWITCH + 1, :n_e].copy(),
+        xy=ws.phi[:n_v, rows.X : rows.N_AFFINE].copy(),
+        uncertainty=ws.place[rows.UNCERTAINTY, :n_v].copy(),
+        rounding=ws.place[rows.ROUNDING, :n_v].copy(),
+        edge=ws.edge[: rows.SWITCH + 1, :n_e].copy(),
         e_shared=np.zeros(n_e, dtype=np.bool_),
         f_off=f_off,
         side=ws.side[now, :, : f_off[-1]].astype(np.int32),
@@ -377,7 +321,7 @@ def _grouped(words: npt.NDArray[np.uint64], target: int) -> tuple[IndexArray, In
 def _mark_shared(root: records.Root, face_cell: IndexArray) -> None:
     """Mark the root edges that lie between two cells."""
     side_cell = np.repeat(face_cell, np.diff(root.f_off))
-    side_edge = root.side[E]
+    side_edge = root.side[rows.E]
     edge_cell = np.empty(root.edge.shape[1], dtype=np.int64)
     edge_cell[side_edge] = side_cell  # that of one of the edge's sides
     root.e_shared[side_edge[side_cell != edge_cell[side_edge]]] = True
@@ -386,7 +330,7 @@ def _mark_shared(root: records.Root, face_cell: IndexArray) -> None:
 def cells_beside(root: records.Root, face_cell: IndexArray, edges: IndexArray) -> IndexArray:
     """Return the two cells that each of some shared root edges lies between, shape (n, 2)."""
     side_cell = np.repeat(face_cell, np.diff(root.f_off))
-    return np.array([np.unique(side_cell[root.side[E] == edge]) for edge in edges]).reshape(-1, 2)
+    return np.array([np.unique(side_cell[root.side[rows.E] == edge]) for edge in edges]).reshape(-1, 2)
 
 
 def regrouped(root: records.Root, face_cell: IndexArray, pairs: IndexArray) -> tuple[records.Root, IndexArray]:
@@ -406,7 +350,7 @@ def regrouped(root: records.Root, face_cell: IndexArray, pairs: IndexArray) -> t
 
 def face_areas(xy: FloatArray, f_off: npt.NDArray[np.int32], side: npt.NDArray[np.int32]) -> FloatArray:
     """Return the part of the whole area that each face has."""
-    doubled = doubled_areas(xy, f_off, side[V])
+    doubled = doubled_areas(xy, f_off, side[rows.V])
     return np.asarray(doubled / doubled.sum())
 
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from linregions._support.validation import FloatArray
 from linregions.domains.windows import PlaneWindow
@@ -18,33 +17,18 @@ from linregions.regions.planes.engine.knobs import USUAL, Knobs
 from linregions.regions.planes.kernels import records
 from linregions.regions.planes.kernels.assembly import N_PIECES
 from linregions.regions.planes.kernels.workspace import N_EDGES, N_FACES, N_VERTICES
-from linregions.regions.planes.sink import BatchRecord, PlaneSummary, Sink
-
-IndexArray = npt.NDArray[np.int64]
+from linregions.regions.planes.sink import BatchRecord, IndexArray, PlaneSummary, Sink
 
 
 @dataclass(frozen=True)
 class Job:
-    """A window to be worked, and how: all that a worker anywhere needs to know.
-
-    Parameters
-    ----------
-    network : Network
-    window : PlaneWindow
-    relative : float
-        Width of the band in which a sign is taken for zero.
-    joined : tuple of tuple of tuple of int
-        Pairs of cells to be worked as one, in steps.
-    whole : bool
-        Whether all cells are to have one root; otherwise a window that many lines cross is cut to blocks first.
-    knobs : Knobs
-    """
+    """A window to be worked, and how: all that a worker anywhere needs to know."""
 
     network: Network
     window: PlaneWindow
-    relative: float
-    joined: tuple[tuple[tuple[int, int], ...], ...] = ()
-    whole: bool = False
+    relative: float  # width of the band in which a sign is taken for zero
+    joined: tuple[tuple[tuple[int, int], ...], ...] = ()  # pairs of cells to be worked as one, in steps
+    whole: bool = False  # have all cells one root? Else a window that many lines cross is cut to blocks first
     knobs: Knobs = USUAL
 
     def with_joined(self, pairs: tuple[tuple[int, int], ...]) -> Job:
@@ -70,12 +54,7 @@ class Worked(NamedTuple):
 class Prepared(ABC):
     """A window that is cut: into units, cells or blocks of them, that are worked in any order, in any thread.
 
-    Parameters
-    ----------
-    plan : linregions.regions.planes.kernels.records.Plan
-    n_switches : int
-    in_batch : int
-        Cells in a batch at most, unless a sink wants others.
+    Cells in a batch are `in_batch` at most, unless a sink wants others.
     """
 
     is_deep = False  # whether cells are bounded by switches of later layers, too
@@ -107,14 +86,12 @@ class Prepared(ABC):
     ) -> Worked:
         """Work on some units in the buffers of this thread, which with `keeps` may be those that a call has left.
 
-        Raises
-        ------
-        Contradiction, Exceeded
+        Raises Contradiction and Exceeded.
         """
 
-    @abstractmethod
     def earlier(self, sink: Sink, task: IndexArray) -> Worked | None:
-        """Return what an earlier run left of a task."""
+        """Return what an earlier run left of a task; of blocks that is known when their cells are."""
+        return None
 
     @abstractmethod
     def total(self) -> Total:
@@ -124,22 +101,15 @@ class Prepared(ABC):
     def settle(self, job: Job, wrong: IndexArray) -> Job:
         """Return the job to do instead, after two cells saw their border differently."""
 
-    @abstractmethod
-    def keep(self) -> None:
-        """Leave the buffers of all threads to the next call."""
+    def keep(self) -> None:  # noqa: B027
+        """Leave the buffers of all threads to the next call; of large windows nothing is kept."""
 
     @abstractmethod
     def bytes_needed(self, working: float, passing: float, faces: float, limited: bool) -> tuple[float, float, float]:
         """Return what a count takes, what cutting takes, and what is there while cells are worked.
 
-        Parameters
-        ----------
-        working, passing : float
-            Bytes of the buffers of a thread, and of what comes and goes.
-        faces : float
-            That the first layer makes of the window.
-        limited : bool
-            Whether no buffers are left to the next call.
+        The buffers of a thread take `working` bytes, and what comes and goes `passing`; the first layer makes so many
+        faces of the window. If it is `limited`, no buffers are left to the next call.
         """
 
 
@@ -149,16 +119,9 @@ def equal_tasks(n: int, size: int) -> list[IndexArray]:
 
 
 class Total:
-    """Sums over what the workers return.
+    """Sums over what the workers return, from the roots that are known at the start and what was noted in making these.
 
-    Parameters
-    ----------
-    root_vertices : int
-        Vertices of the roots that are known from the start.
-    noted : Noted
-        Of the decisions that made these.
-    n_edges : int, optional
-        Edges of the root, if all cells have one.
+    There are `n_edges` edges of the root, if all cells have one.
     """
 
     def __init__(self, root_vertices: int, noted: Noted, n_edges: int | None = None) -> None:

@@ -19,16 +19,9 @@ from linregions.regions.planes.engine.parts import Parts, split_cell
 from linregions.regions.planes.engine.plan import EXPECTED_SWITCHES, MOST_SWITCHES, default_target
 from linregions.regions.planes.engine.workbench import Workbench
 from linregions.regions.planes.kernels import cells, records
+from linregions.regions.planes.kernels import workspace as rows
 from linregions.regions.planes.kernels.basis import SCREENED_AT_ONCE
-from linregions.regions.planes.kernels.workspace import (
-    GROW,
-    INCONSISTENT,
-    N_AFFINE,
-    N_BEGUN,
-    N_FACES,
-    N_LEFT,
-    Workspace,
-)
+from linregions.regions.planes.kernels.workspace import GROW, INCONSISTENT, Workspace
 
 # Switches that may cross a cell which later layers bound too.
 _CELL_SWITCHES = 4
@@ -36,28 +29,16 @@ _CELL_SWITCHES = 4
 _MOST_LINES = 128
 _PATTERN_BYTES = 1 << 24
 # Vertices and columns of such a cell: one that goes on in parts has some columns by then.
-_CELL_ROOM = 8192, N_AFFINE + EXPECTED_SWITCHES + MOST_SWITCHES + SCREENED_AT_ONCE
+_CELL_ROOM = 8192, rows.N_AFFINE + EXPECTED_SWITCHES + MOST_SWITCHES + SCREENED_AT_ONCE
 
 
 class CellsWanted(NamedTuple):
-    """How a window is cut to cells.
+    """How a window is cut to cells."""
 
-    Parameters
-    ----------
-    switches : int
-        That may cross a cell.
-    faces : int
-        To be grouped to cells: more than the first layer makes where it is much narrower than another; else 0.
-    in_batch : int
-        Cells in a batch at most, if they are few because they have many regions; else 0.
-    room : tuple of int
-        Vertices and columns of such a cell, about.
-    """
-
-    switches: int
-    faces: int = 0
-    in_batch: int = 0
-    room: tuple[int, int] = (0, 0)
+    switches: int  # that may cross a cell
+    faces: int = 0  # to be grouped to cells: more than the first layer makes where it is much narrower than another
+    in_batch: int = 0  # cells in a batch at most, if they are few because they have many regions
+    room: tuple[int, int] = (0, 0)  # vertices and columns of such a cell, about
 
 
 def cells_wanted(plan: records.Plan) -> CellsWanted:
@@ -77,35 +58,20 @@ def cells_wanted(plan: records.Plan) -> CellsWanted:
 
 
 class Deepened(NamedTuple):
-    """A window as one cell that went through the layers until it had many faces.
+    """A window as one cell that went through the layers until it had many faces."""
 
-    Parameters
-    ----------
-    parts : Parts
-        Its faces, grouped to cells.
-    noted : Noted
-        For the diagnostics.
-    n_bytes : int
-        Bytes that this took.
-    """
-
-    parts: Parts
-    noted: Noted
-    n_bytes: int
+    parts: Parts  # its faces, grouped to cells
+    noted: Noted  # for the diagnostics
+    n_bytes: int  # that this took
 
 
 def deepened(job: Job, plan: records.Plan, root: records.Root, n_switches: int, wanted: CellsWanted) -> Deepened | None:
-    """Take a window, the only cell of `root`, through the layers until it has many faces; None if it never has.
-
-    Raises
-    ------
-    Contradiction
-    """
+    """Take a window, the only cell of `root`, through the layers until it has many faces; None if it never has."""
     now = plan._replace(most_faces=wanted.faces, crowded_faces=1)
 
     def new_bench(faces: int, lines: int) -> Workbench:
         """Return one with room for so many faces, and to find as many switches unstable as a cell takes at once."""
-        room = 2 * faces, N_AFFINE + lines + MOST_SWITCHES + SCREENED_AT_ONCE
+        room = 2 * faces, rows.N_AFFINE + lines + MOST_SWITCHES + SCREENED_AT_ONCE
         return Workbench(now, n_switches, 1, room=room, knobs=job.knobs)
 
     bench = new_bench(root.f_off.size, int(plan.shape[sites.WIDTH, 0]))
@@ -126,7 +92,7 @@ def deepened(job: Job, plan: records.Plan, root: records.Root, n_switches: int, 
         if status != records.SPLIT:  # all layers are done, whether there is room for the result or not
             return None
         faces = min(wanted.faces, _faces_for(plan, bench.ws))
-        if now.crowded_faces > 1 or bench.ws.size[N_FACES] >= faces:
+        if now.crowded_faces > 1 or bench.ws.size[rows.N_FACES] >= faces:
             break
         now = now._replace(crowded_faces=max(faces - 1, 2))
         del bench, scratch  # not to have its buffers twice
@@ -138,7 +104,7 @@ def deepened(job: Job, plan: records.Plan, root: records.Root, n_switches: int, 
 
 def _faces_for(plan: records.Plan, ws: Workspace) -> int:
     """Return how many faces are worth it, from the units of the layer that the window is split in."""
-    layer, n_left = int(ws.need[N_BEGUN]) - 1, int(ws.need[N_LEFT])
+    layer, n_left = int(ws.need[rows.N_BEGUN]) - 1, int(ws.need[rows.N_LEFT])
     if not n_left:  # after a layer: there are faces enough
         return 0
     # Of later layers, as large a part will be unstable.
@@ -148,10 +114,10 @@ def _faces_for(plan: records.Plan, ws: Workspace) -> int:
 
 def _cell_switches(plan: records.Plan, ws: Workspace) -> int:
     """Return how many switches may cross a cell, from what is left of the layers."""
-    begun, n_left = int(ws.need[N_BEGUN]), int(ws.need[N_LEFT])
+    begun, n_left = int(ws.need[rows.N_BEGUN]), int(ws.need[rows.N_LEFT])
     if n_left:
         return _CELL_SWITCHES
-    lines = math.isqrt(3 * int(ws.size[N_FACES]))
+    lines = math.isqrt(3 * int(ws.size[rows.N_FACES]))
     widest = int((plan.shape[sites.WIDTH, begun:] * plan.shape[sites.N_BREAKPOINTS, begun:]).max())
     return min(default_target(plan), max(_CELL_SWITCHES, EXPECTED_SWITCHES * lines // max(widest, 1)))
 

@@ -37,11 +37,8 @@ def larger_output(old: records.Output, size: int) -> records.Output:
     n_v, n_e, n_f, n_s, n_c = (int(k) for k in old.filled)
     new.filled[:] = old.filled
     new.xy[:n_v], new.root_v[:n_v], new.edge[:, :n_e] = old.xy[:n_v], old.root_v[:n_v], old.edge[:, :n_e]
-    new.f_off[: n_f + 1], new.side[:, :n_s], new.chain[:, :n_c] = (
-        old.f_off[: n_f + 1],
-        old.side[:, :n_s],
-        old.chain[:, :n_c],
-    )
+    new.f_off[: n_f + 1], new.side[:, :n_s] = old.f_off[: n_f + 1], old.side[:, :n_s]
+    new.chain[:, :n_c] = old.chain[:, :n_c]
     if old.f_word.shape[0] > 0:
         new.f_word[:n_f] = old.f_word[:n_f]
     new.cell_size[:] = old.cell_size

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
 from linregions.domains.frames import frame_of
 from linregions.regions.planes.engine import first_layer as roots
@@ -16,19 +15,12 @@ from linregions.regions.planes.engine.uniting import has_maxima, starts_with_max
 from linregions.regions.planes.engine.window import WholeWindow
 from linregions.regions.planes.kernels.workspace import N_FACES
 
-IndexArray = npt.NDArray[np.int64]
-
 # Cells in a batch: enough to share what a batch costs, few enough for the cache.
 _MOST_CELLS = 32
 
 
 def prepare(job: Job) -> Prepared | None:
-    """Cut a job's window to cells, or to blocks; None if the network has no neuron.
-
-    Raises
-    ------
-    Contradiction
-    """
+    """Cut a job's window to cells, or to blocks; None if the network has no neuron. May raise Contradiction."""
     frame = frame_of(job.window)
     made = make_plan(job.network, job.window, job.relative, frame)
     if made is None:

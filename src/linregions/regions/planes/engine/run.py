@@ -8,7 +8,6 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from linregions._support.validation import FloatArray
 from linregions.domains.windows import PlaneWindow
@@ -17,27 +16,23 @@ from linregions.networks.network import Network
 from linregions.regions.drive import Work, drive
 from linregions.regions.options import Options
 from linregions.regions.planes.engine import buffers
-from linregions.regions.planes.engine import knobs as usual
 from linregions.regions.planes.engine.first_layer import Contradiction
 from linregions.regions.planes.engine.job import Job, Prepared, Worked
-from linregions.regions.planes.engine.knobs import Knobs
+from linregions.regions.planes.engine.knobs import USUAL, Knobs
 from linregions.regions.planes.engine.prepare import prepare
 from linregions.regions.planes.kernels.workspace import N_FACES
-from linregions.regions.planes.sink import BatchRecord, PlaneSummary, RegionBatch, Sink
+from linregions.regions.planes.sink import BatchRecord, IndexArray, PlaneSummary, RegionBatch, Sink
 from linregions.regions.tolerances import Tolerances
-
-IndexArray = npt.NDArray[np.int64]
 
 # A contradiction between signs is answered with a narrower band, then a wider one, before giving up.
 _OTHER_BANDS = (1.0, 1.0 / 16.0, 16.0)
 
 
 def tried_bands(
-    network: Network, window: PlaneWindow, tolerances: Tolerances, whole: bool, knobs: Knobs | None = None
+    network: Network, window: PlaneWindow, tolerances: Tolerances, whole: bool, knobs: Knobs = USUAL
 ) -> list[Job]:
     """Return the window as a job, then with a narrower and a wider band, should signs contradict one another."""
-    chosen = usual.USUAL if knobs is None else knobs
-    return [Job(network, window, factor * tolerances.relative, whole=whole, knobs=chosen) for factor in _OTHER_BANDS]
+    return [Job(network, window, factor * tolerances.relative, whole=whole, knobs=knobs) for factor in _OTHER_BANDS]
 
 
 @dataclass(frozen=True)
@@ -62,7 +57,7 @@ class WindowWork(Work):
     title, unit = "window", "of its area"
 
     def __init__(self, job: Job, made: Prepared, sink: Sink, options: Options) -> None:
-        self.job, self.made, self.sink, self.stopped = job, made, sink, made.stopped
+        self.job, self.made, self.sink, self.stopped, self.small = job, made, sink, made.stopped, job.knobs.small_job
         limited = options.memory_limit is not None
         self.limit = None if options.memory_limit is None else options.memory_limit // options.threads
         self.tasks, self.batch_cells = made.tasks(job, sink, options.threads, limited, options.executor is not None)
@@ -93,15 +88,11 @@ class WindowWork(Work):
         return WindowRecipe(self.job, self.sink, self.batch_cells, self.limit)
 
 
-def run_plane(network: Network, window: PlaneWindow, sink: Sink, options: Options, knobs: Knobs | None = None) -> Any:
+def run_plane(network: Network, window: PlaneWindow, sink: Sink, options: Options, knobs: Knobs = USUAL) -> Any:
     """Find all activation regions of a window and return what the sink makes of them.
 
-    Raises
-    ------
-    NumericalError
-        If signs contradict one another at all of three tolerances.
-    Exceeded
-        If a cell does not fit in the limit; of one thread.
+    Raises NumericalError if signs contradict one another at all of three tolerances, and Exceeded if a cell does not
+    fit in the limit of one thread.
     """
     sink.attempt = 0
     for job in tried_bands(network, window, options.tolerances, sink.needs_one_root, knobs):

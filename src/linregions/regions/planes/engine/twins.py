@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 
 import numpy as np
-import numpy.typing as npt
 
 from linregions.networks.activations import PiecewiseLinear
 from linregions.networks.network import AffineLayer
-
-FloatArray = npt.NDArray[np.float64]
-IndexArray = npt.NDArray[np.int64]
+from linregions.regions.planes.restriction import FloatArray, IndexArray
 
 _SPLITTER = 134217729.0  # see kernels.restriction
 # Columns compared at once.

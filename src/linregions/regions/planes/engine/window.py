@@ -5,7 +5,6 @@ from __future__ import annotations
 from itertools import pairwise
 
 import numpy as np
-import numpy.typing as npt
 
 from linregions._support.validation import FloatArray
 from linregions.regions.planes.engine import buffers
@@ -16,27 +15,14 @@ from linregions.regions.planes.engine.job import Done, Job, Prepared, Total, Wor
 from linregions.regions.planes.engine.uniting import has_maxima
 from linregions.regions.planes.engine.workbench import Workbench
 from linregions.regions.planes.kernels import records
-from linregions.regions.planes.sink import Sink
-
-IndexArray = npt.NDArray[np.int64]
+from linregions.regions.planes.sink import IndexArray, Sink
 
 
 class WholeWindow(Prepared):
-    """A job's window as the cells of one root, of which a batch has `in_batch` at most.
+    """A job's window as the cells of one root, `face_cell` of its faces, of which a batch has `in_batch` at most.
 
-    Parameters
-    ----------
-    plan, n_switches, in_batch
-        As of all that is prepared.
-    root : linregions.regions.planes.kernels.records.Root
-    face_cell : ndarray of int64
-        Cell of each of its faces.
-    noted : Noted
-        Of the decisions that made it.
-    bytes_cutting, bytes_left : int
-        What that took at most, of which the second are buffers that are left to the next call.
-    room : tuple of int
-        Vertices and columns of such a cell, about.
+    To make it took `bytes_cutting` at most, of which `bytes_left` are buffers that are left to the next call; a cell
+    has about `room` vertices and columns.
     """
 
     def __init__(

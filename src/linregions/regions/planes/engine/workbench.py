@@ -22,36 +22,9 @@ _FACE_WORDS = 4
 class Workbench:
     """Buffers of one thread, for cells of one window after the other, and for their parts.
 
-    Parameters
-    ----------
-    plan : linregions.regions.planes.kernels.records.Plan
-        The network in the plane.
-    n_switches : int
-    n_cells : int
-        Cells in a batch at most.
-    patterns : bool
-        Whether batches carry patterns.
-    limit : int or None
-        Bytes that the buffers may take.
-    keeps : bool
-        Whether buffers are those that an earlier call has left, if there are any; see `keep`.
-    room : tuple of int
-        Vertices and columns that there is room for at first, if it is known how many there will be.
-    knobs : Knobs
-
-    Attributes
-    ----------
-    ws : Workspace
-        The complex of the cell at hand.
-    scratch : linregions.regions.planes.kernels.records.Scratch
-        Beside it; with the stamps of no root.
-    outs : list of linregions.regions.planes.kernels.records.Output
-        Where finished cells go, their parts, the parts of these, and so on.
-
-    Raises
-    ------
-    Exceeded
-        If the limit is too small even for these.
+    There are at most `n_cells` cells in a batch, which carries patterns if they are wanted. With `keeps`, buffers are
+    those that an earlier call has left, if there are any; `room` is the vertices and columns that there is room for at
+    first, if it is known how many there will be. Raises Exceeded if the limit is too small even for these.
     """
 
     def __init__(

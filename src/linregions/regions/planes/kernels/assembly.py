@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
 from linregions._support.kernels.compiled import compiled
-from linregions.regions.planes.kernels.workspace import A, B
-
-FloatArray = npt.NDArray[np.float64]
-IndexArray = npt.NDArray[np.int64]
-IntArray = npt.NDArray[np.int32]
+from linregions.regions.planes.kernels.workspace import A, B, FloatArray, IndexArray, IntArray
 
 # Rows and columns of the arrays below.
 ROOT_EDGE, N_PIECES = 0, 1

@@ -210,7 +210,8 @@ def _pack(plan: Plan, sc: Scratch, layer: int, n_basis: int, first: int, width: 
     n_table = tensors.rows.shape[1] // across
     table = tensors.rows[AT_HAND, : n_table * across].reshape(n_table, across)
     padded = (width + TILE_COLUMNS - 1) // TILE_COLUMNS * TILE_COLUMNS
-    one_site = plan.shape[SITES, layer] == 1
+    # A step before which nothing switches has the affine rows alone, however many functions there are by now.
+    one_site = plan.shape[SITES, layer] == 1 and tensors.site[AT_HAND, N_COLUMNS, 0] == n_basis
     for i in range(n_basis):
         if one_site:
             for k in range(width):

@@ -7,9 +7,7 @@ import numpy.typing as npt
 
 from linregions._support.kernels.compiled import compiled
 from linregions.networks.kernels.open_paths import Paths, mark_good
-
-IntArray = npt.NDArray[np.int32]
-IndexArray = npt.NDArray[np.int64]
+from linregions.regions.planes.kernels.workspace import IntArray
 
 
 @compiled(allocates=True)

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from linregions._support.kernels.compiled import compiled
 from linregions.networks.kernels.products import TILE_ROWS
@@ -33,11 +32,7 @@ from linregions.regions.planes.kernels.reduction import (
     plan_step,
     take_step,
 )
-
-FloatArray = npt.NDArray[np.float64]
-IndexArray = npt.NDArray[np.int64]
-IntArray = npt.NDArray[np.int32]
-WordArray = npt.NDArray[np.uint64]
+from linregions.regions.planes.kernels.workspace import FloatArray, IndexArray, IntArray, WordArray
 
 # Vertices that are evaluated at once, and regions whose maps are found at once.
 COLUMNS_AT_ONCE = 128
@@ -255,16 +250,8 @@ def contested_regions(
 ) -> tuple[int, int, int]:
     """Find regions in which no output is ahead all over, from region `start` on, until the room is full.
 
-    Parameters
-    ----------
-    layers, reduced, step, numbers, plane, contest
-        The network, the partition, and room.
-    relative, grain : float
-        How far outputs may be from what they are by rounding, in units of their terms, and how far points may be.
-
-    Returns
-    -------
-    How many were found; the region to go on with; how much room the rows need there
+    Outputs may be `relative`, in units of their terms, from what they are by rounding, and points `grain`. Returns how
+    many regions were found, the one to go on with, and how much room the rows need there.
     """
     sizes, f_off, f_v = contest.sizes, plane.f_off, plane.f_v
     winner, stamp, values = contest.vertex[WINNER], contest.vertex[STAMP], contest.values

@@ -9,15 +9,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from linregions._support.kernels.compiled import compiled
 from linregions.regions.planes.kernels.assembly import LEFT, RIGHT
-from linregions.regions.planes.kernels.workspace import A, B
-
-FloatArray = npt.NDArray[np.float64]
-IndexArray = npt.NDArray[np.int64]
-IntArray = npt.NDArray[np.int32]
+from linregions.regions.planes.kernels.workspace import A, B, FloatArray, IndexArray, IntArray
 
 # Columns of the arrays below.
 BY_X, BY_Y, BY_ONE = range(3)
@@ -142,26 +137,13 @@ def _contenders(
 def envelope(
     cut: Cut, faces: IndexArray, row: IndexArray, maps: FloatArray, band: FloatArray, room: Room
 ) -> tuple[int, int]:
-    """Clip each face to where function c is the largest, for all c; collect the sides between two winners.
+    """Clip each of F faces to where function c is the largest, for all c; collect the sides between two winners.
 
-    Parameters
-    ----------
-    cut : Cut
-        The partition.
-    faces : (F,)
-        Those to look at.
-    row : (all faces,)
-        Where each face stands in `faces`; -1 for those where one function is ahead all over.
-    maps : (F, n, 3)
-        Functions ``maps @ (u, v, 1)``.
-    band : (F, n)
-        Two functions tie at a point where they differ by no more than the sum of their bands.
-    room : Room
-        Its `places` and `numbers` are filled.
+    The `row` of a face is where it stands in `faces`, -1 for those where one function is ahead all over. Functions are
+    ``maps @ (u, v, 1)``, (F, n, 3); two tie at a point where they differ by no more than the sum of their bands, (F,
+    n). The `places` and `numbers` of the room are filled.
 
-    Returns
-    -------
-    How many segments there are, be it more than there is room for, and how many comparisons fell within a band
+    Returns how many segments there are, be it more than there is room for, and how many comparisons fell within a band.
     """
     vertices, f_off, f_v, f_e, e_f = cut.vertices, cut.f_off, cut.f_v, cut.f_e, cut.e_f
     face, corner, spread, label, origin = room.face, room.corner, room.spread, room.label, room.origin

@@ -13,14 +13,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from linregions._support.kernels.compiled import compiled
 from linregions.networks.kernels.products import TILE_COLUMNS, TILE_ROWS, add_product, add_tile
-
-FloatArray = npt.NDArray[np.float64]
-IndexArray = npt.NDArray[np.int64]
-WordArray = npt.NDArray[np.uint64]
+from linregions.regions.planes.kernels.workspace import FloatArray, IndexArray, WordArray
 
 # Rows that are reduced at once.
 ROWS_AT_ONCE = 32

@@ -6,11 +6,18 @@ import numpy as np
 import numpy.typing as npt
 
 from linregions._support.kernels.compiled import compiled
-from linregions.regions.planes.kernels.workspace import N_EDGES, N_FACES, SWITCH, A, B, E, V
-
-FloatArray = npt.NDArray[np.float64]
-IndexArray = npt.NDArray[np.int64]
-IntArray = npt.NDArray[np.int32]
+from linregions.regions.planes.kernels.workspace import (
+    N_EDGES,
+    N_FACES,
+    SWITCH,
+    A,
+    B,
+    E,
+    FloatArray,
+    IndexArray,
+    IntArray,
+    V,
+)
 
 # Columns of sums over cells, and rows of bins.
 AREA, PERIMETER, BOUNDARY = range(3)

@@ -19,7 +19,7 @@ from linregions.regions.planes.polygons import doubled_areas
 from linregions.regions.planes.sink import PlaneSummary, RegionBatch, Sink
 
 # Bytes for each region that are taken beside what the cells hold while these are united.
-UNITING = 52
+_UNITING = 52
 # How much more than what the regions met take, and as many elsewhere, is asked for where these do not fit.
 _SPARE = 2
 KEEP_NONE = "keep no regions, with `sink=RegionStatistics()` or `sink=RegionStream(folder)`"
@@ -54,24 +54,33 @@ class _Growing:
         self._array.resize((rows, *self._array.shape[1:]), refcheck=False)
 
 
-def bytes_to_unite(n_bytes: float, n_regions: float) -> float:
+def bytes_to_unite(n_bytes: float, n_regions: float, uniting: float = _UNITING) -> float:
     """Return the most that a partition takes while it is made, from what its batches hold."""
-    return (1.0 + _GROWTH) / 2.0 * n_bytes + UNITING * n_regions
+    return (1.0 + _GROWTH) / 2.0 * n_bytes + uniting * n_regions
 
 
-def name_pieces(
-    network: Network, words: npt.NDArray[Any], switches: npt.NDArray[Any], faces: npt.NDArray[Any],
+def name_edges(
+    network: Network, words: npt.NDArray[Any], faces: npt.NDArray[Any], neurons: npt.NDArray[np.int32],
     breakpoints: npt.NDArray[np.int32],
 ) -> None:  # fmt: skip
-    """Set the breakpoint of edges where a maximum changes: the lower of the two entries that win beside it."""
-    comparison = np.append(network.numbering.switch_comparison, -1)[switches]
-    edges = np.flatnonzero(comparison >= 0)
-    window = network.graph.maxima.window[comparison[edges]]
-    for start in range(0, edges.size, _EDGES_AT_ONCE):
-        part = slice(start, start + _EDGES_AT_ONCE)
-        rows, neuron = np.arange(edges[part].size), network.numbering.window_neuron[window[part]]
-        left, right = (unpack_patterns(network, words[faces[edges[part], side]])[rows, neuron] for side in (0, 1))
-        breakpoints[edges[part]] = np.minimum(left, right)
+    """Name edges of a graph by the first neuron that differs beside them, and the lower of its two pieces.
+
+    Switches have the order of layouts, and those of a maximum are its comparisons. Where several coincide, or a maximum
+    changes, only the patterns tell.
+    """
+    is_window = np.zeros(network.n_neurons + 1, dtype=np.bool_)
+    is_window[network.numbering.window_neuron] = True
+    inner = np.flatnonzero(neurons >= 0)
+    for start in range(0, inner.size, _EDGES_AT_ONCE):
+        edges = inner[start : start + _EDGES_AT_ONCE]
+        changed = words[faces[edges, 0]] ^ words[faces[edges, 1]]
+        several = ((changed & (changed - np.uint64(1))) != 0).any(axis=1) | ((changed != 0).sum(axis=1) > 1)
+        edges = edges[several | is_window[neurons[edges]]]
+        left, right = (unpack_patterns(network, words[faces[edges, side]]) for side in (0, 1))
+        first = (left != right).argmax(axis=1)
+        rows = np.arange(edges.size)
+        neurons[edges] = first
+        breakpoints[edges] = np.minimum(left[rows, first], right[rows, first])
 
 
 class Collector(Sink):
@@ -82,8 +91,8 @@ class Collector(Sink):
 
     needs_one_root = True
 
-    def __init__(self, memory_limit: int | None = None, who: str = "partition") -> None:
-        self.memory_limit, self.who = memory_limit, who
+    def __init__(self, memory_limit: int | None = None, who: str = "partition", uniting: float = _UNITING) -> None:
+        self.memory_limit, self.who, self.uniting = memory_limit, who, uniting
 
     def begin(self, network: Network, window: PlaneWindow, relative_tolerance: float) -> None:
         """Forget everything."""
@@ -121,7 +130,7 @@ class Collector(Sink):
         self.chain_sizes.append(len(chain_sizes))[:] = chain_sizes
         self.n_bytes += sum(array.nbytes for array in digested)
         n_regions, limit = self.offsets.rows - 1, self.memory_limit
-        taken = bytes_to_unite(self.n_bytes, n_regions)
+        taken = bytes_to_unite(self.n_bytes, n_regions, self.uniting)
         if limit is not None and taken > limit:
             polygon = self.window.polygon
             whole = doubled_areas(polygon, np.array([0, len(polygon)]), np.arange(len(polygon)))
@@ -139,25 +148,14 @@ class Collector(Sink):
         vertices, edges, switches, edge_faces, offsets, corners, sides = self._united(summary)
         neuron_of, breakpoint_of = switch_tables(self.network)
         neurons, breakpoints = neuron_of[switches], breakpoint_of[switches]
+        del switches
         assert self.words is not None  # every window has a region
         words = self.words.taken()
         if not self.network.is_chain:
-            name_pieces(self.network, words, switches, edge_faces, breakpoints)
-        del switches
-        return PlanePartition(
-            self.network,
-            self.window,
-            vertices,
-            edges,
-            neurons,
-            breakpoints,
-            edge_faces,
-            offsets,
-            corners,
-            sides,
-            words,
-            summary.diagnostics,
-        )
+            name_edges(self.network, words, edge_faces, neurons, breakpoints)
+        faces = edge_faces, offsets, corners, sides, words
+        labels = neurons, breakpoints
+        return PlanePartition(self.network, self.window, vertices, edges, *labels, *faces, summary.diagnostics)
 
     def _united(self, summary: PlaneSummary) -> tuple[npt.NDArray[Any], ...]:
         """Unite what was met in two cells, each array in its place where that can be."""

@@ -12,31 +12,19 @@ from linregions.networks.switches import unpack_patterns
 from linregions.regions.planes.boundaries import boundaries_between
 from linregions.regions.planes.kernels.records import N_CHAINS, OWN, SHARED
 from linregions.regions.planes.kernels.workspace import E
-from linregions.regions.planes.sink import RegionBatch
+from linregions.regions.planes.sink import IntArray, RegionBatch
 
-IntArray = npt.NDArray[np.int32]
 WordArray = npt.NDArray[np.uint64]
 
 
 class JoinedParts(NamedTuple):
-    """Linear or gradient regions as far as one batch tells.
+    """Linear or gradient regions as far as one batch tells."""
 
-    Parameters
-    ----------
-    n_parts : int
-        Pieces in the batch's cells.
-    offsets : ndarray of int64, shape (C + 1,)
-        Where in the following arrays each cell begins.
-    root_edge, label, words
-        For every edge shared with another cell: the piece of the first layer's lines it is on, the piece of the
-        batch beside it, and the pattern there.
-    """
-
-    n_parts: int
-    offsets: npt.NDArray[np.int64]
-    root_edge: IntArray
-    label: IntArray
-    words: WordArray
+    n_parts: int  # pieces in the batch's cells
+    offsets: npt.NDArray[np.int64]  # (C + 1,) where in the following arrays each cell begins
+    root_edge: IntArray  # of every edge shared with another cell, the piece of the first layer's lines it is on
+    label: IntArray  # the piece of the batch beside it
+    words: WordArray  # the pattern there
 
 
 def joined_parts(batch: RegionBatch, kind: str) -> JoinedParts:
@@ -89,11 +77,7 @@ class JoinedCount:
             self._join(*(np.concatenate(entries) for entries in (here, there, here_words, there_words)))
 
     def _join(
-        self,
-        here: npt.NDArray[np.int64],
-        there: npt.NDArray[np.int64],
-        here_words: WordArray,
-        there_words: WordArray,
+        self, here: npt.NDArray[np.int64], there: npt.NDArray[np.int64], here_words: WordArray, there_words: WordArray
     ) -> None:
         n = here.size
         patterns = unpack_patterns(self.network, np.concatenate([here_words, there_words]))

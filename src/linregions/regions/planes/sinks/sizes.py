@@ -29,14 +29,6 @@ def measure(batch: RegionBatch) -> Measures:
     made = Measures(
         np.empty(batch.edge.shape[1]), np.empty(n_regions), np.empty(n_regions), np.empty((batch.cells.size, 3))
     )
-    measure_regions(
-        batch.vertices,
-        batch.edge,
-        batch.edge_is_shared,
-        batch.face_offsets,
-        batch.side,
-        batch.cell_sizes,
-        metric,
-        *made,
-    )
+    shape = batch.vertices, batch.edge, batch.edge_is_shared, batch.face_offsets, batch.side
+    measure_regions(*shape, batch.cell_sizes, metric, *made)
     return made

@@ -206,18 +206,9 @@ class RegionStatistics(Sink):
         _, areas, perimeters, sums = measure(batch)
         sides = np.zeros(_MOST_SIDES + 1, dtype=np.int64)
         bins = np.empty((2, areas.size), dtype=np.int64)
-        first_area, first_perimeter = tally_regions(
-            areas,
-            areas.view(np.int64),
-            perimeters,
-            perimeters.view(np.int64),
-            batch.face_offsets,
-            _bin_borders(),
-            _BIN_OF_ONE,
-            _BINS_IN_DOUBLING,
-            bins,
-            sides,
-        )
+        values = areas, areas.view(np.int64), perimeters, perimeters.view(np.int64)
+        scale = _bin_borders(), _BIN_OF_ONE, _BINS_IN_DOUBLING
+        first_area, first_perimeter = tally_regions(*values, batch.face_offsets, *scale, bins, sides)
         distances = _distances(batch, self.point) if self.n_nearest else None
         return _Digest(
             sums,

@@ -20,17 +20,10 @@ from linregions.networks.switches import breakpoints_of_neurons, bytes_of_words,
 from linregions.regions.files import pack_network, pack_window
 from linregions.regions.planes.kernels.workspace import N_FACES, SWITCH, E, V
 from linregions.regions.planes.sink import BatchRecord, IndexArray, PlaneSummary, RegionBatch, Sink
+from linregions.regions.planes.sinks import streamed as streamed
 from linregions.regions.planes.sinks.sizes import measure
 from linregions.regions.planes.sinks.stream_parts import checksum_in, read_part
-from linregions.regions.planes.sinks.streamed import (
-    MANIFEST,
-    PARTS,
-    SOURCE,
-    StreamedRegions,
-    read_manifest,
-    read_record,
-    write_manifest,
-)
+from linregions.regions.planes.sinks.streamed import MANIFEST, PARTS, SOURCE, StreamedRegions
 
 FORMAT = "linregions-regions-2"
 _FORMATS = ("linregions-regions-1", FORMAT)  # the first without checksums
@@ -105,7 +98,7 @@ class RegionStream(Sink):
                 with replacing(path, "RegionStream", "folder") as temporary, open(temporary, "wb") as handle:
                     np.savez(handle, **source)  # type: ignore[arg-type]
             if not (self.folder / MANIFEST).is_file():
-                write_manifest(self.folder, about)
+                streamed.write_manifest(self.folder, about)
         self._there: dict[str, list[str]] = {}
         for path in (self.folder / PARTS).glob(f"part-{self.attempt}-*.{self.format}"):
             self._there.setdefault("-".join(path.stem.split("-")[:3]), []).append(path.name)
@@ -114,7 +107,7 @@ class RegionStream(Sink):
         """Make sure that what the folder has, if anything, is of the same regions; take its checksums."""
         self._checksums: dict[str, str | None] = {}
         if (self.folder / MANIFEST).is_file():
-            there = read_manifest(self.folder, "RegionStream")
+            there = streamed.read_manifest(self.folder, "RegionStream")
             other = [key for key, value in about.items() if key != "format" and there.get(key) != value]
             if there["format"] not in _FORMATS:
                 other.append("format")
@@ -149,7 +142,7 @@ class RegionStream(Sink):
         for name in self._there.get(self._path(cells).stem, ()):
             path = self.folder / PARTS / name
             expected = checksum_in(name) or self._checksums.get(name)
-            record = read_record(path)
+            record = streamed.read_record(path)
             if record is None:
                 continue
             try:
@@ -193,7 +186,7 @@ class RegionStream(Sink):
             "n_edges": summary.n_edges,
             "diagnostics": summary.diagnostics,
         }
-        write_manifest(self.folder, whole)
+        streamed.write_manifest(self.folder, whole)
         kept = {entry["name"] for entry in self._parts}
         for path in (self.folder / PARTS).glob(
             "*part-*"

@@ -30,23 +30,7 @@ def checksum_in(name: str) -> str | None:
 
 
 def read_part(path: Path, expected: str | None, n_breakpoints: npt.NDArray[np.int32], patterns: bool) -> Arrays:
-    """Read a part and check all that is in it.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-    expected : str or None
-        Its checksum, if that is known.
-    n_breakpoints : ndarray of int32, shape (n_neurons,)
-        Of each neuron of the network.
-    patterns : bool
-        Whether it has those.
-
-    Raises
-    ------
-    FileFormatError
-        If it is damaged.
-    """
+    """Read a part and check all that is in it, also its checksum if known; raise FileFormatError if it is damaged."""
     where = f"`folder` has the part {os.fspath(path)!r}"
     if expected is not None and (found := checksum_of_file(path)) != expected:
         raise FileFormatError(
