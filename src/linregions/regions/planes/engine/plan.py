@@ -27,8 +27,10 @@ FloatArray = npt.NDArray[np.float64]
 MOST_SWITCHES = 128
 # As many as are meant to, where cells or parts are made so that few do.
 EXPECTED_SWITCHES = 64
-# Switches of the first step that may cross a cell of a graph, whose rows are by site.
-_GRAPH_SWITCHES = 20
+# Switches of the first step that may cross a cell of a graph, whose rows are by site: of later steps few more cross it.
+# Where these make more faces of it than _GRAPH_FACES, of which sides are copied with every batch of cuts, it goes on in
+# parts that fewer switches cross.
+_GRAPH_SWITCHES, _GRAPH_FACES, _GRAPH_PART_SWITCHES = 40, 4096, 20
 # Faces from which on a cell goes on in parts while it takes more of them, a few at a time.
 CROWDED_FACES = 512
 
@@ -186,6 +188,8 @@ def make_plan(
 def _in_parts(plan: records.Plan) -> records.Plan:
     """Say when cells go on in parts."""
     plan = plan._replace(most_switches=MOST_SWITCHES, crowded_faces=CROWDED_FACES)
+    if not plan.is_chain:
+        return plan._replace(most_faces=_GRAPH_FACES, part_switches=_GRAPH_PART_SWITCHES)
     widths = plan.shape[sites.WIDTH]
     # Only cells that layers after the second still cut are worth it: each part makes its rows anew.
     if widths.size > 3 or widths[1:-1].max(initial=0) > 2 * widths[0]:
