@@ -11,11 +11,13 @@ import numpy as np
 
 from linregions._support.validation import FloatArray, as_float_array
 from linregions.errors import InvalidValueError, UnsupportedModuleError
+from linregions.networks.activations import PiecewiseLinear
 from linregions.networks.graph import Graph
 from linregions.networks.importers.check import check_against
 from linregions.networks.importers.normalisation import scale_and_shift
 from linregions.networks.importers.torch.copies import check_mode, checked, load_torch, working_copy
 from linregions.networks.importers.torch.sequential import from_layers_in_a_row, reads
+from linregions.networks.importers.torch.stand_ins import StandIns
 from linregions.networks.importers.torch.walk import DROPS, Walk
 from linregions.networks.importers.values import Builder
 from linregions.networks.network import Network
@@ -23,6 +25,8 @@ from linregions.networks.network import Network
 _WHO = "from_torch"
 # What a model that computes in float32 somewhere may differ by, relative to the numbers that its outputs add up.
 _SINGLE = 1e-4
+# The nodes that are dropped, and what others, by name, are replaced by.
+_Changes = tuple[Sequence[Any], Mapping[str, PiecewiseLinear]]
 
 
 def from_torch(
@@ -96,7 +100,7 @@ def from_torch(
     Network(784 -> 32 -> 10, 32 neurons, activation relu)
     """
     torch = load_torch()
-    _check_drop(drop_last)
+    check_drop(drop_last)
     module = checked(torch, module)
     copied = working_copy(torch, module)
     in_a_row = drop_last is None and scale is None and shift is None and reads(torch, copied)
@@ -105,9 +109,9 @@ def from_torch(
     check_mode(torch, module)
     for name, parameter in module.named_parameters():
         as_float_array(parameter, f"module.{name}", _WHO)
-    with _quietly(torch):
-        graph = graph_of(torch, module, copied.eval(), example_input, drop_last or "", (scale, shift))
-    return Network.from_graph(graph)
+    with quietly(torch):
+        imported = import_module(torch, module, copied.eval(), example_input, drop_last or "", (scale, shift))
+    return Network.from_graph(imported.graph)
 
 
 class _Inputs(NamedTuple):
@@ -132,15 +136,28 @@ class _Inputs(NamedTuple):
         return tuple(tensors), {}
 
 
-def graph_of(
+class Imported(NamedTuple):
+    """What came of a module."""
+
+    graph: Graph
+    module: Callable[[FloatArray], FloatArray]  # the module itself, of the network's points, all given to it one by one
+    examples: FloatArray | None  # as points of the network
+    points: Callable[[FloatArray], FloatArray]  # from what the module takes to points of the network
+
+
+def import_module(
     torch: Any,
     module: Any,
     copied: Any,
     example_input: Any,
     drop_last: str = "",
     normalisation: tuple[Any, Any] = (None, None),
-) -> Graph:
-    """Return the graph of a module, checked; `copied` is a float64 copy of it in evaluation mode."""
+    stand_ins: StandIns | None = None,
+) -> Imported:
+    """Return the graph of a module, checked; `copied` is a float64 copy of it in evaluation mode.
+
+    With stand-ins the check is against the exported module with these in the places of its smooth activations.
+    """
     inputs = _as_inputs(torch, copied, example_input)
     program, runs, dtype = _exported(torch, module, copied, inputs)
     builder = Builder(inputs.shapes, _WHO, batch=True)
@@ -156,7 +173,7 @@ def graph_of(
             )
             for value, low, high in zip(values, ends[:-1], ends[1:], strict=True)
         ]
-    walk = Walk(torch, program, builder, values, drop_last)
+    walk = Walk(torch, program, builder, values, drop_last, stand_ins)
     outputs = walk.run()
     if drop_last and not walk.dropped:
         raise InvalidValueError(
@@ -166,21 +183,32 @@ def graph_of(
     if not outputs:
         raise InvalidValueError(f"`module` returns no tensor, but {_WHO} needs an output. Return one from `forward`.")
     graph = builder.finish(outputs)
-    original = _Original(torch, runs, inputs, program, walk.dropped, dtype, walk.single)
+    replaced = {} if stand_ins is None else stand_ins.replaced
+    original = _Original(torch, runs, inputs, program, (walk.dropped, replaced), dtype, walk.single)
     remedy = (
         "Remove hooks and whatever else changes the output from call to call; if there are none, this is a fault of "
         "linregions: please report it."
     )
 
-    def normalised(points: FloatArray) -> FloatArray:
-        return original(points if factors is None or offsets is None else points * factors + offsets)
+    def given(points: FloatArray) -> FloatArray:
+        return points if factors is None or offsets is None else points * factors + offsets
 
-    examples = None if example_input is None else inputs.rows()
-    if examples is not None and factors is not None and offsets is not None:
-        examples = (examples - offsets) / factors
-    check_against(graph, normalised, "module", _WHO, remedy, examples, _SINGLE if walk.single else 1e-9)
+    def taken(rows: FloatArray) -> FloatArray:
+        return rows if factors is None or offsets is None else (rows - offsets) / factors
+
+    examples = None if example_input is None else taken(inputs.rows())
+    check_against(
+        graph,
+        lambda points: original(given(points)),
+        "module",
+        _WHO,
+        remedy,
+        examples,
+        _SINGLE if walk.single else 1e-9,
+    )
     original.check_batch()
-    return graph
+    whole = _Original(torch, runs, inputs, program, (walk.dropped, {}), dtype, walk.single) if replaced else original
+    return Imported(graph, lambda points: whole(given(points)), examples, taken)
 
 
 def _as_inputs(torch: Any, module: Any, example: Any) -> _Inputs:
@@ -265,14 +293,14 @@ def _format(torch: Any, module: Any) -> Any:
 
 
 class _Original:
-    """The module as a function of flat points, one at a time, without the operators that were dropped."""
+    """The module as a function of flat points, one at a time, without what was dropped, with what was replaced."""
 
     def __init__(
-        self, torch: Any, module: Any, inputs: _Inputs, program: Any, dropped: Sequence[Any], dtype: Any, single: bool
+        self, torch: Any, module: Any, inputs: _Inputs, program: Any, changed: _Changes, dtype: Any, single: bool
     ) -> None:
         self._torch, self._module, self._inputs, self._program = torch, module, inputs, program
         self._dtype, self._single = dtype, single
-        self._without = _without(torch, program, dropped) if dropped else None
+        self._without = _without(torch, program, changed) if any(changed) else None
 
     def __call__(self, points: FloatArray) -> FloatArray:
         """Return outputs of shape (N, n_out)."""
@@ -302,7 +330,7 @@ class _Original:
                 )
 
     def _compare_whole(self, points: FloatArray) -> None:
-        """Check that the program that the dropped operators were cut from is the module."""
+        """Check that the program whose operators are dropped or replaced is the module."""
         run = self._program.module()
         for point in points:
             theirs, ours = self._one(point, self._module), self._one(point, run)
@@ -329,15 +357,18 @@ class _Original:
         return [np.array(part.detach().double().numpy()) for part in flat if isinstance(part, torch.Tensor)]
 
 
-def _without(torch: Any, program: Any, dropped: Sequence[Any]) -> Callable[..., Any]:
-    """Return the exported program as a function that leaves some operators out."""
-    nodes = {node.name for node in dropped}
+def _without(torch: Any, program: Any, changed: _Changes) -> Callable[..., Any]:
+    """Return the exported program as a function that leaves some operators out, and has others replaced."""
+    dropped, replaced = {node.name for node in changed[0]}, changed[1]
     run = program.module()
 
     class Cut(torch.fx.Interpreter):  # type: ignore[misc]
         def run_node(self, node: Any) -> Any:
-            if node.op == "call_function" and node.name in nodes:
+            if node.op == "call_function" and node.name in dropped:
                 return self.env[node.args[0]]
+            if node.op == "call_function" and node.name in replaced:
+                taken = self.env[node.args[0]]
+                return torch.tensor(replaced[node.name](taken.double().numpy()), dtype=taken.dtype)
             return super().run_node(node)
 
     def cut(*arguments: Any, **keywords: Any) -> Any:
@@ -348,14 +379,15 @@ def _without(torch: Any, program: Any, dropped: Sequence[Any]) -> Callable[..., 
 
 
 @contextlib.contextmanager
-def _quietly(torch: Any) -> Iterator[None]:
+def quietly(torch: Any) -> Iterator[None]:
     """Leave PyTorch's random state as it is, and keep its own warnings to itself."""
     with warnings.catch_warnings(), torch.random.fork_rng(devices=[]), torch.autocast("cpu", enabled=False):
         warnings.simplefilter("ignore")
         yield
 
 
-def _check_drop(drop_last: str | None) -> None:
+def check_drop(drop_last: str | None) -> None:
+    """Raise unless an operator that may be dropped is named, or none."""
     if drop_last is not None and drop_last not in DROPS:
         raise InvalidValueError(
             f"`drop_last` is {drop_last!r}, but {_WHO} needs one of {', '.join(map(repr, DROPS))} or None. "
