@@ -109,9 +109,7 @@ def tanh() -> Smooth:
 
 def erf() -> Smooth:
     """Return the error function."""
-    return Smooth(
-        "erf", lambda x: 1.0 - _erfc(x), (0.0, -1.0), (0.0, 1.0), 0.968, 7.0, tail=2 * _ROUNDING
-    )
+    return Smooth("erf", lambda x: 1.0 - _erfc(x), (0.0, -1.0), (0.0, 1.0), 0.968, 7.0, tail=2 * _ROUNDING)
 
 
 def hardswish() -> Smooth:

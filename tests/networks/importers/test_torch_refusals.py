@@ -239,3 +239,17 @@ def test_no_operator_has_a_rule_and_a_refusal():
     assert set(refusals.REFUSED) & {name.split(".")[1] for name in RULES} <= {"pow", "batch_norm", "native_dropout"}
     known = {str(getattr(getattr(torch.ops.aten, n.split(".")[1], None), n.split(".")[2], None)) for n in RULES}
     assert len(known & set(RULES)) > 0.9 * len(RULES)  # names of operators that PyTorch has
+
+
+@pytest.mark.parametrize(
+    ("operator", "wrong"),
+    [
+        ("aten.relu.default", lambda at, a: at.value(a["self"])),
+        ("aten.relu.default", lambda at, a: at.builder.activation(at.value(a["self"]), lr.leaky_relu(1e-6))),
+        ("aten.flip.default", lambda at, a: at.value(a["self"])),
+    ],
+)
+def test_a_wrong_rule_is_caught_at_the_door(monkeypatch, operator, wrong):
+    monkeypatch.setitem(RULES, operator, wrong)
+    with pytest.raises(InvalidValueError, match="gives other outputs than the network made of it"):
+        lr.from_torch(Function(lambda x: F.relu(x).flip(1)), torch.zeros(1, 5))

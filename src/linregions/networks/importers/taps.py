@@ -110,8 +110,8 @@ def _filled(
 ) -> FloatArray:
     if first.size * size > MOST_ENTRIES:
         raise MemoryLimitError(
-            f"`model` holds an operator with {first.size:,} different blocks of {size:,} numbers, but importers take at "
-            f"most {MOST_ENTRIES:,} in all. Give a model for smaller inputs, or a batch of one."
+            f"`model` holds an operator with {first.size:,} different blocks of {size:,} numbers, but importers take "
+            f"at most {MOST_ENTRIES:,} in all. Give a model for smaller inputs, or a batch of one."
         )
     blocks = np.zeros((first.size, size))
     shown = first[group[tap]] == tap

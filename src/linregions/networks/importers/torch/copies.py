@@ -53,7 +53,7 @@ def working_copy(torch: Any, module: Any, double: bool = True) -> Any:
     Floating-point attributes that are neither parameters nor buffers are converted as well.
     """
     try:  # of the copy, since a parametrised weight is computed in the format of its parameters
-        copied = copy.deepcopy(module, _computed(torch, module)).cpu()
+        copied = copy.deepcopy(module, computed(torch, module)).cpu()
         if double:
             copied = copied.double()
     except Exception as error:
@@ -74,7 +74,7 @@ def working_copy(torch: Any, module: Any, double: bool = True) -> Any:
     return copied
 
 
-def _computed(torch: Any, module: Any) -> dict[int, Any]:
+def computed(torch: Any, module: Any) -> dict[int, Any]:
     """Return copies of attributes that carry gradients, as of pruned weights, which a deep copy cannot take along."""
     return {
         id(value): value.detach().clone()

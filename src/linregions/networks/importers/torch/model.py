@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from linregions._support.validation import FloatArray, as_float_array
 from linregions.errors import InvalidValueError, UnsupportedModuleError
-from linregions.networks.activations import PiecewiseLinear
 from linregions.networks.graph import Graph
 from linregions.networks.importers.check import check_against
 from linregions.networks.importers.normalisation import scale_and_shift
 from linregions.networks.importers.torch.copies import check_mode, checked, load_torch, working_copy
+from linregions.networks.importers.torch.inputs import Inputs, as_inputs
+from linregions.networks.importers.torch.original import SINGLE, Original
 from linregions.networks.importers.torch.sequential import from_layers_in_a_row, reads
 from linregions.networks.importers.torch.stand_ins import StandIns
 from linregions.networks.importers.torch.walk import DROPS, Walk
@@ -23,10 +24,6 @@ from linregions.networks.importers.values import Builder
 from linregions.networks.network import Network
 
 _WHO = "from_torch"
-# What a model that computes in float32 somewhere may differ by, relative to the numbers that its outputs add up.
-_SINGLE = 1e-4
-# The nodes that are dropped, and what others, by name, are replaced by.
-_Changes = tuple[Sequence[Any], Mapping[str, PiecewiseLinear]]
 
 
 def from_torch(
@@ -114,33 +111,11 @@ def from_torch(
     return Network.from_graph(imported.graph)
 
 
-class _Inputs(NamedTuple):
-    """What a module is called with: positional or by keyword, each with a batch axis."""
-
-    names: tuple[str, ...]  # of keywords; empty for positional ones
-    arrays: tuple[FloatArray, ...]
-
-    @property
-    def shapes(self) -> list[tuple[int, ...]]:
-        """Shapes with a batch of one."""
-        return [(1, *array.shape[1:]) for array in self.arrays]
-
-    def rows(self) -> FloatArray:
-        """Return the examples as flat points."""
-        return np.concatenate([array.reshape(len(array), -1) for array in self.arrays], axis=1)
-
-    def call(self, tensors: Sequence[Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """Return arguments and keywords."""
-        if self.names:
-            return (), dict(zip(self.names, tensors, strict=True))
-        return tuple(tensors), {}
-
-
 class Imported(NamedTuple):
     """What came of a module."""
 
     graph: Graph
-    module: Callable[[FloatArray], FloatArray]  # the module itself, of the network's points, all given to it one by one
+    module: Callable[[FloatArray], FloatArray]  # the module itself, of points of the network, one by one
     examples: FloatArray | None  # as points of the network
     points: Callable[[FloatArray], FloatArray]  # from what the module takes to points of the network
 
@@ -154,12 +129,28 @@ def import_module(
     normalisation: tuple[Any, Any] = (None, None),
     stand_ins: StandIns | None = None,
 ) -> Imported:
-    """Return the graph of a module, checked; `copied` is a float64 copy of it in evaluation mode.
-
-    With stand-ins the check is against the exported module with these in the places of its smooth activations.
-    """
-    inputs = _as_inputs(torch, copied, example_input)
+    """Return the graph of a module, checked; `copied` is a float64 copy of it in evaluation mode."""
+    inputs = as_inputs(torch, copied, example_input)
     program, runs, dtype = _exported(torch, module, copied, inputs)
+    examples = None if example_input is None else inputs.rows()
+    return walked(torch, program, runs, dtype, inputs, examples, drop_last, normalisation, stand_ins)
+
+
+def walked(
+    torch: Any,
+    program: Any,
+    runs: Callable[..., Any],
+    dtype: Any,
+    inputs: Inputs,
+    examples: FloatArray | None,
+    drop_last: str,
+    normalisation: tuple[Any, Any],
+    stand_ins: StandIns | None = None,
+) -> Imported:
+    """Return the graph of an exported program, compared with what `runs` on inputs of a format.
+
+    With stand-ins it is compared with the program that has them in the places of its smooth activations.
+    """
     builder = Builder(inputs.shapes, _WHO, batch=True)
     values = builder.inputs()
     factors = offsets = None
@@ -184,7 +175,7 @@ def import_module(
         raise InvalidValueError(f"`module` returns no tensor, but {_WHO} needs an output. Return one from `forward`.")
     graph = builder.finish(outputs)
     replaced = {} if stand_ins is None else stand_ins.replaced
-    original = _Original(torch, runs, inputs, program, (walk.dropped, replaced), dtype, walk.single)
+    original = Original(torch, runs, inputs, program, (walk.dropped, replaced), dtype, walk.single)
     remedy = (
         "Remove hooks and whatever else changes the output from call to call; if there are none, this is a fault of "
         "linregions: please report it."
@@ -196,65 +187,15 @@ def import_module(
     def taken(rows: FloatArray) -> FloatArray:
         return rows if factors is None or offsets is None else (rows - offsets) / factors
 
-    examples = None if example_input is None else taken(inputs.rows())
-    check_against(
-        graph,
-        lambda points: original(given(points)),
-        "module",
-        _WHO,
-        remedy,
-        examples,
-        _SINGLE if walk.single else 1e-9,
-    )
+    tolerance = SINGLE if walk.single else 1e-9
+    examples = None if examples is None else taken(examples)
+    check_against(graph, lambda points: original(given(points)), "module", _WHO, remedy, examples, tolerance)
     original.check_batch()
-    whole = _Original(torch, runs, inputs, program, (walk.dropped, {}), dtype, walk.single) if replaced else original
+    whole = Original(torch, runs, inputs, program, (walk.dropped, {}), dtype, walk.single) if replaced else original
     return Imported(graph, lambda points: whole(given(points)), examples, taken)
 
 
-def _as_inputs(torch: Any, module: Any, example: Any) -> _Inputs:
-    if example is None:
-        example = _guessed(torch, module)
-    if isinstance(example, Mapping):
-        names, parts = tuple(map(str, example)), list(example.values())
-    elif isinstance(example, tuple) or (
-        isinstance(example, list) and example and all(isinstance(part, torch.Tensor) for part in example)
-    ):
-        names, parts = (), list(example)
-    else:
-        names, parts = (), [example]
-    arrays = []
-    for part in parts:
-        if isinstance(part, torch.Tensor):
-            part = part.detach().cpu()
-        array = as_float_array(part, "example_input", _WHO)
-        if array.size == 0 or array.ndim == 0:
-            raise InvalidValueError(
-                f"`example_input` has shape {array.shape}, but {_WHO} needs at least one input. "
-                "Give shape (batch, ...) or (n_in,), and a tuple for several inputs."
-            )
-        arrays.append(array[None] if array.ndim == 1 else array)
-    if not arrays or len({len(array) for array in arrays}) > 1:
-        raise InvalidValueError(
-            f"`example_input` has {[len(array) for array in arrays]} points, but {_WHO} needs as many of each input. "
-            "Give all with the same batch axis."
-        )
-    return _Inputs(names, tuple(arrays))
-
-
-def _guessed(torch: Any, module: Any) -> FloatArray:
-    """Return an example for a Sequential that begins with a Linear."""
-    first = module
-    while isinstance(first, torch.nn.Sequential) and len(first):
-        first = next(iter(first._modules.values()))
-    if type(first) is torch.nn.Linear:
-        return np.zeros((1, first.in_features))
-    raise InvalidValueError(
-        f"`example_input` is missing, but {_WHO} needs the shape of what {type(module).__name__} takes. "
-        "Give an example with a batch axis, e.g. `example_input=torch.zeros(1, 3, 32, 32)` for images."
-    )
-
-
-def _exported(torch: Any, module: Any, copied: Any, inputs: _Inputs) -> tuple[Any, Any, Any]:
+def _exported(torch: Any, module: Any, copied: Any, inputs: Inputs) -> tuple[Any, Any, Any]:
     """Return the exported program, the copy that it is of, and the format of its inputs.
 
     A module that converts to another format on its way does not work in float64: then a copy in its own format.
@@ -292,92 +233,6 @@ def _format(torch: Any, module: Any) -> Any:
     return next((p.dtype for p in module.parameters() if p.is_floating_point()), torch.float32)
 
 
-class _Original:
-    """The module as a function of flat points, one at a time, without what was dropped, with what was replaced."""
-
-    def __init__(
-        self, torch: Any, module: Any, inputs: _Inputs, program: Any, changed: _Changes, dtype: Any, single: bool
-    ) -> None:
-        self._torch, self._module, self._inputs, self._program = torch, module, inputs, program
-        self._dtype, self._single = dtype, single
-        self._without = _without(torch, program, changed) if any(changed) else None
-
-    def __call__(self, points: FloatArray) -> FloatArray:
-        """Return outputs of shape (N, n_out)."""
-        if self._without is not None:
-            self._compare_whole(points[:2])
-        return np.stack([self._one(point, self._without or self._module) for point in points])
-
-    def check_batch(self) -> None:
-        """Raise if an output depends on other points in the batch."""
-        rng = np.random.default_rng(1)
-        points = rng.normal(size=(3, sum(int(np.prod(shape)) for shape in self._inputs.shapes)))
-        try:
-            together = self._outputs(points, self._module)
-        except Exception:  # made for a batch of one
-            return
-        alone = [self._outputs(point[None], self._module) for point in points]
-        for k, output in enumerate(together):
-            parts = [each[k] for each in alone]
-            if output.ndim == 0 or len(output) != len(points) or output[0].size != parts[0].size:
-                continue
-            rows = np.stack([part.reshape(output.shape[1:]) for part in parts])
-            size = 1.0 + np.abs(rows).max(initial=0.0)
-            if np.abs(rows - output).max(initial=0.0) > (_SINGLE if self._single else 1e-6) * size:
-                raise InvalidValueError(
-                    f"`module` gives other outputs for a point in a batch than for the point alone, but {_WHO} needs a "
-                    "function of one point. Leave out what mixes the points of a batch, such as statistics over it."
-                )
-
-    def _compare_whole(self, points: FloatArray) -> None:
-        """Check that the program whose operators are dropped or replaced is the module."""
-        run = self._program.module()
-        for point in points:
-            theirs, ours = self._one(point, self._module), self._one(point, run)
-            if not np.allclose(ours, theirs, rtol=1e-5 if self._single else 1e-9, atol=1e-9):
-                raise InvalidValueError(
-                    f"`module` gives other outputs than what torch.export makes of it, but {_WHO} needs them equal. "
-                    "Remove hooks and whatever else changes the output from call to call."
-                )
-
-    def _one(self, point: FloatArray, run: Callable[..., Any]) -> FloatArray:
-        return np.concatenate([output.ravel() for output in self._outputs(point[None], run)])
-
-    def _outputs(self, points: FloatArray, run: Callable[..., Any]) -> list[FloatArray]:
-        torch, tensors, first = self._torch, [], 0
-        for shape in self._inputs.shapes:
-            size = int(np.prod(shape))
-            part = points[:, first : first + size].reshape(len(points), *shape[1:])
-            tensors.append(torch.tensor(part, dtype=self._dtype))
-            first += size
-        arguments, keywords = self._inputs.call(tensors)
-        with torch.no_grad():
-            result = run(*arguments, **keywords)
-        flat = torch.utils._pytree.tree_leaves(result)
-        return [np.array(part.detach().double().numpy()) for part in flat if isinstance(part, torch.Tensor)]
-
-
-def _without(torch: Any, program: Any, changed: _Changes) -> Callable[..., Any]:
-    """Return the exported program as a function that leaves some operators out, and has others replaced."""
-    dropped, replaced = {node.name for node in changed[0]}, changed[1]
-    run = program.module()
-
-    class Cut(torch.fx.Interpreter):  # type: ignore[misc]
-        def run_node(self, node: Any) -> Any:
-            if node.op == "call_function" and node.name in dropped:
-                return self.env[node.args[0]]
-            if node.op == "call_function" and node.name in replaced:
-                taken = self.env[node.args[0]]
-                return torch.tensor(replaced[node.name](taken.double().numpy()), dtype=taken.dtype)
-            return super().run_node(node)
-
-    def cut(*arguments: Any, **keywords: Any) -> Any:
-        flat = torch.utils._pytree.tree_leaves((arguments, keywords))
-        return Cut(run).run(*flat, enable_io_processing=False)
-
-    return cut
-
-
 @contextlib.contextmanager
 def quietly(torch: Any) -> Iterator[None]:
     """Leave PyTorch's random state as it is, and keep its own warnings to itself."""
@@ -387,7 +242,7 @@ def quietly(torch: Any) -> Iterator[None]:
 
 
 def check_drop(drop_last: str | None) -> None:
-    """Raise unless an operator that may be dropped is named, or none."""
+    """Raise if there is no such operator to be dropped."""
     if drop_last is not None and drop_last not in DROPS:
         raise InvalidValueError(
             f"`drop_last` is {drop_last!r}, but {_WHO} needs one of {', '.join(map(repr, DROPS))} or None. "

@@ -167,7 +167,7 @@ def _pad(at: At, a: dict[str, Any]) -> Any:
 
 @rule("aten.fill.Scalar")
 def _fill(at: At, a: dict[str, Any]) -> Any:
-    return at.builder.constant(np.full(at.shapes[0], float(a["value"])))
+    return at.builder.constant(np.full(a["self"].shape, float(a["value"])))
 
 
 @rule(*(f"aten.{name}" for name in _SEVERAL))
@@ -181,17 +181,27 @@ def _combine(at: At, a: dict[str, Any]) -> Any:
 @rule("aten.zeros_like.default", "aten.new_zeros.default")
 @rule("aten.empty_like.default", "aten.new_empty.default")
 def _zeros(at: At, a: dict[str, Any]) -> Any:
-    return at.torch.zeros(at.shapes[0], dtype=at.torch.float64)
+    return at.torch.zeros(_size(a), dtype=at.torch.float64)
 
 
 @rule("aten.ones_like.default", "aten.new_ones.default")
 def _ones(at: At, a: dict[str, Any]) -> Any:
-    return at.torch.ones(at.shapes[0], dtype=at.torch.float64)
+    return at.torch.ones(_size(a), dtype=at.torch.float64)
 
 
 @rule("aten.full_like.default", "aten.new_full.default")
 def _full(at: At, a: dict[str, Any]) -> Any:
-    return at.torch.full(at.shapes[0], float(a["fill_value"]), dtype=at.torch.float64)
+    return at.torch.full(_size(a), float(a["fill_value"]), dtype=at.torch.float64)
+
+
+@rule("aten.sym_size.int")
+def _length(at: At, a: dict[str, Any]) -> Any:
+    return int(a["self"].shape[a["dim"]])
+
+
+def _size(a: dict[str, Any]) -> list[int]:
+    """Return the size that is asked for, or that of the value that is imitated."""
+    return list(a["size"] if "size" in a else a["self"].shape)
 
 
 @rule("aten._to_copy.default", "aten.to.dtype", "aten.to.dtype_layout", "aten.type_as.default", masks=True)

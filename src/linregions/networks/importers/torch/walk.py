@@ -177,7 +177,11 @@ class Walk:
         return rule(self._at(node, arguments), _bound(node.target, *arguments))
 
     def _at(self, node: Any, arguments: Any) -> At:
-        shapes = tuple(tuple(map(int, each.shape)) for each in _values(node) if hasattr(each, "shape"))
+        shapes = tuple(
+            tuple(n if isinstance(n, int) else 1 for n in each.shape)
+            for each in _values(node)
+            if hasattr(each, "shape")
+        )
         return At(
             self._torch,
             self._builder,

@@ -270,18 +270,19 @@ def make_root(
     ws: Workspace, base: npt.NDArray[np.uint64], plan: records.Plan, target: int
 ) -> tuple[records.Root, IndexArray]:
     """Take the cut window out of its workspace and group its faces to cells; also return each face's cell."""
-    _set_twins(plan, ws.f_word[ws.size[rows.NOW], : ws.size[rows.N_FACES]])
-    return grouped_complex(ws, base, target)
+    words = ws.f_word[ws.size[rows.NOW], : ws.size[rows.N_FACES]]
+    _set_twins(plan, words)
+    return grouped_complex(ws, words | base, target)
 
 
-def grouped_complex(ws: Workspace, base: npt.NDArray[np.uint64], target: int) -> tuple[records.Root, IndexArray]:
+def grouped_complex(ws: Workspace, words: npt.NDArray[np.uint64], target: int) -> tuple[records.Root, IndexArray]:
     """Take a complex out of its workspace and group its faces, so that at most `target` switches cross a group.
 
-    What is known of layers after the first is left empty. Also return each face's group.
+    Of switches the `words` of its faces tell. What is known of layers after the first is left empty. Also return each
+    face's group.
     """
     n_v, n_e, n_f, now = (int(k) for k in ws.size)
     f_off = ws.f_off[now, : n_f + 1].copy()
-    words = ws.f_word[now, :n_f] | base
     faces, offsets, face_cell = _grouped(words, target)
     root = records.Root(
         xy=ws.phi[:n_v, rows.X : rows.N_AFFINE].copy(),
@@ -292,6 +293,8 @@ def grouped_complex(ws: Workspace, base: npt.NDArray[np.uint64], target: int) ->
         f_off=f_off,
         side=ws.side[now, :, : f_off[-1]].astype(np.int32),
         f_word=words,
+        f_switch=np.zeros(0, dtype=np.int64),
+        base=np.zeros(0, dtype=np.uint64),
         cell_off=offsets,
         cell_faces=faces,
         line=np.zeros(0, dtype=np.int32),

@@ -27,6 +27,7 @@ from linregions.networks.kernels.sites import (
     vanishes,
 )
 from linregions.regions.planes.kernels.complex import change_there
+from linregions.regions.planes.kernels.entering import number_of
 from linregions.regions.planes.kernels.records import (
     CENTRE_X,
     CENTRE_Y,
@@ -339,12 +340,14 @@ def screen(
                         continue
                     unclear = True
                     if f_word.shape[1] > 0:  # zero somewhere: perhaps on whole faces, and there it is not above
-                        for f in range(ws.size[N_FACES]):
+                        number = np.uint64(number_of(sc.local, switch))
+                        # Should there be too few words, the cell begins anew.
+                        for f in range(ws.size[N_FACES] if number < np.uint64(64 * f_word.shape[1]) else 0):
                             for i in range(f_off[f], f_off[f + 1]):
                                 c = np.int64(corner[i])
                                 slack = band + change_there(block, k, c, parent, place, scale[STEEPNESS, neuron])
                                 if block[c, k] - xi > slack:
-                                    f_word[f, switch >> np.uint64(6)] |= ONE << (switch & np.uint64(63))
+                                    f_word[f, number >> np.uint64(6)] |= ONE << (number & np.uint64(63))
                                     break
                 elif high[k] - xi > -band - scale[STEEPNESS, neuron] * uncertainty:
                     unclear = True

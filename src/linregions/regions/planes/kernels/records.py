@@ -19,6 +19,7 @@ THROUGH_LAYERS, CUT = 0, 1  # modes of `cells.run_cells`
 NEVER = 1 << 62
 NO_LINE = -2  # -1 is the border of the window
 LOCAL, STAMP = 0, 1
+NUMBER, CROSSING = 0, 1
 OPEN = -2  # PIECE of a unit that no one has looked at; -1 is an unstable one
 
 
@@ -67,7 +68,9 @@ class Root(NamedTuple):
     e_shared: npt.NDArray[np.bool_]  # the edge lies between two cells
     f_off: IntArray
     side: IntArray  # (2, sides): V, E
-    f_word: WordArray  # (faces, words of layer 0), or those of all layers
+    f_word: WordArray  # (faces, words): switches of layer 0, or those that cross a cell, that are passed
+    f_switch: IndexArray  # the switch of each bit of these words, ascending; empty where it is the bit's number
+    base: WordArray  # other switches that are passed on all faces; perhaps no words
     cell_off: IndexArray
     cell_faces: IndexArray
     line: IntArray  # (V,) switch of the line along which a vertex is uncertain, or NO_LINE; empty for the window
@@ -87,6 +90,8 @@ def no_root() -> Root:
         f_off=ints,
         side=ints.reshape(2, 0),
         f_word=np.zeros((0, 0), np.uint64),
+        f_switch=longs,
+        base=np.zeros(0, np.uint64),
         cell_off=longs,
         cell_faces=longs,
         line=ints,
@@ -117,6 +122,8 @@ class Scratch(NamedTuple):
     block: FloatArray  # (vertices, 64): pre-activations of 64 neurons
     base: WordArray  # (words,): switches passed on the whole cell
     passed: WordArray  # (2, words): switches of the root's faces passed SOMEWHERE, EVERYWHERE
+    local: IndexArray  # (2, switches + 1): NUMBER of a switch among the bits of faces, -1 for none; how many have one,
+    # then these, the CROSSING ones, in order
     counting: IndexArray  # 0, 1, 2, ...
 
 
@@ -156,6 +163,7 @@ def make_scratch(plan: Plan | Steps, root: Root, *, vertices: int, columns: int,
         "source": np.empty(64, dtype=np.int64),
         "base": np.zeros(words, dtype=np.uint64),
         "passed": np.zeros((2, words), dtype=np.uint64),
+        "local": np.array([[-1], [0]]).repeat(switches + 1, axis=1),
         "pending": np.zeros((2, switches + 64), dtype=np.int64),
     }
     return _with_room(arrays, plan, _room(vertices, columns))
