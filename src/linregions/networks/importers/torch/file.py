@@ -64,8 +64,8 @@ def from_pt2(
                 "program. Write it again with `torch.export.save` of this release of torch."
             ) from None
         inputs, dtype = _inputs(torch, program)
-        graph = walked(torch, program, runs, dtype, inputs, None, drop_last or "", (scale, shift))
-    return Network.from_graph(graph)
+        imported = walked(torch, program, runs, dtype, inputs, None, drop_last or "", (scale, shift))
+    return Network.from_graph(imported.graph)
 
 
 def _check_archive(torch: Any, source: Path) -> None:

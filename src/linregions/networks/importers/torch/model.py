@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import warnings
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from linregions.networks.importers.torch.copies import check_mode, checked, load
 from linregions.networks.importers.torch.inputs import Inputs, as_inputs
 from linregions.networks.importers.torch.original import SINGLE, Original
 from linregions.networks.importers.torch.sequential import from_layers_in_a_row, reads
+from linregions.networks.importers.torch.stand_ins import StandIns
 from linregions.networks.importers.torch.walk import DROPS, Walk
 from linregions.networks.importers.values import Builder
 from linregions.networks.network import Network
@@ -106,23 +107,33 @@ def from_torch(
     for name, parameter in module.named_parameters():
         as_float_array(parameter, f"module.{name}", _WHO)
     with quietly(torch):
-        graph = graph_of(torch, module, copied.eval(), example_input, drop_last or "", (scale, shift))
-    return Network.from_graph(graph)
+        imported = import_module(torch, module, copied.eval(), example_input, drop_last or "", (scale, shift))
+    return Network.from_graph(imported.graph)
 
 
-def graph_of(
+class Imported(NamedTuple):
+    """What came of a module."""
+
+    graph: Graph
+    module: Callable[[FloatArray], FloatArray]  # the module itself, of points of the network, one by one
+    examples: FloatArray | None  # as points of the network
+    points: Callable[[FloatArray], FloatArray]  # from what the module takes to points of the network
+
+
+def import_module(
     torch: Any,
     module: Any,
     copied: Any,
     example_input: Any,
     drop_last: str = "",
     normalisation: tuple[Any, Any] = (None, None),
-) -> Graph:
+    stand_ins: StandIns | None = None,
+) -> Imported:
     """Return the graph of a module, checked; `copied` is a float64 copy of it in evaluation mode."""
     inputs = as_inputs(torch, copied, example_input)
     program, runs, dtype = _exported(torch, module, copied, inputs)
     examples = None if example_input is None else inputs.rows()
-    return walked(torch, program, runs, dtype, inputs, examples, drop_last, normalisation)
+    return walked(torch, program, runs, dtype, inputs, examples, drop_last, normalisation, stand_ins)
 
 
 def walked(
@@ -134,8 +145,12 @@ def walked(
     examples: FloatArray | None,
     drop_last: str,
     normalisation: tuple[Any, Any],
-) -> Graph:
-    """Return the graph of an exported program, compared with what `runs` on inputs of a format."""
+    stand_ins: StandIns | None = None,
+) -> Imported:
+    """Return the graph of an exported program, compared with what `runs` on inputs of a format.
+
+    With stand-ins it is compared with the program that has them in the places of its smooth activations.
+    """
     builder = Builder(inputs.shapes, _WHO, batch=True)
     values = builder.inputs()
     factors = offsets = None
@@ -149,7 +164,7 @@ def walked(
             )
             for value, low, high in zip(values, ends[:-1], ends[1:], strict=True)
         ]
-    walk = Walk(torch, program, builder, values, drop_last)
+    walk = Walk(torch, program, builder, values, drop_last, stand_ins)
     outputs = walk.run()
     if drop_last and not walk.dropped:
         raise InvalidValueError(
@@ -159,20 +174,25 @@ def walked(
     if not outputs:
         raise InvalidValueError(f"`module` returns no tensor, but {_WHO} needs an output. Return one from `forward`.")
     graph = builder.finish(outputs)
-    original = Original(torch, runs, inputs, program, walk.dropped, dtype, walk.single)
+    replaced = {} if stand_ins is None else stand_ins.replaced
+    original = Original(torch, runs, inputs, program, (walk.dropped, replaced), dtype, walk.single)
     remedy = (
         "Remove hooks and whatever else changes the output from call to call; if there are none, this is a fault of "
         "linregions: please report it."
     )
 
-    def normalised(points: FloatArray) -> FloatArray:
-        return original(points if factors is None or offsets is None else points * factors + offsets)
+    def given(points: FloatArray) -> FloatArray:
+        return points if factors is None or offsets is None else points * factors + offsets
 
-    if examples is not None and factors is not None and offsets is not None:
-        examples = (examples - offsets) / factors
-    check_against(graph, normalised, "module", _WHO, remedy, examples, SINGLE if walk.single else 1e-9)
+    def taken(rows: FloatArray) -> FloatArray:
+        return rows if factors is None or offsets is None else (rows - offsets) / factors
+
+    tolerance = SINGLE if walk.single else 1e-9
+    examples = None if examples is None else taken(examples)
+    check_against(graph, lambda points: original(given(points)), "module", _WHO, remedy, examples, tolerance)
     original.check_batch()
-    return graph
+    whole = Original(torch, runs, inputs, program, (walk.dropped, {}), dtype, walk.single) if replaced else original
+    return Imported(graph, lambda points: whole(given(points)), examples, taken)
 
 
 def _exported(torch: Any, module: Any, copied: Any, inputs: Inputs) -> tuple[Any, Any, Any]:

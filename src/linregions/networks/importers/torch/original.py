@@ -2,35 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from linregions._support.validation import FloatArray
 from linregions.errors import InvalidValueError
+from linregions.networks.activations import PiecewiseLinear
 from linregions.networks.importers.torch.inputs import Inputs
 
 _WHO = "from_torch"
 # What a model that computes in float32 somewhere may differ by, relative to the numbers that its outputs add up.
 SINGLE = 1e-4
+#: The nodes that are dropped, and what others, by name, are replaced by.
+Changes = tuple[Sequence[Any], Mapping[str, PiecewiseLinear]]
 
 
 class Original:
-    """The module as a function of flat points, one at a time, without the operators that were dropped."""
+    """The module as a function of flat points, one at a time, without what is dropped, with what is replaced."""
 
     def __init__(
-        self, torch: Any, module: Any, inputs: Inputs, program: Any, dropped: Sequence[Any], dtype: Any, single: bool
+        self, torch: Any, module: Any, inputs: Inputs, program: Any, changes: Changes, dtype: Any, single: bool
     ) -> None:
         self._torch, self._module, self._inputs, self._program = torch, module, inputs, program
         self._dtype, self._single = dtype, single
-        self._without = _without(torch, program, dropped) if dropped else None
+        self._other = _changed(torch, program, changes) if any(changes) else None
 
     def __call__(self, points: FloatArray) -> FloatArray:
         """Return outputs of shape (N, n_out)."""
-        if self._without is not None:
+        if self._other is not None:
             self._compare_whole(points[:2])
-        return np.stack([self._one(point, self._without or self._module) for point in points])
+        return np.stack([self._one(point, self._other or self._module) for point in points])
 
     def check_batch(self) -> None:
         """Raise if an output depends on other points in the batch."""
@@ -54,7 +57,7 @@ class Original:
                 )
 
     def _compare_whole(self, points: FloatArray) -> None:
-        """Check that the program that the dropped operators were cut from is the module."""
+        """Check that the program whose operators are dropped or replaced is the module."""
         run = self._program.module()
         for point in points:
             theirs, ours = self._one(point, self._module), self._one(point, run)
@@ -81,15 +84,18 @@ class Original:
         return [np.array(part.detach().double().numpy()) for part in flat if isinstance(part, torch.Tensor)]
 
 
-def _without(torch: Any, program: Any, dropped: Sequence[Any]) -> Callable[..., Any]:
-    """Return the exported program as a function that leaves some operators out."""
-    nodes = {node.name for node in dropped}
+def _changed(torch: Any, program: Any, changes: Changes) -> Callable[..., Any]:
+    """Return the exported program as a function that leaves some operators out, and has others replaced."""
+    dropped, replaced = {node.name for node in changes[0]}, changes[1]
     run = program.module()
 
     class Cut(torch.fx.Interpreter):  # type: ignore[misc]
         def run_node(self, node: Any) -> Any:
-            if node.op == "call_function" and node.name in nodes:
+            if node.op == "call_function" and node.name in dropped:
                 return self.env[node.args[0]]
+            if node.op == "call_function" and node.name in replaced:
+                taken = self.env[node.args[0]]
+                return torch.tensor(replaced[node.name](taken.double().numpy()), dtype=taken.dtype)
             return super().run_node(node)
 
     def cut(*arguments: Any, **keywords: Any) -> Any:

@@ -38,10 +38,16 @@ SMOOTH = Kind(
     "Replace it with a piecewise-linear activation, e.g. ReLU, LeakyReLU, Hardtanh or Hardsigmoid, and train the model "
     "with it.",
 )
-QUADRATIC = Kind(
-    "piecewise quadratic, not piecewise linear",
-    "Replace it with a piecewise-linear activation, e.g. ReLU, and train the model with it.",
-)
+
+
+def _approximable(name: str, what: str, remedy: str) -> Kind:
+    return Kind(
+        what,
+        f'{remedy} Or `linregions.approximate(module, example_input, activation="{name}")`, with a list for '
+        "several, puts piecewise-linear functions in their places and says how far off these are.",
+    )
+
+
 PRODUCT = Kind(
     "a product or quotient of two values that both depend on the input",
     "Multiply and divide by constants only: leave out gates, attention and squeeze-and-excitation, or replace them "
@@ -118,14 +124,6 @@ UNKNOWN = Kind(
 REFUSED: dict[str, Kind] = {
     **dict.fromkeys(
         [
-            "gelu",
-            "silu",
-            "mish",
-            "elu",
-            "selu",
-            "celu",
-            "softplus",
-            "tanh",
             "exp",
             "exp2",
             "expm1",
@@ -134,7 +132,6 @@ REFUSED: dict[str, Kind] = {
             "log10",
             "log1p",
             "logit",
-            "erf",
             "erfc",
             "erfinv",
             "sqrt",
@@ -162,10 +159,15 @@ REFUSED: dict[str, Kind] = {
         ],
         SMOOTH,
     ),
-    **dict.fromkeys(["sigmoid", "log_sigmoid", "log_sigmoid_forward"], SIGMOID),
+    **{
+        name: _approximable(name, *SMOOTH)
+        for name in ("gelu", "silu", "mish", "elu", "selu", "celu", "softplus", "tanh", "erf")
+    },
+    "hardswish": _approximable("hardswish", "piecewise quadratic, not piecewise linear", SMOOTH.remedy),
+    "sigmoid": _approximable("sigmoid", *SIGMOID),
+    **dict.fromkeys(["log_sigmoid", "log_sigmoid_forward"], _approximable("log_sigmoid", *SIGMOID)),
     **dict.fromkeys(["softmax", "_softmax", "log_softmax", "_log_softmax", "_safe_softmax"], SOFTMAX),
     **dict.fromkeys(["argmax", "argmin"], ARGMAX),
-    "hardswish": QUADRATIC,
     **dict.fromkeys(
         ["pow", "square", "prod", "cumprod", "reciprocal", "glu", "outer", "cross", "bilinear", "cdist"], PRODUCT
     ),

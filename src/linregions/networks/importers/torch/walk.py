@@ -8,6 +8,7 @@ from typing import Any
 
 from linregions.networks.importers.torch import affine, movements, piecewise, refusals
 from linregions.networks.importers.torch.registry import RULES, TAKES_MASKS, At, Mask, Refusal, depends
+from linregions.networks.importers.torch.stand_ins import StandIns
 from linregions.networks.importers.values import Builder, Value
 
 # Each enters its rules.
@@ -45,14 +46,23 @@ class Walk:
         In the order of the program's own inputs.
     drop_last : str, optional
         A key of `DROPS`.
+    stand_ins : StandIns, optional
+        What smooth activations are replaced by, where that was asked for.
     """
 
     def __init__(
-        self, torch: Any, program: Any, builder: Builder, inputs: Sequence[Value], drop_last: str = ""
+        self,
+        torch: Any,
+        program: Any,
+        builder: Builder,
+        inputs: Sequence[Value],
+        drop_last: str = "",
+        stand_ins: StandIns | None = None,
     ) -> None:
         self._torch, self._program, self._builder = torch, program, builder
         self._inputs = list(inputs)
         self._droppable = DROPS.get(drop_last, ())
+        self._stand_ins = stand_ins
         self._made: dict[Any, Any] = {}
         paths = {module_of(node)[0] for node in program.graph.nodes}
         self._inner = {path[:at] for path in paths for at, letter in enumerate(path) if letter == "."}
@@ -156,6 +166,11 @@ class Walk:
         if target in self._droppable and _is_last(node, self._torch):
             self.dropped.append(node)
             return next(each for each in arguments[0] if isinstance(each, Value))
+        if self._stand_ins is not None:
+            at = self._at(node, arguments)
+            function = self._stand_ins.of(target, _bound(node.target, *arguments), node.name)
+            if function is not None:
+                return at.builder.activation(_first(arguments[0], Value), function, at.name)
         rule = RULES.get(target)
         if rule is None:
             return self._refuse(node)(refusals.kind_of(target))
