@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from linregions._support.aligned import aligned_zeros
+from linregions._support.aligned import aligned_copy, aligned_zeros
 from linregions._support.limits import exceeded
 from linregions._support.validation import FloatArray
 from linregions.networks.activations import IDENTITY
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 IndexArray = npt.NDArray[np.int64]
 
 #: Random directions of the first look, and of the second one with these.
-FIRST_DIRECTIONS, DIRECTIONS = 8, 32
+FIRST_DIRECTIONS, DIRECTIONS = 4, 32
 #: With what chance the nearest neuron seems too far away in all of them, for one point.
 CHANCE = 1e-12
 #: Points whose values are found together.
@@ -77,6 +77,13 @@ class GraphPlan:
         return int(self.taps.bias.size)
 
     @property
+    def n_padded(self) -> int:
+        """The same in whole tiles."""
+        from linregions.measures.distances.kernels.graph_rows import PADDED, SITES
+
+        return int((self.taps.shape[SITES] * self.taps.shape[PADDED]).sum())
+
+    @property
     def n_candidates(self) -> int:
         """Number of candidates."""
         return int(self.candidates.neuron.size)
@@ -94,6 +101,23 @@ class GraphPlan:
             int(shape[rows.SITES].max()),
         )
 
+    @cached_property
+    def most_joined(self) -> int:
+        """Most channels that the taps of one site of a term read."""
+        from linregions.measures.distances.kernels.graph_rows import CHANNELS, FIRST_OFFSET, SOURCE
+
+        counts = np.diff(self.taps.offset, append=0)
+        most = 1
+        for begin, end, source in zip(
+            self.taps.term[FIRST_OFFSET],
+            [*self.taps.term[FIRST_OFFSET, 1:], counts.size],
+            self.taps.term[SOURCE],
+            strict=True,
+        ):
+            channels = int(self.taps.shape[CHANNELS, source])
+            most = max(most, channels * int(counts[begin : end - 1].max(initial=0)))
+        return most
+
     @property
     def n_bytes(self) -> int:
         """Return what the plan takes itself."""
@@ -104,7 +128,13 @@ class GraphPlan:
         """Return what one thread takes."""
         slots, numbers, units, sites = self.room
         tables = (1 + slots) * numbers * max(POINTS, DIRECTIONS - FIRST_DIRECTIONS) + slots * (units + sites)
-        return 8 * (tables + (3 * POINTS + 5) * self.n_units + 5 * self.n_candidates + self.compared.size * 1)
+        return 8 * (
+            tables
+            + (3 * POINTS + 5) * self.n_units
+            + 4 * self.n_padded
+            + 5 * self.n_candidates
+            + self.compared.size * 1
+        )
 
     def workers(self, options: Options) -> int:
         """Return how many threads there may be."""
@@ -128,6 +158,7 @@ def make_graph_plan(network: Network) -> GraphPlan:
     shape = _shape(graph, steps, layouts, number)
     is_affine = [True, *(affine_steps(graph)[k] for k in steps)]
     columns = shape[2] * shape[4]
+    shape[10] = np.cumsum(columns) - columns
     shape[9] = np.where(is_affine, np.cumsum(np.where(is_affine, columns, 0)) - columns, -1)
     terms: list[tuple[int, int, int, int]] = []
     offsets: list[IndexArray] = []
@@ -145,7 +176,9 @@ def make_graph_plan(network: Network) -> GraphPlan:
                 padded = np.zeros((blocks, n_in, int(shape[4, t])))
                 padded[:, :, :n_out] = term.blocks
                 weights.append(padded.ravel())
-                back.append(np.ascontiguousarray(term.blocks.transpose(0, 2, 1)).ravel())
+                turned = np.zeros((blocks, n_out, int(shape[4, number[term.source]])))
+                turned[:, :, :n_in] = term.blocks.transpose(0, 2, 1)
+                back.append(turned.ravel())
                 n[2:] += weights[-1].size, back[-1].size
             terms.append((number[term.source], int(n[0]), *known[id(term.blocks)]))
             offsets.append(term.offsets + n[1])
@@ -175,7 +208,7 @@ def make_graph_plan(network: Network) -> GraphPlan:
         np.concatenate([np.zeros((2, 0), dtype=np.int64), *taps], axis=1),
         forward,
         sizes,
-        np.concatenate([np.zeros(0), *back]),
+        aligned_copy(np.concatenate([np.zeros(0), *back])),
         np.concatenate([np.zeros(graph.n_in), *(graph.steps[k].bias for k in steps)]),
         pieces,
         _caps(graph, steps, affine),
@@ -199,7 +232,7 @@ def _needed(graph: Graph) -> list[int]:
 
 def _shape(graph: Graph, steps: list[int], layouts: list[Layout], number: dict[int, int]) -> IndexArray:
     """Return `Taps.shape` without terms and what is given."""
-    shape = np.zeros((10, len(layouts)), dtype=np.int64)
+    shape = np.zeros((11, len(layouts)), dtype=np.int64)
     units, sites = ([0, *np.cumsum([getattr(each, name) for each in layouts])] for name in ("n_units", "n_sites"))
     shape[0], shape[1] = units[:-1], sites[:-1]
     shape[2], shape[3] = [each.n_sites for each in layouts], [each.n_channels for each in layouts]

@@ -17,7 +17,7 @@ from linregions.measures.distances.graph_plan import CHANCE, DIRECTIONS, FIRST_D
 from linregions.regions.drive import Work
 
 # Candidates that bounds may leave for a proof, and how many are examined before bounds are looked at.
-_MOST_LEFT, _FIRST = 40, 2
+_MOST_LEFT, _FIRST = 40, 4
 
 
 class GraphSpace:
@@ -36,18 +36,30 @@ class GraphSpace:
             np.zeros((slots, units), dtype=np.int64),
             np.zeros((slots, sites), dtype=np.int64),
             np.zeros(4, dtype=np.int64),
+            np.zeros(plan.most_joined, dtype=np.int64),
+            aligned_zeros((4, plan.most_joined)),
+            np.zeros((2, int(plan.taps.shape[CHANNELS].max()))),
         )
         n, m, shape = plan.n_units, plan.n_candidates, plan.taps.shape
+        widest = int(shape[CHANNELS].max())
         self.values, self.slopes, self.bounds = (np.zeros((POINTS, n)) for _ in range(3))
         self.squares, self.most = np.zeros(n), np.ones(n)
         self.along = np.zeros((max(1, plan.candidates.compared.size), DIRECTIONS))
-        self.found = Found(np.zeros(m), np.zeros(m), np.zeros(m), np.zeros(m), np.zeros(m, dtype=np.int64))
+        self.found = Found(np.zeros(m), np.zeros(m), np.zeros(m), np.zeros(m), np.zeros(max(m, 4), dtype=np.int64))
         self.backward = Backward(
             np.zeros(n),
             np.zeros(n),
             np.zeros(int(shape[SITES].sum()), dtype=np.bool_),
-            np.zeros(int(shape[CHANNELS].max())),
+            np.zeros(widest),
             np.zeros((4, plan.candidates.most), dtype=np.int64),
+            aligned_zeros((4 * plan.n_padded,)),
+            aligned_zeros((4, widest)),
+            np.zeros((4, widest)),
+            np.zeros(widest, dtype=np.int64),
+            np.zeros(4, dtype=np.int64),
+            np.zeros((4, 3, plan.candidates.most), dtype=np.int64),
+            np.zeros(4, dtype=np.int64),
+            np.zeros(4),
             np.zeros(DIRECTIONS),
             np.ones((2, 1)),
         )
@@ -122,7 +134,15 @@ class GraphSpace:
         )
         total = DIRECTIONS if look else FIRST_DIRECTIONS
         set_guesses(
-            plan.candidates, self.values[r], self.squares, self.most, total, self.along, self.found, self.backward
+            plan.taps,
+            plan.candidates,
+            self.values[r],
+            self.squares,
+            self.most,
+            total,
+            self.along,
+            self.found,
+            self.backward,
         )
 
     def nearest_points(self, points: npt.NDArray[Any]) -> FloatArray:

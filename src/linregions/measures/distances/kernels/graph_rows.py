@@ -17,9 +17,10 @@ FloatArray = npt.NDArray[np.float64]
 IndexArray = npt.NDArray[np.int64]
 
 # Of `shape`, by tensor, of which the first is the input: units and sites before it, sites and channels of its own,
-# channels rounded up to whole tiles, breakpoints, terms, where its rows are kept (-1: nowhere), and where its rows
-# stand in what is given for all points (-1: nowhere).
+# channels rounded up to whole tiles, breakpoints, terms, where its rows are kept (-1: nowhere), where its rows
+# stand in what is given for all points (-1: nowhere), and units of whole tiles before it.
 UNITS, SITES_BEFORE, SITES, CHANNELS, PADDED, N_BREAKPOINTS, FIRST_TERM, END_TERM, SLOT, GIVEN = range(10)
+PADDED_UNITS = 10
 # Of `term`.
 SOURCE, FIRST_OFFSET, FIRST_WEIGHT, FIRST_BACK = range(4)
 # Of `tap`.
@@ -29,18 +30,20 @@ BREAKPOINT, SLOPE, KNOT, HEIGHT = range(4)
 # Squares of these are numbers, and so are sums of many.
 _SMALLEST, _LARGEST = 1e-140, 1e140
 _MOST = 1e250
+#: Taps of terms that read so few channels are joined.
+_FEW_CHANNELS = 8
 
 
 class Taps(NamedTuple):
     """The steps of a graph as flat arrays; tensor t is the input, or that of step t - 1."""
 
-    shape: Any  # (10, tensors)
+    shape: Any  # (11, tensors)
     term: Any  # (4, terms)
     offset: Any  # for each term, where the taps of its output sites begin, and the end
     tap: Any  # (2, taps)
     weights: Any  # blocks of all terms: input channels by PADDED output channels
     sizes: Any  # their absolute values
-    back: Any  # blocks the other way round: output channels by input channels
+    back: Any  # blocks the other way round: output channels by PADDED input channels
     bias: Any  # (units,) of all tensors
     activation: Any  # (4, tensors, most breakpoints + 1)
     caps: Any  # (units,) bounds of gradients, whatever the point; exact before the first switch
@@ -54,6 +57,9 @@ class Rows(NamedTuple):
     active: Any  # (slots, units) which channels of each site these are
     n_active: Any  # (slots, sites)
     places: Any  # (4,) of a tile's rows
+    gather: Any  # (most,) rows of blocks, of all taps of a site
+    joined: Any  # (4, most) what they are multiplied by
+    squares: Any  # (2, most channels) of a site: sums of squares, and the largest number
 
 
 @compiled(internal=True)
@@ -70,12 +76,17 @@ def _sum_terms(taps: Taps, weights: FloatArray, rows: Rows, n_rows: int, t: int)
         right = weights[first : first + n_weights * padded].reshape(n_weights, padded)
         n_left = shape[SITES, source] * n_rows
         left = rows.kept[slot, : n_left * across].reshape(n_left, across)
+        joins = n_channels <= _FEW_CHANNELS
         for s in range(n_sites):
             offset = taps.term[FIRST_OFFSET, term] + s
+            begin, end = taps.offset[offset], taps.offset[offset + 1]
+            if joins:
+                _add_joined(taps, rows, right, left, begin, end, n_channels, slot, n_rows, s, padded, out)
+                continue
             for i in range(0, n_rows, TILE_ROWS):
                 for j in range(TILE_ROWS):
                     places[j] = s * n_rows + i + j
-                for tap in range(taps.offset[offset], taps.offset[offset + 1]):
+                for tap in range(begin, end):
                     before, base = taps.tap[IN_SITE, tap], taps.tap[BLOCK, tap] * n_channels
                     n = rows.n_active[slot, before]
                     if n == 0:
@@ -84,6 +95,46 @@ def _sum_terms(taps: Taps, weights: FloatArray, rows: Rows, n_rows: int, t: int)
                     at = np.int64(before * n_rows + i)
                     for k in range(0, padded, TILE_COLUMNS):
                         add_tile_to(left, at, n, right, base, gather, out, places, np.int64(k), False)
+
+
+@compiled(internal=True)
+def _add_joined(
+    taps: Taps,
+    rows: Rows,
+    right: FloatArray,
+    left: FloatArray,
+    begin: int,
+    end: int,
+    n_channels: int,
+    slot: int,
+    n_rows: int,
+    s: int,
+    padded: int,
+    out: FloatArray,
+) -> None:
+    """Add the taps of one site of a term in one product, since each alone has few channels."""
+    places, gather, joined = rows.places, rows.gather, rows.joined
+    n = 0
+    for tap in range(begin, end):
+        before, base = taps.tap[IN_SITE, tap], taps.tap[BLOCK, tap] * n_channels
+        for a in range(rows.n_active[slot, before]):
+            gather[n] = base + rows.active[slot, before * n_channels + a]
+            n += 1
+    if n == 0:
+        return
+    zero = np.int64(0)
+    for i in range(0, n_rows, TILE_ROWS):
+        for j in range(TILE_ROWS):
+            places[j] = s * n_rows + i + j
+        at = 0
+        for tap in range(begin, end):
+            before = taps.tap[IN_SITE, tap]
+            for a in range(rows.n_active[slot, before]):
+                for j in range(TILE_ROWS):
+                    joined[j, at] = left[before * n_rows + i + j, a]
+                at += 1
+        for k in range(0, padded, TILE_COLUMNS):
+            add_tile_to(joined, zero, n, right, zero, gather, out, places, np.int64(k), False)
 
 
 @compiled(internal=True)
@@ -188,6 +239,8 @@ def add_squares(
 ) -> None:
     """Add to `squares` those of all units' changes along directions, in units of the squares of `most`.
 
+    Not of units before the first switch, whose gradients are known.
+
     Those of the units that compare entries of maxima are set, as many numbers in a row of `along`; which row of it
     a unit has, or -1, stands in `compared`. `given` has the rows before the first switch, one direction after the
     other in a site.
@@ -212,13 +265,37 @@ def add_squares(
                         along[compared[unit], r] = table[r, c]
                 if slot >= 0 and slopes[unit] != 0.0:
                     rows.active[slot, s * n_channels + n_active] = c
-                    for r in range(n_rows):
-                        kept[s * n_rows + r, n_active] = slopes[unit] * table[r, c]
                     n_active += 1
-                if taps.shape[N_BREAKPOINTS, t] > 0:
-                    add_to_square(table[:, c], n_rows, most, squares, unit)
             if slot >= 0:
                 rows.n_active[slot, s] = n_active
+                active, begin = rows.active[slot, s * n_channels : (s + 1) * n_channels], first + s * n_channels
+                for r in range(n_rows):
+                    row = kept[s * n_rows + r]
+                    for a in range(n_active):
+                        row[a] = slopes[begin + active[a]] * table[r, active[a]]
+            if taps.shape[N_BREAKPOINTS, t] > 0 and taps.shape[GIVEN, t] < 0:
+                _add_site_squares(rows, table, n_rows, n_channels, first + s * n_channels, most, squares)
+
+
+@compiled(internal=True)
+def _add_site_squares(
+    rows: Rows, table: FloatArray, n_rows: int, n_channels: int, first: int, most: FloatArray, squares: FloatArray
+) -> None:
+    """Add to `squares` those of the numbers of a site's channels."""
+    total, largest = rows.squares[0], rows.squares[1]
+    total[:n_channels] = 0.0
+    largest[:n_channels] = 0.0
+    for r in range(n_rows):
+        row = table[r]
+        for c in range(n_channels):
+            total[c] += row[c] * row[c]
+            largest[c] = max(largest[c], abs(row[c]))
+    for c in range(n_channels):
+        unit = first + c
+        if most[unit] == 1.0 and (largest[c] == 0.0 or _SMALLEST < largest[c] < _LARGEST):
+            squares[unit] += total[c]
+        else:
+            add_to_square(table[:, c], n_rows, most, squares, unit)
 
 
 @compiled(inlined=True)

@@ -20,8 +20,11 @@ from linregions.measures.distances.kernels.graph_rows import (
     FIRST_BACK,
     FIRST_OFFSET,
     FIRST_TERM,
+    GIVEN,
     IN_SITE,
     N_BREAKPOINTS,
+    PADDED,
+    PADDED_UNITS,
     SITES,
     SITES_BEFORE,
     SOURCE,
@@ -29,6 +32,7 @@ from linregions.measures.distances.kernels.graph_rows import (
     Taps,
     add_to_square,
 )
+from linregions.networks.kernels.products import TILE_COLUMNS, add_tile_to
 
 FloatArray = npt.NDArray[np.float64]
 IndexArray = npt.NDArray[np.int64]
@@ -38,7 +42,7 @@ ROUNDING = 2.0**-42
 # On every bound: far above the rounding of norms and products.
 _GUARD = 1.0 + 1e-10
 # Below this share of its bound a gradient is looked at for what rounding explains.
-_SMALL = 1e-3
+_SMALL = 1e-6
 PROVED, LEFT, OVERFLOW = 0, 1, 2
 
 
@@ -76,6 +80,14 @@ class Backward(NamedTuple):
     marked: Any  # (sites,) which sites have any
     row: Any  # (most channels,)
     seed: Any  # (4, most) tensor, unit and sign of a sum of pre-activations, and which comparison each is
+    four: Any  # rows of four gradients, by site: four rows of PADDED channels
+    left: Any  # (4, most channels) what a site sends back, channels that do not only the first
+    all: Any  # (4, most channels) of all channels
+    gather: Any  # (most channels,) int64, which channels these are
+    places: Any  # (4,) int64
+    seeds: Any  # (4, 3, most) seeds of four candidates
+    n_seeds: Any  # (4,)
+    norms: Any  # (4,)
     numbers: Any  # (directions,)
     scale: Any  # (2, 1)
 
@@ -168,12 +180,13 @@ def _send_back(taps: Taps, backward: Backward, t: int, s: int, careful: bool) ->
             backward.marked[taps.shape[SITES_BEFORE, source] + before] = True
             begin = first + before * n_channels
             rows, sizes = backward.rows[begin : begin + n_channels], backward.sizes[begin : begin + n_channels]
-            at = taps.term[FIRST_BACK, term] + taps.tap[BLOCK, tap] * n_channels * n_own
+            padded = taps.shape[PADDED, source]
+            at = taps.term[FIRST_BACK, term] + taps.tap[BLOCK, tap] * padded * n_own
             for k in range(n_own):
                 factor = backward.row[k]
                 if factor == 0.0:
                     continue
-                block = taps.back[at + k * n_channels : at + (k + 1) * n_channels]
+                block = taps.back[at + k * padded : at + k * padded + n_channels]
                 if careful:
                     for c in range(n_channels):
                         rows[c] += factor * block[c]
@@ -209,6 +222,7 @@ def set_gaps(
 
 @compiled()
 def set_guesses(
+    taps: Taps,
     candidates: Candidates,
     values: FloatArray,
     squares: FloatArray,
@@ -222,6 +236,9 @@ def set_guesses(
     n_units = candidates.unit.size
     for i in range(n_units):
         unit = candidates.unit[i]
+        if taps.shape[GIVEN, candidates.tensor[i]] >= 0:
+            found.guess[i] = found.bound[i]
+            continue
         norm = most[unit] * np.sqrt(squares[unit] / n_directions)
         found.guess[i] = found.gap[i] / norm if norm > 0.0 else np.inf
     size, total = backward.scale[0], backward.scale[1]
@@ -243,6 +260,84 @@ def set_guesses(
 
 
 @compiled(internal=True)
+def _four_norms(taps: Taps, slopes: FloatArray, backward: Backward) -> None:
+    """Set the norms of the gradients of four signed sums of pre-activations, sent backwards together."""
+    top = 0
+    for j in range(4):
+        for i in range(backward.n_seeds[j]):
+            top = max(top, backward.seeds[j, 0, i])
+    for t in range(top, 0, -1):
+        first, n_channels, padded = taps.shape[UNITS, t], taps.shape[CHANNELS, t], taps.shape[PADDED, t]
+        before = taps.shape[SITES_BEFORE, t]
+        for j in range(4):
+            for i in range(backward.n_seeds[j]):
+                if backward.seeds[j, 0, i] == t:
+                    backward.marked[before + (backward.seeds[j, 1, i] - first) // n_channels] = True
+        at = taps.shape[PADDED_UNITS, t] * 4
+        table = backward.four[at : at + taps.shape[SITES, t] * padded * 4].reshape(taps.shape[SITES, t] * 4, padded)
+        for s in range(taps.shape[SITES, t]):
+            if not backward.marked[before + s]:
+                continue
+            backward.marked[before + s] = False
+            for j in range(4):
+                for c in range(n_channels):
+                    backward.all[j, c] = slopes[first + s * n_channels + c] * table[4 * s + j, c]
+                    table[4 * s + j, c] = 0.0
+                for i in range(backward.n_seeds[j]):
+                    rest = backward.seeds[j, 1, i] - first - s * n_channels
+                    if backward.seeds[j, 0, i] == t and 0 <= rest < n_channels:
+                        backward.all[j, rest] += backward.seeds[j, 2, i]
+            n = 0
+            for c in range(n_channels):
+                some = False
+                for j in range(4):
+                    backward.left[j, n] = backward.all[j, c]
+                    some |= backward.all[j, c] != 0.0
+                if some:
+                    backward.gather[n] = c
+                    n += 1
+            if n:
+                _send_four_back(taps, backward, t, s, n)
+    n_channels, padded, n_sites = taps.shape[CHANNELS, 0], taps.shape[PADDED, 0], taps.shape[SITES, 0]
+    table = backward.four[: n_sites * padded * 4].reshape(n_sites * 4, padded)
+    backward.norms[:] = 0.0
+    for s in range(n_sites):
+        if backward.marked[s]:
+            backward.marked[s] = False
+            for j in range(4):
+                total = 0.0
+                for c in range(n_channels):
+                    total += table[4 * s + j, c] ** 2
+                    table[4 * s + j, c] = 0.0
+                backward.norms[j] += total
+    for j in range(4):
+        backward.norms[j] = np.sqrt(backward.norms[j])
+
+
+@compiled(internal=True)
+def _send_four_back(taps: Taps, backward: Backward, t: int, s: int, n: int) -> None:
+    """Add to the tensors that a step reads what one of its sites sends back, n of its channels."""
+    n_own, places = taps.shape[CHANNELS, t], backward.places
+    gather, zero = backward.gather[:n], np.int64(0)
+    for term in range(taps.shape[FIRST_TERM, t], taps.shape[END_TERM, t]):
+        source, begin = taps.term[SOURCE, term], taps.term[FIRST_BACK, term]
+        padded, n_sites = taps.shape[PADDED, source], taps.shape[SITES, source]
+        n_rows = (taps.back.size - begin) // padded
+        right = taps.back[begin : begin + n_rows * padded].reshape(n_rows, padded)
+        at = taps.shape[PADDED_UNITS, source] * 4
+        out = backward.four[at : at + n_sites * padded * 4].reshape(n_sites * 4, padded)
+        offset = taps.term[FIRST_OFFSET, term] + s
+        for tap in range(taps.offset[offset], taps.offset[offset + 1]):
+            before = taps.tap[IN_SITE, tap]
+            backward.marked[taps.shape[SITES_BEFORE, source] + before] = True
+            for j in range(4):
+                places[j] = 4 * before + j
+            base = taps.tap[BLOCK, tap] * n_own
+            for k in range(0, padded, TILE_COLUMNS):
+                add_tile_to(backward.left, zero, n, right, base, gather, out, places, np.int64(k), False)
+
+
+@compiled(internal=True)
 def _examine(
     taps: Taps,
     candidates: Candidates,
@@ -250,24 +345,38 @@ def _examine(
     slopes: FloatArray,
     bounds: FloatArray,
     found: Found,
-    which: int,
+    first: int,
+    end: int,
     backward: Backward,
     out: FloatArray,
 ) -> float:
-    """Return the distance of a candidate, by its gradient; NaN where that overflows."""
-    if found.exact[which] >= 0.0:
-        return found.exact[which]
-    n = seeds_of(candidates, values, which, backward)
-    bound = 0.0
-    for j in range(n):
-        bound += bounds[backward.seed[1, j]]
-    norm = gradient_norm(taps, slopes, n, backward, False, out)
-    if norm <= _SMALL * bound:
-        norm = gradient_norm(taps, slopes, n, backward, True, out)
-    if not np.isfinite(norm):
-        return np.nan
-    found.exact[which] = found.gap[which] / norm if norm > 0.0 else np.inf
-    return found.exact[which]
+    """Find the distances of at most four listed candidates by their gradients; return the least.
+
+    NaN where a gradient overflows.
+    """
+    least = np.inf
+    backward.n_seeds[:] = 0
+    for j in range(end - first):
+        n = seeds_of(candidates, values, found.order[first + j], backward)
+        backward.n_seeds[j] = n
+        for i in range(n):
+            for row in range(3):
+                backward.seeds[j, row, i] = backward.seed[row, i]
+    _four_norms(taps, slopes, backward)
+    for j in range(end - first):
+        which = found.order[first + j]
+        bound = 0.0
+        for i in range(backward.n_seeds[j]):
+            bound += bounds[backward.seeds[j, 1, i]]
+        norm = backward.norms[j]
+        if norm <= _SMALL * bound or not 1e-140 < norm < 1e140:
+            n = seeds_of(candidates, values, which, backward)
+            norm = gradient_norm(taps, slopes, n, backward, True, out)
+        if not np.isfinite(norm):
+            return np.nan
+        found.exact[which] = found.gap[which] / norm if norm > 0.0 else np.inf
+        least = min(least, found.exact[which])
+    return least
 
 
 @compiled(internal=True)
@@ -301,7 +410,10 @@ def _settle_zero(
     """Of a point on boundaries, of which there may be very many, look for the lowest neuron that switches there."""
     for i in candidates.by_neuron:
         if found.gap[i] == 0.0 and found.bound[i] < np.inf:
-            distance = _examine(taps, candidates, values, slopes, bounds, found, i, backward, out)
+            found.order[0] = i
+            distance = found.exact[i]
+            if distance < 0.0:
+                distance = _examine(taps, candidates, values, slopes, bounds, found, 0, 1, backward, out)
             if np.isnan(distance):
                 return OVERFLOW
             if distance == 0.0:
@@ -326,28 +438,29 @@ def search_bounds(
 
     Return PROVED if no other one can be nearer, LEFT if too many are left, OVERFLOW if a gradient does.
     """
-    best = np.inf
-    for _ in range(n_first):
+    n = 0
+    for _ in range(min(n_first, 4)):
         which, least = -1, np.inf
         for i in range(found.guess.size):
             if found.guess[i] < least and found.exact[i] < 0.0:
                 which, least = i, found.guess[i]
         if which < 0:
             break
-        distance = _examine(taps, candidates, values, slopes, bounds, found, which, backward, out)
-        if np.isnan(distance):
-            return OVERFLOW
-        best = min(best, distance)
+        found.order[n] = which
+        found.exact[which] = np.inf  # taken
+        n += 1
+    best = _examine(taps, candidates, values, slopes, bounds, found, 0, n, backward, out) if n else np.inf
+    if np.isnan(best):
+        return OVERFLOW
     if best == 0.0:
         return _settle_zero(taps, candidates, values, slopes, bounds, found, backward, out)
     n = _listed(found.bound, best * (1.0 + ROUNDING), found, most_left)
     if n < 0:
         return LEFT
-    for i in range(n):
-        which = found.order[i]
-        if found.bound[which] > best * (1.0 + ROUNDING):
+    for i in range(0, n, 4):
+        if found.bound[found.order[i]] > best * (1.0 + ROUNDING):
             break
-        distance = _examine(taps, candidates, values, slopes, bounds, found, which, backward, out)
+        distance = _examine(taps, candidates, values, slopes, bounds, found, i, min(n, i + 4), backward, out)
         if np.isnan(distance):
             return OVERFLOW
         best = min(best, distance)
@@ -374,13 +487,15 @@ def search_guesses(
     if best == 0.0:
         return _settle_zero(taps, candidates, values, slopes, bounds, found, backward, out)
     n = _listed(found.guess, factor * best, found, found.order.size)
+    m = 0
     for i in range(n):
-        which = found.order[i]
-        if found.guess[which] > factor * best:
+        if found.bound[found.order[i]] <= best * (1.0 + ROUNDING):
+            found.order[m] = found.order[i]
+            m += 1
+    for i in range(0, m, 4):
+        if found.guess[found.order[i]] > factor * best:
             break
-        if found.bound[which] > best * (1.0 + ROUNDING):
-            continue
-        distance = _examine(taps, candidates, values, slopes, bounds, found, which, backward, out)
+        distance = _examine(taps, candidates, values, slopes, bounds, found, i, min(m, i + 4), backward, out)
         if np.isnan(distance):
             return OVERFLOW
         best = min(best, distance)
