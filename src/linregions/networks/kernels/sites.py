@@ -407,10 +407,15 @@ def _squares_tell(plan: Any, tensors: Tensors, scale: FloatArray, table: FloatAr
 
 
 @compiled(internal=True)
-def vanishes(plan: Any, history: IndexArray, phi: FloatArray, step: int, unit: int, at: int) -> bool:
-    """Whether a pre-activation is zero at a point since each of its terms is; `phi` has a row for each point."""
+def list_terms(plan: Any, history: IndexArray, where: IndexArray, step: int, unit: int) -> int:
+    """List the basis functions that a pre-activation is a sum of multiples of, to the ROW of `where`.
+
+    Return how many they are, or -1 if there are other terms.
+    """
     if plan.biases[step, unit] != 0.0 or plan.shape[GIVEN, step] >= 0:
-        return False
+        return -1
+    place, columns = where[PLACE], where[ROW]
+    n, others = 0, False
     n_channels, padded = plan.shape[CHANNELS, step], plan.shape[PADDED, step]
     s, c = unit // n_channels, unit % n_channels
     for term in range(plan.shape[FIRST_TERM, step], plan.shape[END_TERM, step]):
@@ -424,8 +429,25 @@ def vanishes(plan: Any, history: IndexArray, phi: FloatArray, step: int, unit: i
                 k = plan.tap[IN_SITE, tap] * n_before + j
                 piece = history[source, PIECE, k]
                 if piece < 0:
-                    if phi[at, history[source, BASIS, k]] != 0.0:
-                        return False
-                elif plan.activation[SLOPE, source, piece] != 0.0 or plan.activation[HEIGHT, source, piece] != 0.0:
-                    return False
-    return True
+                    column = history[source, BASIS, k]
+                    if place[column] < 0:
+                        place[column], columns[n] = n, column
+                        n += 1
+                else:
+                    others |= plan.activation[SLOPE, source, piece] != 0.0
+                    others |= plan.activation[HEIGHT, source, piece] != 0.0
+    for i in range(n):
+        place[columns[i]] = -1
+    return -1 if others else n
+
+
+@compiled(internal=True)
+def vanishes(phi: FloatArray, where: IndexArray, n_terms: int, at: int) -> bool:
+    """Whether a pre-activation is zero at a point since each of its terms is, as `list_terms` has them.
+
+    `phi` has a row for each point.
+    """
+    for i in range(n_terms):
+        if phi[at, where[ROW, i]] != 0.0:
+            return False
+    return n_terms >= 0

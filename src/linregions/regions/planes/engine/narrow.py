@@ -31,6 +31,10 @@ _PATTERN_BYTES = 1 << 24
 # Vertices and columns of such a cell: one that goes on in parts has some columns by then.
 _CELL_ROOM = 8192, rows.N_AFFINE + EXPECTED_SWITCHES + MOST_SWITCHES + SCREENED_AT_ONCE
 
+# Cells of graphs have about a thousand regions each, sometimes many more: one for which there is too little room is
+# begun anew.
+_GRAPH_BATCH, _GRAPH_ROOM = 8, (8192, 144)
+
 
 class CellsWanted(NamedTuple):
     """How a window is cut to cells."""
@@ -47,7 +51,7 @@ def cells_wanted(plan: records.Plan) -> CellsWanted:
     first, widest = int(switches[0]), int(switches[1:].max(initial=0))
     target = default_target(plan)
     if widest * target <= MOST_SWITCHES * first:
-        return CellsWanted(target)
+        return CellsWanted(target) if plan.is_chain else CellsWanted(target, in_batch=_GRAPH_BATCH, room=_GRAPH_ROOM)
     in_batch = max(1, 4096 // widest)
     if first >= min(_CELL_SWITCHES * widest // EXPECTED_SWITCHES, _MOST_LINES):
         across = min(target, max(_CELL_SWITCHES, EXPECTED_SWITCHES * first // widest))

@@ -24,6 +24,7 @@ from linregions.networks.kernels.sites import (
     SLOPE,
     STEEPNESS,
     WIDTH,
+    list_terms,
     vanishes,
 )
 from linregions.regions.planes.kernels.complex import change_there
@@ -55,9 +56,11 @@ from linregions.regions.planes.kernels.workspace import (
     N_VERTICES,
     NOW,
     ONE,
+    POS,
     SNAPPED,
     UNCERTAINTY,
     UNDECIDED,
+    ZERO,
     FloatArray,
     V,
     Workspace,
@@ -244,7 +247,7 @@ def screen(
     phi, parent, place, counts, now = ws.phi, ws.parent, ws.place, ws.counts, ws.size[NOW]
     f_off, corner, f_word = ws.f_off[now], ws.side[now, V], ws.f_word[now]
     unit, scale, bound, pending, kept = sc.unit, sc.scale, sc.bound, sc.pending, sc.kept
-    base, block, packed, source = sc.base, sc.block, sc.packed, sc.source
+    base, block, packed, source, where = sc.base, sc.block, sc.packed, sc.source, sc.tensors.where
     n, t, n_vertices = shape[WIDTH, layer], shape[N_BREAKPOINTS, layer], ws.size[N_VERTICES]
     most = max(1, plan.most_switches // max(1, t))
     n_rows = (n_vertices + TILE_ROWS - 1) // TILE_ROWS * TILE_ROWS
@@ -339,28 +342,34 @@ def screen(
                         base[switch >> np.uint64(6)] |= ONE << (switch & np.uint64(63))
                         continue
                     unclear = True
-                    if f_word.shape[1] > 0:  # zero somewhere: perhaps on whole faces, and there it is not above
-                        number = np.uint64(number_of(sc.local, switch))
-                        # Should there be too few words, the cell begins anew.
-                        for f in range(ws.size[N_FACES] if number < np.uint64(64 * f_word.shape[1]) else 0):
-                            for i in range(f_off[f], f_off[f + 1]):
-                                c = np.int64(corner[i])
-                                slack = band + change_there(block, k, c, parent, place, scale[STEEPNESS, neuron])
-                                if block[c, k] - xi > slack:
-                                    f_word[f, number >> np.uint64(6)] |= ONE << (number & np.uint64(63))
-                                    break
                 elif high[k] - xi > -band - scale[STEEPNESS, neuron] * uncertainty:
                     unclear = True
                 if not unclear:
                     continue
+                above = ws.word[POS]  # of no other use yet
+                n_terms = np.int64(-2)
                 for v in range(n_vertices):
                     d = block[v, k] - xi
                     slack = band + change_there(block, k, v, parent, place, scale[STEEPNESS, neuron])
+                    above[v] = np.uint64(d > slack)
                     if abs(d) <= slack and slack > 0.0:  # else every term is zero everywhere
-                        if d == 0.0 and xi == 0.0 and vanishes(plan, sc.history, phi, layer, neuron, v):
-                            continue
+                        if d == 0.0 and xi == 0.0:
+                            if n_terms < -1:
+                                n_terms = list_terms(plan, sc.history, where, layer, neuron)
+                            if vanishes(phi, where, n_terms, v):
+                                continue
                         counts[SNAPPED] += d != 0.0
                         counts[UNDECIDED] += 1
+                if f_word.shape[1] > 0 and high[k] - xi > band:
+                    # Zero somewhere: perhaps on whole faces, and there it is not above.
+                    switch = np.uint64(shape[FIRST_SWITCH, layer] + neuron * t + j)
+                    number = np.uint64(number_of(sc.local, switch))
+                    # Should there be too few words, the cell begins anew.
+                    for f in range(ws.size[N_FACES] if number < np.uint64(64 * f_word.shape[1]) else 0):
+                        passed = ZERO
+                        for i in range(f_off[f], f_off[f + 1]):
+                            passed |= above[corner[i]]
+                        f_word[f, number >> np.uint64(6)] |= passed << (number & np.uint64(63))
             if not crosses:
                 unit[PIECE, neuron] = piece
                 continue
@@ -371,14 +380,17 @@ def screen(
                 return -1, min(2 * phi.shape[1], begin + more), 0, 0
             source[unstable - unstable_before] = k
             unstable += 1
+        zeros = False
         for v in range(n_vertices):  # row by row, as phi lies in memory
             for i in range(unstable - unstable_before):
-                z = block[v, source[i]]
-                if z == 0.0:
-                    neuron = kept[first + source[i]]
-                    if vanishes(plan, sc.history, phi, layer, neuron, v):
-                        z = -0.0  # which no sum is: see `sign_words`
-                phi[v, begin + unstable_before + i] = z
+                phi[v, begin + unstable_before + i] = block[v, source[i]]
+                zeros |= block[v, source[i]] == 0.0
+        for i in range(unstable - unstable_before if zeros else 0):
+            n_terms = list_terms(plan, sc.history, where, layer, kept[first + source[i]])
+            for v in range(n_vertices if n_terms >= 0 else 0):
+                if block[v, source[i]] == 0.0:
+                    # The value -0.0 is that of no sum: see `sign_words`.
+                    phi[v, begin + unstable_before + i] = -0.0 if vanishes(phi, where, n_terms, v) else 0.0
     left = 0
     if unstable > most:
         seen = unstable
