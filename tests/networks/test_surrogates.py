@@ -122,7 +122,7 @@ def test_what_is_straight_costs_no_piece():
 
 def test_pieces_with_equal_slopes_are_one():
     made = interpolated(smooth.tanh(), 16, -4.0, 4.0).function
-    assert 0.0 not in np.round(made.breakpoints, 6)
+    assert np.abs(made.breakpoints).min() > 0.1
     assert made.n_breakpoints == 16
     assert np.diff(made.slopes).min() < -1e-3
 

@@ -17,8 +17,8 @@ from linregions.networks.smooth import Smooth
 MOST_PIECES = 254
 _GRID = 20_001
 _MOST_TRIED = 400_000
-# Neighbouring slopes that differ by less, relative to the steepest, are one piece; the error knows of it.
-_SAME = 1e-12
+# Neighbouring pieces that differ by less at their ends, relative to slopes and limits, are one; the error knows of it.
+_SAME = 1e-9
 # What may be added to the largest difference seen for what lies between the points tried, relative to it.
 _SLACK = 1e-3
 
@@ -131,13 +131,7 @@ def interpolated(smooth: Smooth, pieces: int, low: float, high: float) -> Activa
     knots = _knots(smooth, pieces, low, high)
     values = smooth(knots)
     slopes = [smooth.left[0], *(np.diff(values) / np.diff(knots)).tolist(), smooth.right[0]]
-    merged = _SAME * max(map(abs, slopes))
-    kept = [slopes[0]]
-    breakpoints = []
-    for knot, slope in zip(knots.tolist(), slopes[1:], strict=True):
-        if abs(slope - kept[-1]) > merged:
-            breakpoints.append(knot)
-            kept.append(slope)
+    breakpoints, kept = _merged(knots, slopes, _SAME * max(map(abs, slopes)) * min(high - low, 1.0))
     anchor = int(np.argmin(np.abs(knots)))
     point = (float(knots[anchor]), float(values[anchor]))
     bare = PiecewiseLinear(tuple(breakpoints), tuple(kept), point)
@@ -167,6 +161,21 @@ def _knots(smooth: Smooth, pieces: int, low: float, high: float) -> FloatArray:
     knots = np.unique(knots[(knots >= low) & (knots <= high)])
     apart = np.diff(knots) > 1e-12 * max(abs(low), abs(high))
     return np.asarray(knots[np.concatenate([[True], apart])]) if apart.all() else _apart(knots, apart, high)
+
+
+def _merged(knots: FloatArray, slopes: list[float], least: float) -> tuple[list[float], list[float]]:
+    """Return breakpoints and slopes without those that make hardly a difference; the last slope is kept as it is."""
+    widths = np.diff(knots).tolist()
+    breakpoints, kept = [], [slopes[0]]
+    for knot, slope, width in zip(knots.tolist(), slopes[1:], [*widths, widths[-1]], strict=True):
+        if abs(slope - kept[-1]) * width > least:
+            breakpoints.append(knot)
+            kept.append(slope)
+    kept[-1] = slopes[-1]
+    while breakpoints and kept[-1] == kept[-2]:
+        breakpoints.pop()
+        kept.pop()
+    return breakpoints, kept
 
 
 def _apart(knots: FloatArray, apart: np.ndarray, high: float) -> FloatArray:

@@ -235,6 +235,7 @@ REFUSED = {
     "Gelu": ({}, "is not piecewise linear, .* `linregions.approximate`"),
     "HardSwish": ({}, "is not piecewise linear, .* `linregions.approximate`"),
     "Elu": ({}, "is not piecewise linear, .* `linregions.approximate`"),
+    "Sqrt": ({}, "is not piecewise linear, .* give the part of the model before it"),
     "Softmax": ({}, "is not piecewise linear, .* Give the part of the model before it"),
     "LRN": ({"size": 3}, "divides by a statistic of its own input, .* batch normalisation"),
     "LpNormalization": ({}, "divides by a statistic of its own input, .* batch normalisation"),

@@ -31,12 +31,17 @@ class _Kind(NamedTuple):
 _KINDS = (
     _Kind("Softmax LogSoftmax", _NOT_LINEAR, _PIECEWISE, "Give the part of the model before it."),
     _Kind(
-        "Sigmoid Tanh Elu Selu Celu Softplus Softsign Gelu Mish HardSwish Swish Erf Exp Log Sqrt Reciprocal Sin Cos "
-        "Tan Asin Acos Atan Sinh Cosh Asinh Acosh Atanh ReduceLogSum ReduceLogSumExp ReduceL2 ReduceSumSquare "
-        "ReduceProd LpPool GlobalLpPool Det CumProd",
+        "Sigmoid Tanh Elu Selu Celu Softplus Gelu Mish HardSwish Swish Erf",
         _NOT_LINEAR,
         _PIECEWISE,
-        "Replace it in the PyTorch module with `linregions.approximate`, or train with ReLU.",
+        "Call `linregions.approximate` with the PyTorch module that was exported, or train with ReLU.",
+    ),
+    _Kind(
+        "Softsign Exp Log Sqrt Reciprocal Sin Cos Tan Asin Acos Atan Sinh Cosh Asinh Acosh Atanh ReduceLogSum "
+        "ReduceLogSumExp ReduceL2 ReduceSumSquare ReduceProd LpPool GlobalLpPool Det CumProd",
+        _NOT_LINEAR,
+        _PIECEWISE,
+        "Train with ReLU, sums and maxima in its place, or give the part of the model before it.",
     ),
     _Kind(
         "LayerNormalization InstanceNormalization GroupNormalization RMSNormalization LRN LpNormalization "
