@@ -16,6 +16,7 @@ from linregions.domains.solids import Ball, Box, Solid
 from linregions.errors import FileFormatError, InvalidValueError
 from linregions.measures.density import boundary_density
 from linregions.networks.network import Network
+from linregions.networks.switches import breakpoints_of_neurons
 
 _WHO = "linregions density"
 
@@ -108,13 +109,9 @@ def run(arguments: Namespace) -> None:
 
 def _places(network: Network, codimension: int) -> int:
     """Count sets of distinct neurons with a breakpoint each: T x #neurons of Theorem 2, or pairs of Corollary 7."""
-    counts = [
-        activation.n_breakpoints
-        for layer, activation in zip(network.layers, network.activations, strict=False)
-        for _ in range(layer.bias.size)
-    ]
-    total = sum(counts)
-    return total if codimension == 1 else (total * total - sum(count * count for count in counts)) // 2
+    counts = breakpoints_of_neurons(network).astype(np.int64)
+    total = int(counts.sum())
+    return total if codimension == 1 else (total * total - int(counts @ counts)) // 2
 
 
 def _domain(arguments: Namespace, network: Network) -> Solid:

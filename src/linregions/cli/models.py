@@ -30,11 +30,14 @@ def add_model_options(parser: ArgumentParser) -> None:
         choices=("softmax", "sigmoid", "argmax"),
         help="leave out this last function of an ONNX model: the regions are those of its logits",
     )
-    for name, what in (("scale", "multiplied by"), ("shift", "added to, after that")):
+    for name, what in (
+        ("scale", "inputs of an ONNX model are multiplied by"),
+        ("shift", "is added to them after that"),
+    ):
         parser.add_argument(
             f"--input-{name}",
             metavar="NUMBER",
-            help=f"what inputs of an ONNX model are {what}: a number, one a channel as 0.5,0.4,0.3, or a file of them",
+            help=f"what {what}: a number, one a channel as 0.5,0.4,0.3, or a file of them",
         )
 
 
