@@ -24,6 +24,7 @@ SETS = {
     "lines": bench_lines.rows,
     "distance": bench_distance.rows,
     "jacobians": bench_distance.jacobian_rows,
+    "distance-convolutional": bench_distance.convolutional_rows,
     "tracking": bench_tracking.rows,
     "fig5": bench_fig5.rows,
 }

@@ -108,11 +108,13 @@ def run(arguments: Namespace) -> None:
 
 def _places(network: Network, codimension: int) -> int:
     """Count sets of distinct neurons with a breakpoint each: T x #neurons of Theorem 2, or pairs of Corollary 7."""
-    counts = [
-        activation.n_breakpoints
-        for layer, activation in zip(network.layers, network.activations, strict=False)
-        for _ in range(layer.bias.size)
-    ]
+    graph = network.graph
+    counts: list[int] = []
+    for group in network.numbering.groups:
+        if group.windows.size:  # a window may change its winner for any other entry
+            counts += (graph.maxima.size[group.windows] - 1).tolist()
+        else:
+            counts += [graph.steps[group.step].activation.n_breakpoints] * group.size
     total = sum(counts)
     return total if codimension == 1 else (total * total - sum(count * count for count in counts)) // 2
 
