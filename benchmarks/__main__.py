@@ -26,6 +26,7 @@ SETS = {
     "graph-lines": bench_graphs.line_rows,
     "distance": bench_distance.rows,
     "jacobians": bench_distance.jacobian_rows,
+    "distance-convolutional": bench_distance.convolutional_rows,
     "tracking": bench_tracking.rows,
     "fig5": bench_fig5.rows,
 }

@@ -133,17 +133,8 @@ class GraphSpace:
             along,
         )
         total = DIRECTIONS if look else FIRST_DIRECTIONS
-        set_guesses(
-            plan.taps,
-            plan.candidates,
-            self.values[r],
-            self.squares,
-            self.most,
-            total,
-            self.along,
-            self.found,
-            self.backward,
-        )
+        at = plan.taps, plan.candidates, self.values[r], self.squares, self.most
+        set_guesses(*at, total, self.along, self.found, self.backward)
 
     def nearest_points(self, points: npt.NDArray[Any]) -> FloatArray:
         """Return where the nearest neurons of the points measured switch, NaN where there is none."""
