@@ -35,6 +35,7 @@ def test_importing(tmp_path, monkeypatch):
     assert made["part"].n_regions > 1000
 
 
+@pytest.mark.slow
 def test_resnet(tmp_path, monkeypatch):
     pytest.importorskip("matplotlib").use("agg")
     made = _run("guide_resnet.md", tmp_path, monkeypatch)
