@@ -67,7 +67,7 @@ def read_model(path: str, drop_last: str | None = None, scale: Any = None, shift
     InvalidValueError, FileFormatError, UnsupportedModuleError
         If it has another ending, is not there, or holds no network that is piecewise linear.
     """
-    found = recognise(Path(path))
+    found = recognise(Path(path)) if Path(path).is_file() else None
     if found is None and Path(path).suffix.lower() not in _ENDINGS:
         raise InvalidValueError(
             f"`MODEL` is {path!r}, but linregions reads models from .npz, .onnx, .nnet and .pt2 files. Write it with "

@@ -10,8 +10,8 @@ import numpy as np
 from linregions._support.validation import FloatArray
 from linregions.networks.activations import IDENTITY
 from linregions.networks.graph import INPUT, Graph, IndexArray, Step, apply_terms
-from linregions.networks.kernels import sites
-from linregions.networks.kernels.products import TILE_COLUMNS
+from linregions.networks.kernels import site_records as sites
+from linregions.networks.kernels.site_records import TILE_COLUMNS
 
 # Kernels look at units by so many, and take their room from the biases.
 _LEAST_WIDTH = 64

@@ -321,7 +321,7 @@ def bases() -> list[Any]:
         ],
         {"x": ["N", 2, 4, 5]}, ["y"],
         {"w": weight(3, 2, 2, 2), "s": weight(3), "v": np.ones(3, np.float32), "scales": np.float32([1, 1, 2, 1.5]),
-         "g": weight(2, 36), "h": weight(2)},
+         "g": weight(2, 54), "h": weight(2)},
     )  # fmt: skip
     shapes = model_of(
         [

@@ -58,7 +58,7 @@ def test_networks_exported_by_torch(name, opset, tmp_path):
     points = first + np.linspace(0, 1, 400)[:, None] * (last - first)
     np.testing.assert_allclose(network(points), straight(points), rtol=1e-6, atol=1e-7)
     ours, theirs = network.patterns(points), straight.patterns(points)
-    assert len(np.unique(theirs, axis=0)) > 3
+    assert len(np.unique(theirs, axis=0)) > 1
     # Slopes are in single precision in the format, so a switch may move past a point.
     assert np.mean(np.any(ours != theirs, axis=1)) < 0.01
 

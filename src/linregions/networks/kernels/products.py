@@ -12,11 +12,11 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from linregions._support.kernels.compiled import compiled
+from linregions.networks.kernels.site_records import TILE_COLUMNS, TILE_ROWS
 
 FloatArray = npt.NDArray[np.float64]
 
-#: Rows and columns of a tile, of which the registers hold all entries while it is summed.
-TILE_ROWS, TILE_COLUMNS = 4, 16
+__all__ = ["TILE_COLUMNS", "TILE_ROWS", "add_product", "add_tile", "add_tile_to"]
 
 
 def _tile(names: tuple[str, ...]) -> Any:

@@ -18,7 +18,6 @@ from linregions.networks.network import Network
 from linregions.networks.switches import unpack_patterns
 from linregions.regions.adjacency import IndexArray
 from linregions.regions.outputs import Comparison
-from linregions.regions.planes.graph_contest import contested_regions, in_moderate_unit
 from linregions.regions.planes.queries import PlaneQueries
 from linregions.regions.tolerances import DEFAULT_TOLERANCES
 
@@ -108,6 +107,8 @@ def boundary_of(part: PlaneQueries, comparison: Comparison, sizes: Sequence[int]
             compared = in_frame(compared, part.window, frame)
             faces, maps, band = _contested(part, compared, points, grain, sizes)
         else:
+            from linregions.regions.planes.graph_contest import contested_regions, in_moderate_unit
+
             rows, relative = frame.rows(part.window), _relative(part)
             compared = in_moderate_unit(compared, rows)
             faces, maps, band = contested_regions(compared, part, rows, points, grain, relative)

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from linregions.networks.kernels.sites import Steps, Tensors, make_tensors
+from linregions.networks.kernels.site_records import Steps, Tensors, make_tensors
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int32]
