@@ -87,42 +87,6 @@ def test_more_random_graphs(seed: int) -> None:
     check(*random_case(seed))
 
 
-def length_of(boundary) -> float:
-    """Return the length of all pieces."""
-    return float(np.linalg.norm(boundary.segments[:, 1] - boundary.segments[:, 0], axis=1).sum())
-
-
-@pytest.mark.parametrize(("name", "seed"), cases())
-def test_decision_boundaries(name: str, seed: int) -> None:
-    model, exact = tiny(name, seed), exact_of(name, seed, 0, False)
-    partition = lr.partition(Network.from_graph(model.graph), model.windows[0])
-    for decision in ("argmax", "argmin"):
-        found = partition.decision_boundary(decision=decision)
-        np.testing.assert_allclose(length_of(found), exact.decision_length(decision), rtol=1e-9)
-    level = float(np.median(model.graph(model.windows[0].point(model.windows[0].polygon))[:, 0]))
-    found = partition.level_set(output=0, level=level)
-    np.testing.assert_allclose(length_of(found), exact.level_length(0, level), rtol=1e-9)
-
-
-@pytest.mark.parametrize("seed", range(0, RANDOM, 5))
-def test_parts_of_a_window_have_the_same_regions(seed: int) -> None:
-    """Halves of a window, partitioned apart, have the regions of the whole, cut where they meet."""
-    network, window = random_case(seed)
-    whole = lr.partition(network, window)
-    low, high = window.polygon.min(axis=0), window.polygon.max(axis=0)
-    middle = 0.5 * (low + high)[0]
-    patterns, area = set(), 0.0
-    for x0, x1 in ((low[0], middle), (middle, high[0])):
-        box = np.array([[x0, low[1]], [x1, low[1]], [x1, high[1]], [x0, high[1]]])
-        half = lr.partition(network, PlaneWindow(window.origin, window.basis, box))
-        patterns |= set(map(tuple, half.patterns.tolist()))
-        area += half.areas.sum()
-    assert set(map(tuple, whole.patterns.tolist())) <= patterns
-    if len(window.polygon) == 4:
-        assert set(map(tuple, whole.patterns.tolist())) == patterns
-        np.testing.assert_allclose(area, whole.areas.sum(), rtol=1e-12)
-
-
 @pytest.mark.parametrize(("name", "seed"), cases())
 def test_points_lie_in_regions_of_the_list(name: str, seed: int) -> None:
     model = tiny(name, seed)
