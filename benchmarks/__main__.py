@@ -13,6 +13,7 @@ import numpy as np
 
 import bench_distance
 import bench_fig5
+import bench_graphs
 import bench_lines
 import bench_planes
 import bench_scale
@@ -22,8 +23,10 @@ SETS = {
     "planes": bench_planes.rows,
     "scale": bench_scale.rows,
     "lines": bench_lines.rows,
+    "graph-lines": bench_graphs.line_rows,
     "distance": bench_distance.rows,
     "jacobians": bench_distance.jacobian_rows,
+    "distance-convolutional": bench_distance.convolutional_rows,
     "tracking": bench_tracking.rows,
     "fig5": bench_fig5.rows,
 }

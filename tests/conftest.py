@@ -9,9 +9,13 @@ from collections.abc import Callable, Iterator
 import pytest
 from hypothesis import settings
 
+from linregions._support.kernels.compiled import OfOneType
+
 # How long an example takes says something about the machine and what else it does, nothing about the library.
 settings.register_profile("linregions", deadline=None)
 settings.load_profile("linregions")
+
+OfOneType.checks_records = True
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from linregions.networks.activations import (
     leaky_relu,
 )
 from linregions.networks.constructions import constant_network, folding_network, sawtooth_network, zigzag_network
-from linregions.networks.importers import from_sklearn, from_torch
+from linregions.networks.importers import approximate, from_nnet, from_onnx, from_sklearn, from_torch
 from linregions.networks.local_maps import ActivationRegion
 from linregions.networks.network import AffineLayer, Network
 from linregions.networks.random import random_network
@@ -81,12 +81,15 @@ __all__ = [
     "StreamedRegions",
     "Tolerances",
     "Tracker",
+    "approximate",
     "boundary_density",
     "boundary_distance",
     "constant_network",
     "count_regions",
     "default_probes",
     "folding_network",
+    "from_nnet",
+    "from_onnx",
     "from_sklearn",
     "from_torch",
     "integrated_gradients",

@@ -48,6 +48,10 @@ class UndecidedWarning(UserWarning):
     """Some decisions that a count rests on are so close that float64 cannot tell them from ties."""
 
 
+class UnprovedWarning(UserWarning):
+    """Some distances hold up to a chance of failure that the result tells, and are not proved."""
+
+
 class FewPointsWarning(UserWarning):
     """So few random points carry an estimate that its standard error cannot be trusted."""
 

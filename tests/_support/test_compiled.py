@@ -222,3 +222,19 @@ def test_a_kernel_of_one_type_is_looked_up_once(monkeypatch: pytest.MonkeyPatch)
         monkeypatch.setattr(kernel, "_function", None)
     with pytest.raises(TypeError):
         kernel("keys", order, 3)
+
+
+@compiled.compiled()
+def _first_of_last_row(table: np.ndarray) -> float:
+    return float(table[table.shape[0] - 1, 0])
+
+
+def test_a_kernel_of_one_type_never_misreads_an_array() -> None:
+    kernel, table = compiled.OfOneType(_first_of_last_row), np.arange(12.0).reshape(3, 4)
+    whole = np.repeat(table, 2, axis=1)
+    for array in (table, np.asfortranarray(table), whole[:, ::2], table.astype(np.float32)):
+        kernel.checks_records = False
+        assert kernel(array) == 8.0
+    kernel.checks_records = True
+    with pytest.raises(TypeError, match="other types than in the first call"):
+        kernel(whole[:, ::2])

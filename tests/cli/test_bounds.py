@@ -148,7 +148,7 @@ def test_nothing_that_draws_or_compiles_is_imported():
         (["784"], r"`widths` is \[784\], but region_bounds needs the input and the output"),
         (["784", "6x", "1"], r"`WIDTH` is '6x', but linregions bounds needs whole numbers, or one model file"),
         (["2", "3.5", "1"], r"`WIDTH` is '3.5', but linregions bounds needs whole numbers"),
-        (["model.pt"], r"`MODEL` is 'model.pt', but linregions reads models from .npz files"),
+        (["model.pt"], r"`MODEL` is 'model.pt', but linregions reads models from .npz, .onnx, .nnet and .pt2 files"),
         (["missing.npz"], r"`path` is 'missing.npz', where there is no file"),
         (["2", "3", "1", "--dimension", "3"], r"`dimension` is 3, but region_bounds needs at most the 2 inputs"),
     ],

@@ -241,7 +241,11 @@ def test_reproduce(run, tmp_path):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["info", "model.onnx"], "`MODEL` is 'model.onnx', but linregions reads models from .npz files."),
+        (
+            ["info", "model.pth7"],
+            "`MODEL` is 'model.pth7', but linregions reads models from .npz, .onnx, .nnet and .pt2 f",
+        ),
+        (["info", "model.onnx"], "`path` is 'model.onnx', where there is no file, but from_onnx needs an"),
         (["info", "nothing.npz"], "`path` is 'nothing.npz', where there is no file"),
         (["info", "six.npz"], "`path` is 'six.npz', which holds x_test, x_train"),
         (

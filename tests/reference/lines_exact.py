@@ -6,7 +6,7 @@ Every float is a dyadic rational, so each sign and each order has a right answer
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -66,7 +66,7 @@ class ExactActivation:
         return self.slopes[j] * t + self.intercepts[j]
 
 
-def _legs(domain: Segment | Ray | Line | Path) -> list[tuple[Fraction | None, Fraction | None, list[Affine]]]:
+def legs(domain: Segment | Ray | Line | Path) -> list[tuple[Fraction | None, Fraction | None, list[Affine]]]:
     """Return (low, high, coordinates as affine functions of t) of each straight part."""
     if isinstance(domain, Line | Ray):
         x = [(Fraction(p), Fraction(d)) for p, d in zip(domain.origin, domain.direction, strict=True)]
@@ -102,7 +102,7 @@ def exact_line(net: Network, domain: Segment | Ray | Line | Path) -> ExactLine:
     biases = [[Fraction(b) for b in layer.bias] for layer in net.layers]
     activations = [ExactActivation(activation) for activation in net.activations]
     pieces: list[tuple[Fraction | None, Fraction | None, tuple[int, ...], list[Affine]]]
-    pieces = [(low, high, (), x) for low, high, x in _legs(domain)]
+    pieces = [(low, high, (), x) for low, high, x in legs(domain)]
     for weight, bias, phi in zip(weights, biases, activations, strict=False):
         after = []
         for low, high, pattern, x in pieces:
@@ -120,10 +120,14 @@ def exact_line(net: Network, domain: Segment | Ray | Line | Path) -> ExactLine:
     found = tuple(
         ExactPiece(low, high, pattern, tuple(_affine(weights[-1], biases[-1], x))) for low, high, pattern, x in pieces
     )
-    return _summary(net, found)
+    return summary(found, lambda pattern: good_neurons(net, pattern))
 
 
-def _summary(net: Network, pieces: tuple[ExactPiece, ...]) -> ExactLine:
+def summary(
+    pieces: tuple[ExactPiece, ...],
+    good: Callable[[Sequence[int]], Sequence[bool]],
+) -> ExactLine:
+    """Return what follows from the pieces."""
     breakpoints, switches, patterns, linear = [], [], [pieces[0].pattern], []
     for left, right in itertools.pairwise(pieces):
         if left.pattern == right.pattern:
@@ -131,7 +135,7 @@ def _summary(net: Network, pieces: tuple[ExactPiece, ...]) -> ExactLine:
         events = []
         for neuron, (a, b) in enumerate(zip(left.pattern, right.pattern, strict=True)):
             events += [(neuron, j, 1 if b > a else -1) for j in range(min(a, b), max(a, b))]
-        sides = [good_neurons(net, left.pattern), good_neurons(net, right.pattern)]
+        sides = [good(left.pattern), good(right.pattern)]
         assert left.high is not None
         breakpoints.append(left.high)
         switches.append(tuple(events))

@@ -130,7 +130,7 @@ class ExactPartition:
     @cached_property
     def edges(self) -> list[ExactEdge]:
         """The sides of regions, cut at every vertex that lies on them."""
-        good = [good_neurons(self.network, pattern) for pattern in self.patterns]
+        good = [self.good(pattern) for pattern in self.patterns]
         edges = []
         for ends, left, right in sides([region.polygon for region in self.regions], self.vertices):
             neurons: tuple[int, ...] = ()
@@ -142,6 +142,10 @@ class ExactPartition:
                 boundary = any(good[left][k] or good[right][k] for k in neurons)
             edges.append(ExactEdge(ends, left, right, neurons, lower, boundary))
         return edges
+
+    def good(self, pattern: Sequence[int]) -> list[bool]:
+        """Tell of each neuron whether an open path leads from it to an output, where the pattern is this."""
+        return good_neurons(self.network, pattern)
 
     @cached_property
     def linear_labels(self) -> list[int]:

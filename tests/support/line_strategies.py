@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import linregions as lr
 from linregions import Line, Network, Path, PiecewiseLinear, Ray, Segment
 from linregions.regions.lines.partition import LinePartition
-from tests.reference.lines_exact import exact_line
+from tests.reference.lines_exact import ExactLine, exact_line
 from tests.support import zoo
 
 # Slopes are dyadic, so that what cancels exactly in Fractions also does so in the slopes of the floats.
@@ -120,7 +120,11 @@ def switches(part: LinePartition) -> list[list[tuple[int, int, int]]]:
 
 def assert_is_exact(part: LinePartition) -> None:
     """Compare everything a partition says with the exact twin."""
-    exact = exact_line(part.network, part.domain)
+    assert_equals(part, exact_line(part.network, part.domain))
+
+
+def assert_equals(part: LinePartition, exact: ExactLine) -> None:
+    """Compare everything a partition says with an exact one."""
     assert part.n_regions == exact.n_regions
     np.testing.assert_array_equal(part.patterns, np.array(exact.patterns).reshape(part.patterns.shape))
     places = [float(t) for t in exact.breakpoints]

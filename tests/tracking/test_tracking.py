@@ -4,6 +4,7 @@ import copy
 import json
 import subprocess
 import sys
+import threading
 import warnings
 from dataclasses import dataclass
 
@@ -295,7 +296,7 @@ def test_a_module_that_cannot_be_imported_is_refused_at_once(probes):
 
 def test_a_module_that_cannot_be_copied_is_refused_with_the_importers_words(probes):
     model = module().train()
-    model.held = model[0].weight.sum()
+    model.held = threading.Lock()
     with pytest.raises(InvalidValueError, match="`module` cannot be copied"):
         lr.Tracker(probes)(model)
 
@@ -499,3 +500,14 @@ def test_importing_the_package_stays_light():
         "assert 'torch' not in sys.modules and 'matplotlib' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_convolutional_network_is_followed_in_training():
+    """Batch norm in training mode, and a tensor held from an earlier pass: copies are read, in evaluation mode."""
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.ReLU(), nn.Flatten(), nn.Linear(8, 2)).train()
+    model.held = model(torch.randn(3, 1, 4, 4))
+    followed = lr.Tracker([Constant()], every=1, example_input=torch.zeros(1, 1, 4, 4))
+    followed(model)
+    assert len(followed.rows) == 1
+    assert model.training

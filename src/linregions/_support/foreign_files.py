@@ -19,34 +19,30 @@ class Foreign:
 
     name: str  # with its article
     way: str  # the sentence that says how a network in it becomes one of ours
+    reader: str = ""  # what `Network.load` reads it by; empty where it does not
 
 
-def _of_state(name: str, state: str) -> Foreign:
+def _of_state(name: str, state: str, reader: str = "") -> Foreign:
     """Return a format that holds the parameters of a module."""
     return Foreign(
         name,
         f"Build the module, call `module.load_state_dict({state})` and write "
         "`linregions.from_torch(module).save('model.npz')`.",
+        reader,
     )
 
 
 _CHECKPOINT = _of_state("a PyTorch checkpoint", "torch.load(path, weights_only=True)")
 _SCRIPT = _of_state("a TorchScript archive", "torch.jit.load(path).state_dict()")
-_EXPORTED = _of_state("a program written by torch.export", "torch.export.load(path).state_dict")
+_EXPORTED = _of_state("a program written by torch.export", "torch.export.load(path).state_dict", "pt2")
 _SAFETENSORS = _of_state("a safetensors file", "safetensors.torch.load_file(path)")
 _MODULE = Foreign(
     "a whole PyTorch module, pickled",
     "If you trust it, load it where its classes are known, `module = torch.load(path, weights_only=False)`, and write "
     "`linregions.from_torch(module).save('model.npz')`.",
 )
-_ONNX = Foreign(
-    "an ONNX model",
-    "Take weights and biases out of it with `onnx.numpy_helper.to_array(entry)` for every entry of "
-    f"`onnx.load(path).graph.initializer`, and give them to {_LAYERS}.",
-)
-_NNET = Foreign(
-    "an .nnet file", f"Read the matrices and biases that follow its header, one row a line, and give them to {_LAYERS}."
-)
+_ONNX = Foreign("an ONNX model", "Load it with `linregions.from_onnx(path)`.", "onnx")
+_NNET = Foreign("an .nnet file", "Load it with `linregions.from_nnet(path)`.", "nnet")
 _HDF5 = Foreign(
     "an HDF5 file", f"Read its arrays with h5py (of a Keras model, each W transposed) and give them to {_LAYERS}."
 )

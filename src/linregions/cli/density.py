@@ -10,12 +10,13 @@ import numpy as np
 from linregions._support.tables import Row, read_points
 from linregions._support.validation import FloatArray, available_cores
 from linregions.cli.arguments import add_name, add_out, count_from, shows_progress, threads_of
-from linregions.cli.models import read_model
+from linregions.cli.models import add_model, model_of
 from linregions.cli.results import arrays_of, prepare_output, print_result
 from linregions.domains.solids import Ball, Box, Solid
 from linregions.errors import FileFormatError, InvalidValueError
 from linregions.measures.density import boundary_density
 from linregions.networks.network import Network
+from linregions.networks.switches import breakpoints_of_neurons
 
 _WHO = "linregions density"
 
@@ -30,7 +31,7 @@ _EPILOG = """examples:
 def add(parser: ArgumentParser) -> None:
     """Add the options."""
     parser.epilog = _EPILOG
-    parser.add_argument("model", metavar="MODEL", help="an NPZ file")
+    add_model(parser)
     where = parser.add_mutually_exclusive_group(required=True)
     where.add_argument(
         "--low",
@@ -77,7 +78,7 @@ def add(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace) -> None:
     """Measure, print, and write a table and what made it."""
-    network = read_model(arguments.model)
+    network = model_of(arguments)
     domain = _domain(arguments, network)
     output = prepare_output(arguments, "density", f"{Path(arguments.model).stem}-density", arrays_of(domain), network)
     found = boundary_density(
@@ -108,13 +109,9 @@ def run(arguments: Namespace) -> None:
 
 def _places(network: Network, codimension: int) -> int:
     """Count sets of distinct neurons with a breakpoint each: T x #neurons of Theorem 2, or pairs of Corollary 7."""
-    counts = [
-        activation.n_breakpoints
-        for layer, activation in zip(network.layers, network.activations, strict=False)
-        for _ in range(layer.bias.size)
-    ]
-    total = sum(counts)
-    return total if codimension == 1 else (total * total - sum(count * count for count in counts)) // 2
+    counts = breakpoints_of_neurons(network).astype(np.int64)
+    total = int(counts.sum())
+    return total if codimension == 1 else (total * total - int(counts @ counts)) // 2
 
 
 def _domain(arguments: Namespace, network: Network) -> Solid:

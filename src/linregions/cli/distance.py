@@ -10,7 +10,7 @@ import numpy as np
 from linregions._support.tables import Row, read_points
 from linregions._support.validation import FloatArray
 from linregions.cli.arguments import add_common, add_name, add_picture, count_from, data_of, shows_progress, title_of
-from linregions.cli.models import read_model
+from linregions.cli.models import add_model, model_of
 from linregions.cli.results import finish, output_of
 from linregions.errors import InvalidValueError
 from linregions.measures.distances.distance import boundary_distance
@@ -26,7 +26,7 @@ _EPILOG = """examples:
 def add(parser: ArgumentParser) -> None:
     """Add the options."""
     parser.epilog = _EPILOG
-    parser.add_argument("model", metavar="MODEL", help="an NPZ file")
+    add_model(parser)
     where = parser.add_mutually_exclusive_group(required=True)
     where.add_argument("--points", metavar="FILE", help="points, one a row (.npy or text)")
     where.add_argument(
@@ -48,7 +48,7 @@ def add(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace) -> None:
     """Measure distances to the nearest boundary."""
-    network = read_model(arguments.model)
+    network = model_of(arguments)
     points = _points(arguments, network)
     output = output_of(arguments, "distance", network, {"points": points})
     distances, neurons, nearest = boundary_distance(

@@ -6,7 +6,7 @@ from argparse import ArgumentParser, Namespace
 
 from linregions._support.tables import format_table
 from linregions.cli.arguments import add_window, count_from, missing, window_of
-from linregions.cli.models import read_model
+from linregions.cli.models import add_model, model_of
 from linregions.networks.network import Network
 
 _EPILOG = """examples:
@@ -17,7 +17,7 @@ _EPILOG = """examples:
 def add(parser: ArgumentParser) -> None:
     """Add the options."""
     parser.epilog = _EPILOG
-    parser.add_argument("model", metavar="MODEL", help="an NPZ file")
+    add_model(parser)
     parser.add_argument(
         "--estimate",
         action="store_true",
@@ -31,7 +31,16 @@ def add(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace) -> None:
     """Tell the architecture of a network."""
-    network = read_model(arguments.model)
+    network = model_of(arguments)
+    if not network.is_chain:
+        _print_graph(network)
+    else:
+        _print_layers(network)
+    if arguments.estimate:
+        _print_estimate(network, arguments)
+
+
+def _print_layers(network: Network) -> None:
     names = [activation.name for activation in network.activations] + ["none (output)"]
     breakpoints = [activation.n_breakpoints for activation in network.activations] + [0]
     rows = [
@@ -48,8 +57,32 @@ def run(arguments: Namespace) -> None:
     print(format_table(rows))
     total = sum(layer.weight.size + layer.bias.size for layer in network.layers)
     print(f"{network.n_in:,} inputs, {network.n_out:,} outputs, {network.n_neurons:,} neurons, {total:,} parameters")
-    if arguments.estimate:
-        _print_estimate(network, arguments)
+
+
+def _print_graph(network: Network) -> None:
+    """Tell the steps of a network that is no chain: sites are pixels, say, with all their channels."""
+    graph = network.graph
+    rows = []
+    for k, step in enumerate(graph.steps):
+        sources = ("input" if term.source < 0 else str(term.source + 1) for term in step.terms)
+        rows.append(
+            {
+                "step": k + 1,
+                "reads": ", ".join(sources) or "nothing",
+                "sites": step.layout.n_sites,
+                "channels": step.layout.n_channels,
+                "weights": sum(term.blocks.size for term in step.terms),
+                "breakpoints": step.activation.n_breakpoints,
+                "activation": step.activation.name,
+                "name": step.name,
+            }
+        )
+    print(format_table(rows))
+    shapes = " and ".join(
+        f"{what} of shape {' x '.join(map(str, shape)) or '1'}"
+        for what, shape in (("inputs", graph.input_shape), ("outputs", graph.output_shape))
+    )
+    print(f"{shapes}, {network.n_neurons:,} neurons, {graph.maxima.size.size:,} of them maxima of several entries")
 
 
 def _print_estimate(network: Network, arguments: Namespace) -> None:

@@ -20,7 +20,7 @@ from linregions.cli.arguments import (
     shows_progress,
     title_of,
 )
-from linregions.cli.models import read_model
+from linregions.cli.models import add_model, model_of
 from linregions.cli.results import arrays_of, finish, output_of
 from linregions.domains.windows import Line, LineDomain, Ray, Segment
 from linregions.domains.windows import Path as PolygonalPath
@@ -39,7 +39,7 @@ _EPILOG = """examples:
 def add(parser: ArgumentParser) -> None:
     """Add the options."""
     parser.epilog = _EPILOG
-    parser.add_argument("model", metavar="MODEL", help="an NPZ file")
+    add_model(parser)
     where = parser.add_mutually_exclusive_group(required=True)
     where.add_argument(
         "--through-origin-and",
@@ -72,7 +72,7 @@ def add(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace) -> None:
     """Cut a line, ray, segment or path."""
-    network = read_model(arguments.model)
+    network = model_of(arguments)
     domain = _line(arguments, network)
     output = output_of(arguments, "line", network, arrays_of(domain))
     part = partition(network, domain, threads=arguments.threads, progress=shows_progress(arguments))

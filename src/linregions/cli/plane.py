@@ -10,7 +10,7 @@ import numpy as np
 
 from linregions._support.tables import Row
 from linregions.cli.arguments import add_common, add_name, add_picture, add_window, shows_progress, title_of, window_of
-from linregions.cli.models import read_model
+from linregions.cli.models import add_model, model_of
 from linregions.cli.results import arrays_of, finish, output_of
 from linregions.plotting import COLOR_BY, plane_figure
 from linregions.plotting.style import color_map
@@ -26,7 +26,7 @@ _EPILOG = """examples:
 def add(parser: ArgumentParser) -> None:
     """Add the options."""
     parser.epilog = _EPILOG
-    parser.add_argument("model", metavar="MODEL", help="an NPZ file")
+    add_model(parser)
     add_window(parser, required=True)
     parser.add_argument(
         "--color-by", choices=COLOR_BY, default="gradient", help="what colours mean (default: gradient)"
@@ -47,7 +47,7 @@ def add(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace) -> None:
     """Cut a window of a plane."""
-    network = read_model(arguments.model)
+    network = model_of(arguments)
     window, points, labels = window_of(arguments, network)
     output = output_of(arguments, "plane", network, arrays_of(window))
     if output.formats:

@@ -79,8 +79,7 @@ class Output:
                 result.save(files[-1])
         files.append(self.file("json"))
         if network is not None:
-            activations = [activation.to_dict() for activation in network.activations]
-            more = {"network": {"widths": network.widths, "activations": activations}, **more}
+            more = {"network": _described(network), **more}
         settings = {"command": self.command, **self.settings}
         write_metadata(files[-1], settings=settings, seed=seed, source=self.source, results=summary, **more)
         if self.replaces:
@@ -88,6 +87,19 @@ class Output:
                 if self.file(ending) not in files:
                     self.file(ending).unlink(missing_ok=True)
         return files
+
+
+def _described(network: Network) -> dict[str, Any]:
+    """Say what a network is: layers of a chain, steps of a graph."""
+    if network.is_chain:
+        activations = [activation.to_dict() for activation in network.activations]
+        return {"widths": network.widths, "activations": activations}
+    graph = network.graph
+    steps = [
+        {"name": step.name, "units": step.layout.n_units, "activation": step.activation.name} for step in graph.steps
+    ]
+    shapes = {"input_shape": graph.input_shape, "output_shape": graph.output_shape}
+    return {**shapes, "steps": steps, "maxima": int(graph.maxima.size.size)}
 
 
 def arrays_of(domain: Any) -> dict[str, npt.NDArray[Any]]:

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from linregions._support.validation import FloatArray
+from linregions.exact.graph_equal_outputs import are_same, have_same_slope
 from linregions.networks.network import Network
 
 IndexArray = npt.NDArray[np.intp]
@@ -39,6 +40,13 @@ def undecided_equals(
     at = np.flatnonzero((region[1:] == region[:-1]) & np.all(rows[:, 1:] == rows[:, :-1], axis=0))
     if not at.size:
         return 0
+    if not network.is_chain:
+        involved, of = np.unique(region[at], return_inverse=True)
+        found = patterns_of(involved)
+        return sum(
+            not are_same(network, found[k], int(c), int(d))
+            for k, c, d in zip(of.ravel(), output[at], output[at + 1], strict=True)
+        )
     if not network.activations:
         return at.size  # rows that differ are not the same
     activation, last = network.activations[-1], network.layers[-1]
@@ -81,6 +89,13 @@ def undecided_slopes(
     for f in range(slopes.shape[0]):
         (steepest,) = np.nonzero(slopes[f] == slopes[f].max())
         if steepest.size < 2:
+            continue
+        if not network.is_chain:
+            (pattern,) = patterns_of(np.array([f]))
+            others = steepest[1:].tolist()
+            count += sum(
+                not have_same_slope(network, directions[f], pattern, int(steepest[0]), other) for other in others
+            )
             continue
         varies = np.any((network.layers[0].weight != 0) & (directions[f] != 0), axis=1)
         (pattern,) = patterns_of(np.array([f]))

@@ -11,13 +11,15 @@ import numpy.typing as npt
 
 from linregions._support.fingerprints import digest_of_arrays
 from linregions._support.validation import FloatArray
+from linregions.exact.graph_gradients import GraphField
+from linregions.exact.residues import product, reduced, residues
 from linregions.networks.network import Network
+
+__all__ = ["gradient_boundaries", "residues"]
 
 PatternArray = npt.NDArray[np.uint8]
 # How many residues tell gradients apart, and how long the primes are.
 _N_PRIMES, _BITS = 3, 21
-# Residues are at most 2^20 + 2 in magnitude, so that sums of so many products are whole numbers that float64 holds.
-_MOST_TERMS = 1 << 12
 # How many numbers a temporary array may hold, so that it stays in cache.
 _BLOCK_NUMBERS = 1 << 15
 
@@ -39,32 +41,6 @@ class _Field(NamedTuple):
     layers: tuple[_Layer, ...]
 
 
-def residues(values: npt.ArrayLike, prime: int) -> FloatArray:
-    """Return what floats, which are dyadic rationals, are modulo an odd prime: whole numbers of at most prime / 2."""
-    mantissas, exponents = np.frexp(np.asarray(values, dtype=np.float64))
-    whole = np.ldexp(mantissas, 53).astype(np.int64)
-    shifts = exponents.astype(np.int64) - 53
-    low, high = int(shifts.min()), int(shifts.max())
-    powers = np.array([pow(2, e, prime) for e in range(low, high + 1)], dtype=np.int64)
-    found = whole % prime * powers[shifts - low] % prime
-    return np.where(found > prime // 2, found - prime, found).astype(np.float64)
-
-
-def _reduce(values: FloatArray, prime: int) -> FloatArray:
-    """Replace whole numbers by residues of at most prime / 2 + 2 in magnitude, in place."""
-    values -= prime * np.rint(values * (1.0 / prime))
-    return values
-
-
-def _product(values: FloatArray, matrix: FloatArray, prime: int) -> FloatArray:
-    """Return the matrix product modulo a prime; every sum on the way is exact, in whatever order it is taken."""
-    found = _reduce(values[:, :_MOST_TERMS] @ matrix[:_MOST_TERMS], prime)
-    for begin in range(_MOST_TERMS, matrix.shape[0], _MOST_TERMS):
-        found += _reduce(values[:, begin : begin + _MOST_TERMS] @ matrix[begin : begin + _MOST_TERMS], prime)
-        _reduce(found, prime)
-    return found
-
-
 def _draw_primes(rng: np.random.Generator) -> list[int]:
     """Draw different primes of as many bits as residues may have."""
     primes: list[int] = []
@@ -78,22 +54,26 @@ def _draw_primes(rng: np.random.Generator) -> list[int]:
 @lru_cache(maxsize=1)
 def _seed_of(network: Network) -> int:
     """Return a number from the weights: the same network has the same primes, and none is built to meet them."""
+    if not network.is_chain:
+        return int(digest_of_arrays(("", term.blocks) for step in network.graph.steps for term in step.terms), 16)
     return int(digest_of_arrays(("", layer.weight) for layer in network.layers), 16)
 
 
 @lru_cache(maxsize=_N_PRIMES)
-def _field(network: Network, which: int) -> _Field:
+def _field(network: Network, which: int) -> _Field | GraphField:
     """Return the network modulo one of its primes; the last ones asked for are kept."""
     seed = _seed_of(network)
     prime = _draw_primes(np.random.default_rng(seed))[which]
     rng = np.random.default_rng([which, seed])
     direction, mixture = rng.integers(1, prime, network.n_in), rng.integers(1, prime, network.n_out)
-    first = _product(residues(direction, prime)[None, :], residues(network.layers[0].weight, prime).T, prime)[0]
+    if not network.is_chain:
+        return GraphField(network, prime, direction, mixture)
+    first = product(residues(direction, prime)[None, :], residues(network.layers[0].weight, prime).T, prime)[0]
     layers = []
     for k, activation in enumerate(network.activations):
         slopes, after = residues(activation.slopes, prime), residues(network.layers[k + 1].weight, prime).T
         if k + 1 == len(network.activations):
-            after = _product(after, residues(mixture, prime)[:, None], prime)
+            after = product(after, residues(mixture, prime)[:, None], prime)
         neurons = slice(*network.neuron_offsets[k : k + 2])
         layers.append(_Layer(neurons, slopes, bool(np.all(np.abs(slopes) <= 1)), np.ascontiguousarray(after)))
     return _Field(prime, first, tuple(layers))
@@ -111,8 +91,8 @@ def _residue_of_gradient(field: _Field, patterns: PatternArray) -> FloatArray:
         else:
             values = values * layer.slopes[pieces]
         if not layer.is_small:
-            _reduce(values, field.prime)
-        values = _product(values, layer.after, field.prime)
+            reduced(values, field.prime)
+        values = product(values, layer.after, field.prime)
     return np.asarray(values[:, 0])
 
 
@@ -129,7 +109,7 @@ def gradient_boundaries(
     tell.
     """
     differs = np.zeros(left.shape[0], dtype=np.bool_)
-    if not network.activations:
+    if network.is_chain and not network.activations:
         return differs
     waiting = np.arange(left.shape[0])
     for which in range(_N_PRIMES):
@@ -146,8 +126,10 @@ def gradient_boundaries(
     return differs
 
 
-def _residues_of_gradients(network: Network, field: _Field, patterns: PatternArray) -> FloatArray:
+def _residues_of_gradients(network: Network, field: _Field | GraphField, patterns: PatternArray) -> FloatArray:
     """Return a residue for each pattern, in blocks that stay in cache."""
+    if isinstance(field, GraphField):
+        return field.of(patterns)
     size = max(16, _BLOCK_NUMBERS // max(network.widths[1:]))
     found = np.empty(patterns.shape[0])
     for begin in range(0, patterns.shape[0], size):

@@ -89,8 +89,8 @@ def integrated_gradients(
         rows = slice(number, number + 1)
     ends = points.reshape(-1, network.n_in)
     begins = np.broadcast_to(base, points.shape).reshape(-1, network.n_in)
-    backwards = network.layers[-1].weight[rows]
-    result = np.zeros((ends.shape[0], *backwards.shape[:1], network.n_in))
+    n_rows = len(range(network.n_out)[rows])
+    result = np.zeros((ends.shape[0], n_rows, network.n_in))
     moved = np.flatnonzero(np.any(ends != begins, axis=1))
     for first in range(0, moved.size, _BATCH):
         chosen = moved[first : first + _BATCH]
@@ -106,7 +106,7 @@ def integrated_gradients(
             raise
         for k, part in zip(chosen.tolist(), parts, strict=True):
             with np.errstate(over="ignore", invalid="ignore"):
-                result[k] = _mean_gradient(part, backwards) * (ends[k] - begins[k])
+                result[k] = _mean_gradient(part, rows) * (ends[k] - begins[k])
             if not np.all(np.isfinite(result[k])):
                 raise _overflow(k, points, begins[k], ends[k])
     result = result.reshape(*points.shape[:-1], *result.shape[1:])
@@ -123,10 +123,13 @@ def _overflow(row: int, points: FloatArray, begin: FloatArray, end: FloatArray) 
     )
 
 
-def _mean_gradient(part: LinePartition, backwards: FloatArray) -> FloatArray:
-    """Return the mean of the Jacobian on a segment, shape (outputs, n_in); `backwards` are rows of the last layer."""
+def _mean_gradient(part: LinePartition, outputs: slice) -> FloatArray:
+    """Return the mean of the Jacobian of some outputs on a segment, shape (outputs, n_in)."""
     network = part.network
     shares = np.diff(part.intervals, axis=1)[:, 0]
+    if not network.is_chain:
+        return _mean_gradient_of_graph(part, shares)[outputs]
+    backwards = network.layers[-1].weight[outputs]
     total: Any = np.zeros((backwards.shape[0], network.widths[1]))
     if len(network.layers) == 1:
         return backwards
@@ -141,3 +144,13 @@ def _mean_gradient(part: LinePartition, backwards: FloatArray) -> FloatArray:
             # The first layer, often the largest, is the same for all.
             total += np.einsum("r,roi->oi", shares[start : start + patterns.shape[0]], rows)
         return np.asarray(total @ network.layers[0].weight)
+
+
+def _mean_gradient_of_graph(part: LinePartition, shares: FloatArray) -> FloatArray:
+    network = part.network
+    total = np.zeros((network.n_out, network.n_in))
+    size = max(1, _BLOCK_NUMBERS // max(network.n_neurons, 1))
+    with one_blas_thread():
+        for start, patterns in part._pattern_blocks(size):
+            total += network.maps.mean_jacobian(patterns, shares[start : start + patterns.shape[0]])
+    return total

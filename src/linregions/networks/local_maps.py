@@ -17,7 +17,7 @@ from linregions.networks.affine import AffineLayer
 IntArray = npt.NDArray[np.int32]
 # A gradient this small beside the terms that it adds up is none: rounding alone explains it, as when two equal
 # neurons cancel. The same number as for distances.
-_ROUNDING = 2.0**-42
+ROUNDING = 2.0**-42
 # How many numbers the gradients of a block of points may hold.
 _BLOCK_NUMBERS = 1 << 20
 # How far a linear program must get beyond a half-space that bounds the region, relative to its distance. Its own
@@ -42,7 +42,7 @@ class ActivationRegion:
     neurons : ndarray of int32, shape (m,)
         Flat number of the neuron that switches where ``normals[k] @ y == bounds[k]`` (`Network.locate_neuron`).
     breakpoints : ndarray of int32, shape (m,)
-        Which breakpoint of that neuron's activation it is, from 0.
+        Which breakpoint of that neuron's activation it is, from 0; for a window of a maximum, which of its comparisons.
     pattern : ndarray of uint8, shape (n_neurons,)
         Linear piece of every neuron in the region.
     matrix : ndarray of float64, shape (n_out, n_in)
@@ -145,17 +145,13 @@ def affine_maps_at(
         for layer, activation, z in zip(
             reversed(layers[:-1]), reversed(activations), reversed(pre_activations), strict=True
         ):
-            slopes, intercepts = _on_pieces(activation, z[block])
+            slopes, intercepts = on_pieces(activation, activation.pieces(z[block]))
             constant = constant + np.einsum("nou,nu->no", rows, intercepts)
             rows = rows * slopes[:, None, :]
             constant = constant + rows @ layer.bias
             rows = rows @ layer.weight
         matrices[block], vectors[block] = rows, constant
-    if not (np.all(np.isfinite(matrices)) and np.all(np.isfinite(vectors))):
-        raise NumericalError(
-            "`x` has a point at which the affine map of the network overflows, but affine_map needs finite numbers. "
-            "Scale the weights down."
-        )
+    check_maps(matrices, vectors)
     return matrices, vectors
 
 
@@ -167,8 +163,7 @@ def region_at(
     pre_activations: Sequence[FloatArray],
 ) -> ActivationRegion:
     """Return the activation region of one point, with its pre-activations (width,) of each hidden layer."""
-    normals, slacks = [np.zeros((0, point.size))], [np.zeros(0)]
-    neurons, breakpoints = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.int32)]
+    found = HalfSpaces(point)
     pattern = [np.zeros(0, dtype=np.uint8)]
     first_neuron = 0
     slopes = np.ones(point.size)
@@ -177,46 +172,92 @@ def region_at(
     for layer, activation, z in zip(layers[:-1], activations, pre_activations, strict=True):
         gradients = layer.weight @ (slopes[:, None] * gradients)
         terms = np.abs(layer.weight) @ (np.abs(slopes)[:, None] * terms)
-        slopes = _on_pieces(activation, z[None])[0][0]
+        pieces = activation.pieces(z)
+        slopes = on_pieces(activation, pieces)[0]
         if activation.n_breakpoints:
-            pieces = activation.pieces(z)
             pattern.append(pieces)
             most = terms.max(axis=1)
-            if not np.all(np.isfinite(most)):
-                raise NumericalError(
-                    "`x` has a point at which gradients of the network overflow, but region needs finite numbers. "
-                    "Scale the weights down."
-                )
-            varies = np.abs(gradients).max(axis=1) > _ROUNDING * most
-            points = np.asarray(activation.breakpoints)
-            # The breakpoint below the piece, which the unit must stay above, and the one above.
-            for shift, sign in ((-1, -1.0), (0, 1.0)):
-                which = pieces.astype(np.int32) + shift
-                units = np.flatnonzero(varies & (which >= 0) & (which < points.size))
-                normals.append(sign * gradients[units])
-                slacks.append(np.abs(points[which[units]] - z[units]))
-                neurons.append(first_neuron + units)
-                breakpoints.append(which[units])
+            check_gradients(most)
+            varies = np.abs(gradients).max(axis=1) > ROUNDING * most
+            found.add_units(activation, gradients, z, varies, first_neuron + np.arange(z.size))
             first_neuron += z.size
-    numbers, levels = np.concatenate(neurons).astype(np.int32), np.concatenate(breakpoints)
-    order = np.lexsort([levels, numbers])
-    rows = np.concatenate(normals)[order]
     matrices, vectors = affine_maps_at(layers, activations, [z[None] for z in pre_activations], 1)
-    return ActivationRegion(
-        _read_only(np.array(point)),
-        _read_only(rows),
-        # The gaps of the point itself, so that it satisfies what it defines whatever was rounded.
-        _read_only(rows @ point + np.concatenate(slacks)[order]),
-        _read_only(numbers[order]),
-        _read_only(levels[order]),
-        _read_only(np.concatenate(pattern)),
-        _read_only(matrices[0]),
-        _read_only(vectors[0]),
-    )
+    return found.region(np.concatenate(pattern), matrices[0], vectors[0])
 
 
-def _on_pieces(activation: PiecewiseLinear, z: FloatArray) -> tuple[FloatArray, FloatArray]:
-    pieces = activation.pieces(z)
+class HalfSpaces:
+    """Half-spaces of the region of a point, as they are found."""
+
+    def __init__(self, point: FloatArray) -> None:
+        self._point = point
+        self._normals, self._slacks = [np.zeros((0, point.size))], [np.zeros(0)]
+        self._neurons, self._breakpoints = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.int64)]
+
+    def add(
+        self, normals: FloatArray, slacks: FloatArray, neurons: npt.NDArray[Any], breakpoints: npt.NDArray[Any]
+    ) -> None:
+        """Add some, with their distances from the point in units of their normals' lengths."""
+        self._normals.append(normals)
+        self._slacks.append(slacks)
+        self._neurons.append(neurons)
+        self._breakpoints.append(breakpoints)
+
+    def add_units(
+        self,
+        activation: PiecewiseLinear,
+        gradients: FloatArray,
+        z: FloatArray,
+        varies: npt.NDArray[np.bool_],
+        neurons: npt.NDArray[Any],
+    ) -> None:
+        """Add those of units whose pre-activations z vary, with their gradients (units, n_in)."""
+        points, pieces = np.asarray(activation.breakpoints), activation.pieces(z).astype(np.int32)
+        # The breakpoint below the piece, which the unit must stay above, and the one above.
+        for shift, sign in ((-1, -1.0), (0, 1.0)):
+            which = pieces + shift
+            units = np.flatnonzero(varies & (which >= 0) & (which < points.size))
+            slacks = np.abs(points[which[units]] - z[units])
+            self.add(sign * gradients[units], slacks, neurons[units], which[units])
+
+    def region(self, pattern: npt.NDArray[np.uint8], matrix: FloatArray, vector: FloatArray) -> ActivationRegion:
+        """Return the region, with its pattern and the affine map of the network there."""
+        numbers = np.concatenate(self._neurons).astype(np.int32)
+        levels = np.concatenate(self._breakpoints).astype(np.int32)
+        order = np.lexsort([levels, numbers])
+        rows = np.concatenate(self._normals)[order]
+        return ActivationRegion(
+            _read_only(np.array(self._point)),
+            _read_only(rows),
+            # The gaps of the point itself, so that it satisfies what it defines whatever was rounded.
+            _read_only(rows @ self._point + np.concatenate(self._slacks)[order]),
+            _read_only(numbers[order]),
+            _read_only(levels[order]),
+            _read_only(pattern),
+            _read_only(matrix),
+            _read_only(vector),
+        )
+
+
+def check_maps(*arrays: FloatArray) -> None:
+    """Raise where affine maps are not finite."""
+    if not all(np.all(np.isfinite(array)) for array in arrays):
+        raise NumericalError(
+            "`x` has a point at which the affine map of the network overflows, but affine_map needs finite numbers. "
+            "Scale the weights down."
+        )
+
+
+def check_gradients(most: FloatArray) -> None:
+    """Raise where terms of gradients are not finite."""
+    if not np.all(np.isfinite(most)):
+        raise NumericalError(
+            "`x` has a point at which gradients of the network overflow, but region needs finite numbers. "
+            "Scale the weights down."
+        )
+
+
+def on_pieces(activation: PiecewiseLinear, pieces: npt.NDArray[np.uint8]) -> tuple[FloatArray, FloatArray]:
+    """Return slopes and intercepts of pieces."""
     return activation.table.slopes[pieces], activation.intercepts[pieces]
 
 

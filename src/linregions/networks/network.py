@@ -3,30 +3,42 @@
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import FrozenInstanceError
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from linregions._support.files import brief, read_npz, write_npz
+from linregions._support.files import as_path, read_npz, write_npz
+from linregions._support.foreign_files import recognise
 from linregions._support.validation import FloatArray, as_integer, as_points
-from linregions.errors import FileFormatError, InvalidValueError
+from linregions.errors import InvalidValueError, UnsupportedModuleError
 from linregions.networks.activations import RELU, PiecewiseLinear
 from linregions.networks.affine import AffineLayer, affine_layers, hidden_activations
-from linregions.networks.local_maps import ActivationRegion, affine_maps_at, region_at
+from linregions.networks.branching import Branching
+from linregions.networks.chain import Chain, chain_of
+from linregions.networks.chain_files import chain_from_arrays, chain_to_arrays
+from linregions.networks.graph import Graph
+from linregions.networks.graph_checks import checked
+from linregions.networks.graph_files import FORMAT as GRAPH_FORMAT
+from linregions.networks.graph_files import graph_from_arrays, graph_to_arrays
+from linregions.networks.graph_maps import GraphMaps
+from linregions.networks.graph_outputs import in_unit, with_outputs
+from linregions.networks.local_maps import ActivationRegion
+from linregions.networks.numbering import Numbering
 
 __all__ = ["AffineLayer", "Network", "network_from_arrays", "network_to_arrays"]
 
-_FORMAT = "linregions-network-1"
+
+#: What reads the files of other programs, by format: importers, which stand above, enter themselves here.
+READERS: dict[str, Callable[[Path], Network]] = {}
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class Network:
-    """A feed-forward network with piecewise-linear activations, in float64, that never changes.
+    """A network with piecewise-linear activations, in float64, that never changes.
 
     Make one with `Network.from_layers`, `random_network`, `from_torch` or `Network.load`.
 
@@ -39,17 +51,36 @@ class Network:
 
     Notes
     -----
+    A network is a *chain* of dense layers, which has `layers`, `activations` and `widths`, or a *graph* of any
+    connectivity, with convolutions, skips, concatenations and maxima, which has none. Every network has `graph`.
+
     *Neurons* are the units of hidden layers whose activation has at least one breakpoint; they are numbered
     through all layers in order (`neuron_offsets`). Units of an identity layer can never switch and are not
-    counted. The paper writes a neuron as ``phi(z(x) - b_z)``; here ``bias = -b_z`` as in every framework.
+    counted. A window of a maximum, as in max pooling, is one neuron, whose piece is the number of its winner among
+    its entries, the lowest where they are equal. The paper writes a neuron as ``phi(z(x) - b_z)``; here
+    ``bias = -b_z`` as in every framework.
 
     References
     ----------
     Hanin & Rolnick (2019), section 5 and Appendix A.
     """
 
-    layers: tuple[AffineLayer, ...]
-    activations: tuple[PiecewiseLinear, ...]
+    _body: Chain | Branching
+
+    def __init__(self, layers: tuple[AffineLayer, ...], activations: tuple[PiecewiseLinear, ...]) -> None:
+        self.__dict__["_body"] = Chain(layers, activations)
+
+    @classmethod
+    def _of(cls, body: Chain | Branching) -> Network:
+        network = cls.__new__(cls)
+        network.__dict__["_body"] = body
+        return network
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise FrozenInstanceError(f"cannot assign to field {name!r}")
+
+    def __delattr__(self, name: str) -> None:
+        raise FrozenInstanceError(f"cannot delete field {name!r}")
 
     @classmethod
     def from_layers(
@@ -92,36 +123,143 @@ class Network:
         steps = affine_layers(layers, who)
         return cls(steps, hidden_activations(activation, len(steps) - 1, who))
 
+    @classmethod
+    def from_graph(cls, graph: Graph) -> Network:
+        """Build a network from the records of a graph, as importers make them.
+
+        Parameters
+        ----------
+        graph : linregions.networks.graph.Graph
+            Where its steps are dense layers one after the other, of one site each, the network is a chain.
+
+        Returns
+        -------
+        Network
+
+        Raises
+        ------
+        InvalidValueError
+            If the parts of the graph do not fit each other, a number is NaN or infinite, or a maximum has more than
+            256 entries.
+        InvalidTypeError
+            If it is no graph.
+        """
+        sound = checked(graph, "Network.from_graph")
+        layers = chain_of(sound)
+        if layers is not None:
+            return cls.from_layers(layers, [step.activation for step in sound.steps[:-1]])
+        return cls._of(Branching(sound))
+
+    def with_outputs(self, weight: FloatArray, constant: FloatArray) -> tuple[Network, npt.NDArray[np.int64]]:
+        """Return the graph with affine functions of its outputs as outputs, without copies, and which these are.
+
+        Neurons and switches keep their numbers, also where the new graph would be a chain.
+
+        Parameters
+        ----------
+        weight : ndarray of float64, shape (n, n_out)
+        constant : ndarray of float64, shape (n,)
+        """
+        graph, kept = with_outputs(self.graph, weight, constant)
+        return self._of(Branching(checked(graph, "Network.with_outputs"))), kept
+
+    def in_unit(self, exponent: int) -> Network:
+        """Return the network with its outputs in units of a power of two; neurons and switches keep their numbers."""
+        if isinstance(self._body, Branching):
+            return self._of(Branching(checked(in_unit(self.graph, exponent), "Network.in_unit")))
+        *others, last = self.layers
+        steps = [(layer.weight, layer.bias) for layer in others]
+        steps.append((np.ldexp(last.weight, -exponent), np.ldexp(last.bias, -exponent)))
+        return self.from_layers(steps, self.activations)
+
+    @property
+    def is_chain(self) -> bool:
+        """Whether it consists of dense layers one after the other."""
+        return isinstance(self._body, Chain)
+
+    @property
+    def graph(self) -> Graph:
+        """The network as a graph; of a chain each layer is one site."""
+        return self._body.graph
+
+    @property
+    def numbering(self) -> Numbering:
+        """Which neurons and switches the graph has."""
+        return self._body.numbering
+
+    @property
+    def maps(self) -> GraphMaps:
+        """What makes local maps of the graph."""
+        return self._body.maps
+
+    @property
+    def layers(self) -> tuple[AffineLayer, ...]:
+        """The affine steps of a chain, in order.
+
+        Raises
+        ------
+        UnsupportedModuleError
+            If the network is no chain.
+        """
+        return self._chain("layers").layers
+
+    @property
+    def activations(self) -> tuple[PiecewiseLinear, ...]:
+        """The activation after each step of a chain but the last.
+
+        Raises
+        ------
+        UnsupportedModuleError
+            If the network is no chain.
+        """
+        return self._chain("activations").activations
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Number of units in the input, every hidden layer and the output of a chain.
+
+        Raises
+        ------
+        UnsupportedModuleError
+            If the network is no chain.
+        """
+        return self._chain("widths").widths
+
+    def _chain(self, name: str) -> Chain:
+        if isinstance(self._body, Chain):
+            return self._body
+        raise UnsupportedModuleError(
+            f"`network` is a graph of {len(self.graph.steps)} steps, which has no `{name}`, but {_reader(name)} needs "
+            "a chain of dense layers. Give one made by `Network.from_layers`, or read `network.graph`."
+        )
+
     @property
     def n_in(self) -> int:
         """Number of inputs."""
-        return int(self.layers[0].weight.shape[1])
+        return self._body.n_in
 
     @property
     def n_out(self) -> int:
         """Number of outputs."""
-        return int(self.layers[-1].weight.shape[0])
+        return self._body.n_out
 
     @property
-    def widths(self) -> tuple[int, ...]:
-        """Number of units in the input, every hidden layer and the output."""
-        return (self.n_in, *(int(layer.weight.shape[0]) for layer in self.layers))
-
-    @cached_property
     def neuron_offsets(self) -> tuple[int, ...]:
-        """Number of neurons before each hidden layer, and at the end the number of all."""
-        offsets = [0]
-        for layer, activation in zip(self.layers[:-1], self.activations, strict=True):
-            offsets.append(offsets[-1] + (layer.weight.shape[0] if activation.n_breakpoints else 0))
-        return tuple(offsets)
+        """Number of neurons before each hidden layer, and at the end the number of all.
+
+        Of a graph: before each step that switches and each group of windows, which follow the step that they are of.
+        """
+        return self._body.neuron_offsets
 
     @property
     def n_neurons(self) -> int:
-        """Number of neurons: hidden units whose activation has a breakpoint."""
+        """Number of neurons: hidden units whose activation has a breakpoint, and windows of maxima."""
         return self.neuron_offsets[-1]
 
     def locate_neuron(self, neuron: int) -> tuple[int, int]:
         """Return (hidden layer, index in the layer) of a neuron's flat number, both from 0.
+
+        Of a graph: which of the steps and groups of windows that switch, and the index there in the user's own order.
 
         Raises
         ------
@@ -152,21 +290,14 @@ class Network:
         -------
         ndarray of float64, shape (..., n_out)
         """
-        values = self._inputs(x, "Network")
-        for layer, activation in zip(self.layers, (*self.activations, None), strict=True):
-            values = layer(values)
-            if activation is not None:
-                values = activation(values)
-        return values
+        return self._body(self._inputs(x, "Network"))
 
     def pre_activations(self, x: npt.ArrayLike) -> list[FloatArray]:
-        """Return the pre-activation (bias included) of every hidden layer, each of shape (..., width)."""
-        values = self._inputs(x, "pre_activations")
-        result = []
-        for layer, activation in zip(self.layers[:-1], self.activations, strict=True):
-            result.append(layer(values))
-            values = activation(result[-1])
-        return result
+        """Return the pre-activation (bias included) of every hidden layer, each of shape (..., width).
+
+        Of a graph: of every step but the last, those that compare entries of maxima included, in the user's order.
+        """
+        return self._body.pre_activations(self._inputs(x, "pre_activations"))
 
     def patterns(self, x: npt.ArrayLike) -> npt.NDArray[np.uint8]:
         """Return the activation pattern at each point: the linear piece that every neuron is on.
@@ -178,17 +309,10 @@ class Network:
         Returns
         -------
         ndarray of uint8, shape (..., n_neurons)
-            Number of breakpoints strictly below the pre-activation: 0 or 1 for ReLU, 0..T in general.
+            Number of breakpoints strictly below the pre-activation: 0 or 1 for ReLU, 0..T in general. Of a window:
+            the number of its winner among its entries.
         """
-        points = self._inputs(x, "patterns")
-        pieces = [
-            activation.pieces(values)
-            for values, activation in zip(self.pre_activations(points), self.activations, strict=True)
-            if activation.n_breakpoints
-        ]
-        if not pieces:
-            return np.zeros((*points.shape[:-1], 0), dtype=np.uint8)
-        return np.concatenate(pieces, axis=-1)
+        return self._body.patterns(self._inputs(x, "patterns"))
 
     def affine_map(self, x: npt.ArrayLike) -> tuple[FloatArray, FloatArray]:
         """Return the affine map that the network is on the linear piece of each point.
@@ -214,7 +338,8 @@ class Network:
         Notes
         -----
         Where a pre-activation is exactly at a breakpoint, the piece below it counts, as in `patterns`: the derivative
-        of ReLU at 0 is 0, as in PyTorch.
+        of ReLU at 0 is 0, as in PyTorch. Of a graph, points are taken in blocks, and the last bits may depend on the
+        other points.
 
         Examples
         --------
@@ -225,9 +350,7 @@ class Network:
         ([[-1.0]], [3.0])
         """
         points = self._inputs(x, "affine_map")
-        flat = points.reshape(-1, self.n_in)
-        values = [z.reshape(len(flat), -1) for z in self.pre_activations(flat)]
-        matrices, vectors = affine_maps_at(self.layers, self.activations, values, len(flat))
+        matrices, vectors = self._body.affine_maps(points.reshape(-1, self.n_in))
         shape = points.shape[:-1]
         return matrices.reshape(*shape, *matrices.shape[1:]), vectors.reshape(*shape, self.n_out)
 
@@ -258,7 +381,8 @@ class Network:
         -------
         ActivationRegion
             ``normals @ y <= bounds``, with the neuron and the breakpoint of each half-space; for each neuron that
-            varies in the region one or two, the breakpoints beside its pre-activation. They may be redundant.
+            varies in the region one or two, the breakpoints beside its pre-activation; for a window of a maximum its
+            winner minus every other entry that may win. They may be redundant.
 
         Raises
         ------
@@ -286,8 +410,7 @@ class Network:
                 f"`x` has shape {points.shape}, but region needs one point, shape ({self.n_in},). "
                 "Call it for each point."
             )
-        point = points.ravel()
-        return region_at(self.layers, self.activations, point, self.pre_activations(point))
+        return self._body.region(points.ravel())
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the network as an NPZ file (no pickle), whole or not at all.
@@ -306,7 +429,13 @@ class Network:
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Network:
-        """Read a network written by `save`, or any NPZ with arrays ``W0, b0, W1, b1, ...`` (then ReLU).
+        """Read a network from a file: written by `save`, or by other programs.
+
+        Parameters
+        ----------
+        path : str or path-like
+            An NPZ written by `save`, or any with arrays ``W0, b0, W1, b1, ...`` (then ReLU); an ONNX model, an
+            ``.nnet`` file or a program of ``torch.export``, as `from_onnx`, `from_nnet` and `from_torch` read them.
 
         Raises
         ------
@@ -314,64 +443,41 @@ class Network:
             If there is no such file, or it holds NaN or layers that do not fit.
         FileFormatError
             If the file is truncated, pickled or holds no network.
+        UnsupportedModuleError
+            If it holds a model with something that is not piecewise linear.
         """
+        source = as_path(path, "path", "Network.load")
+        foreign = recognise(source)
+        if foreign is not None and foreign.reader in READERS:
+            return READERS[foreign.reader](source)
         return network_from_arrays(read_npz(path, "Network.load"), path, "Network.load")
 
     def __repr__(self) -> str:
-        names = {activation.name for activation in self.activations}
-        return (
-            f"Network({' -> '.join(map(str, self.widths))}, {self.n_neurons} neurons, "
-            f"activation {', '.join(sorted(names)) or 'none'})"
-        )
+        return f"Network({self._body})"
+
+
+def _reader(name: str) -> str:
+    """Return the function that was called from outside the package, or by a command, and came to read an attribute."""
+    frame: Any = sys._getframe(3)
+    reader = f"`.{name}`"
+    while frame is not None:
+        code, module = frame.f_code, str(frame.f_globals.get("__name__", ""))
+        inside = module.startswith("linregions.") and not module.startswith("linregions.cli")
+        if inside and not code.co_name.startswith(("_", "<")):
+            reader = code.co_qualname
+        frame = frame.f_back
+    return reader
 
 
 def network_to_arrays(network: Network) -> dict[str, npt.NDArray[Any]]:
     """Return a network as named arrays, for an NPZ file."""
-    arrays: dict[str, npt.NDArray[Any]] = {"format": np.array(_FORMAT), "depth": np.array(len(network.layers))}
-    for k, layer in enumerate(network.layers):
-        arrays[f"W{k}"], arrays[f"b{k}"] = layer.weight, layer.bias
-    for k, activation in enumerate(network.activations):
-        arrays[f"activation{k}_name"] = np.array(activation.name)
-        arrays[f"activation{k}_breakpoints"] = np.array(activation.breakpoints)
-        arrays[f"activation{k}_slopes"] = np.array(activation.slopes)
-        arrays[f"activation{k}_anchor"] = np.array(activation.anchor)
-    return arrays
+    if network.is_chain:
+        return chain_to_arrays(network.layers, network.activations)
+    return graph_to_arrays(network.graph)
 
 
 def network_from_arrays(arrays: dict[str, npt.NDArray[Any]], path: str | os.PathLike[str], who: str) -> Network:
     """Build a network from the arrays of `network_to_arrays`, read from `path`, or raise FileFormatError."""
-    found = f"`path` is {os.fspath(path)!r}, which holds"
-    if "format" in arrays and str(arrays["format"]) != _FORMAT:
-        raise FileFormatError(
-            f"{found} the format {brief(arrays['format'])!r}, but {who} needs {_FORMAT!r}. "
-            "Write it with this version's `Network.save`."
-        )
-    # One layer more than there are biases, say, is a file that lost something, not a smaller network.
-    depth = sum(re.fullmatch(r"W\d+", key) is not None for key in arrays)
-    needed = {f"{letter}{k}" for k in range(depth) for letter in "Wb"}
-    given = {key for key in arrays if re.fullmatch(r"[Wb]\d+", key)}
-    if depth == 0 or given != needed or not _is_number(arrays.get("depth"), depth):
-        raise FileFormatError(
-            f"{found} {', '.join(sorted(arrays)[:6]) or 'nothing'}{', ...' if len(arrays) > 6 else ''}, but {who} "
-            "needs the arrays W0, b0, W1, b1, ... of every layer. Write it with `Network.save`."
-        )
-    activations: list[PiecewiseLinear] = []
-    for k in range(depth - 1):
-        keys = [f"activation{k}_{part}" for part in ("breakpoints", "slopes", "anchor", "name")]
-        missing = [key for key in keys if key not in arrays]
-        if len(missing) == len(keys):
-            activations.append(RELU)
-            continue
-        if missing:
-            raise FileFormatError(
-                f"{found} no {missing[0]}, but {who} needs every part of an activation. "
-                "Write it with `Network.save`, or leave all parts out for ReLU."
-            )
-        breakpoints, slopes, anchor, name = (arrays[key] for key in keys)
-        activations.append(PiecewiseLinear(breakpoints, slopes, anchor, str(name)))  # type: ignore[arg-type]
-    return Network.from_layers([(arrays[f"W{k}"], arrays[f"b{k}"]) for k in range(depth)], activations)
-
-
-def _is_number(array: npt.NDArray[Any] | None, number: int) -> bool:
-    """Return whether an array is this single integer; files of others have none."""
-    return array is None or (array.dtype.kind in "iu" and array.shape == () and int(array) == number)
+    if "format" in arrays and str(arrays["format"]) == GRAPH_FORMAT:
+        return Network.from_graph(graph_from_arrays(arrays, path, who))
+    return Network.from_layers(*chain_from_arrays(arrays, path, who))

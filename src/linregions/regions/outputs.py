@@ -10,8 +10,9 @@ import numpy.typing as npt
 
 from linregions._support.validation import FloatArray, as_choice, as_float_array, as_integer
 from linregions.errors import InvalidValueError
+from linregions.networks import graph_outputs
 from linregions.networks.network import Network
-from linregions.networks.switches import unpack_patterns
+from linregions.networks.switches import unpack_bits, unpack_patterns
 
 IndexArray = npt.NDArray[np.intp]
 WordArray = npt.NDArray[np.uint64]
@@ -26,6 +27,8 @@ def region_maps(network: Network, rows: FloatArray, words: WordArray) -> FloatAr
     The rows, (k, n_in), are what each coordinate adds to the input, the last one the point where all coordinates are 0;
     the words are the packed patterns of the regions.
     """
+    if not network.is_chain:
+        return _graph_maps(network, rows, words)
     first = network.layers[0].linear(rows)
     first[-1] += network.layers[0].bias
     result = np.empty((words.shape[0], network.n_out, rows.shape[0]))
@@ -35,6 +38,39 @@ def region_maps(network: Network, rows: FloatArray, words: WordArray) -> FloatAr
         stack = np.broadcast_to(first, (patterns.shape[0], *first.shape))
         result[begin : begin + size] = maps_on_pieces(network, stack, patterns)
     return result
+
+
+def _graph_maps(network: Network, rows: FloatArray, words: WordArray) -> FloatArray:
+    result = np.empty((words.shape[0], network.n_out, rows.shape[0]))
+    size = _regions_at_once(network, rows.shape[0])
+    for begin in range(0, words.shape[0], size):
+        pieces = network.numbering.pieces_of_bits(unpack_bits(network, words[begin : begin + size]))
+        result[begin : begin + size] = graph_outputs.maps_along(network.graph, rows, pieces)
+    return result
+
+
+def maps_along(network: Network, rows: FloatArray, patterns: npt.NDArray[np.uint8]) -> FloatArray:
+    """Return the outputs of a graph on regions of different domains as affine maps, shape (F, n_out, k).
+
+    Parameters
+    ----------
+    network : Network
+    rows : ndarray of float64, shape (F, k, n_in)
+        What each coordinate adds to the input, in each region; the last row is the point where all coordinates are 0.
+    patterns : ndarray of uint8, shape (F, n_neurons)
+    """
+    result = np.empty((patterns.shape[0], network.n_out, rows.shape[1]))
+    size = _regions_at_once(network, rows.shape[1])
+    for begin in range(0, patterns.shape[0], size):
+        block = slice(begin, begin + size)
+        pieces = network.numbering.pieces(patterns[block])
+        result[block] = graph_outputs.maps_along(network.graph, rows[block], pieces)
+    return result
+
+
+def _regions_at_once(network: Network, n_rows: int) -> int:
+    widest = max(network.n_in, *(step.layout.n_units for step in network.graph.steps))
+    return max(1, _BLOCK_NUMBERS // (n_rows * widest))
 
 
 def maps_on_pieces(network: Network, stack: FloatArray, patterns: npt.NDArray[np.uint8]) -> FloatArray:
@@ -51,6 +87,9 @@ def patterns_in_plane(
     network: Network, rows: FloatArray, points: FloatArray
 ) -> Iterator[tuple[int, npt.NDArray[np.uint8]]]:
     """Yield (number of the first point, activation patterns) of blocks of points (u, v) of a plane; rows as above."""
+    if not network.is_chain:
+        yield from _graph_patterns(network, rows, points)
+        return
     first = network.layers[0].linear(rows)
     first[2] += network.layers[0].bias
     size = max(1, _BLOCK_NUMBERS // max(network.widths[1:]))
@@ -64,6 +103,14 @@ def patterns_in_plane(
             if k + 1 < len(network.activations):  # the outputs are not asked for
                 values = network.layers[k + 1](activation(values))
         yield begin, patterns
+
+
+def _graph_patterns(
+    network: Network, rows: FloatArray, points: FloatArray
+) -> Iterator[tuple[int, npt.NDArray[np.uint8]]]:
+    size = _regions_at_once(network, 1)
+    for begin in range(0, points.shape[0], size):
+        yield begin, network.patterns(points[begin : begin + size] @ rows[:2] + rows[2])
 
 
 def _piece(network: Network, k: int, patterns: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
@@ -112,6 +159,8 @@ class Comparison:
 
         A copy never wins, and rounding must not tell it from what it is a copy of.
         """
+        if not network.is_chain:
+            return network.with_outputs(self.weight, self.constant)
         last = network.layers[-1]
         weight, bias = self.weight @ last.weight, self.weight @ last.bias + self.constant
         _, kept = np.unique(np.column_stack([weight, bias]), axis=0, return_index=True)
@@ -125,6 +174,8 @@ def root_mean_squares(network: Network, sizes: FloatArray, *, biases: bool = Tru
 
     Terms of random signs add up like squares, and rounding with them. Without biases: sizes of changes.
     """
+    if not network.is_chain:
+        return graph_outputs.root_mean_squares(network.graph, sizes, biases=biases)
     for layer, activation in zip(network.layers, (*network.activations, None), strict=True):
         heaviest, largest = float(np.abs(layer.weight).max()), float(sizes.max(initial=0.0))
         if heaviest and largest:  # in units of the largest, so that squares neither overflow nor vanish all

@@ -10,6 +10,7 @@ from typing import Any
 from linregions._support.validation import require
 from linregions.errors import InvalidValueError
 from linregions.networks.importers import from_torch
+from linregions.networks.importers.torch.copies import computed, unwrapped
 from linregions.networks.network import Network
 
 _WHO = "Tracker"
@@ -34,11 +35,11 @@ def _network_of(module: Any, example_input: Any) -> Network:
         return module
     torch = _torch()
     if isinstance(module, torch.nn.Module):
-        module = _unwrapped(torch, module)
+        module = unwrapped(torch, module)
         if any(child.training for child in module.modules()):
             # Deep copies neither draw random numbers nor carry gradients along.
             with contextlib.suppress(Exception):  # `from_torch` copies as well, and says why it cannot
-                module = copy.deepcopy(module).eval()
+                module = copy.deepcopy(module, computed(torch, module)).eval()
     return from_torch(module, example_input)
 
 
@@ -47,7 +48,7 @@ def _not_finite(module: Any) -> str:
     torch = _torch()
     if not isinstance(module, torch.nn.Module):
         return ""  # `from_torch` says what is wrong
-    for name, parameter in _unwrapped(torch, module).named_parameters():
+    for name, parameter in unwrapped(torch, module).named_parameters():
         if torch.nn.parameter.is_lazy(parameter) or parameter.is_meta:
             continue
         if not bool(torch.isfinite(parameter.detach()).all()):
@@ -57,15 +58,3 @@ def _not_finite(module: Any) -> str:
 
 def _torch() -> Any:
     return require("torch", "torch", _WHO, lambda: importlib.import_module("torch"))
-
-
-def _unwrapped(torch: Any, module: Any) -> Any:
-    """Return the module within `torch.compile` and the wrappers for several devices."""
-    wrappers = (torch.nn.DataParallel, torch.nn.parallel.DistributedDataParallel)
-    while True:
-        if isinstance(module, wrappers):
-            module = module.module
-        elif "_orig_mod" in getattr(module, "_modules", {}):
-            module = module._orig_mod
-        else:
-            return module

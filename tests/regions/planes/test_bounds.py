@@ -2,18 +2,54 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import pytest
 
 from linregions._support.kernels.compiled import compiled
+from linregions.networks.kernels import sites
 from linregions.regions.planes.kernels.basis import enclose_basis, enclose_units
 from linregions.regions.planes.kernels.records import MIDDLE, STRAY
 
 
+class Layer(NamedTuple):
+    """What a plan says of the only layer."""
+
+    shape: np.ndarray
+
+
+class Buffers(NamedTuple):
+    """What a scratch holds of a cell."""
+
+    tensors: sites.Tensors
+    fit: np.ndarray
+    box: np.ndarray
+    bound: np.ndarray
+
+
 @compiled()
-def probe(phi, rows, n_vertices, fitted, n_basis, n, fit, box, bound):  # the kernels cannot be called from Python
-    enclose_basis(phi, n_vertices, fitted, n_basis, fit, box)
-    enclose_units(rows, n, n_basis, fit, box, bound)
+def probe(plan, buffers, phi, n_vertices, fitted, n_basis):  # the kernels cannot be called from Python
+    enclose_basis(phi, n_vertices, fitted, n_basis, buffers.fit, buffers.box)
+    enclose_units(plan, buffers, 0)
+
+
+def layer_of(rows: np.ndarray, n_sites: int) -> tuple[Layer, sites.Tensors]:
+    """Return a layer whose units lie on some sites, each of which all functions reach."""
+    n_basis, n = rows.shape
+    shape = np.zeros((10, 1), dtype=np.int64)
+    shape[sites.WIDTH], shape[sites.SITES], shape[sites.CHANNELS] = n, n_sites, n // n_sites
+    shape[sites.PADDED], shape[sites.SLOT] = -(-n // n_sites // 16) * 16, -1
+    plan = Layer(shape)
+    tensors = sites.make_tensors(plan, n_basis)
+    table = tensors.rows[0, : tensors.rows.shape[1] // shape[sites.PADDED, 0] * shape[sites.PADDED, 0]]
+    table = table.reshape(-1, shape[sites.PADDED, 0])
+    for s in range(n_sites):
+        own = slice(s * n_basis, (s + 1) * n_basis)
+        tensors.site[0, sites.FIRST_ROW, s], tensors.site[0, sites.N_COLUMNS, s] = own.start, n_basis
+        tensors.columns[0, own] = np.arange(n_basis)
+        table[own, : n // n_sites] = rows[:, s * (n // n_sites) : (s + 1) * (n // n_sites)]
+    return plan, tensors
 
 
 def enclose(phi: np.ndarray, rows: np.ndarray, first: tuple[int, int] | None = None) -> tuple[np.ndarray, np.ndarray]:
@@ -24,16 +60,19 @@ def enclose(phi: np.ndarray, rows: np.ndarray, first: tuple[int, int] | None = N
     n_vertices, n_basis = phi.shape
     steps = [(0, n_vertices, n_basis)] if first is None else [(0, first[1], first[0]), (first[0], n_vertices, n_basis)]
     n = rows.shape[1]
-    roomy, fit, box, bound = (
-        np.full((n_vertices + 4, n_basis + 9), 1e300),
-        np.full((10, n_basis + 9), np.nan),
-        np.full(4, np.nan),
-        np.full((5, n), np.nan),
-    )
+    roomy = np.full((n_vertices + 4, n_basis + 9), 1e300)
     roomy[:n_vertices, :n_basis] = phi
-    for fitted, known, made in steps:
-        probe(roomy, np.ascontiguousarray(rows), known, fitted, made, n, fit, box, bound)
-    return bound[MIDDLE], bound[STRAY]
+    found = []
+    for n_sites in (1, 4 if n % 4 == 0 else 1):
+        plan, tensors = layer_of(rows, n_sites)
+        bound = np.full((5, n), np.nan)
+        buffers = Buffers(tensors, np.full((11, n_basis + 9), np.nan), np.full(4, np.nan), bound)
+        for fitted, known, made in steps[:-1]:
+            probe(plan, buffers._replace(bound=np.empty((5, n))), roomy, known, fitted, made)
+        probe(plan, buffers, roomy, *[steps[-1][k] for k in (1, 0, 2)])
+        found.append((bound[MIDDLE], bound[STRAY]))
+    assert np.array_equal(found[0], found[1])  # wherever units lie
+    return found[0]
 
 
 def basis_of(xy: np.ndarray, rng: np.random.Generator, n: int) -> np.ndarray:

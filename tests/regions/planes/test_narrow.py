@@ -11,6 +11,7 @@ import pytest
 
 import linregions as lr
 from linregions import Network, PlaneWindow
+from linregions.networks.kernels import sites
 from linregions.regions.planes.engine import buffers as _plane_buffers
 from linregions.regions.planes.engine import narrow as _plane_narrow
 from linregions.regions.planes.engine import prepare as _plane_work
@@ -254,20 +255,18 @@ def test_large_buffers_grow_by_little() -> None:
 
 
 def test_a_scratch_keeps_what_has_room() -> None:
-    scratch = records.make_scratch(
-        records.no_root(), layers=2, width=64, vertices=100, columns=40, switches=10, words=1
-    )
+    scratch = records.make_scratch(sites.NO_STEPS, records.no_root(), vertices=100, columns=40, switches=10, words=1)
     before = scratch._asdict()
     for vertices, columns, new in (
         (100, 40, set()),
         (120, 40, {"block"}),
-        (120, 56, {"rows", "left", "fit", "packed"}),
+        (120, 56, {"tensors", "fit", "packed"}),
     ):
-        scratch = records.Resizing(scratch, vertices, columns).done()
+        scratch = records.Resizing(sites.NO_STEPS, scratch, vertices, columns).done()
         now = scratch._asdict()
         assert {name for name in now if now[name] is not before[name]} - {"counting"} == new
         assert scratch.block.shape == (vertices, 64)
-        assert scratch.rows.shape == (2, columns, 64)
+        assert scratch.tensors.where.shape[1] >= columns
         assert scratch.counting.tolist() == list(range(columns))
         before = now
 

@@ -12,7 +12,7 @@ from linregions import Network, PlaneWindow
 from linregions.regions.planes.engine import buffers as _plane_buffers
 from linregions.regions.planes.engine import cell_run as _plane_worker
 from linregions.regions.planes.engine import workbench
-from linregions.regions.planes.kernels.workspace import INCONSISTENT
+from linregions.regions.planes.kernels.workspace import INCONSISTENT, N_WORDS
 from linregions.regions.planes.partition import PlanePartition
 from tests.support import zoo
 from tests.support.plane_checks import check_invariants, check_same, split_at
@@ -41,6 +41,28 @@ def nothing_kept() -> Any:
     _plane_buffers.let_go()
     yield
     _plane_buffers.let_go()
+
+
+@pytest.mark.parametrize("most_faces", [NEVER, 200])
+def test_words_of_faces_grow_with_the_switches_that_cross_a_cell(
+    most_faces: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    net = lr.random_network([2, 90, 90, 90, 1], 0, bias_variance=1.0)
+    parts = split_at(monkeypatch, most_faces, 200)
+    found = lr.partition(net, square(3.0))
+    _plane_buffers.let_go()
+    asked: list[int] = []
+    make_room = workbench.Workbench.make_room
+
+    def noted(self: workbench.Workbench) -> None:
+        asked.append(int(self.ws.need[N_WORDS]))
+        make_room(self)
+
+    monkeypatch.setattr(workbench, "_FACE_WORDS", 1)
+    monkeypatch.setattr(workbench.Workbench, "make_room", noted)
+    assert same_bits(lr.partition(net, square(3.0)), found)
+    assert max(asked) > 1
+    assert bool(parts) == (most_faces < NEVER)
 
 
 @pytest.mark.parametrize(("most_faces", "part_switches"), [(20, 3), (60, 6), (400, 16)])

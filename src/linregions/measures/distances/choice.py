@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from linregions.errors import NumericalError
+from linregions.measures.distances.graph_plan import GraphPlan, make_graph_plan
 from linregions.measures.distances.plan import Dear, Plan, make_plan
 from linregions.measures.distances.work import Workspace
 from linregions.networks.network import Network
@@ -26,6 +27,22 @@ class _Short:
 
 _lock = threading.Lock()
 _kept: weakref.WeakKeyDictionary[Network, Plan | _Short] = weakref.WeakKeyDictionary()
+
+
+_kept_graphs: weakref.WeakKeyDictionary[Network, GraphPlan] = weakref.WeakKeyDictionary()
+
+
+def graph_plan_of(network: Network, kept_bytes: int = 1 << 27) -> GraphPlan:
+    """Return the plan of a graph, kept unless it is larger than `kept_bytes`."""
+    with _lock:
+        kept = _kept_graphs.get(network)
+    if kept is not None:
+        return kept
+    plan = make_graph_plan(network)
+    if plan.n_bytes <= kept_bytes:
+        with _lock:
+            _kept_graphs[network] = plan
+    return plan
 
 
 def plan_of(network: Network, kept_bytes: int = 1 << 27) -> Plan:

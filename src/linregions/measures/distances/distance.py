@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+from dataclasses import dataclass
 from typing import Any, Literal, TypedDict, Unpack, overload
 
 import numpy as np
@@ -10,11 +12,15 @@ import numpy.typing as npt
 from linregions._support.announcement import announce_compilation
 from linregions._support.threads import one_blas_thread
 from linregions._support.validation import FloatArray, as_choice, as_float_array, as_points, shape_of_points
-from linregions.errors import InvalidValueError
-from linregions.measures.distances.choice import plan_of
+from linregions.errors import InvalidValueError, UnprovedWarning
+from linregions.measures.distances.choice import graph_plan_of, plan_of
+from linregions.measures.distances.graph_plan import CHANCE, DIRECTIONS
+from linregions.measures.distances.graph_work import GraphDistanceWork, GraphSpace
 from linregions.measures.distances.linear import LinearRegions
+from linregions.measures.distances.linear_graph import GraphLinearRegions
 from linregions.measures.distances.points import nearest_is_good, nearest_points
 from linregions.measures.distances.work import DistanceWork, Workspace
+from linregions.networks.good import good_neurons
 from linregions.networks.importers import as_network
 from linregions.networks.network import Network
 from linregions.regions.drive import drive
@@ -68,6 +74,16 @@ def boundary_distance(
     return_points: Literal[True],
     **options: Unpack[_Given],
 ) -> tuple[FloatArray, IntArray, FloatArray]: ...
+@overload
+def boundary_distance(
+    network: Network,
+    points: npt.ArrayLike,
+    *,
+    return_neurons: bool = ...,
+    return_points: bool = ...,
+    return_chances: Literal[True],
+    **options: Unpack[_Given],
+) -> tuple[Any, ...]: ...
 def boundary_distance(
     network: Network,
     points: npt.ArrayLike,
@@ -75,10 +91,11 @@ def boundary_distance(
     kind: str = "activation",
     return_neurons: bool = False,
     return_points: bool = False,
+    return_chances: bool = False,
     threads: int = 1,
     progress: bool = False,
     memory_limit: int | None = None,
-) -> FloatArray | tuple[FloatArray, IntArray] | tuple[FloatArray, FloatArray] | tuple[FloatArray, IntArray, FloatArray]:
+) -> Any:
     r"""Measure the Euclidean distance of each point to the nearest place where a neuron switches.
 
     Parameters
@@ -95,6 +112,8 @@ def boundary_distance(
         Whether to return also which neuron switches there.
     return_points : bool
         Whether to return also the nearest point of the boundary.
+    return_chances : bool
+        Whether to return also with which chance a distance is too large.
     threads : int
         Number of threads, -1 for all cores; the result does not depend on it.
     progress : bool
@@ -113,6 +132,9 @@ def boundary_distance(
     nearest : ndarray of float64, shape (..., n_in)
         Only with `return_points`, after the neurons if these are returned: where this neuron switches, at the
         distance told but for rounding; NaN where there is none.
+    chances : ndarray of float64, shape (...)
+        Only with `return_chances`, at the end: 0 where the distance is proved, and else with which chance a nearer
+        neuron was passed over. Always 0 for chains of dense layers.
 
     Raises
     ------
@@ -125,6 +147,11 @@ def boundary_distance(
     NumericalError
         If the values of the network overflow at a point, or more than 20,000 sides of activation regions lie between
         a point and the boundary of its linear region.
+
+    Warns
+    -----
+    UnprovedWarning
+        If the distances of some points are not proved, unless `return_chances` tells of which.
 
     Notes
     -----
@@ -149,6 +176,13 @@ def boundary_distance(
     does not depend on the other points, on threads or memory, to the last bit.
 
     A gradient that rounding alone explains counts as zero, as when two equal neurons cancel.
+
+    Of a graph, a window of a maximum switches where its winner meets another entry; entries that are the same function
+    around the point do not. Where entries tie at the point itself, as in the blank margin of an image, the distance is
+    0. Gradients are bounded by a pass of absolute weights, and by norms; random directions tell with which neurons to
+    begin. Where bounds leave at most forty neurons, all of them are looked at, and the distance is proved. Otherwise
+    those are which may be the nearest by 32 random directions, the same for all points: the square of a gradient's
+    norm is estimated by a chi-square variable, so that the nearest neuron is passed over with the chance told.
 
     References
     ----------
@@ -175,36 +209,96 @@ def boundary_distance(
     options = Options.checked(_WHO, threads=threads, progress=progress, memory_limit=memory_limit)
     announce_compilation()
     shape, flat = inputs.shape[:-1], inputs.reshape(-1, network.n_in)
-    distances, neurons = np.full(flat.shape[0], np.inf), np.full(flat.shape[0], -1, dtype=np.int32)
-    nearest = np.full((flat.shape[0] if return_points else 0, network.n_in), np.nan)
+    found = Distances.empty(*flat.shape, with_points=return_points)
     if network.n_neurons:
         with one_blas_thread():
-            plan = plan_of(network)
-            workers, size = plan.shares(options)
-            regions = LinearRegions(network) if wanted == "linear" else None
-
-            def take(space: Workspace, chunk: slice) -> None:
-                m = chunk.stop - chunk.start
-                units = space.at.nearest[:m]
-                distances[chunk] = space.at.distances[:m]
-                neurons[chunk] = np.where(units < 0, -1, plan.neurons[units])
-                if return_points:
-                    nearest[chunk] = nearest_points(space, flat[chunk])
-                if regions is None:
-                    return
-                for k in chunk.start + np.flatnonzero(~nearest_is_good(space, regions, m)):
-                    found = regions.found(flat[k].astype(np.float64), float(distances[k]), int(k), _WHO)
-                    distances[k], neurons[k] = found.distance, found.neuron
-                    if return_points:
-                        nearest[k] = found.point
-
-            for _ in drive(DistanceWork(plan, flat, size, _WHO, take), options, workers):
-                pass  # all is taken already
-    found, which = distances.reshape(shape), neurons.reshape(shape)
+            if network.is_chain:
+                _of_chain(network, flat, wanted, options, found)
+            else:
+                _of_graph(network, flat, wanted, options, found)
+    unproved = int(np.count_nonzero(found.chances))
+    if unproved and not return_chances:
+        warnings.warn(
+            f"bounds prove {len(flat) - unproved:,} of {len(flat):,} distances; the others come from {DIRECTIONS} "
+            f"random directions, and each is too large with a chance of {CHANCE:.0e}. `return_chances=True` tells "
+            "which.",
+            UnprovedWarning,
+            stacklevel=2,
+        )
+    results: list[Any] = [found.distances.reshape(shape)]
+    if return_neurons:
+        results.append(found.neurons.reshape(shape))
     if return_points:
-        where = nearest.reshape(*shape, network.n_in)
-        return (found, which, where) if return_neurons else (found, where)
-    return (found, which) if return_neurons else found
+        results.append(found.nearest.reshape(*shape, network.n_in))
+    if return_chances:
+        results.append(found.chances.reshape(shape))
+    return tuple(results) if len(results) > 1 else results[0]
+
+
+@dataclass(frozen=True, eq=False)
+class Distances:
+    """What is told of all points."""
+
+    distances: FloatArray
+    neurons: IntArray
+    nearest: FloatArray
+    chances: FloatArray
+
+    @classmethod
+    def empty(cls, n: int, n_in: int, *, with_points: bool) -> Distances:
+        """Return room for n points, of which nothing is near."""
+        nearest = np.full((n if with_points else 0, n_in), np.nan)
+        return cls(np.full(n, np.inf), np.full(n, -1, dtype=np.int32), nearest, np.zeros(n))
+
+
+def _of_chain(network: Network, flat: npt.NDArray[Any], kind: str, options: Options, result: Distances) -> None:
+    """Measure distances of a chain of dense layers."""
+    plan = plan_of(network)
+    workers, size = plan.shares(options)
+    regions = LinearRegions(network) if kind == "linear" else None
+
+    def take(space: Workspace, chunk: slice) -> None:
+        m = chunk.stop - chunk.start
+        units = space.at.nearest[:m]
+        result.distances[chunk] = space.at.distances[:m]
+        result.neurons[chunk] = np.where(units < 0, -1, plan.neurons[units])
+        if result.nearest.size:
+            result.nearest[chunk] = nearest_points(space, flat[chunk])
+        if regions is None:
+            return
+        for k in chunk.start + np.flatnonzero(~nearest_is_good(space, regions, m)):
+            found = regions.found(flat[k].astype(np.float64), float(result.distances[k]), int(k), _WHO)
+            result.distances[k], result.neurons[k] = found.distance, found.neuron
+            if result.nearest.size:
+                result.nearest[k] = found.point
+
+    for _ in drive(DistanceWork(plan, flat, size, _WHO, take), options, workers):
+        pass  # all is taken already
+
+
+def _of_graph(network: Network, flat: npt.NDArray[Any], kind: str, options: Options, result: Distances) -> None:
+    """Measure distances of a graph."""
+    plan = graph_plan_of(network)
+    regions = GraphLinearRegions(network) if kind == "linear" else None
+
+    def take(space: GraphSpace, chunk: slice) -> None:
+        m = chunk.stop - chunk.start
+        result.distances[chunk], result.neurons[chunk] = space.distances[:m], space.neurons[:m]
+        result.chances[chunk] = space.chances[:m]
+        if result.nearest.size:
+            result.nearest[chunk] = space.nearest_points(flat[chunk])
+        if regions is None:
+            return
+        good = good_neurons(network, network.patterns(flat[chunk]))
+        near = space.neurons[:m]
+        for k in chunk.start + np.flatnonzero((near >= 0) & ~good[np.arange(m), np.maximum(near, 0)]):
+            found = regions.found(flat[k].astype(np.float64), float(result.distances[k]), int(k), _WHO)
+            result.distances[k], result.neurons[k], result.chances[k] = found.distance, found.neuron, 0.0
+            if result.nearest.size:
+                result.nearest[k] = found.point
+
+    for _ in drive(GraphDistanceWork(plan, flat, _WHO, take), options, plan.workers(options)):
+        pass
 
 
 def _checked(points: Any, n_in: int) -> npt.NDArray[Any]:

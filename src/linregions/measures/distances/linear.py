@@ -22,9 +22,9 @@ from linregions.networks.network import Network
 
 # Relative: which gradients rounding explains and which distances tie; which planes are the same; how deep inside a
 # side a point must be found for the side to be one.
-_ROUNDING, _SAME, _INSIDE = 2.0**-42, 1e-9, 1e-9
+_ROUNDING, SAME, _INSIDE = 2.0**-42, 1e-9, 1e-9
 # Distances from the nearest switch on whose squares, and those of lengths about as large, are in range.
-_NEAR, _FAR = 2.0**-300, 2.0**300
+NEAR, FAR = 2.0**-300, 2.0**300
 BoolArray = npt.NDArray[np.bool_]
 Pieces = tuple[npt.NDArray[np.int64], ...]  # of every hidden layer: which piece of the activation each unit is on
 
@@ -37,19 +37,21 @@ class Found(NamedTuple):
     point: FloatArray  # NaN where there is none
 
 
-class _Side(NamedTuple):
+class Side(NamedTuple):
+    """A side of a region, where a unit is at a breakpoint."""
+
     unit: int
     upper: bool  # whether it is the upper breakpoint of the unit's piece
 
 
 @dataclass(frozen=True, eq=False)
-class _Region:
+class Region:
     """An activation region in coordinates whose origin is the point; row k says ``normals[k] @ y <= limits[k]``."""
 
     pieces: Pieces
     gradients: FloatArray  # (n_units, d)
     values: FloatArray  # (n_units,) at the origin
-    sides: list[_Side]
+    sides: list[Side]
     normals: FloatArray
     limits: FloatArray
 
@@ -91,7 +93,7 @@ class LinearRegions:
 
     def found(self, x: FloatArray, activation_distance: float, number: int, who: str) -> Found:
         """Return the nearest boundary of the linear region of a point, which is called `number` in messages."""
-        if activation_distance == 0 or _NEAR < activation_distance < _FAR:
+        if activation_distance == 0 or NEAR < activation_distance < FAR:
             return self.search(x, number, who)
         # In other units of the inputs, a power of two.
         unit = power_of_two(activation_distance)
@@ -188,7 +190,7 @@ class LinearRegions:
         rows, sizes = layer.weight @ rows, abs(layer.weight) @ sizes
         return np.where(abs(rows) <= _ROUNDING * sizes, 0.0, rows), layer.weight @ values + layer.bias, sizes
 
-    def _region(self, x: FloatArray, pieces: Pieces) -> _Region:
+    def _region(self, x: FloatArray, pieces: Pieces) -> Region:
         gradients, values = self._affine(x, pieces)
         norms = lengths_of(gradients)
         sides, normals, limits = [], [], []
@@ -199,21 +201,21 @@ class LinearRegions:
                     continue
                 normal = gradients[unit] / norms[unit]
                 if piece < breaks.size:
-                    sides.append(_Side(unit, True))
+                    sides.append(Side(unit, True))
                     normals.append(normal)
                     limits.append((breaks[piece] - values[unit]) / norms[unit])
                 if piece > 0:
-                    sides.append(_Side(unit, False))
+                    sides.append(Side(unit, False))
                     normals.append(-normal)
                     limits.append((values[unit] - breaks[piece - 1]) / norms[unit])
         d = gradients.shape[1]
-        return _Region(pieces, gradients, values, sides, np.array(normals).reshape(-1, d), np.array(limits))
+        return Region(pieces, gradients, values, sides, np.array(normals).reshape(-1, d), np.array(limits))
 
-    def _enqueue(self, queue: list[tuple[float, int, int, int]], region: _Region, r: int, distance: float) -> None:
+    def _enqueue(self, queue: list[tuple[float, int, int, int]], region: Region, r: int, distance: float) -> None:
         for row, limit in enumerate(region.limits):
             heapq.heappush(queue, (max(distance, abs(float(limit))), 0, r, row))
 
-    def _on_side(self, region: _Region, row: int, x: FloatArray) -> FloatArray | None:
+    def _on_side(self, region: Region, row: int, x: FloatArray) -> FloatArray | None:
         """Return the point of a side that is nearest to the origin, None if it is no side of the region."""
         order = np.concatenate([[row], np.flatnonzero(np.arange(region.limits.size) != row)])
         normals, limits = region.normals[order], region.limits[order]
@@ -223,12 +225,12 @@ class LinearRegions:
         # Others in the same plane apart, there must be points inside.
         along = normals[1:] @ normals[0]
         reach = max(float(np.linalg.norm(x)), float(np.linalg.norm(y)))
-        same = (abs(along) > 1 - _SAME) & (abs(limits[1:] - along * limits[0]) <= _SAME * reach)
+        same = (abs(along) > 1 - SAME) & (abs(limits[1:] - along * limits[0]) <= SAME * reach)
         kept = np.concatenate([[True], ~same])
         depth = np.where(np.arange(kept.sum()) > 0, _INSIDE * (reach or 1.0), 0.0)
         return y if nearest_point(normals[kept], limits[kept] - depth, 1) is not None else None
 
-    def _beyond(self, region: _Region, row: int, x: FloatArray) -> tuple[Pieces, npt.NDArray[np.int64]]:
+    def _beyond(self, region: Region, row: int, x: FloatArray) -> tuple[Pieces, npt.NDArray[np.int64]]:
         """Return the pieces beyond a side, and which units switch there: all whose breakpoint is the same plane."""
         normal, offset = region.normals[row], -region.limits[row]  # the side is ``normal @ y + offset = 0``
         rows, values, sizes = self.axes, x, np.abs(self.axes)
@@ -243,8 +245,8 @@ class LinearRegions:
                 height = values - at - factors * offset
                 scale = spread * (abs(offset) + float(np.linalg.norm(x))) + abs(at) + abs(values)
                 here = ((old == t) | (old == t + 1)) & (spread > 0)
-                here &= (rest <= _SAME * spread) & (abs(height) <= _SAME * scale)
-                piece[here] = np.where(factors[here] > _SAME * spread[here], t + 1, t)
+                here &= (rest <= SAME * spread) & (abs(height) <= SAME * scale)
+                piece[here] = np.where(factors[here] > SAME * spread[here], t + 1, t)
             pieces.append(piece)
             switched.append(self.units[k] + np.flatnonzero(piece != old))
             slope, values = self.tables[k].slopes[piece], self.tables[k].at(values, piece)

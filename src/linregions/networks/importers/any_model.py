@@ -6,7 +6,7 @@ from typing import Any
 
 from linregions.errors import InvalidTypeError
 from linregions.networks.importers.sklearn_mlp import from_sklearn, is_sklearn_mlp
-from linregions.networks.importers.torch_sequential import from_torch
+from linregions.networks.importers.torch import from_torch
 from linregions.networks.network import Network
 
 

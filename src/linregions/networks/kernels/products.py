@@ -12,39 +12,24 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from linregions._support.kernels.compiled import compiled
+from linregions.networks.kernels.site_records import TILE_COLUMNS, TILE_ROWS
 
 FloatArray = npt.NDArray[np.float64]
 
-#: Rows and columns of a tile, of which the registers hold all entries while it is summed.
-TILE_ROWS, TILE_COLUMNS = 4, 16
+__all__ = ["TILE_COLUMNS", "TILE_ROWS", "add_product", "add_tile", "add_tile_to"]
 
 
-@intrinsic
-def add_tile(
-    typing_context: Any,
-    left: Any,
-    i: Any,
-    n_inner: Any,
-    right: Any,
-    gather: Any,
-    first: Any,
-    out: Any,
-    k: Any,
-    anew: Any,
-) -> Any:
-    """Add ``left[i:i + 4, :n_inner] @ right[gather[:n_inner], first + k:first + k + 16]`` to ``out[i:, k:]``.
-
-    With `anew` it is put there instead. As vectors, since loops over columns would load and store every entry for
-    each few terms. There must be a term.
-    """
+def _tile(names: tuple[str, ...]) -> Any:
+    """Return what generates the code of a tile for arguments of these names."""
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        names = ("left", "right", "gather", "out")
+        given = dict(zip(names, args, strict=True))
         arrays = {
-            name: context.make_array(signature.args[at])(context, builder, args[at])
-            for name, at in zip(names, (0, 3, 4, 6), strict=True)
+            name: context.make_array(kind)(context, builder, given[name])
+            for name, kind in zip(names, signature.args, strict=True)
+            if isinstance(kind, types.Array)
         }
-        _, i, n_inner, _, _, first, _, k, anew = args
+        i, n_inner, k, anew = (given[name] for name in ("i", "n_inner", "k", "anew"))
         vector = ir.VectorType(ir.DoubleType(), 8)
         zero, one = ir.Constant(ir.IntType(64), 0), ir.Constant(ir.IntType(64), 1)
         lanes = ir.Constant(ir.VectorType(ir.IntType(32), 8), [0] * 8)
@@ -60,11 +45,19 @@ def add_tile(
             typed = builder.bitcast(pointer, vector.as_pointer())
             return [builder.gep(typed, [ir.Constant(ir.IntType(64), j)]) for j in range(TILE_COLUMNS // 8)]
 
-        outs = [vectors(row("out", builder.add(i, ir.Constant(i.type, r)), k)) for r in range(TILE_ROWS)]
+        def entry_of(name: str, number: Any) -> Any:
+            return builder.load(builder.gep(arrays[name].data, [number]))
+
+        def out_row(r: int) -> Any:
+            if "places" in arrays:
+                return entry_of("places", ir.Constant(ir.IntType(64), r))
+            return builder.add(i, ir.Constant(i.type, r))
+
+        outs = [vectors(row("out", out_row(r), k)) for r in range(TILE_ROWS)]
         lefts = [row("left", builder.add(i, ir.Constant(i.type, r)), zero) for r in range(TILE_ROWS)]
         nothing = ir.Constant(vector, [0.0] * 8)
         start = [[builder.select(anew, nothing, builder.load(p, align=8)) for p in pointers] for pointers in outs]
-        column = builder.add(first, k)
+        column = builder.add(given["first"], k) if "first" in given else k
         before = builder.block
         loop, done = builder.append_basic_block("terms"), builder.append_basic_block("stored")
         builder.branch(loop)
@@ -75,7 +68,9 @@ def add_tile(
         for entry, values in zip(sums, start, strict=True):
             for phi, value in zip(entry, values, strict=True):
                 phi.add_incoming(value, before)
-        number = builder.load(builder.gep(arrays["gather"].data, [c]))
+        number = entry_of("gather", c)
+        if "base" in given:
+            number = builder.add(given["base"], number)
         rights = [builder.load(p, align=8) for p in vectors(row("right", number, column))]
         added = []
         for pointer, entry in zip(lefts, sums, strict=True):
@@ -101,7 +96,51 @@ def add_tile(
                 builder.store(total, pointer, align=8)
         return context.get_dummy_value()
 
-    return types.none(left, i, n_inner, right, gather, first, out, k, anew), codegen
+    return codegen
+
+
+@intrinsic
+def add_tile(
+    typing_context: Any,
+    left: Any,
+    i: Any,
+    n_inner: Any,
+    right: Any,
+    gather: Any,
+    first: Any,
+    out: Any,
+    k: Any,
+    anew: Any,
+) -> Any:
+    """Add ``left[i:i + 4, :n_inner] @ right[gather[:n_inner], first + k:first + k + 16]`` to ``out[i:, k:]``.
+
+    With `anew` it is put there instead. As vectors, since loops over columns would load and store every entry for
+    each few terms. There must be a term.
+    """
+    names = ("left", "i", "n_inner", "right", "gather", "first", "out", "k", "anew")
+    return types.none(left, i, n_inner, right, gather, first, out, k, anew), _tile(names)
+
+
+@intrinsic
+def add_tile_to(
+    typing_context: Any,
+    left: Any,
+    i: Any,
+    n_inner: Any,
+    right: Any,
+    base: Any,
+    gather: Any,
+    out: Any,
+    places: Any,
+    k: Any,
+    anew: Any,
+) -> Any:
+    """Add ``left[i:i + 4, :n_inner] @ right[base + gather[:n_inner], k:k + 16]`` to the rows ``places[:4]`` of `out`.
+
+    Otherwise as `add_tile`.
+    """
+    names = ("left", "i", "n_inner", "right", "base", "gather", "out", "places", "k", "anew")
+    return types.none(left, i, n_inner, right, base, gather, out, places, k, anew), _tile(names)
 
 
 @compiled()

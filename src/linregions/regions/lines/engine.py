@@ -43,7 +43,7 @@ class Chunk:
     switches: Switches
     tally: Tally
 
-    def linear_boundaries(self, plan: Plan) -> npt.NDArray[np.bool_]:
+    def linear_boundaries(self, plan: Any) -> npt.NDArray[np.bool_]:
         """Return for each breakpoint whether a good neuron switches there."""
         out = np.empty(self.breakpoints.size, dtype=np.bool_)
         _, neuron, _, direction = self.switches

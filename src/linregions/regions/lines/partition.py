@@ -19,7 +19,7 @@ from linregions.networks.switches import breakpoints_of_neurons
 from linregions.regions.files import read_result, unpack_line, write_result
 from linregions.regions.lines.patterns import Switches, line_gradient_boundaries, pattern_blocks
 from linregions.regions.lines.queries import LineQueries
-from linregions.regions.outputs import piece_slopes
+from linregions.regions.outputs import maps_along, piece_slopes
 
 _FORMAT = "linregions-line-1"
 _ARRAYS = (
@@ -162,15 +162,23 @@ class LinePartition(LineQueries):
         corner, since there it has no single slope.
         """
         out = np.empty((self.n_regions, self.network.n_out))
-        intervals = self.intervals
+        intervals, is_chain = self.intervals, self.network.is_chain
         if isinstance(self.domain, Path):
-            directions = self.network.layers[0].linear(np.diff(self.domain.points, axis=0))
+            directions = np.diff(self.domain.points, axis=0)
             leg = np.minimum(np.floor(intervals[:, 0]).astype(np.intp), directions.shape[0] - 1)
         else:
             direction = self.domain.b - self.domain.a if isinstance(self.domain, Segment) else self.domain.direction
-            directions = self.network.layers[0].linear(direction[None, :])
+            directions = direction[None, :]
             leg = np.zeros(self.n_regions, dtype=np.intp)
-        for start, patterns in self._pattern_blocks(max(1, _BLOCK_NUMBERS // max(self.network.widths[1:]))):
+        widest = max(self.network.widths[1:]) if is_chain else max(self.network.n_neurons, 2 * self.network.n_in)
+        if is_chain:
+            directions = self.network.layers[0].linear(directions)
+        for start, patterns in self._pattern_blocks(max(1, _BLOCK_NUMBERS // widest)):
+            if not is_chain:
+                rows = np.zeros((patterns.shape[0], 2, self.network.n_in))
+                rows[:, 0] = directions[leg[start : start + patterns.shape[0]]]
+                out[start : start + patterns.shape[0]] = maps_along(self.network, rows, patterns)[:, :, 0]
+                continue
             change = directions[leg[start : start + patterns.shape[0]]]
             for k, layer in enumerate(self.network.layers[1:]):
                 change = layer.linear(change * piece_slopes(self.network, k, patterns))

@@ -19,7 +19,7 @@ from linregions.networks.network import Network
 from linregions.regions.adjacency import Adjacency, IndexArray, adjacency_of, as_region, data_frame, hexadecimal
 from linregions.regions.lines.changes import changes_on_spans, clear_winners
 from linregions.regions.lines.decision import DecisionPoints
-from linregions.regions.outputs import Comparison, maps_on_pieces, root_mean_squares
+from linregions.regions.outputs import Comparison, maps_along, maps_on_pieces, root_mean_squares
 from linregions.regions.tolerances import DEFAULT_TOLERANCES
 
 # How many numbers a temporary array may hold.
@@ -333,6 +333,8 @@ class LineQueries:
     def _maps(self, spans: _Spans, network: Network) -> FloatArray:
         """Return the outputs of a network with our hidden layers on spans, shape (S, n_out, 2)."""
         result = np.empty((spans.region.size, network.n_out, 2))
+        if not network.is_chain:
+            return self._graph_maps(spans, network)
         size = max(1, _BLOCK_NUMBERS // (2 * max(*network.widths[1:], network.n_in)))
         first = network.layers[0]
         with one_blas_thread():
@@ -342,6 +344,16 @@ class LineQueries:
                 stack = first.linear(np.stack([spans.direction[here], spans.point[here]], axis=1))
                 stack[:, 1] += first.bias
                 result[here] = maps_on_pieces(network, stack, patterns[spans.region[here] - start])
+        return result
+
+    def _graph_maps(self, spans: _Spans, network: Network) -> FloatArray:
+        result = np.empty((spans.region.size, network.n_out, 2))
+        size = max(1, _BLOCK_NUMBERS // max(network.n_neurons, 2 * network.n_in))
+        with one_blas_thread():
+            for start, patterns in self._pattern_blocks(size):
+                here = slice(*np.searchsorted(spans.region, (start, start + patterns.shape[0])))
+                rows = np.stack([spans.direction[here], spans.point[here]], axis=1)
+                result[here] = maps_along(network, rows, patterns[spans.region[here] - start])
         return result
 
     def _changes(self, comparison: Comparison) -> DecisionPoints:
@@ -379,20 +391,13 @@ def _with_moderate_outputs(network: Network, sizes: FloatArray) -> Network:
 
     The unit is a power of two, and of outputs that are compared only the order matters.
     """
-    *others, last = network.layers
-
-    def in_unit(exponent: int) -> Network:
-        steps = [*((layer.weight, layer.bias) for layer in others)]
-        steps.append((np.ldexp(last.weight, -exponent), np.ldexp(last.bias, -exponent)))
-        return Network.from_layers(steps, network.activations)
-
     with np.errstate(over="ignore", invalid="ignore"):
         most, exponent = float(root_mean_squares(network, sizes).max()), 0
         if not np.isfinite(most):
             exponent = 900
-            most = float(root_mean_squares(in_unit(exponent), sizes).max())
+            most = float(root_mean_squares(network.in_unit(exponent), sizes).max())
     exponent += int(np.frexp(most)[1]) if np.isfinite(most) else 0
-    return network if abs(exponent) < _MODERATE else in_unit(exponent)
+    return network if abs(exponent) < _MODERATE else network.in_unit(exponent)
 
 
 def _along(offsets: FloatArray, step: FloatArray) -> FloatArray:

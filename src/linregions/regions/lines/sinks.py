@@ -13,10 +13,12 @@ import numpy.typing as npt
 from linregions.domains.windows import LineDomain
 from linregions.networks.network import Network
 from linregions.regions.lines.engine import Chunk
+from linregions.regions.lines.graph_plan import GraphLines
 from linregions.regions.lines.partition import LinePartition
 from linregions.regions.lines.patterns import line_gradient_boundaries
 from linregions.regions.lines.plan import Plan
 
+AnyPlan = Plan | GraphLines
 Digested = tuple[npt.NDArray[np.bool_], Chunk]
 
 
@@ -24,7 +26,7 @@ class LineSink(ABC):
     """Something that takes partitioned lines, chunk by chunk."""
 
     @abstractmethod
-    def digest(self, plan: Plan, chunk: Chunk) -> Any:
+    def digest(self, plan: AnyPlan, chunk: Chunk) -> Any:
         """Return what is needed of a chunk; in any thread or process, in any order."""
 
     @abstractmethod
@@ -42,7 +44,7 @@ class LineCollector(LineSink):
     def __init__(self) -> None:
         self.found: list[LinePartition] = []
 
-    def digest(self, plan: Plan, chunk: Chunk) -> Digested:
+    def digest(self, plan: AnyPlan, chunk: Chunk) -> Digested:
         """Find the boundaries of linear regions."""
         return chunk.linear_boundaries(plan), chunk
 
@@ -91,7 +93,7 @@ class LineCounter(LineSink):
         self.kind = kind
         self.found: list[npt.NDArray[np.int64]] = []
 
-    def digest(self, plan: Plan, chunk: Chunk) -> npt.NDArray[np.int64]:
+    def digest(self, plan: AnyPlan, chunk: Chunk) -> npt.NDArray[np.int64]:
         """Count, shape (2, lines)."""
         if self.kind == "gradient":
             counts = _count_gradient(plan, chunk)
@@ -111,7 +113,7 @@ class LineCounter(LineSink):
         return np.concatenate(self.found, axis=1)
 
 
-def _count_gradient(plan: Plan, chunk: Chunk) -> npt.NDArray[np.int64]:
+def _count_gradient(plan: AnyPlan, chunk: Chunk) -> npt.NDArray[np.int64]:
     counts = np.ones(chunk.first_patterns.shape[0], dtype=np.int64)
     for i, (start, stop) in enumerate(itertools.pairwise(chunk.offsets.tolist())):
         offsets = chunk.switch_offsets[start : stop + 1]

@@ -10,25 +10,26 @@ from typing import Any
 import numpy as np
 
 from linregions._support.limits import exceeded
-from linregions.domains.windows import LineDomain, Path
+from linregions.domains.windows import LineDomain
 from linregions.networks.network import Network
 from linregions.regions.drive import Work, drive
-from linregions.regions.lines.engine import LineWorker
+from linregions.regions.lines.engines import (
+    AnyWorker,
+    line_bytes,
+    line_numbers,
+    make_worker,
+    plan_of,
+    rows_of,
+    worker_bytes,
+)
 from linregions.regions.lines.knobs import USUAL, Knobs
 from linregions.regions.lines.plan import Plan
-from linregions.regions.lines.sinks import LineSink
-from linregions.regions.lines.stages import worker_bytes
+from linregions.regions.lines.sinks import AnyPlan, LineSink
 from linregions.regions.options import Options
 from linregions.regions.tolerances import Tolerances
 
 # With an executor, as many as with so many threads.
 _REMOTE_PARTS = 16
-# With fewer rows a stage cannot go on at all.
-_FEWEST_ROWS = 8
-# What a breakpoint takes until it is handed on, in bytes: points and switches as they come, with room for twice as many
-# at most, and sorted.
-_BYTES_PER_BREAKPOINT = 160
-
 # A worker that takes more than this goes with the call that made it; else the last one of a thread is kept.
 _KEPT_BYTES = 1 << 23
 _kept = threading.local()
@@ -49,7 +50,7 @@ class LineRecipe:
 
     def prepare(self) -> Callable[[Lines], Any]:
         """Return what works on a chunk."""
-        plan = Plan.kept(self.network, self.tolerances, self.knobs)
+        plan = plan_of(self.network, self.tolerances, self.knobs)
         return LineWork(plan, [], self.sink, self).run
 
 
@@ -58,7 +59,7 @@ class LineWork(Work):
 
     title, unit = "lines", "line"
 
-    def __init__(self, plan: Plan, tasks: Sequence[Lines], sink: LineSink, recipe: LineRecipe) -> None:
+    def __init__(self, plan: AnyPlan, tasks: Sequence[Lines], sink: LineSink, recipe: LineRecipe) -> None:
         self.plan, self.tasks, self.sink, self._recipe = plan, tasks, sink, recipe
         self.stopped, self.local = threading.Event(), threading.local()
 
@@ -69,7 +70,7 @@ class LineWork(Work):
     def run(self, task: Lines) -> Any:
         """Partition some lines in the buffers of this thread."""
         if not hasattr(self.local, "worker"):
-            self.local.worker = LineWorker(self.plan, self._recipe.n_rows, self.stopped)
+            self.local.worker = make_worker(self.plan, self._recipe.n_rows, self.stopped)
         return self.sink.digest(self.plan, self.local.worker.work(task))
 
     def recipe(self) -> LineRecipe:
@@ -83,7 +84,7 @@ def run_lines(network: Network, domains: Lines, sink: LineSink, options: Options
     Memory grows with the chunk and the results, not with the batch; the results do not depend on how the work is done,
     to the last bit.
     """
-    plan = Plan.kept(network, options.tolerances, knobs)
+    plan = plan_of(network, options.tolerances, knobs)
     threads, n_rows, most_bytes = _shares(plan, domains, options)
     parts = _REMOTE_PARTS if options.executor is not None else threads
     bounds = _chunks(plan, domains, parts, most_bytes)
@@ -99,18 +100,12 @@ def run_lines(network: Network, domains: Lines, sink: LineSink, options: Options
     return sink.finish()
 
 
-def _line_bytes(plan: Plan, domain: LineDomain) -> int:
-    """Return about what a line takes until it is handed on: as many breakpoints as there are to switch at."""
-    n_points = domain.points.shape[0] if isinstance(domain, Path) else 2
-    return plan.network.n_neurons + _BYTES_PER_BREAKPOINT * (n_points + 1 + plan.n_switches)
-
-
-def _chunks(plan: Plan, domains: Sequence[LineDomain], threads: int, most_bytes: float) -> list[tuple[int, int]]:
+def _chunks(plan: AnyPlan, domains: Sequence[LineDomain], threads: int, most_bytes: float) -> list[tuple[int, int]]:
     """Cut a batch into chunks that one thread takes at a time."""
-    bounds, start, numbers, n_bytes, most = [], 0, 0, 0, plan.knobs.chunk_numbers // (2 * threads if threads > 1 else 1)
+    chunk_numbers = plan.knobs.chunk_numbers if isinstance(plan, Plan) else USUAL.chunk_numbers
+    bounds, start, numbers, n_bytes, most = [], 0, 0, 0, chunk_numbers // (2 * threads if threads > 1 else 1)
     for k, domain in enumerate(domains):
-        n_points = domain.points.shape[0] if isinstance(domain, Path) else 2
-        own, own_bytes = (n_points + 1 + plan.n_switches) * plan.width, _line_bytes(plan, domain)
+        own, own_bytes = line_numbers(plan, domain), line_bytes(plan, domain)
         if k > start and (numbers + own > most or n_bytes + own_bytes > most_bytes):
             bounds.append((start, k))
             start, numbers, n_bytes = k, 0, 0
@@ -119,16 +114,15 @@ def _chunks(plan: Plan, domains: Sequence[LineDomain], threads: int, most_bytes:
     return [*bounds, (start, len(domains))]
 
 
-def _shares(plan: Plan, domains: Sequence[LineDomain], options: Options) -> tuple[int, int, float]:
+def _shares(plan: AnyPlan, domains: Sequence[LineDomain], options: Options) -> tuple[int, int, float]:
     """Return how many threads, rows of a stage and bytes of a chunk there may be."""
     threads, memory_limit = options.threads, options.memory_limit
-    few = plan.knobs.few_rows
-    usual = int(np.clip(plan.knobs.stage_numbers // plan.width, few, 4096))
+    fewest, few, usual = rows_of(plan)
     if memory_limit is None:
         return threads, usual, np.inf
-    largest = max(_line_bytes(plan, domain) for domain in domains)
+    largest = max(line_bytes(plan, domain) for domain in domains)
     available = memory_limit - plan.n_bytes
-    least = worker_bytes(plan, _FEWEST_ROWS) + largest
+    least = worker_bytes(plan, fewest) + largest
     if available < least:
         what = f"to take one line after the other through {plan.network.n_neurons} neurons"
         raise exceeded(memory_limit, options.who, plan.n_bytes + least, what)
@@ -137,16 +131,16 @@ def _shares(plan: Plan, domains: Sequence[LineDomain], options: Options) -> tupl
     per_row = worker_bytes(plan, 1) - worker_bytes(plan, 0)
     # Half of what is left goes to rows, up to what is of use, and the rest to lines.
     spare = share - largest - worker_bytes(plan, 0)
-    n_rows = int(np.clip(max(spare // 2, few * per_row) // per_row, _FEWEST_ROWS, usual))
-    n_rows = max(_FEWEST_ROWS, min(n_rows, spare // per_row))
+    n_rows = int(np.clip(max(spare // 2, few * per_row) // per_row, fewest, usual))
+    n_rows = max(fewest, min(n_rows, spare // per_row))
     return threads, n_rows, share - worker_bytes(plan, n_rows)
 
 
-def _kept_worker(plan: Plan, n_rows: int, most_bytes: float, stop: threading.Event) -> LineWorker:
+def _kept_worker(plan: AnyPlan, n_rows: int, most_bytes: float, stop: threading.Event) -> AnyWorker:
     """Return the worker that this thread has kept if it is for the same, else a new one; no other call gets it then."""
-    worker: LineWorker | None = getattr(_kept, "worker", None)
+    worker: AnyWorker | None = getattr(_kept, "worker", None)
     _kept.worker = None
     if worker is None or worker.plan is not plan or worker.n_rows != n_rows or worker.grown_bytes > most_bytes / 2:
-        return LineWorker(plan, n_rows, stop)
+        return make_worker(plan, n_rows, stop)
     worker.stop = stop
     return worker

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from linregions.exact.gradients import gradient_boundaries
-from linregions.networks.good import paths_of
+from linregions.networks.good import good_changes, paths_of
 from linregions.networks.network import Network
 
 
@@ -24,6 +24,8 @@ def boundaries_between(
     """
     if kind == "gradient":
         return gradient_boundaries(network, patterns, left, right)
+    if not network.is_chain:
+        return good_changes(network, patterns, left, right)
     from linregions.regions.planes.kernels.boundaries import linear_boundaries
 
     return np.asarray(linear_boundaries(paths_of(network), patterns, left, right))

@@ -101,10 +101,17 @@ def boundary_of(part: PlaneQueries, comparison: Comparison, sizes: Sequence[int]
 
     compared, names = comparison.of(part.network)
     frame = frame_of(part.window)
-    points = frame.from_plane(part.vertices)
+    points, grain = frame.from_plane(part.vertices), frame.grain(part.window)
     with one_blas_thread():
-        compared = in_frame(compared, part.window, frame)
-    faces, maps, band = _contested(part, compared, points, frame.grain(part.window), sizes)
+        if compared.is_chain:
+            compared = in_frame(compared, part.window, frame)
+            faces, maps, band = _contested(part, compared, points, grain, sizes)
+        else:
+            from linregions.regions.planes.graph_contest import contested_regions, in_moderate_unit
+
+            rows, relative = frame.rows(part.window), _relative(part)
+            compared = in_moderate_unit(compared, rows)
+            faces, maps, band = contested_regions(compared, part, rows, points, grain, relative)
     segments, numbers, undecided = _pieces(part, points, faces, maps, band)
     undecided += undecided_equals(compared, maps, lambda k: unpack_patterns(compared, part.pattern_words[faces[k]]))
     frame.to_plane(segments.reshape(-1, 2))
@@ -120,6 +127,10 @@ def boundary_of(part: PlaneQueries, comparison: Comparison, sizes: Sequence[int]
     )
 
 
+def _relative(part: PlaneQueries) -> float:
+    return float(part.diagnostics.get("relative_tolerance", DEFAULT_TOLERANCES.relative))
+
+
 def _contested(
     part: PlaneQueries, compared: Network, points: FloatArray, grain: FloatArray, sizes: Sequence[int]
 ) -> tuple[IndexArray, FloatArray, FloatArray]:
@@ -129,7 +140,8 @@ def _contested(
     Returns F regions, ascending; their affine maps in the frame, (F, n, 3); and how far each output may be from what it
     is, by rounding, (F, n).
     """
-    from linregions.regions.planes.kernels.contested import BAND, Plane, contested_regions, make_contest
+    from linregions.regions.planes.kernels import contested
+    from linregions.regions.planes.kernels.contested import BAND, Plane, make_contest
     from linregions.regions.planes.kernels.reduction import make_layers, make_reduced, make_step
 
     activations = [(each.breakpoints, each.slopes, each.intercepts.tolist()) for each in compared.activations]
@@ -140,10 +152,10 @@ def _contested(
     step = make_step(functions, len(activations))
     plane = Plane(points, part.face_offsets, part.face_vertices, part.pattern_words)
     contest = make_contest(sizes, plane, functions, compared.n_out)
-    relative = float(part.diagnostics.get("relative_tolerance", DEFAULT_TOLERANCES.relative))
+    relative = _relative(part)
     start, faces, maps = 0, [], []
     while start < part.pattern_words.shape[0]:
-        count, start, need = contested_regions(
+        count, start, need = contested.contested_regions(
             layers, reduced, step, numbers, plane, contest, relative, float(grain.max()), start
         )
         faces.append(contest.faces[:count].copy())

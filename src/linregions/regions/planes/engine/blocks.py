@@ -14,12 +14,14 @@ import numpy as np
 import numpy.typing as npt
 
 from linregions._support.validation import FloatArray
+from linregions.networks.kernels import sites
 from linregions.regions.planes.engine import first_layer as roots
 from linregions.regions.planes.engine.buffers import n_bytes
 from linregions.regions.planes.engine.cell_run import CellRun
 from linregions.regions.planes.engine.first_layer import CutRecord
 from linregions.regions.planes.engine.job import Done, Job, Prepared, Total, Worked, equal_tasks
 from linregions.regions.planes.engine.knobs import Knobs
+from linregions.regions.planes.engine.uniting import has_maxima
 from linregions.regions.planes.engine.workbench import Workbench
 from linregions.regions.planes.kernels import records
 from linregions.regions.planes.kernels import workspace as rows
@@ -85,8 +87,8 @@ def _lines_through(plan: records.Plan, polygon: FloatArray) -> _Lines:
     """Return the lines of the first layer that cross a polygon."""
     neuron, breakpoints, own = roots.first_switches(plan)
     constant, u, v = plan.first[: rows.N_AFFINE, neuron]
-    size = plan.first[records.SIZE, neuron] + np.abs(breakpoints)
-    size += plan.first[records.STEEPNESS, neuron] * np.abs(polygon).max(axis=0).sum()
+    size = plan.first[sites.SIZE, neuron] + np.abs(breakpoints)
+    size += plan.first[sites.STEEPNESS, neuron] * np.abs(polygon).max(axis=0).sum()
     lines = _Lines(np.arange(neuron.size), constant - breakpoints, u, v, plan.relative * size)
     values = lines.values(polygon)
     return lines.only(own & lines.cross(values.min(axis=0), values.max(axis=0)))
@@ -122,13 +124,13 @@ def _lines_to_add(
 
 def make_blocks(plan: records.Plan, polygon: FloatArray, knobs: Knobs) -> Blocks | None:
     """Cut a window to blocks; None if few enough lines cross it."""
-    if int(plan.shape[records.N_BREAKPOINTS, 0] * plan.shape[records.WIDTH, 0]) <= knobs.most_lines:
+    if int(plan.shape[sites.N_BREAKPOINTS, 0] * plan.shape[sites.WIDTH, 0]) <= knobs.most_lines:
         return None
     lines = _lines_through(plan, polygon)
     if lines.switch.size <= knobs.most_lines:
         return None
     start = roots.window_start(polygon, plan.relative)
-    chosen = np.zeros(plan.shape[records.WIDTH, 0] * plan.shape[records.N_BREAKPOINTS, 0], dtype=np.bool_)
+    chosen = np.zeros(plan.shape[sites.WIDTH, 0] * plan.shape[sites.N_BREAKPOINTS, 0], dtype=np.bool_)
     buffers = None
     while True:
         buffers, _ = roots.cut_root(plan, start, chosen, buffers)
@@ -218,8 +220,8 @@ class WindowInBlocks(Prepared):
         2 pi A / P^2 (Santalo 2004, section I.4).
         """
         plan, blocks = self.plan, self.blocks
-        t = int(plan.shape[records.N_BREAKPOINTS, 0])
-        breakpoints = plan.activation[records.BREAKPOINT, 0, :t, None]
+        t = int(plan.shape[sites.N_BREAKPOINTS, 0])
+        breakpoints = plan.activation[sites.BREAKPOINT, 0, :t, None]
         faces = np.empty(blocks.n_blocks)
         for k in range(blocks.n_blocks):
             corners = blocks.xy[blocks.side[rows.V, blocks.f_off[k] : blocks.f_off[k + 1]]]
@@ -246,13 +248,19 @@ class WindowInBlocks(Prepared):
         key = (id(sink), batch_cells, limit)
         if getattr(local, "key", None) != key:
             local.bench = Workbench(
-                self.plan, self.n_switches, batch_cells, patterns=sink.needs_patterns, limit=limit, knobs=job.knobs
+                self.plan,
+                self.n_switches,
+                batch_cells,
+                patterns=sink.needs_patterns or has_maxima(job.network),
+                limit=limit,
+                knobs=job.knobs,
             )
             local.key, local.root_buffers = key, None
         for number in task.tolist():
             block, local.root_buffers = make_block(self.plan, self.blocks, number, self.target, local.root_buffers)
             local.root, first_cell = block.root, number << 20
-            run = CellRun(job, local.bench, self.plan, block.root, self.stopped, block.ids, first_cell)
+            patterns = sink.needs_patterns
+            run = CellRun(job, local.bench, self.plan, block.root, self.stopped, block.ids, first_cell, patterns)
             for cells in equal_tasks(int(block.root.cell_off.shape[0] - 1), batch_cells):
                 found = sink.earlier(first_cell + cells)
                 if found is None:

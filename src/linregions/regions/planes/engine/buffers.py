@@ -29,7 +29,13 @@ _kept: deque[_Kept] = deque()
 
 def n_bytes(record: Iterable[object]) -> int:
     """Return the bytes that the arrays of a record take."""
-    return sum(array.nbytes for array in record if isinstance(array, np.ndarray))
+    total = 0
+    for entry in record:
+        if isinstance(entry, np.ndarray):
+            total += entry.nbytes
+        elif isinstance(entry, tuple):
+            total += n_bytes(entry)
+    return total
 
 
 def take(key: tuple[Hashable, ...]) -> Any:

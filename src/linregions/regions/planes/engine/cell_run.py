@@ -15,6 +15,7 @@ from linregions.errors import NumericalError
 from linregions.regions.planes.engine.first_layer import Contradiction, noted
 from linregions.regions.planes.engine.job import Job
 from linregions.regions.planes.engine.parts import Parts, part_switches_of, split_cell
+from linregions.regions.planes.engine.uniting import has_maxima, unite_faces
 from linregions.regions.planes.engine.workbench import Workbench
 from linregions.regions.planes.kernels import cells, records
 from linregions.regions.planes.kernels.assembly import chain_runs, count_new
@@ -56,7 +57,7 @@ class CellRun:
     """The cells of one root on a workbench, which no other run uses at the same time; ends early once `stopped` is set.
 
     Batches tell the numbers of cells from `first_cell` on, and, of root edges, those in `ids` if they are not their
-    own.
+    own; bits of patterns if `patterns` are wanted.
     """
 
     def __init__(
@@ -68,9 +69,10 @@ class CellRun:
         stopped: threading.Event,
         ids: IndexArray | None = None,
         first_cell: int = 0,
+        patterns: bool = True,
     ) -> None:
         self.job, self.bench, self.plan, self.root = job, bench, plan, root
-        self.stopped, self.ids, self.first_cell = stopped, ids, first_cell
+        self.stopped, self.ids, self.first_cell, self.patterns = stopped, ids, first_cell, patterns
         self.whole = plan._replace(most_faces=records.NEVER, crowded_faces=records.NEVER)  # of cells that are not split
         self.few = 1  # cells at a time
         self.begun = np.zeros(root.cell_off.shape[0] - 1, dtype=np.bool_)
@@ -161,6 +163,8 @@ class CellRun:
 
     def _batch(self, task: IndexArray) -> RegionBatch:
         out = self.bench.outs[0]
+        if has_maxima(self.job.network):
+            unite_faces(self.job.network, out, task.size, self.patterns)
         self._frame.to_plane(out.xy[: out.filled[N_VERTICES]])
         n_v, n_e, n_f, n_s, n_c = (int(k) for k in out.filled)
         chain: npt.NDArray[Any] = out.chain[:, :n_c]
@@ -177,7 +181,7 @@ class CellRun:
             edge=out.edge[:, :n_e],
             face_offsets=out.f_off[: n_f + 1],
             side=out.side[:, :n_s],
-            pattern_words=out.f_word[:n_f],
+            pattern_words=out.f_word[: n_f if self.patterns else 0],
             chain=chain,
             record=BatchRecord(
                 np.array([count_new(out.root_v[:n_v]), n_e, n_f]),

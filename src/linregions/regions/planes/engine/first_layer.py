@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from linregions._support.validation import FloatArray
+from linregions.networks.kernels import sites
 from linregions.regions.planes.engine.buffers import keep, n_bytes, take
 from linregions.regions.planes.engine.outputs import make_output
 from linregions.regions.planes.kernels import first_layer as root_kernels
@@ -85,7 +86,7 @@ class RootBuffers:
         self._guess, self._words, self._key = guess, (n_switches + 63) // 64, ("root", n_switches)
         self.ws: Workspace = take(self._key) or self._made(64)
         self.scratch = records.make_scratch(
-            _NOTHING, layers=0, width=0, vertices=0, columns=0, switches=n_switches, words=self._words
+            sites.NO_STEPS, _NOTHING, vertices=0, columns=0, switches=n_switches, words=self._words
         )
 
     def _made(self, corners: int) -> Workspace:
@@ -107,7 +108,7 @@ class RootBuffers:
 
 def root_bytes(n_faces: float, plan: records.Plan) -> tuple[float, int]:
     """Return about how much it takes to cut a window to so many faces, and to keep them."""
-    words = (int(plan.shape[records.WIDTH, 0] * plan.shape[records.N_BREAKPOINTS, 0]) + 63) // 64
+    words = (int(plan.shape[sites.WIDTH, 0] * plan.shape[sites.N_BREAKPOINTS, 0]) + 63) // 64
     # A face has about one vertex, two edges and four sides of its own; buffers have more room than is wanted.
     workspace = 8 * (rows.N_AFFINE + root_kernels.LINES_AT_ONCE) + 60 + 64 + 8 + 64 + 16 * words
     kept = 32 + 26 + 4 + 32 + 8 * words + 24
@@ -188,10 +189,10 @@ def first_switches(plan: records.Plan) -> tuple[IndexArray, FloatArray, npt.NDAr
 
     Neurons that are multiples of others have not: they switch on the lines of those.
     """
-    t = int(plan.shape[records.N_BREAKPOINTS, 0])
-    switch = np.arange(int(plan.shape[records.WIDTH, 0]) * t)
+    t = int(plan.shape[sites.N_BREAKPOINTS, 0])
+    switch = np.arange(int(plan.shape[sites.WIDTH, 0]) * t)
     neuron = switch // max(t, 1)
-    return neuron, plan.activation[records.BREAKPOINT, 0, switch % max(t, 1)], plan.twin[0, neuron] == 0
+    return neuron, plan.activation[sites.BREAKPOINT, 0, switch % max(t, 1)], plan.twin[0, neuron] == 0
 
 
 def _lines_across(plan: records.Plan, start: Start) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.uint64], int]:
@@ -208,7 +209,7 @@ def _lines_across(plan: records.Plan, start: Start) -> tuple[npt.NDArray[np.bool
     slack = band + steepness * (plan.relative * reach)
     above, below = (d > slack).any(axis=1), (d < -slack).any(axis=1)
     if not own.all():  # a multiple is above where the first one is, or where that is below
-        t, twin = int(plan.shape[records.N_BREAKPOINTS, 0]), plan.twin[0, neuron]
+        t, twin = int(plan.shape[sites.N_BREAKPOINTS, 0]), plan.twin[0, neuron]
         first = np.where(own, np.arange(own.size), (np.abs(twin) - 1) * t + np.arange(own.size) % t)
         above, below = above[first], below[first]
         above, below = np.where(twin < 0, below, above), np.where(twin < 0, above, below)
@@ -223,7 +224,7 @@ def _lines_across(plan: records.Plan, start: Start) -> tuple[npt.NDArray[np.bool
         unclear &= (own & ~crossing)[:, None]
         for a, b, switch in start.edge.T:
             if switch >= 0:
-                unclear[switch - plan.shape[records.FIRST_SWITCH, 0], [a, b]] = False
+                unclear[switch - plan.shape[sites.FIRST_SWITCH, 0], [a, b]] = False
     return crossing & own, words, int(np.count_nonzero(unclear))
 
 
@@ -231,7 +232,7 @@ def cut_root(
     plan: records.Plan, start: Start, chosen: npt.NDArray[np.bool_] | None = None, buffers: RootBuffers | None = None
 ) -> tuple[RootBuffers, npt.NDArray[np.uint64]]:
     """Cut a polygon by all or the chosen lines of layer 0; return the complex, and the switches passed everywhere."""
-    n = int(plan.shape[records.WIDTH, 0] * plan.shape[records.N_BREAKPOINTS, 0])
+    n = int(plan.shape[sites.WIDTH, 0] * plan.shape[sites.N_BREAKPOINTS, 0])
     if buffers is None:
         buffers = RootBuffers(min(n * n // 2 + 4 * n, 1 << 13), n)
     buffers.hold(start.xy.shape[0])
@@ -255,7 +256,7 @@ def _set_twins(plan: records.Plan, words: npt.NDArray[np.uint64]) -> None:
     Those that do not cross the polygon are no bits of faces.
     """
     neuron, _, own = first_switches(plan)
-    t = int(plan.shape[records.N_BREAKPOINTS, 0])
+    t = int(plan.shape[sites.N_BREAKPOINTS, 0])
 
     for switch in np.flatnonzero(~own).tolist():
         twin = int(plan.twin[0, neuron[switch]])
@@ -269,18 +270,19 @@ def make_root(
     ws: Workspace, base: npt.NDArray[np.uint64], plan: records.Plan, target: int
 ) -> tuple[records.Root, IndexArray]:
     """Take the cut window out of its workspace and group its faces to cells; also return each face's cell."""
-    _set_twins(plan, ws.f_word[ws.size[rows.NOW], : ws.size[rows.N_FACES]])
-    return grouped_complex(ws, base, target)
+    words = ws.f_word[ws.size[rows.NOW], : ws.size[rows.N_FACES]]
+    _set_twins(plan, words)
+    return grouped_complex(ws, words | base, target)
 
 
-def grouped_complex(ws: Workspace, base: npt.NDArray[np.uint64], target: int) -> tuple[records.Root, IndexArray]:
+def grouped_complex(ws: Workspace, words: npt.NDArray[np.uint64], target: int) -> tuple[records.Root, IndexArray]:
     """Take a complex out of its workspace and group its faces, so that at most `target` switches cross a group.
 
-    What is known of layers after the first is left empty. Also return each face's group.
+    Of switches the `words` of its faces tell. What is known of layers after the first is left empty. Also return each
+    face's group.
     """
     n_v, n_e, n_f, now = (int(k) for k in ws.size)
     f_off = ws.f_off[now, : n_f + 1].copy()
-    words = ws.f_word[now, :n_f] | base
     faces, offsets, face_cell = _grouped(words, target)
     root = records.Root(
         xy=ws.phi[:n_v, rows.X : rows.N_AFFINE].copy(),
@@ -291,6 +293,8 @@ def grouped_complex(ws: Workspace, base: npt.NDArray[np.uint64], target: int) ->
         f_off=f_off,
         side=ws.side[now, :, : f_off[-1]].astype(np.int32),
         f_word=words,
+        f_switch=np.zeros(0, dtype=np.int64),
+        base=np.zeros(0, dtype=np.uint64),
         cell_off=offsets,
         cell_faces=faces,
         line=np.zeros(0, dtype=np.int32),

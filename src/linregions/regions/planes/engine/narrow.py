@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from linregions.networks.kernels import sites
 from linregions.regions.planes.engine.cell_run import Stamps
 from linregions.regions.planes.engine.first_layer import Contradiction, Noted, noted
 from linregions.regions.planes.engine.job import Job
@@ -30,6 +31,10 @@ _PATTERN_BYTES = 1 << 24
 # Vertices and columns of such a cell: one that goes on in parts has some columns by then.
 _CELL_ROOM = 8192, rows.N_AFFINE + EXPECTED_SWITCHES + MOST_SWITCHES + SCREENED_AT_ONCE
 
+# Cells of graphs have about a thousand regions each, sometimes many more: one for which there is too little room is
+# begun anew.
+_GRAPH_BATCH, _GRAPH_ROOM = 8, (8192, 144)
+
 
 class CellsWanted(NamedTuple):
     """How a window is cut to cells."""
@@ -42,11 +47,11 @@ class CellsWanted(NamedTuple):
 
 def cells_wanted(plan: records.Plan) -> CellsWanted:
     """Return how to cut a window, so that not many more neurons of one layer are unstable in a cell than of others."""
-    switches = plan.shape[records.WIDTH] * plan.shape[records.N_BREAKPOINTS]
+    switches = plan.shape[sites.WIDTH] * plan.shape[sites.N_BREAKPOINTS]
     first, widest = int(switches[0]), int(switches[1:].max(initial=0))
     target = default_target(plan)
     if widest * target <= MOST_SWITCHES * first:
-        return CellsWanted(target)
+        return CellsWanted(target) if plan.is_chain else CellsWanted(target, in_batch=_GRAPH_BATCH, room=_GRAPH_ROOM)
     in_batch = max(1, 4096 // widest)
     if first >= min(_CELL_SWITCHES * widest // EXPECTED_SWITCHES, _MOST_LINES):
         across = min(target, max(_CELL_SWITCHES, EXPECTED_SWITCHES * first // widest))
@@ -73,7 +78,7 @@ def deepened(job: Job, plan: records.Plan, root: records.Root, n_switches: int, 
         room = 2 * faces, rows.N_AFFINE + lines + MOST_SWITCHES + SCREENED_AT_ONCE
         return Workbench(now, n_switches, 1, room=room, knobs=job.knobs)
 
-    bench = new_bench(root.f_off.size, int(plan.shape[records.WIDTH, 0]))
+    bench = new_bench(root.f_off.size, int(plan.shape[sites.WIDTH, 0]))
     stamps, whole = Stamps.of_no_cell(root), np.zeros(1, dtype=np.int64)
     while True:
         scratch = stamps.on(bench.scratch)
@@ -107,8 +112,8 @@ def _faces_for(plan: records.Plan, ws: Workspace) -> int:
     if not n_left:  # after a layer: there are faces enough
         return 0
     # Of later layers, as large a part will be unstable.
-    switches = plan.shape[records.WIDTH, layer:] * plan.shape[records.N_BREAKPOINTS, layer:]
-    return _faces_of(int(n_left / plan.shape[records.WIDTH, layer] * switches.max()))
+    switches = plan.shape[sites.WIDTH, layer:] * plan.shape[sites.N_BREAKPOINTS, layer:]
+    return _faces_of(int(n_left / plan.shape[sites.WIDTH, layer] * switches.max()))
 
 
 def _cell_switches(plan: records.Plan, ws: Workspace) -> int:
@@ -117,7 +122,7 @@ def _cell_switches(plan: records.Plan, ws: Workspace) -> int:
     if n_left:
         return _CELL_SWITCHES
     lines = math.isqrt(3 * int(ws.size[rows.N_FACES]))
-    widest = int((plan.shape[records.WIDTH, begun:] * plan.shape[records.N_BREAKPOINTS, begun:]).max())
+    widest = int((plan.shape[sites.WIDTH, begun:] * plan.shape[sites.N_BREAKPOINTS, begun:]).max())
     return min(default_target(plan), max(_CELL_SWITCHES, EXPECTED_SWITCHES * lines // max(widest, 1)))
 
 

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from linregions.networks.switches import bytes_of_words
 from linregions.regions.planes.engine.first_layer import grouped_complex
 from linregions.regions.planes.engine.plan import EXPECTED_SWITCHES
 from linregions.regions.planes.kernels import cells, records
@@ -49,14 +50,29 @@ def split_cell(ws: Workspace, scratch: records.Scratch, root: records.Root, cell
     unit = scratch.history[:begun].copy()
     chain = np.empty((2, n_e), dtype=np.int32)
     chain = chain[:, : cells.list_shared(ws, scratch, root, cell, chain)].copy()
-    made, face_part = grouped_complex(ws, scratch.base, part_switches)
+    words, switches = _words_in_order(ws, scratch)
+    made, face_part = grouped_complex(ws, words, part_switches)
     made = made._replace(
+        f_switch=switches,
+        base=scratch.base.copy(),
         line=np.where(ws.place[rows.SPREAD, :n_v] < 0.0, np.int32(records.NO_LINE), ws.parent[rows.LINE, :n_v]),
         phi=ws.phi[:n_v, :n_basis].copy(),
         unit=unit,
     )
     made.e_shared[chain[OWN]] = True
     return Parts(made, face_part, ws.parent[rows.IN_ROOT, :n_v].copy(), chain)
+
+
+def _words_in_order(ws: Workspace, scratch: records.Scratch) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.int64]]:
+    """Return the words of a cell's faces with bits in the order of their switches, and these."""
+    switches = scratch.local[records.CROSSING, 1 : 1 + int(scratch.local[records.CROSSING, 0])]
+    n_words, order = (switches.size + 63) // 64, np.argsort(switches)
+    words = ws.f_word[ws.size[rows.NOW], : ws.size[rows.N_FACES], :n_words].copy()
+    if (order[1:] < order[:-1]).any():
+        bits = np.unpackbits(bytes_of_words(words), axis=1, bitorder="little")
+        bits[:, : order.size] = bits[:, order]
+        words = np.packbits(bits, axis=1, bitorder="little").view("<u8").astype(np.uint64)
+    return words, switches[order]
 
 
 def part_switches_of(ws: Workspace, plan: records.Plan) -> int:

@@ -10,9 +10,11 @@ import numpy.typing as npt
 
 from linregions.domains.frames import Frame, frame_of
 from linregions.domains.windows import PlaneWindow
+from linregions.networks.kernels import sites
 from linregions.networks.kernels.products import TILE_COLUMNS
 from linregions.networks.network import Network
 from linregions.networks.switches import switch_layout
+from linregions.regions.planes.engine.graph_plan import make_graph_plan
 from linregions.regions.planes.engine.twins import find_twins
 from linregions.regions.planes.kernels import records
 from linregions.regions.planes.restriction import REACH, is_moderate, restrict, restrict_plainly, shifted
@@ -25,6 +27,10 @@ FloatArray = npt.NDArray[np.float64]
 MOST_SWITCHES = 128
 # As many as are meant to, where cells or parts are made so that few do.
 EXPECTED_SWITCHES = 64
+# Switches of the first step that may cross a cell of a graph, whose rows are by site: of later steps few more cross it.
+# Where these make more faces of it than _GRAPH_FACES, of which sides are copied with every batch of cuts, it goes on in
+# parts that fewer switches cross.
+_GRAPH_SWITCHES, _GRAPH_FACES, _GRAPH_PART_SWITCHES = 40, 4096, 20
 # Faces from which on a cell goes on in parts while it takes more of them, a few at a time.
 CROWDED_FACES = 512
 
@@ -34,7 +40,9 @@ def default_target(plan: records.Plan) -> int:
 
     Rows take time as switches times width squared, values at vertices as switches cubed times width.
     """
-    widest = int(plan.shape[records.WIDTH].max())
+    if not plan.is_chain:
+        return _GRAPH_SWITCHES
+    widest = int(plan.shape[sites.WIDTH].max())
     return int(min(64, max(16, round(14 * (widest / 128) ** 0.5))))
 
 
@@ -102,7 +110,7 @@ def _first_layer(
         plain = restrict_plainly(network.layers[0], _facts_of(network)[0].norms, window, frame)
         if plain is not None:
             sizes = np.abs(plain[0]) + REACH * (np.abs(plain[1]) + np.abs(plain[2]))
-            if np.all(((sizes > SMALL) & (sizes < LARGE)) | (plain[records.SIZE] == 0)):
+            if np.all(((sizes > SMALL) & (sizes < LARGE)) | (plain[sites.SIZE] == 0)):
                 return plain, np.zeros(sizes.size, dtype=np.int64), sizes
     rows, exponent = restrict(network, first, window, frame)
     sizes = np.abs(rows[0]) + REACH * (np.abs(rows[1]) + np.abs(rows[2]))
@@ -120,21 +128,20 @@ def make_plan(
     The frame is that of the window; it is made anew if it is not given.
     """
     layout = switch_layout(network)
+    frame = frame_of(window) if frame is None else frame
+    if not network.is_chain:
+        made = make_graph_plan(network, window, relative, frame)
+        return None if made is None else (_in_parts(made), layout[-1].own.stop)
     hidden = [k for k, (_, _, t) in enumerate(layout) if t]
     if not hidden:
         return None
     first, last = hidden[0], hidden[-1]
-    frame = frame_of(window) if frame is None else frame
     stages = range(first, last + 1)
     n_layers = len(stages)
     widths = np.array([network.layers[k].weight.shape[0] for k in stages], dtype=np.int64)
-    widest = -(-max(int(widths.max()), 64) // TILE_COLUMNS) * TILE_COLUMNS
-    n_in = np.array([network.layers[k].weight.shape[1] for k in stages], dtype=np.int64)
-    offsets = np.zeros(n_layers, dtype=np.int64)
     padded = -(-widths // TILE_COLUMNS) * TILE_COLUMNS
-    if n_layers > 1:
-        offsets[1:] = np.cumsum([0, *(n_in[1:-1] * padded[1:-1])])
-    weights = np.zeros(int(np.sum(n_in[1:] * padded[1:])))
+    widest = max(int(padded.max()), 64)
+    weights = np.zeros(int(np.sum(widths[:-1] * padded[1:])))
     biases = np.zeros((n_layers, widest))
     twins = np.zeros((n_layers, widest), dtype=np.int64)
     most = max(network.activations[k].n_breakpoints for k in stages)
@@ -143,6 +150,7 @@ def make_plan(
     some = size[size > 0]
     moderate = not exponent.any() and _are_moderate(network, stages, some.min(initial=1.0), some.max(initial=0.0))
     facts = _facts_of(network)
+    offset = 0
     for i, k in enumerate(stages):
         layer, activation = network.layers[k], network.activations[k]
         breakpoints: npt.ArrayLike = activation.breakpoints
@@ -151,36 +159,40 @@ def make_plan(
             weight, bias = layer.weight, layer.bias
             if not moderate:
                 weight, bias, exponent, size = scaled_step(layer, exponent, size, activation)
-            block = weights[offsets[i] : offsets[i] + n_in[i] * padded[i]]
-            block.reshape(n_in[i], padded[i])[:, : widths[i]] = weight.T
-            biases[i, : widths[i]] = bias
+            end = offset + widths[i - 1] * padded[i]
+            weights[offset:end].reshape(-1, padded[i])[:, : widths[i]] = weight.T
+            biases[i, : widths[i]], offset = bias, end
         t = activation.n_breakpoints
         if exponent.any():
             breakpoints, knots, heights = scaled_pieces(activation, exponent)
-        pieces[records.BREAKPOINT, i, :t] = breakpoints
-        pieces[records.SLOPE, i, : t + 1] = activation.slopes
-        pieces[records.KNOT, i, : t + 1], pieces[records.HEIGHT, i, : t + 1] = knots, heights
+        pieces[sites.BREAKPOINT, i, :t] = breakpoints
+        pieces[sites.SLOPE, i, : t + 1] = activation.slopes
+        pieces[sites.KNOT, i, : t + 1], pieces[sites.HEIGHT, i, : t + 1] = knots, heights
         twins[i, : widths[i]] = facts[k].twins
         if not moderate:
             size = sizes_after(activation, size, exponent)
-    shape = np.zeros((4, n_layers), dtype=np.int64)
-    shape[records.WIDTH] = widths
-    shape[records.FIRST_WEIGHT] = offsets
-    shape[records.N_BREAKPOINTS] = [layout[k][2] for k in stages]
-    shape[records.FIRST_SWITCH] = [layout[k][0] for k in stages]
+    of_stages = layout[first : last + 1]
+    tables = sites.chain_tables(
+        tuple(widths.tolist()), tuple(each.first for each in of_stages), tuple(each.n_breakpoints for each in of_stages)
+    )
     plan = records.Plan(
         rows,
-        shape,
-        weights,
-        biases,
-        pieces,
+        np.zeros((5, 0)),
+        *sites.Steps(*tables, weights, np.zeros(0), biases, pieces, is_chain=True),
         twins,
         relative,
-        most_switches=MOST_SWITCHES,
-        crowded_faces=CROWDED_FACES,
     )
+    return _in_parts(plan), layout[-1].own.stop
+
+
+def _in_parts(plan: records.Plan) -> records.Plan:
+    """Say when cells go on in parts."""
+    plan = plan._replace(most_switches=MOST_SWITCHES, crowded_faces=CROWDED_FACES)
+    if not plan.is_chain:
+        return plan._replace(most_faces=_GRAPH_FACES, part_switches=_GRAPH_PART_SWITCHES)
+    widths = plan.shape[sites.WIDTH]
     # Only cells that layers after the second still cut are worth it: each part makes its rows anew.
-    if n_layers > 3 or max(widths[1:-1], default=0) > 2 * widths[0]:
+    if widths.size > 3 or widths[1:-1].max(initial=0) > 2 * widths[0]:
         target = default_target(plan)
         plan = plan._replace(most_faces=2 * target**2, part_switches=target)
-    return plan, layout[-1][0] + layout[-1][1] * layout[-1][2]
+    return plan

@@ -11,6 +11,7 @@ from linregions.regions.planes.engine.buffers import n_bytes
 from linregions.regions.planes.engine.job import Job, Prepared
 from linregions.regions.planes.engine.narrow import CellsWanted, cells_wanted, deepened
 from linregions.regions.planes.engine.plan import make_plan
+from linregions.regions.planes.engine.uniting import has_maxima, starts_with_maxima
 from linregions.regions.planes.engine.window import WholeWindow
 from linregions.regions.planes.kernels.workspace import N_FACES
 
@@ -28,14 +29,16 @@ def prepare(job: Job) -> Prepared | None:
     switches = job.knobs.cell_switches
     wanted = cells_wanted(plan) if switches is None else CellsWanted(switches)
     in_batch = wanted.in_batch or _MOST_CELLS
-    if not job.whole:
+    # Cells are not bounded by what may bound no region.
+    undivided = starts_with_maxima(job.network)
+    if not job.whole and not undivided:
         blocks = make_blocks(plan, frame.polygon, job.knobs)
         if blocks is not None:
             return WindowInBlocks(plan, n_switches, in_batch, blocks, wanted.switches)
     buffers, base = roots.cut_root(plan, roots.window_start(frame.polygon, plan.relative))
     ws = buffers.ws
-    deeper = int(ws.size[N_FACES]) < wanted.faces
-    root, face_cell = roots.make_root(ws, base, plan, n_switches if deeper else wanted.switches)
+    deeper = int(ws.size[N_FACES]) < wanted.faces and not has_maxima(job.network)
+    root, face_cell = roots.make_root(ws, base, plan, n_switches if deeper or undivided else wanted.switches)
     noted = roots.noted(ws)
     most = n_bytes(ws) + n_bytes(root) + roots.GROUPING * face_cell.size
     buffers.keep()

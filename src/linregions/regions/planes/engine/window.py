@@ -12,6 +12,7 @@ from linregions.regions.planes.engine import first_layer as roots
 from linregions.regions.planes.engine.buffers import n_bytes
 from linregions.regions.planes.engine.cell_run import CellRun
 from linregions.regions.planes.engine.job import Done, Job, Prepared, Total, Worked, equal_tasks
+from linregions.regions.planes.engine.uniting import has_maxima
 from linregions.regions.planes.engine.workbench import Workbench
 from linregions.regions.planes.kernels import records
 from linregions.regions.planes.sink import IndexArray, Sink
@@ -85,13 +86,13 @@ class WholeWindow(Prepared):
                 self.plan,
                 self.n_switches,
                 batch_cells,
-                patterns=sink.needs_patterns,
+                patterns=sink.needs_patterns or has_maxima(job.network),
                 limit=limit,
                 keeps=keeps,
                 room=self.room,
                 knobs=job.knobs,
             )
-            local.run = CellRun(job, local.bench, self.plan, self.root, self.stopped)
+            local.run = CellRun(job, local.bench, self.plan, self.root, self.stopped, patterns=sink.needs_patterns)
             local.key = key
             self.benches.append(local.bench)
         batch = local.run.run(task)

@@ -15,6 +15,9 @@ from linregions.regions.planes.engine.outputs import for_patterns, larger_output
 from linregions.regions.planes.kernels import records
 from linregions.regions.planes.kernels.workspace import CLOSEST, RELATIVE, STAMPS, Capacities, Workspace, make_workspace
 
+# Words of a face at first: few switches cross a cell.
+_FACE_WORDS = 4
+
 
 class Workbench:
     """Buffers of one thread, for cells of one window after the other, and for their parts.
@@ -36,10 +39,10 @@ class Workbench:
         room: Sequence[int] = (0, 0),
         knobs: Knobs = USUAL,
     ) -> None:
-        self.limit, self.patterns = limit, patterns
+        self.plan, self.limit, self.patterns = plan, limit, patterns
         self.n_words = (n_switches + 63) // 64
         # Parts of a cell are told apart by their patterns.
-        words = self.n_words if patterns or plan.most_faces < records.NEVER else 0
+        words = min(self.n_words, _FACE_WORDS) if patterns or plan.most_faces < records.NEVER else 0
         first = knobs.room if limit is None else knobs.little_room
         if limit is None:
             vertices, columns = max(first.vertices, room[0]), max(first.columns, -(-room[1] // 8) * 8)
@@ -68,12 +71,10 @@ class Workbench:
                     words=words,
                 )
             )
-            layers, width = plan.biases.shape
             vertices, columns = _scratch_room(*self.ws.phi.shape)
             self.scratch = records.make_scratch(
+                plan,
                 records.no_root(),
-                layers=layers,
-                width=width,
                 vertices=vertices,
                 columns=columns,
                 switches=n_switches,
@@ -107,7 +108,7 @@ class Workbench:
         """Give the workspace the room that it needs; what is in it is forgotten. Nobody else may hold the scratch."""
         self.check(n_bytes(self.ws) // 2)
         room = room_for(self.ws, sparing=self.limit is not None)
-        resizing = records.Resizing(self.scratch, *_scratch_room(room.vertices, room.columns))
+        resizing = records.Resizing(self.plan, self.scratch, *_scratch_room(room.vertices, room.columns))
         del self.scratch
         grow(self, room)
         self.scratch = resizing.done()
@@ -146,4 +147,4 @@ def _with_words(ws: Workspace, n_words: int) -> Workspace:
     words = ws.f_word if ws.f_word.base is None else ws.f_word.base
     if words.shape[2] < n_words:
         words = np.empty((2, words.shape[1], n_words), dtype=np.uint64)
-    return ws._replace(f_word=words[:, :, :n_words])
+    return ws._replace(f_word=words if n_words else words[:, :, :0])

@@ -6,42 +6,47 @@ import numpy as np
 
 from linregions._support.kernels.compiled import compiled
 from linregions.networks.kernels.products import TILE_COLUMNS, TILE_ROWS, add_product
-from linregions.regions.planes.kernels.complex import change_there
-from linregions.regions.planes.kernels.records import (
+from linregions.networks.kernels.sites import (
+    AT_HAND,
     BASIS,
     BREAKPOINT,
+    CHANNELS,
+    FIRST_ROW,
+    FIRST_SWITCH,
+    HEIGHT,
+    KNOT,
+    N_BREAKPOINTS,
+    N_COLUMNS,
+    PADDED,
+    PIECE,
+    SITES,
+    SIZE,
+    SLOPE,
+    STEEPNESS,
+    WIDTH,
+    list_terms,
+    vanishes,
+)
+from linregions.regions.planes.kernels.complex import change_there
+from linregions.regions.planes.kernels.entering import number_of
+from linregions.regions.planes.kernels.records import (
     CENTRE_X,
     CENTRE_Y,
     COLUMN,
-    FIRST_SWITCH,
-    FIRST_WEIGHT,
     HALF_X,
     HALF_Y,
-    HEIGHT,
     HIGH,
-    KNOT,
     LARGE,
     LOW,
     MIDDLE,
-    N_BREAKPOINTS,
-    NEXT_SIZE,
-    NEXT_STEEPNESS,
     OPEN,
-    PIECE,
-    PIECE_SLOPE,
-    SIZE,
-    SLOPE,
     SLOPE_X,
     SLOPE_Y,
-    STEEPNESS,
     STRAY,
     SUM,
     SUM_X,
     SUM_Y,
     SWITCH_IN_LAYER,
-    TERM_SIZE,
-    TERM_STEEPNESS,
-    WIDTH,
     Plan,
     Scratch,
 )
@@ -51,11 +56,12 @@ from linregions.regions.planes.kernels.workspace import (
     N_VERTICES,
     NOW,
     ONE,
+    POS,
     SNAPPED,
     UNCERTAINTY,
     UNDECIDED,
+    ZERO,
     FloatArray,
-    IndexArray,
     V,
     Workspace,
     X,
@@ -66,9 +72,6 @@ from linregions.regions.planes.kernels.workspace import (
 SCREENED_AT_ONCE = 64
 # Of the bounds on a cell, relative to the sizes summed: thousands of terms stay below.
 _ROUNDING = 1e-12
-# Squares between these are right to the last bits, and so are sums of them. A size whose square is below the smallest
-# is far below the band of such a breakpoint.
-_SMALLEST, _LARGEST, _NEGLIGIBLE = 1e-280, 1e300, 1e-120
 
 
 @compiled(internal=True)
@@ -94,102 +97,6 @@ def activate(ws: Workspace, plan: Plan, layer: int, first: int, n: int) -> None:
                 piece += z > activation[BREAKPOINT, layer, j]
             knot, height = activation[KNOT, layer, piece], activation[HEIGHT, layer, piece]
             row[c] = activation[SLOPE, layer, piece] * (z - knot) + height
-
-
-@compiled(internal=True)
-def next_rows(
-    plan: Plan, sc: Scratch, rows: FloatArray, out: FloatArray, layer: int, n_basis: int, n_unstable: int
-) -> bool:
-    """Find the rows `out` of the pre-activations of `layer` (>= 1) from the rows of the layer before.
-
-    False if squares of their sizes are no numbers, or so small that bands made of them would be wrong.
-    """
-    shape, activation, biases = plan.shape, plan.activation, plan.biases
-    unit, scale, gather, counted, left = sc.unit, sc.scale, sc.gather, sc.kept, sc.left
-    before = layer - 1
-    n_prev, n = shape[WIDTH, before], shape[WIDTH, layer]
-    padded = (n + TILE_COLUMNS - 1) // TILE_COLUMNS * TILE_COLUMNS
-    first = shape[FIRST_WEIGHT, layer]
-    matrix = plan.weights[first : first + n_prev * padded].reshape(n_prev, padded)
-    n_rows = (n_basis + TILE_ROWS - 1) // TILE_ROWS * TILE_ROWS
-    for i in range(max(n_rows, n_basis + n_unstable)):
-        for k in range(n):
-            out[i, k] = 0.0
-    magnitude, lipschitz, slopes = scale[NEXT_SIZE], scale[NEXT_STEEPNESS], scale[PIECE_SLOPE]
-    sizes, steeps = scale[TERM_SIZE], scale[TERM_STEEPNESS]
-    for k in range(n):
-        out[0, k] = biases[layer, k]
-        magnitude[k] = biases[layer, k] ** 2
-        lipschitz[k] = 0.0
-    steepest = 0.0
-    for j in range(shape[N_BREAKPOINTS, before] + 1):
-        steepest = max(steepest, abs(activation[SLOPE, before, j]))
-    inner, sized = np.int64(0), np.int64(0)  # a literal would have the product compiled once more
-    for j in range(n_prev):
-        if unit[PIECE, j] < 0:
-            slope = steepest
-            constant = 0.0
-            for k in range(n):
-                out[unit[BASIS, j], k] = matrix[j, k]
-        else:
-            slope = activation[SLOPE, before, unit[PIECE, j]]
-            constant = activation[HEIGHT, before, unit[PIECE, j]] - slope * activation[KNOT, before, unit[PIECE, j]]
-            if slope != 0.0:
-                gather[inner], slopes[inner] = j, slope
-                inner += 1
-            if constant != 0.0:
-                for k in range(n):
-                    out[0, k] += constant * matrix[j, k]
-        size = (abs(slope) * scale[SIZE, j] + abs(constant)) ** 2
-        steep = (slope * scale[STEEPNESS, j]) ** 2
-        if size > 0.0 or steep > 0.0:
-            counted[sized], sizes[sized], steeps[sized] = j, size, steep
-            sized += 1
-    for i in range(n_basis):
-        for c in range(inner):
-            left[i, c] = slopes[c] * rows[i, gather[c]]
-    while sized % 4:
-        counted[sized], sizes[sized], steeps[sized] = 0, 0.0, 0.0
-        sized += 1
-    for i in range(0, sized, 4):  # by four, so that sums are loaded and stored less often
-        row_0, row_1 = matrix[counted[i]], matrix[counted[i + 1]]
-        row_2, row_3 = matrix[counted[i + 2]], matrix[counted[i + 3]]
-        size_0, size_1, size_2, size_3 = sizes[i], sizes[i + 1], sizes[i + 2], sizes[i + 3]
-        steep_0, steep_1, steep_2, steep_3 = steeps[i], steeps[i + 1], steeps[i + 2], steeps[i + 3]
-        for k in range(n):
-            square_0, square_1, square_2, square_3 = row_0[k] ** 2, row_1[k] ** 2, row_2[k] ** 2, row_3[k] ** 2
-            magnitude[k] += (square_0 * size_0 + square_1 * size_1) + (square_2 * size_2 + square_3 * size_3)
-            lipschitz[k] += (square_0 * steep_0 + square_1 * steep_1) + (square_2 * steep_2 + square_3 * steep_3)
-    for i in range(n_basis, n_rows):
-        for c in range(inner):
-            left[i, c] = 0.0
-    add_product(left, n_rows, inner, matrix, gather, 0, n, out, np.bool_(False))
-    fits = True
-    for k in range(n):
-        scale[SIZE, k] = np.sqrt(magnitude[k])
-        scale[STEEPNESS, k] = np.sqrt(lipschitz[k])
-        fits &= _SMALLEST < magnitude[k] < _LARGEST and lipschitz[k] < _LARGEST
-    return fits or _squares_tell(plan, scale, out, layer, max(n_rows, n_basis + n_unstable))
-
-
-@compiled(internal=True)
-def _squares_tell(plan: Plan, scale: FloatArray, out: FloatArray, layer: int, n_rows: int) -> bool:
-    """Whether squares that are very small or large are those of zeros, or do not matter beside the breakpoints."""
-    for k in range(plan.shape[WIDTH, layer]):
-        magnitude, lipschitz = scale[NEXT_SIZE, k], scale[NEXT_STEEPNESS, k]
-        if not (magnitude < _LARGEST and lipschitz < _LARGEST):
-            return False
-        if magnitude > _SMALLEST:
-            continue
-        least = np.inf  # where nothing switches, nothing depends on it
-        for j in range(plan.shape[N_BREAKPOINTS, layer]):
-            least = min(least, abs(plan.activation[BREAKPOINT, layer, j]))
-        if least > _NEGLIGIBLE:
-            continue
-        for i in range(n_rows):
-            if out[i, k] != 0.0:
-                return False
-    return True
 
 
 @compiled(internal=True)
@@ -262,56 +169,70 @@ def enclose_basis(
 
 
 @compiled(internal=True)
-def enclose_units(rows: FloatArray, n: int, n_basis: int, fit: FloatArray, box: FloatArray, bound: FloatArray) -> None:
+def enclose_units(plan: Plan, sc: Scratch, layer: int) -> None:
     """Enclose every pre-activation on the cell: ``MIDDLE - STRAY <= z <= MIDDLE + STRAY``.
 
     Most neurons are stable, and this tells so of most of them for the price of a few vertices.
     """
-    for i in range(LARGE + 1):
-        for k in range(n):
-            bound[i, k] = 0.0
-    middle, slope_u, slope_v = bound[MIDDLE], bound[SLOPE_X], bound[SLOPE_Y]
-    reach, size = bound[STRAY], bound[LARGE]
-    for i in range(n_basis):
-        at, by_u, by_v, stray, large = fit[MIDDLE, i], fit[SLOPE_X, i], fit[SLOPE_Y, i], fit[STRAY, i], fit[LARGE, i]
-        row = rows[i]
-        for k in range(n):
-            middle[k] += row[k] * at
-            reach[k] += abs(row[k]) * stray
-            size[k] += abs(row[k]) * large
-        for k in range(n):  # in two loops, since one with so many arrays is not vectorised
-            slope_u[k] += row[k] * by_u
-            slope_v[k] += row[k] * by_v
-    for k in range(n):
-        # The last term is far above the rounding of all these sums.
-        reach[k] += abs(slope_u[k]) * box[HALF_X] + abs(slope_v[k]) * box[HALF_Y] + _ROUNDING * size[k]
+    fit, box, tensors, n_channels = sc.fit, sc.box, sc.tensors, plan.shape[CHANNELS, layer]
+    across, columns = plan.shape[PADDED, layer], tensors.columns[AT_HAND]
+    n_table = tensors.rows.shape[1] // across
+    table = tensors.rows[AT_HAND, : n_table * across].reshape(n_table, across)
+    for s in range(plan.shape[SITES, layer]):
+        begin, end = s * n_channels, (s + 1) * n_channels
+        middle, slope_u, slope_v = (
+            sc.bound[MIDDLE, begin:end],
+            sc.bound[SLOPE_X, begin:end],
+            sc.bound[SLOPE_Y, begin:end],
+        )
+        reach, size = sc.bound[STRAY, begin:end], sc.bound[LARGE, begin:end]
+        for k in range(n_channels):
+            middle[k], slope_u[k], slope_v[k], reach[k], size[k] = 0.0, 0.0, 0.0, 0.0, 0.0
+        first = tensors.site[AT_HAND, FIRST_ROW, s]
+        for at in range(first, first + tensors.site[AT_HAND, N_COLUMNS, s]):
+            i, row = columns[at], table[at]
+            middle_i, by_u, by_v = fit[MIDDLE, i], fit[SLOPE_X, i], fit[SLOPE_Y, i]
+            stray, large = fit[STRAY, i], fit[LARGE, i]
+            for k in range(n_channels):
+                middle[k] += row[k] * middle_i
+                reach[k] += abs(row[k]) * stray
+                size[k] += abs(row[k]) * large
+            for k in range(n_channels):  # in two loops, since one with so many arrays is not vectorised
+                slope_u[k] += row[k] * by_u
+                slope_v[k] += row[k] * by_v
+        for k in range(n_channels):
+            # The last term is far above the rounding of all these sums.
+            reach[k] += abs(slope_u[k]) * box[HALF_X] + abs(slope_v[k]) * box[HALF_Y] + _ROUNDING * size[k]
 
 
 @compiled(internal=True)
-def _vanishes(plan: Plan, history: IndexArray, phi: FloatArray, layer: int, neuron: int, v: int) -> bool:
-    """Whether a pre-activation is zero at a vertex since each of its terms is."""
-    if plan.biases[layer, neuron] != 0.0:
-        return False
-    before = layer - 1
-    first, padded = (
-        plan.shape[FIRST_WEIGHT, layer],
-        (plan.shape[WIDTH, layer] + TILE_COLUMNS - 1) // TILE_COLUMNS * TILE_COLUMNS,
-    )
-    for j in range(plan.shape[WIDTH, before]):
-        if plan.weights[first + j * padded + neuron] == 0.0:
-            continue
-        piece = history[before, PIECE, j]
-        if piece < 0:
-            if phi[v, history[before, BASIS, j]] != 0.0:
-                return False
-        elif plan.activation[SLOPE, before, piece] != 0.0 or plan.activation[HEIGHT, before, piece] != 0.0:
-            return False
-    return True
+def _pack(plan: Plan, sc: Scratch, layer: int, n_basis: int, first: int, width: int) -> int:
+    """Gather the rows of some kept units, from the `first` on; return their number rounded up to whole tiles."""
+    packed, kept, tensors, n_channels = sc.packed, sc.kept, sc.tensors, plan.shape[CHANNELS, layer]
+    across, columns = plan.shape[PADDED, layer], tensors.columns[AT_HAND]
+    n_table = tensors.rows.shape[1] // across
+    table = tensors.rows[AT_HAND, : n_table * across].reshape(n_table, across)
+    padded = (width + TILE_COLUMNS - 1) // TILE_COLUMNS * TILE_COLUMNS
+    # A step before which nothing switches has the affine rows alone, however many functions there are by now.
+    one_site = plan.shape[SITES, layer] == 1 and tensors.site[AT_HAND, N_COLUMNS, 0] == n_basis
+    for i in range(n_basis):
+        if one_site:
+            for k in range(width):
+                packed[i, k] = table[i, kept[first + k]]
+        for k in range(width if one_site else 0, padded):
+            packed[i, k] = 0.0
+    if not one_site:
+        for k in range(width):
+            s, c = kept[first + k] // n_channels, kept[first + k] % n_channels
+            start = tensors.site[AT_HAND, FIRST_ROW, s]
+            for at in range(start, start + tensors.site[AT_HAND, N_COLUMNS, s]):
+                packed[columns[at], k] = table[at, c]
+    return padded
 
 
 @compiled(internal=True)
 def screen(
-    ws: Workspace, plan: Plan, sc: Scratch, rows: FloatArray, layer: int, n_basis: int, begin: int, few: int
+    ws: Workspace, plan: Plan, sc: Scratch, layer: int, n_basis: int, begin: int, few: int
 ) -> tuple[int, int, int, int]:
     """Find the unstable ones among the open neurons of a layer; return their and their switches' number.
 
@@ -326,7 +247,7 @@ def screen(
     phi, parent, place, counts, now = ws.phi, ws.parent, ws.place, ws.counts, ws.size[NOW]
     f_off, corner, f_word = ws.f_off[now], ws.side[now, V], ws.f_word[now]
     unit, scale, bound, pending, kept = sc.unit, sc.scale, sc.bound, sc.pending, sc.kept
-    base, block, packed, source = sc.base, sc.block, sc.packed, sc.source
+    base, block, packed, source, where = sc.base, sc.block, sc.packed, sc.source, sc.tensors.where
     n, t, n_vertices = shape[WIDTH, layer], shape[N_BREAKPOINTS, layer], ws.size[N_VERTICES]
     most = max(1, plan.most_switches // max(1, t))
     n_rows = (n_vertices + TILE_ROWS - 1) // TILE_ROWS * TILE_ROWS
@@ -347,9 +268,14 @@ def screen(
             kept[n_kept] = neuron
             n_kept += 1
             continue
+        # Zero all over, as where equal entries of a maximum are compared: terms of convolutions cancel to the last bit.
+        nothing = not plan.is_chain and bound[LARGE, neuron] == 0.0
         for j in range(t):
             xi = activation[BREAKPOINT, layer, j]
             gap = bound[MIDDLE, neuron] - xi
+            if nothing:
+                piece += gap > 0.0
+                continue
             clear = (
                 bound[STRAY, neuron]
                 + relative * (scale[SIZE, neuron] + abs(xi))
@@ -374,12 +300,7 @@ def screen(
             break
         width = min(SCREENED_AT_ONCE, n_kept - first)
         examined += width
-        padded = (width + TILE_COLUMNS - 1) // TILE_COLUMNS * TILE_COLUMNS
-        for i in range(n_basis):
-            for k in range(width):
-                packed[i, k] = rows[i, kept[first + k]]
-            for k in range(width, padded):
-                packed[i, k] = 0.0
+        padded = _pack(plan, sc, layer, n_basis, first, width)
         add_product(phi, n_rows, n_basis, packed, sc.counting, 0, padded, block, np.bool_(True))
         for k in range(width):
             low[k] = block[0, k]
@@ -421,26 +342,34 @@ def screen(
                         base[switch >> np.uint64(6)] |= ONE << (switch & np.uint64(63))
                         continue
                     unclear = True
-                    if f_word.shape[1] > 0:  # zero somewhere: perhaps on whole faces, and there it is not above
-                        for f in range(ws.size[N_FACES]):
-                            for i in range(f_off[f], f_off[f + 1]):
-                                c = np.int64(corner[i])
-                                slack = band + change_there(block, k, c, parent, place, scale[STEEPNESS, neuron])
-                                if block[c, k] - xi > slack:
-                                    f_word[f, switch >> np.uint64(6)] |= ONE << (switch & np.uint64(63))
-                                    break
                 elif high[k] - xi > -band - scale[STEEPNESS, neuron] * uncertainty:
                     unclear = True
                 if not unclear:
                     continue
+                above = ws.word[POS]  # of no other use yet
+                n_terms = np.int64(-2)
                 for v in range(n_vertices):
                     d = block[v, k] - xi
                     slack = band + change_there(block, k, v, parent, place, scale[STEEPNESS, neuron])
+                    above[v] = np.uint64(d > slack)
                     if abs(d) <= slack and slack > 0.0:  # else every term is zero everywhere
-                        if d == 0.0 and xi == 0.0 and _vanishes(plan, sc.history, phi, layer, neuron, v):
-                            continue
+                        if d == 0.0 and xi == 0.0:
+                            if n_terms < -1:
+                                n_terms = list_terms(plan, sc.history, where, layer, neuron)
+                            if vanishes(phi, where, n_terms, v):
+                                continue
                         counts[SNAPPED] += d != 0.0
                         counts[UNDECIDED] += 1
+                if f_word.shape[1] > 0 and high[k] - xi > band:
+                    # Zero somewhere: perhaps on whole faces, and there it is not above.
+                    switch = np.uint64(shape[FIRST_SWITCH, layer] + neuron * t + j)
+                    number = np.uint64(number_of(sc.local, switch))
+                    # Should there be too few words, the cell begins anew.
+                    for f in range(ws.size[N_FACES] if number < np.uint64(64 * f_word.shape[1]) else 0):
+                        passed = ZERO
+                        for i in range(f_off[f], f_off[f + 1]):
+                            passed |= above[corner[i]]
+                        f_word[f, number >> np.uint64(6)] |= passed << (number & np.uint64(63))
             if not crosses:
                 unit[PIECE, neuron] = piece
                 continue
@@ -451,14 +380,17 @@ def screen(
                 return -1, min(2 * phi.shape[1], begin + more), 0, 0
             source[unstable - unstable_before] = k
             unstable += 1
+        zeros = False
         for v in range(n_vertices):  # row by row, as phi lies in memory
             for i in range(unstable - unstable_before):
-                z = block[v, source[i]]
-                if z == 0.0:
-                    neuron = kept[first + source[i]]
-                    if _vanishes(plan, sc.history, phi, layer, neuron, v):
-                        z = -0.0  # which no sum is: see `sign_words`
-                phi[v, begin + unstable_before + i] = z
+                phi[v, begin + unstable_before + i] = block[v, source[i]]
+                zeros |= block[v, source[i]] == 0.0
+        for i in range(unstable - unstable_before if zeros else 0):
+            n_terms = list_terms(plan, sc.history, where, layer, kept[first + source[i]])
+            for v in range(n_vertices if n_terms >= 0 else 0):
+                if block[v, source[i]] == 0.0:
+                    # The value -0.0 is that of no sum: see `sign_words`.
+                    phi[v, begin + unstable_before + i] = -0.0 if vanishes(phi, where, n_terms, v) else 0.0
     left = 0
     if unstable > most:
         seen = unstable

@@ -9,30 +9,39 @@ from __future__ import annotations
 
 import numpy as np
 
+from linregions._support.kernels.bits import lowest_bit
 from linregions._support.kernels.compiled import compiled
 from linregions.networks.kernels.products import TILE_ROWS
-from linregions.regions.planes.kernels.basis import activate, enclose_basis, enclose_units, next_rows, screen
+from linregions.networks.kernels.sites import BASIS, FIRST_SWITCH, GIVEN, PIECE, WIDTH, keep_tensor, sum_terms
+from linregions.regions.planes.kernels.basis import activate, enclose_basis, enclose_units, screen
 from linregions.regions.planes.kernels.complex import cut_faces, sign_words
-from linregions.regions.planes.kernels.entering import begin_cell, known_units, load_cell
+from linregions.regions.planes.kernels.entering import (
+    begin_cell,
+    give_layer,
+    known_units,
+    load_cell,
+    number_of,
+    numbers_fit,
+)
 from linregions.regions.planes.kernels.first_layer import LINES_AT_ONCE, describe_batch, load_lines
 from linregions.regions.planes.kernels.records import (
-    BASIS,
     COLUMN,
+    CROSSING,
     CUT,
-    FIRST_SWITCH,
     FULL,
+    LARGE,
     LOCAL,
     N_CHAINS,
     N_SIDES,
     NEVER,
+    NUMBER,
     OPEN,
     OUT_OF_RANGE,
     OWN,
-    PIECE,
     SHARED,
     SPLIT,
+    STEEP,
     SWITCH_IN_LAYER,
-    WIDTH,
     Output,
     Plan,
     Root,
@@ -40,6 +49,7 @@ from linregions.regions.planes.kernels.records import (
 )
 from linregions.regions.planes.kernels.workspace import (
     CLOSEST,
+    COLUMN_BIT,
     GROW,
     IN_ROOT,
     MERGED,
@@ -61,6 +71,7 @@ from linregions.regions.planes.kernels.workspace import (
     SNAPPED,
     SWITCH,
     UNDECIDED,
+    ZERO,
     A,
     B,
     E,
@@ -101,7 +112,6 @@ def list_shared(ws: Workspace, sc: Scratch, root: Root, cell: int, chain: IntArr
 @compiled(internal=True)
 def _write_cell(ws: Workspace, sc: Scratch, root: Root, out: Output, cell: int, slot: int) -> bool:
     """Append a finished cell to the output; False if it does not fit."""
-    n_words = ws.f_word.shape[2]
     n_v, n_e, n_f, now = ws.size
     v0, e0, f0, s0, c0 = out.filled
     patterns = out.f_word.shape[0] > 0
@@ -127,8 +137,15 @@ def _write_cell(ws: Workspace, sc: Scratch, root: Root, out: Output, cell: int, 
         out.f_off[f0 + f + 1] = s0 + ws.f_off[now, f + 1]
     if patterns:
         for f in range(n_f):
-            for w in range(n_words):
-                out.f_word[f0 + f, w] = ws.f_word[now, f, w] | sc.base[w]
+            words = out.f_word[f0 + f]
+            for w in range(words.shape[0]):
+                words[w] = sc.base[w]
+            for w in range(ws.f_word.shape[2]):
+                rest = ws.f_word[now, f, w]
+                while rest != ZERO:
+                    switch = np.uint64(sc.local[CROSSING, 64 * w + lowest_bit(rest) + 1])
+                    rest &= rest - ONE
+                    words[switch >> np.uint64(6)] |= ONE << (switch & np.uint64(63))
     for i in range(n_s):
         out.side[V, s0 + i] = v0 + ws.side[now, V, i]
         out.side[E, s0 + i] = e0 + ws.side[now, E, i]
@@ -154,14 +171,12 @@ def _remember(sc: Scratch, n: int, layer: int) -> None:
 
 
 @compiled(internal=True)
-def _set_followers(
-    ws: Workspace, pending: IndexArray, followers: int, first: int, n_bits: int, first_switch: int
-) -> None:
+def _set_followers(ws: Workspace, sc: Scratch, followers: int, first: int, n_bits: int, first_switch: int) -> None:
     """Set in the words of faces the bits of switches that are multiples of those of the batch from `first` on."""
     now = ws.size[NOW]
-    f_off, f_v, f_word = ws.f_off[now], ws.side[now, V], ws.f_word[now]
+    f_off, f_v, f_word, pending = ws.f_off[now], ws.side[now, V], ws.f_word[now], sc.pending
     for i in range(pending.shape[1] - followers, pending.shape[1]):
-        switch = np.uint64(first_switch + pending[SWITCH_IN_LAYER, i])
+        number = np.uint64(sc.local[NUMBER, first_switch + pending[SWITCH_IN_LAYER, i]])
         for k in range(n_bits):
             if pending[SWITCH_IN_LAYER, first + k] != abs(pending[COLUMN, i]) - 1:
                 continue
@@ -169,9 +184,20 @@ def _set_followers(
             for f in range(ws.size[N_FACES]):
                 for j in range(f_off[f], f_off[f + 1]):
                     if words[f_v[j]] >> np.uint64(k) & ONE == ONE:
-                        f_word[f, switch >> np.uint64(6)] |= ONE << (switch & np.uint64(63))
+                        f_word[f, number >> np.uint64(6)] |= ONE << (number & np.uint64(63))
                         break
             break
+
+
+@compiled(internal=True)
+def _number(ws: Workspace, sc: Scratch, n_switches: int, followers: int, first_switch: int) -> bool:
+    """Give numbers to the pending switches, which cross the cell; False if words of faces have too few bits."""
+    switches = sc.pending[SWITCH_IN_LAYER]
+    for i in range(n_switches):
+        number_of(sc.local, first_switch + switches[i])
+    for i in range(switches.shape[0] - followers, switches.shape[0]):
+        number_of(sc.local, first_switch + switches[i])
+    return bool(numbers_fit(ws, sc.local))
 
 
 @compiled(internal=True)
@@ -218,24 +244,27 @@ def run_cells(
         margin = ws.margin[CLOSEST]
         status = OK
         n_unstable = np.int64(-1)
-        if load_cell(ws, sc, root, cell):
-            begin_cell(plan, sc, root, cell)
+        if load_cell(ws, sc, root, cell) and begin_cell(ws, plan, sc, root, cell):
             n_unstable = known_units(ws, plan, sc, root, zero, affine)
         if n_unstable < 0:
             status = GROW
         elif root.unit.shape[0] == 0:
             activate(ws, plan, zero, affine, n_unstable)
-        n_before, n_basis, now, fitted = affine, affine + n_unstable, 0, zero
+        n_before, n_basis, fitted = affine, affine + n_unstable, zero
         _remember(sc, plan.shape[WIDTH, 0], zero)
         for layer in range(1, n_layers):
             if status != OK:
                 break
             last_layer = layer == n_layers - 1
-            fits = next_rows(plan, sc, sc.rows[now], sc.rows[1 - now], layer, n_before, n_unstable)
-            if not fits:
+            if not plan.is_chain:  # how large functions are bounds rounding
+                enclose_basis(ws.phi, ws.size[N_VERTICES], fitted, n_basis, sc.fit, sc.box)
+                fitted = n_basis
+            keep_tensor(plan, sc.tensors, sc.unit, sc.scale, sc.fit[LARGE], sc.fit[STEEP], layer - 1)
+            if plan.shape[GIVEN, layer] >= 0:
+                give_layer(plan, sc, plan.given, plan.shape[GIVEN, layer], layer)
+            elif not sum_terms(plan, sc.tensors, sc.scale, sc.fit[STEEP], layer, n_basis):
                 status = OUT_OF_RANGE
                 break
-            now = 1 - now
             n_before = n_basis
             n_unstable, n_open = zero, plan.shape[WIDTH, layer]
             if layer < root.unit.shape[0]:
@@ -251,15 +280,17 @@ def run_cells(
             while n_open > 0:
                 enclose_basis(ws.phi, ws.size[N_VERTICES], fitted, n_basis, sc.fit, sc.box)
                 fitted = n_basis
-                enclose_units(sc.rows[now], plan.shape[WIDTH, layer], n_basis, sc.fit, sc.box, sc.bound)
+                enclose_units(plan, sc, layer)
                 # Few lines at a time while faces are large: a face cut by m chords costs about m cubed.
                 few = min(plan.most_switches, max(LINES_AT_ONCE, np.int64(np.sqrt(ws.size[N_FACES]) / 2)))
-                n_new, n_switches, followers, n_left = screen(
-                    ws, plan, sc, sc.rows[now], layer, n_basis, n_basis + n_unstable, few
-                )
+                n_new, n_switches, followers, n_left = screen(ws, plan, sc, layer, n_basis, n_basis + n_unstable, few)
                 if n_new < 0:
                     ws.need[:] = 0
                     ws.need[N_COLUMNS] = n_switches
+                    status = GROW
+                    break
+                first_switch = plan.shape[FIRST_SWITCH, layer]
+                if not _number(ws, sc, n_switches, followers, first_switch):
                     status = GROW
                     break
                 n_open = _count_open(sc, plan.shape[WIDTH, layer])
@@ -269,6 +300,8 @@ def run_cells(
                     describe_batch(
                         ws, plan, layer, switches[first : first + size], columns[first : first + size], sc.scale
                     )
+                    for k in range(size):
+                        ws.column[COLUMN_BIT, k] = sc.local[NUMBER, first_switch + switches[first + k]]
                     sign_words(ws, size)
                     last_batch = last_layer and n_open == 0 and first + size == n_switches
                     known = ws.size[N_VERTICES]
@@ -278,7 +311,7 @@ def run_cells(
                     for v in range(known, ws.size[N_VERTICES]):
                         ws.parent[IN_ROOT, v] = -1
                     if followers > 0 and ws.f_word.shape[2] > 0:
-                        _set_followers(ws, sc.pending, followers, first, size, plan.shape[FIRST_SWITCH, layer])
+                        _set_followers(ws, sc, followers, first, size, first_switch)
                     if not last_batch and ws.size[N_VERTICES] + TILE_ROWS > min(ws.phi.shape[0], sc.block.shape[0]):
                         ws.need[:] = 0
                         ws.need[N_VERTICES] = ws.size[N_VERTICES] + TILE_ROWS
@@ -291,7 +324,7 @@ def run_cells(
                 if n_open > 0 and crowded and plan.crowded_faces < NEVER:
                     if ws.f_word.shape[2] == 0:  # parts are told apart by their patterns
                         ws.need[:] = 0
-                        ws.need[N_WORDS] = sc.base.shape[0]
+                        ws.need[N_WORDS] = sc.local[CROSSING, 0] // 64 + 1
                         status = GROW
                         break
                     _remember(sc, plan.shape[WIDTH, layer], layer)

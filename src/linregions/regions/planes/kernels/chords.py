@@ -10,7 +10,7 @@ import numpy as np
 
 from linregions._support.kernels.bits import lowest_bit
 from linregions._support.kernels.compiled import compiled
-from linregions.regions.planes.kernels.records import BREAKPOINT
+from linregions.networks.kernels.sites import BREAKPOINT
 from linregions.regions.planes.kernels.workspace import (
     BAND,
     BIT,

@@ -16,14 +16,14 @@ import numpy as np
 
 from linregions._support.kernels.bits import count_bits, lowest_bit
 from linregions._support.kernels.compiled import compiled
+from linregions.networks.kernels.sites import BREAKPOINT
 from linregions.regions.planes.kernels.chords import arrange, split
-from linregions.regions.planes.kernels.records import BREAKPOINT
 from linregions.regions.planes.kernels.workspace import (
     BAND,
     BIT,
     CLOSEST,
+    COLUMN_BIT,
     COLUMN_STEEPNESS,
-    COLUMN_SWITCH,
     CUT_E,
     CUT_V,
     CUTS,
@@ -313,8 +313,8 @@ def _set_words(f_word: WordArray, column: IntArray, parent: int, face: int, now:
     while passed != ZERO:
         k = lowest_bit(passed)
         passed &= passed - ONE
-        switch = np.uint64(column[COLUMN_SWITCH, k])
-        f_word[then, face, switch >> np.uint64(6)] |= ONE << (switch & np.uint64(63))
+        bit = np.uint64(column[COLUMN_BIT, k])
+        f_word[then, face, bit >> np.uint64(6)] |= ONE << (bit & np.uint64(63))
 
 
 @compiled(internal=True)

@@ -4,22 +4,29 @@ from __future__ import annotations
 
 import numpy as np
 
+from linregions._support.kernels.bits import lowest_bit
 from linregions._support.kernels.compiled import compiled
 from linregions.networks.kernels.products import TILE_ROWS
-from linregions.regions.planes.kernels.records import (
+from linregions.networks.kernels.sites import (
     BASIS,
     BREAKPOINT,
-    EVERYWHERE,
     FIRST_SWITCH,
-    LOCAL,
     N_BREAKPOINTS,
-    NO_LINE,
     PIECE,
     SIZE,
-    SOMEWHERE,
-    STAMP,
     STEEPNESS,
     WIDTH,
+    give_rows,
+)
+from linregions.regions.planes.kernels.records import (
+    CROSSING,
+    EVERYWHERE,
+    LOCAL,
+    NO_LINE,
+    NUMBER,
+    SOMEWHERE,
+    STAMP,
+    STEEP,
     Plan,
     Root,
     Scratch,
@@ -35,6 +42,7 @@ from linregions.regions.planes.kernels.workspace import (
     N_EDGES,
     N_FACES,
     N_VERTICES,
+    N_WORDS,
     NEXT,
     NOW,
     ONE,
@@ -47,6 +55,8 @@ from linregions.regions.planes.kernels.workspace import (
     A,
     B,
     E,
+    FloatArray,
+    IndexArray,
     V,
     Workspace,
     X,
@@ -98,8 +108,6 @@ def load_cell(ws: Workspace, sc: Scratch, root: Root, cell: int) -> bool:
             end += 1
         n_f += 1
         ws.f_off[0, n_f] = end
-        for w in range(ws.f_word.shape[2]):  # none where patterns are not wanted
-            ws.f_word[0, n_f - 1, w] = root.f_word[f, w] if w < root.f_word.shape[1] else ZERO
     for e in range(n_e):
         original = ws.edge[B, e]
         ws.edge[A, e] = sc.vertex[LOCAL, root.edge[A, original]]
@@ -127,17 +135,15 @@ def known_units(ws: Workspace, plan: Plan, sc: Scratch, root: Root, layer: int, 
     """
     n, t, first = plan.shape[WIDTH, layer], plan.shape[N_BREAKPOINTS, layer], plan.shape[FIRST_SWITCH, layer]
     n_vertices, begin = ws.size[N_VERTICES], n_basis
-    some, every = sc.passed[SOMEWHERE], sc.passed[EVERYWHERE]
     for k in range(n):
         piece = 0
         crosses = False
         for j in range(t):
             switch = np.uint64(first + k * t + j)
-            at, shift = switch >> np.uint64(6), switch & np.uint64(63)
-            if every[at] >> shift & ONE == ONE:
-                piece += 1
-            elif some[at] >> shift & ONE == ONE:
+            if sc.local[NUMBER, switch] >= 0:
                 crosses = True
+            elif sc.base[switch >> np.uint64(6)] >> (switch & np.uint64(63)) & ONE == ONE:
+                piece += 1
         if root.unit.shape[0] > 0 and root.unit[layer, PIECE, k] != -1:
             # Zero on whole faces perhaps, whose patterns then differ although nothing switches; or still open.
             piece, crosses = root.unit[layer, PIECE, k], False
@@ -171,17 +177,85 @@ def known_units(ws: Workspace, plan: Plan, sc: Scratch, root: Root, layer: int, 
 
 
 @compiled(internal=True)
-def begin_cell(plan: Plan, sc: Scratch, root: Root, cell: int) -> None:
-    """Tell which switches of the root a loaded cell passes somewhere and everywhere; give the rows of layer 0."""
-    sc.base[:] = ZERO
-    some, every = sc.passed[SOMEWHERE], sc.passed[EVERYWHERE]
-    for w in range(root.f_word.shape[1]):
-        some[w], every[w] = ZERO, ~ZERO
-        for i in range(root.cell_off[cell], root.cell_off[cell + 1]):
-            word = root.f_word[root.cell_faces[i], w]
-            some[w] |= word
-            every[w] &= word
-    for k in range(plan.shape[WIDTH, 0]):
-        for i in range(N_AFFINE):
-            sc.rows[0, i, k] = plan.first[i, k]
-        sc.scale[SIZE, k], sc.scale[STEEPNESS, k] = plan.first[SIZE, k], plan.first[STEEPNESS, k]
+def number_of(local: IndexArray, switch: int) -> np.int64:
+    """Return the number of a switch among the bits of faces of the cell; the next one if it has none so far."""
+    number = local[NUMBER, switch]
+    if number < 0:
+        number = local[CROSSING, 0]
+        local[NUMBER, switch] = number
+        local[CROSSING, number + 1] = switch
+        local[CROSSING, 0] = number + 1
+    return np.int64(number)
+
+
+@compiled(internal=True)
+def numbers_fit(ws: Workspace, local: IndexArray) -> bool:
+    """Whether words of faces have a bit for every numbered switch, or are not wanted; else `need` says how many."""
+    if ws.f_word.shape[2] == 0 or local[CROSSING, 0] <= 64 * ws.f_word.shape[2]:
+        return True
+    ws.need[:] = 0
+    ws.need[N_WORDS] = (local[CROSSING, 0] + 63) // 64 + 1
+    return False
+
+
+@compiled(internal=True)
+def begin_cell(ws: Workspace, plan: Plan, sc: Scratch, root: Root, cell: int) -> bool:
+    """Give the words of a loaded cell's faces, the switches that it passes everywhere, and the rows of layer 0.
+
+    False if the words have too few bits.
+    """
+    local, crossing, every = sc.local, sc.passed[SOMEWHERE], sc.passed[EVERYWHERE]
+    for i in range(local[CROSSING, 0]):
+        local[NUMBER, local[CROSSING, i + 1]] = -1
+    local[CROSSING, 0] = 0
+    begin, stop = root.cell_off[cell], root.cell_off[cell + 1]
+    n_words, named = root.f_word.shape[1], root.f_switch.shape[0] > 0
+    for w in range(n_words):
+        crossing[w], every[w] = ZERO, ~ZERO
+    for i in range(begin, stop):
+        words = root.f_word[root.cell_faces[i]]
+        for w in range(n_words):
+            crossing[w] |= words[w]
+            every[w] &= words[w]
+    for w in range(sc.base.shape[0]):
+        sc.base[w] = root.base[w] if w < root.base.shape[0] else ZERO
+    for w in range(n_words):
+        crossing[w] &= ~every[w]
+        rest = crossing[w]
+        while rest != ZERO:
+            bit = 64 * w + lowest_bit(rest)
+            rest &= rest - ONE
+            number_of(local, root.f_switch[bit] if named else bit)
+        if not named:
+            sc.base[w] |= every[w]
+            continue
+        rest = every[w]
+        while rest != ZERO:
+            switch = np.uint64(root.f_switch[64 * w + lowest_bit(rest)])
+            rest &= rest - ONE
+            sc.base[switch >> np.uint64(6)] |= ONE << (switch & np.uint64(63))
+    if not numbers_fit(ws, local):
+        return False
+    if ws.f_word.shape[2] > 0:
+        for i in range(begin, stop):
+            words, own = root.f_word[root.cell_faces[i]], ws.f_word[0, i - begin]
+            own[:] = ZERO
+            number = np.uint64(0)
+            for w in range(n_words):
+                rest = crossing[w]
+                while rest != ZERO:
+                    passed = words[w] >> np.uint64(lowest_bit(rest)) & ONE
+                    rest &= rest - ONE
+                    own[number >> np.uint64(6)] |= passed << (number & np.uint64(63))
+                    number += ONE
+    sc.fit[STEEP, CONSTANT], sc.fit[STEEP, X], sc.fit[STEEP, Y] = 0.0, 1.0, 1.0
+    give_layer(plan, sc, plan.first, np.int64(0), np.int64(0))
+    return True
+
+
+@compiled(internal=True)
+def give_layer(plan: Plan, sc: Scratch, given: FloatArray, first: int, layer: int) -> None:
+    """Give the rows and scales of a layer before which nothing switches, from column `first` of `given` on."""
+    give_rows(plan, sc.tensors, given, first, layer, np.int64(N_AFFINE))
+    for k in range(plan.shape[WIDTH, layer]):
+        sc.scale[SIZE, k], sc.scale[STEEPNESS, k] = given[SIZE, first + k], given[STEEPNESS, first + k]

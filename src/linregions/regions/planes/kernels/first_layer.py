@@ -8,20 +8,11 @@ import numpy as np
 
 from linregions._support.kernels.bits import count_bits
 from linregions._support.kernels.compiled import compiled
-from linregions.regions.planes.kernels.records import (
-    BREAKPOINT,
-    COLUMN,
-    EVERYWHERE,
-    FIRST_SWITCH,
-    N_BREAKPOINTS,
-    SIZE,
-    SOMEWHERE,
-    STEEPNESS,
-    Plan,
-    Scratch,
-)
+from linregions.networks.kernels.sites import BREAKPOINT, FIRST_SWITCH, N_BREAKPOINTS, SIZE, STEEPNESS
+from linregions.regions.planes.kernels.records import COLUMN, EVERYWHERE, SOMEWHERE, Plan, Scratch
 from linregions.regions.planes.kernels.workspace import (
     BAND,
+    COLUMN_BIT,
     COLUMN_STEEPNESS,
     COLUMN_SWITCH,
     CONSTANT,
@@ -72,6 +63,8 @@ def load_lines(ws: Workspace, plan: Plan, sc: Scratch, switches: IndexArray) -> 
         for v in range(ws.size[N_VERTICES]):
             ws.phi[v, N_AFFINE + k] = c0 + c1 * ws.phi[v, X] + c2 * ws.phi[v, Y]
     describe_batch(ws, plan, np.int64(0), switches, columns, plan.first)
+    for k in range(switches.shape[0]):
+        ws.column[COLUMN_BIT, k] = switches[k]
 
 
 class Grouping(NamedTuple):

@@ -38,7 +38,7 @@ A, B, SWITCH, NEXT, BIT, CUTS, CUT_V, CUT_E = range(8)
 V, E = 0, 1
 START, LENGTH = 0, 1
 CROSS_STAMP, CROSS_V, CROSS_E = range(3)
-PHI_COLUMN, COLUMN_SWITCH = 0, 1
+PHI_COLUMN, COLUMN_SWITCH, COLUMN_BIT = range(3)
 BAND, COLUMN_STEEPNESS = 1, 2  # after BREAKPOINT, see `records`
 
 
@@ -62,13 +62,15 @@ class Workspace(NamedTuple):
     # current batch that made it, else -1; CUTS on it: their number, first vertex CUT_V, first new edge CUT_E
     f_off: IntArray  # (2, faces + 1), double-buffered like the two below
     side: UnsignedArray  # (2, 2, sides): V, E of all faces' loops
-    f_word: WordArray  # (2, faces, words): which switches are passed; no words where patterns are not wanted
+    f_word: WordArray  # (2, faces, words): which switches are passed, of those that cross the cell, each with a number
+    # of its own; no words where patterns are not wanted
     pool: UnsignedArray  # (2, ...): V, E of the loop of a face with the cuts on its border, then of its parts
     part: IndexArray  # (2, ...): START and LENGTH of each part in the pool
     part_word: WordArray  # (2, ...): POS, NEG of each part
     cross_key: IndexArray  # (3, 64 * 64): of a crossing CROSS_STAMP of the face, vertex CROSS_V, second edge CROSS_E
     chord: IntArray  # (2, 64): A, B: ends of each chord on the border of the face
-    column: IntArray  # (2, 64): PHI_COLUMN: where in phi each column of a batch is; its COLUMN_SWITCH
+    column: IntArray  # (3, 64): PHI_COLUMN: where in phi each column of a batch is; its COLUMN_SWITCH, and the
+    # COLUMN_BIT of that in the words of faces
     decision: FloatArray  # (3, 64): BREAKPOINT, BAND and COLUMN_STEEPNESS of each column
     order: FloatArray  # (2, 64): FRACTION and SPREAD of the cuts on one edge, in order
     order_bit: IntArray  # (64,): their columns
@@ -119,7 +121,7 @@ def make_workspace(capacities: Capacities) -> Workspace:
         part_word=np.empty((2, 2200), dtype=np.uint64),
         cross_key=longs(3, 64 * 64) - 1,
         chord=np.empty((2, 64), dtype=np.int32),
-        column=np.empty((2, 64), dtype=np.int32),
+        column=np.empty((3, 64), dtype=np.int32),
         decision=np.empty((3, 64)),
         order=np.empty((2, 64)),
         order_bit=np.empty(64, dtype=np.int32),

@@ -74,7 +74,8 @@ class PlaneStatistics:
     n_linear_regions, n_gradient_regions : int or None
         Linear and gradient regions, None if not asked for.
     n_vertices, n_edges : int
-        Those on the window's border included; V - E + F = 1.
+        Those on the window's border included; V - E + F = 1. Where maxima lose a comparison, vertices within straight
+        sides count, too, here and in `sides`; a `PlanePartition` has none of these.
     area, perimeter, boundary_length : float
         Sums over all regions: Euclidean areas, perimeters, and the length of all boundaries between activation
         regions, without the window's border.

@@ -1,111 +1,46 @@
-"""``torch.nn.Sequential`` -> Network, checked against the module's own output."""
+"""``torch.nn.Sequential`` of fully connected layers -> Network, read layer by layer, checked against its output."""
 
 from __future__ import annotations
 
-import copy
-import importlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
-from linregions._support.validation import FloatArray, as_float_array, require
-from linregions.errors import InvalidTypeError, InvalidValueError, UnsupportedModuleError
+from linregions._support.validation import FloatArray, as_float_array
+from linregions.errors import InvalidValueError
 from linregions.networks.activations import HARD_SIGMOID, HARD_TANH, IDENTITY, RELU, RELU6, PiecewiseLinear, leaky_relu
+from linregions.networks.importers.torch.copies import located
 from linregions.networks.network import Network
 
 _WHO = "from_torch"
-_KNOWN = (
-    "Sequential, Linear, ReLU, LeakyReLU, PReLU (one parameter), Hardtanh, ReLU6, Hardsigmoid, Flatten, Dropout, "
-    "AlphaDropout and Identity"
-)
 _Affine = tuple[FloatArray, FloatArray]
 _Step = _Affine | PiecewiseLinear
 
 
-def from_torch(module: Any, example_input: Any = None) -> Network:
-    """Convert a PyTorch model of fully connected layers to a Network.
+def reads(torch: Any, module: Any) -> bool:
+    """Tell whether a module is layers in a row, of kinds that this reader knows."""
+    rules = _Reader(torch).rules
+    for _, layer in _leaves(torch, module):
+        forward = getattr(type(layer), "forward", None)
+        if forward not in rules or layer._forward_pre_hooks:  # weight_norm and prune compute the weight in such hooks
+            return False
+        if isinstance(layer, torch.nn.PReLU) and layer.weight.numel() != 1:
+            return False
+        if isinstance(layer, torch.nn.Flatten) and (layer.start_dim, layer.end_dim) != (1, -1):
+            return False
+    return True
 
-    Parameters
-    ----------
-    module : torch.nn.Module
-        An ``nn.Sequential``, nested as you like, of Linear (with or without bias), ReLU, LeakyReLU, PReLU with
-        one parameter, Hardtanh, ReLU6, Hardsigmoid, Flatten, Dropout and AlphaDropout in evaluation mode, and
-        Identity; or one of these alone. On any device, in any floating-point format. It is not changed.
-    example_input : torch.Tensor or array_like, shape (batch, ...) or (n_in,), optional
-        Inputs that the model takes. Needed only if no Linear tells the number of inputs; where given, its
-        points are checked as well, and the model may take images: the network then takes them flattened.
 
-    Returns
-    -------
-    Network
-        With the module's weights, exactly, in float64. Between two Linears stands the identity; an activation
-        with no Linear before it, or none after it, gets an identity matrix there.
-
-    Raises
-    ------
-    UnsupportedModuleError
-        If the model holds anything else, named with its position, or a layer with its own ``forward``.
-    InvalidValueError
-        If Dropout is in training mode, a parameter is NaN or infinite, the number of inputs is unknown or does
-        not fit, or the network does not reproduce the module (because of a hook, for instance).
-    InvalidTypeError
-        If `module` is no ``torch.nn.Module``.
-    MissingDependencyError
-        If torch is not installed.
-
-    Notes
-    -----
-    The check runs a float64 copy of the module, on the CPU and in evaluation mode, at 16 fixed points and at
-    `example_input`; outputs must agree within 1e-9, relative to the terms that the last layer adds up.
-
-    Examples
-    --------
-    >>> import torch
-    >>> import linregions as lr
-    >>> layers = [torch.nn.Flatten(), torch.nn.Linear(784, 32), torch.nn.ReLU(), torch.nn.Linear(32, 10)]
-    >>> lr.from_torch(torch.nn.Sequential(*layers))
-    Network(784 -> 32 -> 10, 32 neurons, activation relu)
-    """
-    torch = require("torch", "torch", _WHO, lambda: importlib.import_module("torch"))
-    if not isinstance(module, torch.nn.Module):
-        raise InvalidTypeError(
-            f"`module` is {type(module).__name__}, but {_WHO} needs a torch.nn.Module. "
-            "Load parameters into the model first, or build the network with `Network.from_layers`."
-        )
-    for name, parameter in module.named_parameters():
-        _check_parameter(torch, name, parameter)
-    try:  # of the copy, since a parametrised weight is computed in the format of its parameters
-        copied = copy.deepcopy(module).cpu().double()
-    except Exception as error:
-        raise InvalidValueError(
-            f"`module` cannot be copied ({error}), but {_WHO} needs a float64 copy to check the import with. "
-            "Remove hooks and attributes that hold tensors from other computations."
-        ) from None
+def from_layers_in_a_row(torch: Any, module: Any, example_input: Any) -> Network:
+    """Return the network of layers in a row, checked; the module is a float64 copy that may be changed."""
     reader = _Reader(torch)
-    steps = [step for position, child in _leaves(torch, copied) for step in reader.read(position, child)]
+    steps = [step for position, child in _leaves(torch, module) for step in reader.read(position, child)]
     example = None if example_input is None else _as_example(torch, example_input)
     n_in = _number_of_inputs(steps, example, reader.flattens_first)
     network = _assemble(steps, n_in)
-    _check_output(torch, copied.eval(), network, example)
+    _check_output(torch, module.eval(), network, example)
     return network
-
-
-def _check_parameter(torch: Any, name: str, parameter: Any) -> None:
-    if torch.nn.parameter.is_lazy(parameter):
-        raise InvalidValueError(
-            f"`module` has no values for {name!r} yet, but {_WHO} needs its size. Run the model once on an input."
-        )
-    if parameter.is_meta:
-        raise InvalidValueError(
-            f"`module` has {name!r} on the meta device, without values, but {_WHO} needs them. "
-            "Move it with `module.to_empty(...)` and load its state dict."
-        )
-    if not parameter.is_floating_point():
-        raise InvalidValueError(
-            f"`module` has {name!r} of dtype {parameter.dtype}, but {_WHO} needs real floating-point parameters. "
-            "Use float32 or float64."
-        )
 
 
 def _leaves(torch: Any, module: Any, position: str = "") -> Iterator[tuple[str, Any]]:
@@ -137,17 +72,11 @@ class _Reader:
             nn.AlphaDropout: self._dropout,
             nn.Identity: lambda position, module: [],
         }
-        self._rules = {kind.forward: rule for kind, rule in rules.items()}
+        self.rules = {kind.forward: rule for kind, rule in rules.items()}
 
     def read(self, position: str, module: Any) -> list[_Step]:
         """Return the steps of one layer: one, or none where it changes nothing."""
-        rule = self._rules.get(getattr(type(module), "forward", None))
-        if rule is None:
-            raise UnsupportedModuleError(
-                f"`module` {_at(position, type(module).__name__)}, but {_WHO} needs layers of these kinds: {_KNOWN}. "
-                "Replace it by these, or pass the part of the model that consists of them."
-            )
-        return rule(position, module)
+        return self.rules[type(module).forward](position, module)
 
     def _linear(self, position: str, module: Any) -> list[_Step]:
         self._seen_linear = True
@@ -158,34 +87,20 @@ class _Reader:
         return [(weight, as_float_array(module.bias, f"{prefix}bias", _WHO, ndim=1))]
 
     def _prelu(self, position: str, module: Any) -> list[_Step]:
-        if module.weight.numel() != 1:
-            raise UnsupportedModuleError(
-                f"`module` {_at(position, 'PReLU')} with {module.weight.numel()} parameters, but {_WHO} needs one "
-                "activation for a whole layer. Use PReLU with a single parameter."
-            )
         name = f"module.{position}.weight" if position else "module.weight"
         return _leaky(float(as_float_array(module.weight.reshape(()), name, _WHO, ndim=0)))
 
     def _flatten(self, position: str, module: Any) -> list[_Step]:
-        if (module.start_dim, module.end_dim) != (1, -1):
-            raise UnsupportedModuleError(
-                f"`module` {_at(position, f'Flatten(start_dim={module.start_dim}, end_dim={module.end_dim})')}, but "
-                f"{_WHO} needs the batch axis kept and all others flattened. Use Flatten(start_dim=1, end_dim=-1)."
-            )
         self.flattens_first = self.flattens_first or not self._seen_linear
         return []
 
     def _dropout(self, position: str, module: Any) -> list[_Step]:
         if module.training and module.p > 0:
             raise InvalidValueError(
-                f"`module` {_at(position, type(module).__name__)} (p = {module.p:g}) in training mode, but {_WHO} "
+                f"`module` {located(position, type(module).__name__)} (p = {module.p:g}) in training mode, but {_WHO} "
                 "needs a function without chance. Call `module.eval()` first."
             )
         return []
-
-
-def _at(position: str, kind: str) -> str:
-    return f"has {kind} at position {position!r}" if position else f"is {kind}"
 
 
 def _leaky(slope: float) -> list[_Step]:
