@@ -112,6 +112,7 @@ def by_regions(network, points):
 @pytest.mark.parametrize("proves", [True, False])
 def test_convolutional_networks(pool, residual, proves, monkeypatch):
     monkeypatch.setattr(graph_work, "_MOST_LEFT", 10_000 if proves else 0)
+    monkeypatch.setattr(graph_work, "_FIRST", 4 if proves else 0)
     network = conv_net(0, pool=pool, residual=residual)
     points = np.random.default_rng(1).normal(size=(6, network.n_in))
     points[0] = 0.0  # every window ties, between different functions where it is not closed
@@ -150,7 +151,7 @@ def test_what_is_not_proved_is_told(monkeypatch):
         warnings.simplefilter("error")
         assert boundary_distance(network, points).shape == (5, 1, 8)[:1]
     monkeypatch.setattr(graph_work, "_MOST_LEFT", 0)
-    with pytest.warns(UnprovedWarning, match=r"bounds prove \d of 5 distances; the others come from 32") as caught:
+    with pytest.warns(UnprovedWarning, match=r"bounds prove \d of 5 distances; the others come from 12") as caught:
         boundary_distance(network, points)
     assert len(caught) == 1
     with warnings.catch_warnings():

@@ -8,6 +8,7 @@ too, each with a number among those of its window, in place of a breakpoint.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import numpy.typing as npt
@@ -161,18 +162,26 @@ def breakpoints_of_neurons(network: Network) -> IntArray:
     return np.concatenate([*counts, np.zeros(0, dtype=np.int32)])
 
 
+_tables: WeakKeyDictionary[Network, tuple[IntArray, IntArray]] = WeakKeyDictionary()
+
+
 def switch_tables(network: Network) -> tuple[IntArray, IntArray]:
-    """Neuron and breakpoint of every switch; the last entry, which index -1 finds, is that of the border.
+    """Neuron and breakpoint of every switch; the last entry, which index -1 finds, is that of the border. Read only.
 
     A comparison has the neuron of its window, and as breakpoint its number among the window's comparisons. Which
     entries it compares depends on the region. What only fills a layout has -1.
     """
-    if not network.is_chain:
-        return tuple(np.append(table, -1).astype(np.int32) for table in network.numbering.tables)  # type: ignore[return-value]
-    each = breakpoints_of_neurons(network)
-    numbers = np.arange(each.sum()) - np.repeat(np.cumsum(each) - each, each)
-    tables = np.repeat(np.arange(each.size), each), numbers
-    return tuple(np.append(table, -1).astype(np.int32) for table in tables)  # type: ignore[return-value]
+    if network not in _tables:
+        if network.is_chain:
+            each = breakpoints_of_neurons(network)
+            numbers = np.arange(each.sum()) - np.repeat(np.cumsum(each) - each, each)
+            tables = np.repeat(np.arange(each.size), each), numbers
+        else:
+            tables = network.numbering.tables
+        neuron, breakpoint_ = (np.append(table, -1).astype(np.int32) for table in tables)
+        neuron.flags.writeable = breakpoint_.flags.writeable = False
+        _tables[network] = neuron, breakpoint_
+    return _tables[network]
 
 
 def _words(bits: npt.NDArray[np.uint8]) -> WordArray:

@@ -181,7 +181,7 @@ def boundary_distance(
     around the point do not. Where entries tie at the point itself, as in the blank margin of an image, the distance is
     0. Gradients are bounded by a pass of absolute weights, and by norms; random directions tell with which neurons to
     begin. Where bounds leave at most forty neurons, all of them are looked at, and the distance is proved. Otherwise
-    those are which may be the nearest by 32 random directions, the same for all points: the square of a gradient's
+    those are which may be the nearest by 12 random directions, the same for all points: the square of a gradient's
     norm is estimated by a chi-square variable, so that the nearest neuron is passed over with the chance told.
 
     References

@@ -92,10 +92,12 @@ class GraphSpace:
         at = self.values[r], self.slopes[r], self.bounds[r]
         kernels.set_gaps(plan.taps, plan.candidates, at[0], at[2], self.found, self.backward)
         self.squares[:], self.most[:] = 0.0, 1.0
-        self._look(r, 0)
-        outcome = kernels.search_bounds(
-            plan.taps, plan.candidates, *at, self.found, self.backward, _FIRST, _MOST_LEFT, self.gradient
-        )
+        self.found.guess[:] = self.found.bound  # bounds alone often prove, in place of a look along directions
+        search = plan.taps, plan.candidates, *at, self.found, self.backward, _FIRST, _MOST_LEFT, self.gradient
+        outcome = kernels.search_bounds(*search)
+        if outcome == kernels.LEFT:
+            self._look(r, 0)
+            outcome = kernels.search_bounds(*search)
         self.chances[r] = 0.0
         if outcome == kernels.LEFT:
             self._look(r, 1)
