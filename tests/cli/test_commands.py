@@ -4,12 +4,14 @@ import csv
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 import linregions as lr
 from linregions.cli import main
+from linregions.experiments.figures import fig4
 
 pytest.importorskip("matplotlib")
 
@@ -222,7 +224,8 @@ def test_info(run, folder):
     assert lines[-1] == "6 inputs, 3 outputs, 8 neurons, 83 parameters"
 
 
-def test_reproduce(run, tmp_path):
+def test_reproduce(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(fig4, "QUICK", replace(fig4.QUICK, draws=2))
     status, stdout, stderr = run("reproduce", "fig4", "fig2", "fig4", "--out", tmp_path, "--seed", 3)
     assert status == 0
     assert stdout.count("fig4:") == 1

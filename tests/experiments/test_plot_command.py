@@ -1,6 +1,7 @@
 """`linregions plot` draws what is on disk, and nothing else."""
 
 import json
+import shutil
 
 import pytest
 
@@ -20,12 +21,18 @@ SETTINGS = {
 }
 
 
-@pytest.fixture
-def results(tmp_path):
-    context = Context(out=tmp_path / "results", seed=1, progress=False)
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory):
+    context = Context(out=tmp_path_factory.mktemp("measured"), seed=1, progress=False)
     for name, settings in SETTINGS.items():
         reproduce(name, context, settings=settings)
     return context.folder
+
+
+@pytest.fixture
+def results(measured, tmp_path):
+    """Return a copy, to be changed."""
+    return shutil.copytree(measured, tmp_path / "results")
 
 
 def forbid_computing(monkeypatch):
