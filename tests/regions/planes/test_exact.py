@@ -7,7 +7,6 @@ from functools import cache
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import linregions as lr
@@ -21,17 +20,12 @@ from linregions.regions.planes.partition import PlanePartition
 from tests.reference.planes_exact import ExactPartition, area, evaluate_exactly, partition_exactly
 from tests.support import plane_strategies as ps
 from tests.support import zoo
+from tests.support.examples import drawn
 from tests.support.plane_checks import cells_of_later_layers, check_against, check_invariants, check_same, split_at
 from tests.support.statistics_checks import check_statistics
 
 CASES = {case.name: case for case in zoo.small_cases()}
 CELL_SIZES = (1, 4, 16, 1000)
-
-
-def examples(count: int) -> settings:
-    return settings(
-        max_examples=count, derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck)
-    )
 
 
 @cache
@@ -194,38 +188,32 @@ def compare(problem: tuple[Network, PlaneWindow], cell_switches: int | None) -> 
 cell_sizes = st.sampled_from([None, 1, 2, 5])
 
 
-@examples(250)
-@given(ps.integer_problems([lr.RELU]), cell_sizes)
+@drawn(250, ps.integer_problems([lr.RELU]), cell_sizes)
 def test_relu_with_whole_weights(problem: tuple[Network, PlaneWindow], cell_switches: int | None) -> None:
     compare(problem, cell_switches)
 
 
-@examples(150)
-@given(ps.integer_problems(ps.ONE_BREAK), cell_sizes)
+@drawn(150, ps.integer_problems(ps.ONE_BREAK), cell_sizes)
 def test_one_break_with_whole_weights(problem: tuple[Network, PlaneWindow], cell_switches: int | None) -> None:
     compare(problem, cell_switches)
 
 
-@examples(200)
-@given(ps.integer_problems(ps.MORE_BREAKS_EXACT, deepest=2, widest=4), cell_sizes)
+@drawn(200, ps.integer_problems(ps.MORE_BREAKS_EXACT, deepest=2, widest=4), cell_sizes)
 def test_more_breaks_with_whole_weights(problem: tuple[Network, PlaneWindow], cell_switches: int | None) -> None:
     compare(problem, cell_switches)
 
 
-@examples(200)
-@given(ps.float_problems(ps.ONE_BREAK), cell_sizes)
+@drawn(200, ps.float_problems(ps.ONE_BREAK), cell_sizes)
 def test_one_break_with_float_weights(problem: tuple[Network, PlaneWindow], cell_switches: int | None) -> None:
     compare(problem, cell_switches)
 
 
-@examples(100)
-@given(ps.float_problems(ps.MORE_BREAKS, deepest=2, widest=4), cell_sizes)
+@drawn(100, ps.float_problems(ps.MORE_BREAKS, deepest=2, widest=4), cell_sizes)
 def test_more_breaks_with_float_weights(problem: tuple[Network, PlaneWindow], cell_switches: int | None) -> None:
     compare(problem, cell_switches)
 
 
-@examples(150)
-@given(st.one_of(ps.integer_problems([lr.RELU], widest=4), ps.float_problems([lr.RELU], widest=4)), st.data())
+@drawn(150, st.one_of(ps.integer_problems([lr.RELU], widest=4), ps.float_problems([lr.RELU], widest=4)), st.data())
 def test_rewritten_networks_have_the_same_regions(problem: tuple[Network, PlaneWindow], data: st.DataObject) -> None:
     net, window = problem
     before = partition_exactly(net, window)
