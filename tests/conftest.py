@@ -17,6 +17,20 @@ settings.load_profile("linregions")
 
 OfOneType.checks_records = True
 
+# Where fewer tests run, they compile what they need.
+_MANY = 1000
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _compiled_by_halves(request: pytest.FixtureRequest) -> None:
+    """Where workers run many tests, have each of the first two compile a half of the kernels, and keep it."""
+    worker = getattr(request.config, "workerinput", {"workerid": "gw0", "workercount": 1})
+    number = int(worker["workerid"].removeprefix("gw"))
+    if worker["workercount"] > 1 and number < 2 and len(request.session.items) > _MANY:
+        from tests.support.compiling import HALVES
+
+        HALVES[number]()
+
 
 @pytest.fixture
 def interruptible() -> Iterator[None]:
