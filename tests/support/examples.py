@@ -1,8 +1,8 @@
-"""Properties of drawn examples: of a quarter of them in the quick tests, of all in the slow ones."""
+"""Examples, a part of them in the quick tests and all in the slow ones."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
@@ -35,3 +35,14 @@ def drawn(n_examples: int, *strategies: Any) -> Callable[[Callable[..., None]], 
         return test
 
     return decorate
+
+
+def pairs(first: Iterable[Any], second: Iterable[Any], one_in: int) -> list[Any]:
+    """Return all pairs, for parametrize; one in some of them is quick, and these are spread over both."""
+    others = [b if isinstance(b, tuple) else (b,) for b in second]
+    step = max(1, one_in // len(others))
+    return [
+        pytest.param(a, *b, marks=[pytest.mark.slow] if (i + step * j) % one_in else [])
+        for i, a in enumerate(first)
+        for j, b in enumerate(others)
+    ]

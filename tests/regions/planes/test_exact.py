@@ -20,7 +20,7 @@ from linregions.regions.planes.partition import PlanePartition
 from tests.reference.planes_exact import ExactPartition, area, evaluate_exactly, partition_exactly
 from tests.support import plane_strategies as ps
 from tests.support import zoo
-from tests.support.examples import drawn
+from tests.support.examples import drawn, pairs
 from tests.support.plane_checks import cells_of_later_layers, check_against, check_invariants, check_same, split_at
 from tests.support.statistics_checks import check_statistics
 
@@ -62,8 +62,7 @@ def test_zoo_equals_twin(name: str) -> None:
     check_invariants(partition, case.close)
 
 
-@pytest.mark.parametrize(("most_faces", "part_switches"), [(0, 0), (1, 2), (6, 3)])
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize(("name", "most_faces", "part_switches"), pairs(CASES, [(0, 0), (1, 2), (6, 3)], 3))
 def test_zoo_does_not_depend_on_cells_split_again(
     name: str, most_faces: int, part_switches: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -80,8 +79,7 @@ def test_zoo_does_not_depend_on_cells_split_again(
         check_statistics(found, partition)
 
 
-@pytest.mark.parametrize(("most_switches", "crowded_faces"), [(1, 0), (3, 5)])
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize(("name", "most_switches", "crowded_faces"), pairs(CASES, [(1, 0), (3, 5)], 4))
 def test_zoo_does_not_depend_on_cells_split_within_a_layer(
     name: str, most_switches: int, crowded_faces: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -96,8 +94,7 @@ def test_zoo_does_not_depend_on_cells_split_within_a_layer(
     assert bool(parts) or max(later, default=0) < 12 or most_switches + crowded_faces > 1
 
 
-@pytest.mark.parametrize(("switches", "faces"), [(1, 2), (3, 20)])
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize(("name", "switches", "faces"), pairs(CASES, [(1, 2), (3, 20)], 4))
 def test_zoo_does_not_depend_on_cells_bounded_by_later_layers(
     name: str, switches: int, faces: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -122,8 +119,7 @@ def test_rewritten_cases_keep_their_counts(name: str) -> None:
     assert (len(partition.vertices), len(partition.edges)) == (len(original.vertices), len(original.edges))
 
 
-@pytest.mark.parametrize("cell_switches", CELL_SIZES)
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize(("name", "cell_switches"), pairs(CASES, CELL_SIZES, 4))
 def test_zoo_does_not_depend_on_the_cell_size(name: str, cell_switches: int) -> None:
     case = CASES[name]
     partition = partition_plane(case.network, case.window, knobs=Knobs(cell_switches=cell_switches))

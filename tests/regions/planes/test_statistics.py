@@ -16,7 +16,7 @@ from linregions.regions.planes.find import count_plane, partition_plane, run_sin
 from linregions.regions.planes.sinks.statistics import PlaneStatistics
 from tests.support import plane_strategies as ps
 from tests.support import zoo
-from tests.support.examples import drawn
+from tests.support.examples import drawn, pairs
 from tests.support.statistics_checks import check_statistics, same_statistics
 
 CASES = {case.name: case for case in [*map(zoo.golden, ("toy2d_32x3", "mnist_64x3_trained")), *zoo.small_cases()]}
@@ -31,7 +31,7 @@ def statistics(net: Network, window: PlaneWindow, cells_in_batch: int | None = N
     return found
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", pairs(CASES, [()], 2))
 def test_statistics_are_those_of_the_whole_partition(name: str) -> None:
     case = CASES[name]
     point = case.window.polygon.mean(axis=0) + 0.1 * np.ptp(case.window.polygon, axis=0)
