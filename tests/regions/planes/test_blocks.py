@@ -25,7 +25,7 @@ from linregions.regions.planes.sinks.statistics import PlaneStatistics
 from linregions.regions.tolerances import DEFAULT_TOLERANCES
 from tests.support import plane_strategies as ps
 from tests.support import zoo
-from tests.support.examples import drawn
+from tests.support.examples import drawn, pairs
 from tests.support.plane_checks import miscount
 from tests.support.statistics_checks import check_statistics, same_statistics
 
@@ -43,7 +43,7 @@ def statistics(net: Network, window: PlaneWindow, cells_in_batch: int | None = N
     return found
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", pairs(CASES, [()], 3))
 def test_statistics_of_blocks(name: str) -> None:
     case = CASES[name]
     whole = partition_plane(case.network, case.window)

@@ -31,7 +31,7 @@ def statistics(net: Network, window: PlaneWindow, cells_in_batch: int | None = N
     return found
 
 
-@pytest.mark.parametrize("name", pairs(CASES, [()], 2))
+@pytest.mark.parametrize("name", pairs(CASES, [()], 3))
 def test_statistics_are_those_of_the_whole_partition(name: str) -> None:
     case = CASES[name]
     point = case.window.polygon.mean(axis=0) + 0.1 * np.ptp(case.window.polygon, axis=0)
