@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import math
 import os
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -84,6 +85,17 @@ class Model:
     def shown(self) -> str:
         """Return how messages begin."""
         return f"`path` is {os.fspath(self.path)!r}"
+
+
+def needed(nodes: Sequence[Node], outputs: Iterable[str]) -> list[Node]:
+    """Return the nodes that these outputs need, in their order."""
+    names = set(outputs)
+    kept = []
+    for node in reversed(nodes):
+        if names.intersection(node.outputs):
+            kept.append(node)
+            names.update(node.inputs)
+    return kept[::-1]
 
 
 def read_model(path: Any) -> Model:
