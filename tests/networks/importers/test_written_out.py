@@ -15,17 +15,33 @@ pytest.importorskip("scipy")
 ROOT = math.sqrt(2.0 / math.pi)
 #: By activation: nodes from "z" to "a", and their constants.
 GRAPHS = {
-    "gelu": ([("Div", "z r", "d"), ("Erf", "d", "e"), ("Add", "e one", "p"), ("Mul", "z p", "m"), ("Mul", "m half", "a")],
-             {"r": math.sqrt(2.0), "one": 1.0, "half": 0.5}),
-    "gelu ": ([("Mul", "half z", "h"), ("Mul", "z r", "d"), ("Erf", "d", "e"), ("Add", "one e", "p"), ("Mul", "p h", "a")],
-              {"r": math.sqrt(0.5), "one": 1.0, "half": 0.5}),
-    "gelu  ": ([("Pow", "z three", "c"), ("Mul", "c k", "ck"), ("Add", "z ck", "i"), ("Mul", "i r", "j"), ("Tanh", "j", "t"),
-                ("Add", "t one", "p"), ("Mul", "z p", "m"), ("Mul", "m half", "a")],
-               {"three": 3.0, "k": 0.044715, "r": ROOT, "one": 1.0, "half": 0.5}),
+    "gelu": (
+        [("Div", "z r", "d"), ("Erf", "d", "e"), ("Add", "e one", "p"), ("Mul", "z p", "m"), ("Mul", "m half", "a")],
+        {"r": math.sqrt(2.0), "one": 1.0, "half": 0.5},
+    ),
+    "gelu ": (
+        [("Mul", "half z", "h"), ("Mul", "z r", "d"), ("Erf", "d", "e"), ("Add", "one e", "p"), ("Mul", "p h", "a")],
+        {"r": math.sqrt(0.5), "one": 1.0, "half": 0.5},
+    ),
+    "gelu  ": (
+        [
+            ("Pow", "z three", "c"),
+            ("Mul", "c k", "ck"),
+            ("Add", "z ck", "i"),
+            ("Mul", "i r", "j"),
+            ("Tanh", "j", "t"),
+            ("Add", "t one", "p"),
+            ("Mul", "z p", "m"),
+            ("Mul", "m half", "a"),
+        ],
+        {"three": 3.0, "k": 0.044715, "r": ROOT, "one": 1.0, "half": 0.5},
+    ),
     "silu": ([("Sigmoid", "z", "s"), ("Mul", "s z", "a")], {}),
     "silu ": ([("Mul", "z k", "kz"), ("Sigmoid", "kz", "s"), ("Mul", "z s", "a")], {"k": 1.702}),
-    "hardswish": ([("Add", "z three", "p"), ("Clip", "p zero six", "c"), ("Mul", "z c", "m"), ("Div", "m six", "a")],
-                  {"three": 3.0, "zero": 0.0, "six": 6.0}),
+    "hardswish": (
+        [("Add", "z three", "p"), ("Clip", "p zero six", "c"), ("Mul", "z c", "m"), ("Div", "m six", "a")],
+        {"three": 3.0, "zero": 0.0, "six": 6.0},
+    ),
     "hardswish ": ([("HardSigmoid", "z", "s"), ("Mul", "z s", "a")], {}),
     "mish": ([("Softplus", "z", "s"), ("Tanh", "s", "t"), ("Mul", "z t", "a")], {}),
     "sigmoid": ([("Neg", "z", "n"), ("Exp", "n", "e"), ("Add", "e one", "p"), ("Div", "one p", "a")], {"one": 1.0}),
@@ -33,7 +49,7 @@ GRAPHS = {
     "tanh": ([("Tanh", "z", "a")], {}),
     "elu": ([("Elu", "z", "a")], {}),
     "erf": ([("Erf", "z", "a")], {}),
-}  # fmt: skip
+}
 
 
 def weights(seed, *shape):

@@ -15,8 +15,8 @@ import numpy.typing as npt
 from linregions._support.files import brief
 from linregions._support.validation import FloatArray
 from linregions.errors import UnsupportedModuleError
-from linregions.networks.importers.onnx.model import Model, Node
 from linregions.networks.importers.onnx.plain_operators import PLAIN
+from linregions.networks.importers.onnx.records import Model, Node
 from linregions.networks.importers.onnx.smooth_operators import STAND_IN
 from linregions.networks.importers.onnx.tensors import FLOATS
 

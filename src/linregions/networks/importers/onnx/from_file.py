@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from linregions._support.validation import FloatArray
 from linregions.networks.importers.normalisation import scale_and_shift
+from linregions.networks.importers.onnx.model import decided, read_model
 from linregions.networks.importers.onnx.model import input_shapes as shapes_of
-from linregions.networks.importers.onnx.model import read_model
 from linregions.networks.network import Network
 
 if TYPE_CHECKING:
@@ -97,17 +97,23 @@ def import_file(
     # Only here, since these need scipy, which reading does not.
     from linregions.networks.importers.check import check_against
     from linregions.networks.importers.onnx.evaluation import Evaluation
+    from linregions.networks.importers.onnx.inlining import BranchDecided
     from linregions.networks.importers.onnx.smooth_operators import with_stand_ins
     from linregions.networks.importers.onnx.walk import build, without_last
 
-    if drop_last is not None:
-        model = without_last(model, drop_last)
     shapes = shapes_of(model, input_shapes)
     batch = all(len(shape) > 1 and shape[0] == 1 for shape in shapes)
     own = [shape[1:] if batch else shape for shape in shapes]
     factors, offsets = scale_and_shift(*normalisation, own, _WHO)
-    changed = model if stand_ins is None else with_stand_ins(model, stand_ins)
-    graph: Graph = build(changed, shapes, factors, offsets)
+    read = model
+    while True:
+        model = read if drop_last is None else without_last(read, drop_last)
+        changed = model if stand_ins is None else with_stand_ins(model, stand_ins)
+        try:
+            graph: Graph = build(changed, shapes, factors, offsets)
+            break
+        except BranchDecided as branch:
+            read = decided(read, branch.number, branch.holds)
     check_against(
         graph,
         Evaluation(changed, shapes, factors, offsets),

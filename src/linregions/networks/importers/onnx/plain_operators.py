@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from linregions.networks.importers.onnx.model import Node
+from linregions.networks.importers.onnx.records import Node
 
 _Array = npt.NDArray[Any]
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from linregions.networks import smooth
 from linregions.networks.importers.onnx.constants import FOLDS
-from linregions.networks.importers.onnx.model import Model, Node, needed
+from linregions.networks.importers.onnx.records import Model, Node, needed
 from linregions.networks.importers.onnx.rules import Array, RuleError, number_of
 from linregions.networks.importers.stand_ins import StandIns
 from linregions.networks.importers.written import Traces, Written

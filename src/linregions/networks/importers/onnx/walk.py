@@ -30,8 +30,9 @@ from linregions.networks.importers.onnx.contractions import (
     matmul,
     reduce_sum,
 )
+from linregions.networks.importers.onnx.inlining import BranchDecided
 from linregions.networks.importers.onnx.layers import LAYERS
-from linregions.networks.importers.onnx.model import Model, Node, needed
+from linregions.networks.importers.onnx.records import Model, Node, needed
 from linregions.networks.importers.onnx.refusals import LAST, refusal
 from linregions.networks.importers.onnx.rules import Array, RuleError, axis_of, finite, label, misfit, room
 from linregions.networks.importers.onnx.smooth_operators import STAND_IN, suggestion
@@ -215,6 +216,8 @@ class _Walk:
             if any(name for name in node.outputs[len(made) :]):
                 raise misfit(f"makes {len(node.outputs)} outputs")
             return made
+        except BranchDecided:
+            raise
         except RuleError as error:
             kind = MemoryLimitError if error.too_large else UnsupportedModuleError
             remedy = error.remedy
@@ -241,6 +244,8 @@ class _Walk:
         first = inputs[0] if inputs else None
         if op in ("Shape", "Size"):
             return [_shape(node, first)]
+        if op == "If":
+            raise _branch(node, first)
         if op == "Dropout" and _drops(node, inputs):
             raise RuleError(
                 "is in training mode",
@@ -284,6 +289,20 @@ class _Walk:
                 value = builder.add(value, np.where(index < 0, filling, 0.0))
             made.append(value)
         return made
+
+
+def _branch(node: Node, condition: Any) -> BranchDecided:
+    if not isinstance(condition, np.ndarray):
+        raise RuleError(
+            "takes its branch by activations",
+            "a constant condition",
+            "Export the model with fixed shapes, or write it with `torch.where`, Relu, Max or Clip.",
+        )
+    if condition.size != 1 or condition.dtype.kind not in "biu":
+        raise misfit(f"has a condition of the shape {condition.shape}")
+    if not {"then_branch", "else_branch"} <= set(node.attributes):
+        raise misfit("lacks a branch")
+    return BranchDecided(node.number, bool(condition.reshape(())[()]))
 
 
 def _constant_if_so(made: Any) -> Any:
