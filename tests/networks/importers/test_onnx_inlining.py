@@ -122,9 +122,14 @@ CONSTANTS = {
 @pytest.mark.parametrize("form", CONSTANTS)
 def test_constants(form, tmp_path):
     model = model_of(
-        [node("Constant", [], ["c"], **{form: CONSTANTS[form]}), node("Add", ["x", "c"], ["z"]), node("Relu", ["z"], ["y"])],
-        {"x": [1, 3]}, ["y"],
-    )  # fmt: skip
+        [
+            node("Constant", [], ["c"], **{form: CONSTANTS[form]}),
+            node("Add", ["x", "c"], ["z"]),
+            node("Relu", ["z"], ["y"]),
+        ],
+        {"x": [1, 3]},
+        ["y"],
+    )
     expected = {"value_float": np.array(0.5), "sparse_value": np.array([0.5, 0, 2])}.get(form, np.array([0.5, -1, 2]))
     network = lr.from_onnx(saved(model, tmp_path))
     np.testing.assert_array_equal(network(POINTS), np.maximum(POINTS.astype(np.float64) + expected, 0))
