@@ -144,4 +144,4 @@ def _look_through(
                 left = _look_through(plan, history, phi, at, lines, n_lines, source, np.int64(k), left)
                 if left < 0:
                     return -1
-    return max(left, np.int64(0))
+    return max(0, int(left))

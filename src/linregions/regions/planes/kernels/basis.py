@@ -414,9 +414,9 @@ def screen(
                 # The value -0.0 is that of no sum: see `sign_words`.
                 if block[v, source[i]] == 0.0:
                     phi[v, begin + unstable_before + i] = -0.0 if vanishes(phi, where, n_terms, v) else 0.0
-                if abs(block[v, source[i]]) <= low[i] and not plan.is_chain:
-                    if _is_zero_there(ws, plan, sc, v, layer, neuron):
-                        phi[v, begin + unstable_before + i] = -0.0
+                near = not plan.is_chain and abs(block[v, source[i]]) <= low[i]
+                if near and _is_zero_there(ws, plan, sc, v, layer, neuron):
+                    phi[v, begin + unstable_before + i] = -0.0
     left = 0
     if unstable > most:
         seen = unstable
