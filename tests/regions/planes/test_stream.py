@@ -309,9 +309,9 @@ def test_an_error_while_writing_leaves_nothing_half_written(
 
     original, calls = region_stream._write_npz, []
 
-    def fails(path: Path, batch: Any) -> None:
+    def fails(path: Path, batch: Any, *, patterns: bool) -> None:
         calls.append(path)
-        original(path, batch)
+        original(path, batch, patterns=patterns)
         if len(calls) >= 6:
             raise OSError(28, "No space left on device")
 
