@@ -12,13 +12,14 @@ import numpy.typing as npt
 
 from linregions.domains.windows import LineDomain
 from linregions.networks.network import Network
+from linregions.regions.lines.certified.engine import CertifiedLines
 from linregions.regions.lines.engine import Chunk
 from linregions.regions.lines.graph_plan import GraphLines
 from linregions.regions.lines.partition import LinePartition
 from linregions.regions.lines.patterns import line_gradient_boundaries
 from linregions.regions.lines.plan import Plan
 
-AnyPlan = Plan | GraphLines
+AnyPlan = Plan | GraphLines | CertifiedLines
 Digested = tuple[npt.NDArray[np.bool_], Chunk]
 
 
@@ -56,8 +57,8 @@ class LineCollector(LineSink):
         for array in (linear, breakpoints, first_patterns, offsets, neuron, which, direction):
             array.flags.writeable = False
         bounds, switches = chunk.offsets.tolist(), chunk.switch_offsets[chunk.offsets].tolist()
-        diagnostics = zip(*(column.tolist() for column in chunk.tally), strict=True)
-        for i, (domain, (snapped, merged, margin, undecided)) in enumerate(zip(domains, diagnostics, strict=True)):
+        diagnostics = _diagnostics(chunk)
+        for i, domain in enumerate(domains):
             start, stop, low, high = bounds[i], bounds[i + 1], switches[i], switches[i + 1]
             part = object.__new__(LinePartition)
             # As the constructor does, which takes longer than all the rest for a frozen class.
@@ -71,12 +72,7 @@ class LineCollector(LineSink):
                 "switch_neurons": neuron[low:high],
                 "switch_breakpoints": which[low:high],
                 "switch_directions": direction[low:high],
-                "diagnostics": {
-                    "snapped_signs": snapped,
-                    "merged_ties": merged,
-                    "smallest_margin": margin,
-                    "undecided": undecided,
-                },
+                "diagnostics": diagnostics[i],
             }
             object.__setattr__(part, "__dict__", values)
             self.found.append(part)
@@ -84,6 +80,18 @@ class LineCollector(LineSink):
     def finish(self) -> list[LinePartition]:
         """Return the partitions."""
         return self.found
+
+
+def _diagnostics(chunk: Chunk) -> list[dict[str, Any]]:
+    """Return what is to be said of each line."""
+    if chunk.proof is not None:
+        return [
+            {"certified": True, "undecided": 0, "exact_decisions": asked, "mended_decisions": mended}
+            for asked, mended in zip(*(column.tolist() for column in chunk.proof), strict=True)
+        ]
+    names = "snapped_signs", "merged_ties", "smallest_margin", "undecided"
+    columns = (column.tolist() for column in chunk.tally)
+    return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
 class LineCounter(LineSink):
