@@ -16,7 +16,7 @@ from linregions.regions.lines.certified.engine import CertifiedLines
 from linregions.regions.lines.engine import Chunk
 from linregions.regions.lines.graph_plan import GraphLines
 from linregions.regions.lines.partition import LinePartition
-from linregions.regions.lines.patterns import line_gradient_boundaries
+from linregions.regions.lines.patterns import line_gradient_boundaries, proved_gradient_boundaries
 from linregions.regions.lines.plan import Plan
 
 AnyPlan = Plan | GraphLines | CertifiedLines
@@ -123,9 +123,18 @@ class LineCounter(LineSink):
 
 def _count_gradient(plan: AnyPlan, chunk: Chunk) -> npt.NDArray[np.int64]:
     counts = np.ones(chunk.first_patterns.shape[0], dtype=np.int64)
+    linear = chunk.linear_boundaries(plan) if chunk.proof is not None else None
     for i, (start, stop) in enumerate(itertools.pairwise(chunk.offsets.tolist())):
         offsets = chunk.switch_offsets[start : stop + 1]
         own = slice(int(offsets[0]), int(offsets[-1]))
-        switches = offsets - offsets[0], chunk.switches.neuron[own], chunk.switches.direction[own]
-        counts[i] += np.count_nonzero(line_gradient_boundaries(plan.network, chunk.first_patterns[i], *switches))
+        switches = (
+            chunk.first_patterns[i],
+            offsets - offsets[0],
+            chunk.switches.neuron[own],
+            chunk.switches.direction[own],
+        )
+        if linear is None:
+            counts[i] += np.count_nonzero(line_gradient_boundaries(plan.network, *switches))
+        else:
+            counts[i] += np.count_nonzero(proved_gradient_boundaries(plan.network, switches, linear[start:stop]))
     return counts
