@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from linregions.domains.windows import LineDomain
+from linregions.errors import NumericalError
 from linregions.networks.network import Network
 from linregions.regions.lines.certified.engine import CertifiedLines
 from linregions.regions.lines.engine import Chunk
@@ -52,6 +53,11 @@ class LineCollector(LineSink):
     def collect(self, network: Network, domains: Sequence[LineDomain], digested: Digested) -> None:
         """Make the partitions, whose arrays are views of those of the chunk."""
         linear, chunk = digested
+        if not np.isfinite(chunk.breakpoints).all():
+            raise NumericalError(
+                "`network` breaks beyond 1e308 along `domain`, but a partition needs finite places. "
+                "Scale the weights or the direction."
+            )
         breakpoints, first_patterns, offsets = chunk.breakpoints, chunk.first_patterns, chunk.own_offsets
         _, neuron, which, direction = chunk.switches
         for array in (linear, breakpoints, first_patterns, offsets, neuron, which, direction):
