@@ -77,7 +77,7 @@ def signs_of(step: FloatStep, stretch: Stretch, court: Court) -> tuple[Sums, Sig
             is_zero[doubt] = sign == 0
             line = stretch.points.line[point]
             court.asked[line] += 1
-            court.mended[line] += not np.sign(found[doubt]) == sign
+            court.mended[line] += np.sign(found[doubt]) != sign
     number, switch = number[is_zero], switch[is_zero]
     units, breakpoints = np.divmod(switch, step.n_breakpoints)
     sums.rows.values[number, units] = step.levels[units, breakpoints] * weight[number]
@@ -95,8 +95,10 @@ def _screened(step: FloatStep, stretch: Stretch) -> tuple[Sums, Bits, IndexArray
     found = screen(values, step.bias, weight, limit, above, squares, close)
     sums = Sums(Rows(values, error, norms_of_squares(squares, values)), radii, weight, step.gamma)
     if found > close.size:
-        return sums, above, *np.nonzero(~(np.abs(values) > limit[:, None]))
-    return sums, above, *np.divmod(close[:found], step.n_units)
+        number, switch = np.nonzero(~(np.abs(values) > limit[:, None]))
+    else:
+        number, switch = np.divmod(close[:found], step.n_units)
+    return sums, above, number, switch
 
 
 def _less_levels(step: FloatStep, sums: Sums) -> FloatArray:
