@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.fuzz.campaign import DOMAINS, compare
+from tests.fuzz.certified import CERTIFIED_DOMAINS, compare_certified
 from tests.fuzz.families import FAMILIES
 from tests.fuzz.outcomes import SILENT
 
@@ -25,6 +26,31 @@ def test_no_wrong_result_without_a_sign(family: str) -> None:
 @pytest.mark.parametrize("family", FAMILIES)
 def test_no_wrong_result_without_a_sign_in_many(family: str) -> None:
     assert _silent(family, range(3, 60)) == []
+
+
+@pytest.mark.parametrize("family", list(FAMILIES)[::8])
+def test_certified_lines_are_right(family: str) -> None:
+    found = [found for number in range(4) for found in compare_certified(1, family, number)]
+    assert {f.domain for f in found} == set(CERTIFIED_DOMAINS)
+    assert [f for f in found if f.outcome == SILENT] == []
+
+
+def test_a_wrong_certified_line_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The campaign can fail: with a breakpoint elsewhere, or one decision taken otherwise, it says so."""
+    from linregions.regions.lines.certified import gather
+    from linregions.regions.lines.certified.exactly import Court
+
+    def told(number: int, family: str) -> int:
+        return sum(f.outcome == SILENT for f in compare_certified(1, family, number))
+
+    with monkeypatch.context() as patched:
+        right = gather.Gathering._places
+        patched.setattr(gather.Gathering, "_places", staticmethod(lambda *given: right(*given) + 0.1))
+        assert told(0, "generic")
+    assert not told(0, "integers_without_bias")
+    with monkeypatch.context() as patched:
+        patched.setattr(Court, "sign", lambda court, *given: 1)
+        assert sum(told(number, "integers_without_bias") for number in (0, 1, 4, 5))
 
 
 def test_a_wrong_count_without_a_sign_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
