@@ -5,10 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from linregions._support.fingerprints import checksum_of_mapping
+from linregions._support.tables import plain
 from linregions.errors import InvalidValueError
 from linregions.tracking.schedule import KINDS_OF_TIME
 
 _WHO = "Tracker.load_state_dict"
+
+
+def checksum_of_state(state: Mapping[str, Any]) -> str:
+    """Return what tells damage to a state, however it was kept."""
+    return checksum_of_mapping(plain(state))
 
 
 def read_state(state: Mapping[str, Any], probes: Mapping[str, str]) -> dict[str, Any]:
@@ -26,6 +33,8 @@ def read_state(state: Mapping[str, Any], probes: Mapping[str, str]) -> dict[str,
         }
         found["next_step"] = int(state["next_step"])
         found["rows"] = [dict(row) for row in state["rows"]]
+        if state.get("checksum", expected := checksum_of_state(state)) != expected:  # none in earlier versions
+            raise ValueError("its checksum, which differs")
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise InvalidValueError(
             f"`state` is no state of a tracker (trouble with {error}), but {_WHO} needs one. "
