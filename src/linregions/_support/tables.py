@@ -8,6 +8,7 @@ import importlib.metadata
 import json
 import os
 import platform
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from linregions._support.points import read_points as read_points
 from linregions.errors import FileFormatError, InvalidValueError
 
 Row = Mapping[str, Any]
+_CHECKSUM = re.compile(r"\['[0-9a-f]{16}'\]")
 
 _PACKAGES = ("linregions", "numpy", "numba", "torch", "matplotlib")
 
@@ -98,6 +100,9 @@ def read_json(path: str | os.PathLike[str]) -> dict[str, Any]:
             raise ValueError(f"it holds {type(content).__name__}")
         if content.get("checksum", expected := checksum_of_mapping(content)) != expected:
             raise ValueError("its checksum differs")
+        # It comes last: so nothing else has been made of its name.
+        if "checksum" not in content and _CHECKSUM.fullmatch(str(list(content.values())[-1:])):
+            raise ValueError("its checksum has another name")
     except (ValueError, RecursionError) as error:
         raise FileFormatError(
             f"`path` is {os.fspath(path)!r}, which cannot be read ({brief(error)}), but read_json needs a JSON object "

@@ -11,6 +11,7 @@ from linregions.errors import InvalidValueError
 from linregions.tracking.schedule import KINDS_OF_TIME
 
 _WHO = "Tracker.load_state_dict"
+_KNOWN = {"format", "probes", "rows", "next_step", "seconds", "record_seconds", "checksum"}
 
 
 def checksum_of_state(state: Mapping[str, Any]) -> str:
@@ -33,7 +34,8 @@ def read_state(state: Mapping[str, Any], probes: Mapping[str, str]) -> dict[str,
         }
         found["next_step"] = int(state["next_step"])
         found["rows"] = [dict(row) for row in state["rows"]]
-        if state.get("checksum", expected := checksum_of_state(state)) != expected:  # none in earlier versions
+        # Earlier versions have none, and no other entries either.
+        if state.get("checksum", expected := checksum_of_state(state)) != expected or not _KNOWN.issuperset(state):
             raise ValueError("its checksum, which differs")
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise InvalidValueError(
