@@ -88,7 +88,7 @@ def test_the_picture_follows_the_table(results):
     (results / "fig3.csv").write_text(whole.replace(",8,", ",9,", 1))
     with pytest.raises(
         FileFormatError,
-        match=r"whose fig3.csv is not what was written \(its checksum is .*, but linregions plot needs it whole. Make it",
+        match=r"whose fig3.csv is not what was written \(its checksum is .*, but linregions plot needs it whole. Make",
     ):
         fig3.draw(load_saved(results, "fig3"))
     (results / "fig3.csv").write_text(whole)

@@ -165,10 +165,9 @@ def _gone_or_told(value: Any) -> Any:
 
 def _partition(made: Any, arrays: tuple[str, ...], domain: tuple[str, ...]) -> Any:
     of = getattr(made, "window", None) or made.domain
-    return [_told(made.network), _told({name: getattr(made, name) for name in arrays}), type(of).__name__] + [
-        _told({name: getattr(of, name) for name in domain}),
-        _told(made.diagnostics),
-    ]
+    found = {name: getattr(made, name) for name in arrays}
+    place = {name: getattr(of, name) for name in domain}
+    return [_told(part) for part in (made.network, found, type(of).__name__, place, made.diagnostics)]
 
 
 def _plane(path: Path) -> Any:
@@ -181,6 +180,10 @@ def _line(path: Path, *domain: str) -> Any:
     from linregions.regions.lines.partition import _ARRAYS
 
     return _partition(LinePartition.load(path), tuple(_ARRAYS), domain)
+
+
+def _settings(saved: Saved) -> Any:
+    return _told(plain([saved.settings, saved.seed, saved.tables]))
 
 
 def _stream(folder: Path) -> Any:
@@ -249,9 +252,7 @@ def make(folder: Path) -> dict[str, Kind]:
         "experiment: settings": Kind(
             folder / "fig2.json",
             text,
-            lambda: _told(
-                plain([getattr(load_saved(folder, "fig2"), name) for name in ("settings", "seed", "tables")])
-            ),
+            lambda: _settings(load_saved(folder, "fig2")),
         ),
         "experiment: table": Kind(folder / "fig2.csv", text, lambda: repr(load_saved(folder, "fig2").rows)),
         "training: snapshot": Kind(run.path / "step-000000005.npz", archive, lambda: _run(folder / "runs")),
