@@ -17,6 +17,7 @@ from linregions.regions.lines.graph_plan import GraphLines
 from linregions.regions.lines.partition import LinePartition
 from linregions.regions.lines.patterns import line_gradient_boundaries
 from linregions.regions.lines.plan import Plan
+from linregions.regions.tolerances import is_certifying_advised
 
 AnyPlan = Plan | GraphLines
 Digested = tuple[npt.NDArray[np.bool_], Chunk]
@@ -76,6 +77,7 @@ class LineCollector(LineSink):
                     "merged_ties": merged,
                     "smallest_margin": margin,
                     "undecided": undecided,
+                    "certify_advised": is_certifying_advised(undecided, margin),
                 },
             }
             object.__setattr__(part, "__dict__", values)

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from linregions._support.archives import read_archive
-from linregions._support.files import as_path, read_npz, replacing
+from linregions._support.files import as_path, read_npz, replacing, tell_unchecked
 from linregions._support.fingerprints import checksum_of_mapping, digest_of_source
 from linregions._support.saved_arrays import SavedArrays
 from linregions._support.validation import FloatArray, as_integer
@@ -90,6 +90,8 @@ class StreamedRegions:
                 f"`folder` is {os.fspath(path)!r}, where a run was stopped early, but {who} needs a whole one. "
                 "Make the same call of `partition` again: it goes on where it was."
             )
+        if "checksum" not in manifest:
+            tell_unchecked(path / MANIFEST, who, "Make the same call of `partition` again: it writes the checksums.")
         return cls(path, manifest)
 
     @cached_property
