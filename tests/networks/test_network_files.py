@@ -146,7 +146,7 @@ def test_a_single_array_and_pickles_are_refused(tmp_path):
     with pytest.raises(FileFormatError, match=r"a.npy', a single array, but Network.load needs an NPZ archive"):
         Network.load(tmp_path / "a.npy")
     pickled = write(tmp_path / "b.npz", W0=np.array([[{}]], dtype=object), b0=np.zeros(1))
-    with pytest.raises(FileFormatError, match=r"an archive with pickled objects in it, as 'W0', but Network"):
+    with pytest.raises(FileFormatError, match=r"where 'W0' holds pickled objects, but Network.load needs"):
         Network.load(pickled)
 
 

@@ -26,6 +26,7 @@ _NAME = re.compile(r"(?P<key>.+)\.npy", re.DOTALL)
 # What an archive may unfold to: deflate shrinks zeros a thousandfold, and a small file shall not fill the memory.
 _MOST_BYTES = 1 << 30
 _MOST_TIMES = 100
+_SPARE = 1 << 20  # for headers
 
 
 class DamagedArchiveError(Exception):
@@ -48,7 +49,7 @@ def write_archive(
     if seal:
         whole[CHECKSUM] = np.array(checksum_of_arrays(whole))
     _write(path, whole, zipfile.ZIP_DEFLATED if packed else zipfile.ZIP_STORED, seal)
-    if packed and _unfolds_too_much(total, os.stat(path).st_size):  # we would not read it
+    if packed and total + _SPARE > most_bytes(os.stat(path).st_size):  # we would not read it
         _write(path, whole, zipfile.ZIP_STORED, seal)
 
 
@@ -106,15 +107,16 @@ def _check_sizes(members: list[zipfile.ZipInfo], size: int) -> None:
     if sum(member.compress_size for member in members) > size:
         raise DamagedArchiveError("an archive whose members lie over one another")
     total = sum(member.file_size for member in members)
-    if _unfolds_too_much(total, size):
+    if total > most_bytes(size):
         raise DamagedArchiveError(
             f"an archive of {size:,} bytes that says it unfolds to {total:,}",
             "If you trust it, write its arrays again with `numpy.savez`, which does not pack them.",
         )
 
 
-def _unfolds_too_much(total: int, size: int) -> bool:
-    return total > _MOST_BYTES and total > _MOST_TIMES * size
+def most_bytes(size: int) -> int:
+    """Return what a packed file of `size` bytes may unfold to."""
+    return max(_MOST_BYTES, _MOST_TIMES * size)
 
 
 def check_header(handle: IO[bytes], size: int, name: str) -> None:
@@ -129,10 +131,10 @@ def check_header(handle: IO[bytes], size: int, name: str) -> None:
         negative = any(length < 0 for length in shape)
         needed = math.prod(shape) * dtype.itemsize
     except Exception as error:  # a header is a Python literal; a damaged one raises nearly anything, MemoryError too
-        raise DamagedArchiveError(f"an archive with {name!r} in it, which is no array ({error})") from None
+        raise DamagedArchiveError(f"where {name!r} is no array ({error})") from None
     if dtype.hasobject:
-        raise DamagedArchiveError(f"an archive with pickled objects in it, as {name!r}", "Write its arrays as numbers.")
+        raise DamagedArchiveError(f"where {name!r} holds pickled objects", "Write its arrays as numbers.")
     if negative or dtype.itemsize == 0 or handle.tell() + needed != size:
         raise DamagedArchiveError(
-            f"an archive whose {name!r} should be {dtype} of shape {shape}, but has {size - handle.tell():,} bytes"
+            f"where {name!r} should be {dtype} of shape {shape}, but has {size - handle.tell():,} bytes"
         )
