@@ -200,6 +200,16 @@ def test_members_that_lie_over_one_another_are_refused(tmp_path: Path) -> None:
         read_archive(path)
 
 
+def test_other_methods_of_packing_are_refused(tmp_path: Path) -> None:
+    """Their readers may take gigabytes for a dictionary."""
+    with zipfile.ZipFile(tmp_path / "a.npz", "w", zipfile.ZIP_LZMA) as archive:
+        archive.writestr("W0.npy", npy("(2,)", data=bytes(16)))
+    with pytest.raises(
+        FileFormatError, match=r"an archive packed by another method than deflate, but Network.load nee"
+    ):
+        lr.Network.load(tmp_path / "a.npz")
+
+
 def test_what_we_write_we_can_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Arrays that would be packed more than the limit are not packed at all."""
     monkeypatch.setattr(archives, "_MOST_BYTES", 1 << 21)

@@ -27,6 +27,8 @@ _NAME = re.compile(r"(?P<key>.+)\.npy", re.DOTALL)
 _MOST_BYTES = 1 << 30
 _MOST_TIMES = 100
 _SPARE = 1 << 20  # for headers
+_METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
+_BY_NUMPY = "If you trust it, write its arrays again with `numpy.savez`, which does not pack them."
 
 
 class DamagedArchiveError(Exception):
@@ -106,11 +108,13 @@ def _check_sizes(members: list[zipfile.ZipInfo], size: int) -> None:
     """Make sure that a file of `size` bytes can hold these members, and does not unfold to much more than it is."""
     if sum(member.compress_size for member in members) > size:
         raise DamagedArchiveError("an archive whose members lie over one another")
+    if any(member.compress_type not in _METHODS for member in members):
+        raise DamagedArchiveError("an archive packed by another method than deflate", _BY_NUMPY)
     total = sum(member.file_size for member in members)
     if total > most_bytes(size):
         raise DamagedArchiveError(
             f"an archive of {size:,} bytes that says it unfolds to {total:,}",
-            "If you trust it, write its arrays again with `numpy.savez`, which does not pack them.",
+            _BY_NUMPY,
         )
 
 
