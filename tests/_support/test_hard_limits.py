@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import linregions
+from linregions.cli import main
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="elsewhere there are no such limits")
 
@@ -177,3 +178,17 @@ def _writes(call: ast.Call) -> bool:
         return any(isinstance(mode, ast.Constant) and set("wax") & set(str(mode.value)) for mode in modes)
     # Our own `write_table` makes a name itself; that of pyarrow is an attribute of its module.
     return name in WRITERS and not (name == "write_table" and isinstance(call.func, ast.Name))
+
+
+@pytest.mark.parametrize(("error", "told"), [(MemoryError(), ""), (MemoryError("Unable\nto allocate"), " (Unable to")])
+def test_a_command_without_memory_says_so_in_a_line(
+    error: MemoryError, told: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(_: object) -> None:
+        raise error
+
+    monkeypatch.setattr("linregions.cli.info.run", fail)
+    assert main(["info", "model.npz"]) == 2
+    text = capsys.readouterr().err
+    assert text.startswith(f"linregions: error: the process got no more memory{told}")
+    assert text.endswith("; raise its limit (`ulimit -v`) or free some\n")
