@@ -62,6 +62,10 @@ def test_the_line_below_the_table(diagnostics: dict[str, Any], told: str) -> Non
     assert ("nothing to settle" in text) == (diagnostics.get("certify_advised") is False)
 
 
+def test_without_decisions_there_is_no_line() -> None:
+    assert decisions_told({}) == ""
+
+
 def test_sixty_four_bands_are_far() -> None:
     assert is_certifying_advised(0, 63.0)
     assert not is_certifying_advised(0, 64.0)

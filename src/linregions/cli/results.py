@@ -180,7 +180,12 @@ def print_result(rows: Sequence[Row], files: Sequence[Path], note: str = "") -> 
 
 
 def decisions_told(diagnostics: Mapping[str, Any]) -> str:
-    """Return how close the closest decision was, and whether certifying would have had something to do."""
+    """Return how close the closest decision was, and whether certifying would have had something to do.
+
+    Nothing where there are no decisions, as of distances.
+    """
+    if not diagnostics:
+        return ""
     if diagnostics.get("certified"):
         return f"every decision is proved, {diagnostics.get('exact_decisions', 0):,} of them in exact arithmetic"
     undecided, margin = diagnostics["undecided"], diagnostics["smallest_margin"]
