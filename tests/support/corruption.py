@@ -1,7 +1,7 @@
 """Every kind of file we read, damaged at random: the same content comes out, or one of our errors, in little memory.
 
 Here damage is seen by checksums; what remains to be found by structure, in files without them, is in `file_damage`.
-Run it for longer with ``python -m tests.support.corruption SEED COUNT``.
+Run it for longer with ``python -m tests.support.corruption SEED COUNT [KIND ...]``.
 """
 
 from __future__ import annotations
@@ -304,11 +304,12 @@ def corrupt(kind: Kind, seed: int, count: int) -> tuple[Counter[str], int]:
     return seen, most
 
 
-def main(seed: int, count: int) -> None:
-    """Damage a file of every kind `count` times, and tell what came out."""
+def main(seed: int, count: int, chosen: list[str]) -> None:
+    """Damage a file of every chosen kind `count` times, of all if none is, and tell what came out."""
     logging.disable()  # of cells that are damaged
     with tempfile.TemporaryDirectory() as name:
-        for what, kind in make(Path(name)).items():
+        kinds = make(Path(name))
+        for what, kind in ((what, kinds[what]) for what in chosen or kinds):
             start = time.perf_counter()
             try:
                 seen, most = corrupt(kind, seed, count)
@@ -319,4 +320,4 @@ def main(seed: int, count: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]))
+    main(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3:])

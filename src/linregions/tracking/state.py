@@ -19,6 +19,15 @@ def checksum_of_state(state: Mapping[str, Any]) -> str:
     return checksum_of_mapping(plain(state))
 
 
+def _is_whole(state: Mapping[str, Any]) -> bool:
+    """Return whether a state fits its checksum; those of earlier versions have none, and no other entries either."""
+    try:
+        expected = checksum_of_state(state)
+    except (TypeError, ValueError, RecursionError):
+        return False
+    return state.get("checksum", expected) == expected and _KNOWN.issuperset(state)
+
+
 def read_state(state: Mapping[str, Any], probes: Mapping[str, str]) -> dict[str, Any]:
     """Check what `Tracker.state_dict` made and return what is in it, or raise InvalidValueError.
 
@@ -34,9 +43,6 @@ def read_state(state: Mapping[str, Any], probes: Mapping[str, str]) -> dict[str,
         }
         found["next_step"] = int(state["next_step"])
         found["rows"] = [dict(row) for row in state["rows"]]
-        # Earlier versions have none, and no other entries either.
-        if state.get("checksum", expected := checksum_of_state(state)) != expected or not _KNOWN.issuperset(state):
-            raise ValueError("its checksum, which differs")
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise InvalidValueError(
             f"`state` is no state of a tracker (trouble with {error}), but {_WHO} needs one. "
@@ -48,4 +54,9 @@ def read_state(state: Mapping[str, Any], probes: Mapping[str, str]) -> dict[str,
                 f"`state` has another probe {name!r} than this tracker, or only one of the two has it, but {_WHO} "
                 "needs the same probes, so that rows compare. Build them from the same points and seed."
             )
+    if not _is_whole(state):
+        raise InvalidValueError(
+            f"`state` is not what `state_dict` returned (its checksum differs), but {_WHO} needs it whole. "
+            "Take another copy of it."
+        )
     return found
