@@ -11,6 +11,7 @@ import pytest
 
 import linregions as lr
 from linregions.cli import main
+from linregions.cli.results import decisions_told
 from linregions.experiments.figures import fig4
 
 pytest.importorskip("matplotlib")
@@ -68,9 +69,10 @@ def test_plane_writes_picture_numbers_and_settings(run, folder, tmp_path):
     assert content["settings"]["low"] == [-1.0, -1.0]
     assert content["network"]["widths"] == [2, 8, 8, 3]
     assert content["versions"]["linregions"] == lr.__version__
-    head, numbers, written = stdout.splitlines()
+    head, numbers, decisions, written = stdout.splitlines()
     assert head.split()[:2] == ["regions", "linear_regions"]
     assert numbers.split()[0] == str(part.n_regions)
+    assert decisions == decisions_told(part.diagnostics)
     assert written.startswith(f"written to {out}: flat-plane.png, flat-plane.svg, flat-plane.csv")
 
 
@@ -160,6 +162,7 @@ def test_line(run, folder, tmp_path, monkeypatch, words, domain):
     located = [part.network.locate_neuron(k) for k in part.neurons]
     assert [(int(row["layer"]) - 1, int(row["neuron"])) for row in rows] == located
     assert stdout.splitlines()[1].split()[:2] == [type(domain).__name__.lower(), str(part.n_regions)]
+    assert stdout.splitlines()[2] == decisions_told(part.diagnostics)
     results = json.loads((tmp_path / "flat-line.json").read_text())["results"]
     assert (results["regions"], results["undecided"]) == (part.n_regions, part.diagnostics["undecided"])
 

@@ -17,6 +17,7 @@ from linregions._support.tables import Row, plain, read_json, writable_folder, w
 from linregions._support.validation import as_choice, as_integer, as_threads
 from linregions.errors import FileFormatError, InvalidValueError, MissingDependencyError
 from linregions.experiments.place import Place
+from linregions.experiments.saved import checksum_of_table
 from linregions.plotting import FORMATS
 from linregions.training.datasets import Dataset, load_dataset
 
@@ -161,6 +162,7 @@ class Context:
             files.append(self.folder / f"{name}-{key}.npz")
             partition.save(files[-1])
         files.append(self.folder / f"{name}.json")
+        tables = [file for file in files if file.suffix == ".csv"]
         write_metadata(
             files[-1],
             settings=settings,
@@ -169,5 +171,6 @@ class Context:
             data=os.fspath(self.data),
             tables=list(found.tables),
             files=[file.name for file in files],
+            checksums={file.name: checksum_of_table(file) for file in tables},
         )
         return files

@@ -317,7 +317,9 @@ def test_an_error_while_writing_leaves_nothing_half_written(
 
     with monkeypatch.context() as patch:
         patch.setattr(region_stream, "_write_npz", fails)
-        with pytest.raises(OSError, match="No space left"):
+        with pytest.raises(
+            InvalidValueError, match=r"No space left on device\), but RegionStream needs room for the whole fi"
+        ):
             lr.partition(MNIST.network, MNIST.window, sink=stream(tmp_path), threads=threads)
     assert 4 <= len(list(tmp_path.glob("parts/part-*"))) <= 5
     assert not list(tmp_path.rglob(".*"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from linregions._support.limits import Exceeded, exceeded
+from linregions._support.limits import Exceeded, exceeded, out_of_memory
 from linregions.domains.windows import PlaneWindow
 from linregions.networks.network import Network
 from linregions.regions.options import DEFAULT_OPTIONS, Options
@@ -70,6 +70,8 @@ def run_sink(
 
     try:
         return run_plane(network, window, sink, options, knobs)
+    except MemoryError as error:
+        raise out_of_memory(options.memory_limit, options.who, error) from None
     except Exceeded as error:
         found = estimate_plane(network, window, tolerances=options.tolerances, limited=True)
         needed = max(options.threads * error.needed, bytes_enough(found, options.threads)[0])
