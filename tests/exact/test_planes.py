@@ -92,7 +92,7 @@ def test_any_scale_of_weights(scale: float) -> None:
 
 
 def test_the_floats_given_and_not_their_restriction() -> None:
-    """The plane passes the point where all lines meet by a rounding error: which regions are there is decided by that."""
+    """The plane misses the point where all lines meet by a rounding error, which decides what regions are there."""
     rng = np.random.default_rng(0)
     weight = rng.normal(size=(6, 40))
     basis = rng.normal(size=(2, 40))

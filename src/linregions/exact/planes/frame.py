@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from linregions._support.validation import FloatArray
+from linregions.exact.bounds import TINY
 from linregions.exact.integers import Whole, quotient, shifted, whole
 from linregions.exact.signs import Form, Point
 
@@ -46,10 +47,12 @@ class Frame(NamedTuple):
         return np.asarray(np.array(self.centre) + np.ldexp(points, np.array(self.powers)))
 
     def float_rows(self) -> FloatArray:
-        """Return the rows rounded to the nearest floats, (3, n_in); what is too large is infinite."""
+        """Return the rows rounded to floats, (3, n_in): infinite where too large, and none that vanishes."""
         numbers, exponent = self.rows
         up, down = 1 << max(exponent, 0), 1 << max(-exponent, 0)
-        return np.array([[quotient(number * up, down) for number in row] for row in numbers.tolist()])
+        found = np.array([[quotient(number * up, down) for number in row] for row in numbers.tolist()])
+        lost = (found == 0) & (numbers != 0)
+        return np.where(lost, np.where(numbers > 0, TINY, -TINY), found)
 
 
 def _side(a: Point, b: Point) -> Form:
