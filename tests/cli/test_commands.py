@@ -162,6 +162,19 @@ def test_line(run, folder, tmp_path, monkeypatch, words, domain):
     assert (results["regions"], results["undecided"]) == (part.n_regions, part.diagnostics["undecided"])
 
 
+def test_a_certified_line(run, folder, tmp_path):
+    words = ("line", folder / "flat.npz", "--from", -1, 0.5, "--to", 2, 1, "--out", tmp_path, "-q")
+    status, stdout, _ = run(*words, "--certify")
+    assert status == 0
+    content = json.loads((tmp_path / "flat-line.json").read_text())
+    assert content["results"]["certified"] is True
+    assert content["diagnostics"]["certified"] is True
+    part = lr.LinePartition.load(tmp_path / "flat-line.npz")
+    assert part.diagnostics["certified"] is True
+    assert part.n_regions == lr.partition(lr.Network.load(folder / "flat.npz"), part.domain).n_regions
+    assert "exact_decisions" in stdout.splitlines()[0]
+
+
 def test_line_through_the_origin_and_an_example(run, folder, tmp_path):
     words = ["--through-origin-and", 5, "--data", folder / "six.npz", "--interval", 0, 1, "--out", tmp_path]
     assert run("line", folder / "deep.npz", *words)[0] == 0

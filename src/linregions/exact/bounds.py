@@ -35,7 +35,7 @@ def norms_above(rows: FloatArray, axis: int = -1) -> FloatArray:
     scale = np.ldexp(1.0, np.clip(np.frexp(largest)[1], -1000, 1000))
     squares = np.square(rows / np.expand_dims(scale, axis)).sum(axis=axis)
     found = np.sqrt(squares) * scale * (1.0 + gamma(n + 4)) + np.sqrt(n) * 4.0 * 2.0**-537 * scale
-    return np.where(largest > 0, np.nextafter(found * SLACK, np.inf), 0.0)
+    return np.where(largest == 0, 0.0, np.nextafter(found * SLACK, np.inf))
 
 
 def operator_norm_above(matrix: FloatArray) -> float:
