@@ -13,8 +13,8 @@ from linregions.errors import LinRegionsError
 from linregions.exact.planes.frame import Frame
 from linregions.exact.planes.proof import prove
 from linregions.exact.planes.proposal import Proposal, Refuted
-from linregions.regions.planes.certify import prove_partition
 from linregions.regions.planes.partition import PlanePartition
+from linregions.regions.planes.proofs import prove_partition
 from tests.exact.test_planes import exact_partition
 from tests.fuzz.campaign import make
 from tests.fuzz.families import FAMILIES

@@ -35,13 +35,13 @@ def regions_of(network: Network, found: Complex, n_corners: int) -> Regions:
     patterns = network.numbering.unpacked(found.bits)
     if network.graph.maxima.step.size:
         found, patterns = _merged(found, patterns, n_corners)
-    neuron, breakpoint = _names(patterns, found.edge_faces)
+    neuron, breakpoint = names_of(patterns, found.edge_faces)
     vertices, edges, _, faces, offsets, corners, sides, _, n_exact = found
     return Regions(vertices, edges, neuron, breakpoint, faces, offsets, corners, sides, patterns, n_exact)
 
 
-def _names(
-    patterns: npt.NDArray[np.uint8], faces: npt.NDArray[np.int32]
+def names_of(
+    patterns: npt.NDArray[np.uint8], faces: npt.NDArray[np.integer]
 ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
     """Return for each edge the first neuron that differs beside it, and the lower of its two pieces."""
     neuron, breakpoint = np.full((2, faces.shape[0]), -1, dtype=np.int32)

@@ -22,10 +22,6 @@ class Places(NamedTuple):
     dx: FloatArray
     dy: FloatArray
 
-    def of(self, some: object) -> Places:
-        """Return some of them."""
-        return Places(*(array[some] for array in self))
-
 
 def meetings(p: FloatArray, dp: FloatArray, q: FloatArray, dq: FloatArray) -> Places:
     """Return where forms (N, 3) are zero that are off by at most `dp` and `dq`; bounds are infinite where unknown."""

@@ -10,15 +10,13 @@ import numpy as np
 from linregions.domains.windows import PlaneWindow
 from linregions.errors import NumericalError
 from linregions.exact.bounds import check_arithmetic
-from linregions.exact.planes.border import sides_of
 from linregions.exact.planes.engine import exact_regions
-from linregions.exact.planes.frame import Frame
-from linregions.exact.planes.proof import Proof, prove
-from linregions.exact.planes.proposal import Proposal, Refuted
+from linregions.exact.planes.proposal import Refuted
 from linregions.networks.network import Network
-from linregions.networks.switches import canonical_words, pack_patterns
+from linregions.networks.switches import pack_patterns
 from linregions.regions.options import Options
 from linregions.regions.planes.partition import PlanePartition
+from linregions.regions.planes.proofs import prove_partition
 
 
 def certified(
@@ -36,28 +34,6 @@ def certified(
         return _mended(network, window, options)
     told = {"undecided": 0, "certified": True, "exact_decisions": proof.n_exact, "mended": False}
     return replace(part, diagnostics={**part.diagnostics, **told})
-
-
-def prove_partition(part: PlanePartition) -> tuple[Proof, Proposal]:
-    """Prove that a partition is right, whatever made it; return what took that, and what it claims.
-
-    Raises
-    ------
-    Refuted
-        If it is not, or cannot be proved.
-    """
-    window, words = part.window, canonical_words(part.network, part.pattern_words)
-    frame = Frame.of(window.origin, window.basis, window.polygon)
-    refuted = Refuted("its border is not that of the window")
-    for sides in sides_of(window.polygon, part.vertices, part.edges, part.edge_faces):
-        proposal = Proposal(
-            part.edges, part.edge_faces, sides, part.face_offsets, part.face_vertices, part.face_edges, words
-        )
-        try:
-            return prove(part.network, frame, proposal), proposal
-        except Refuted as error:
-            refuted = error
-    raise refuted
 
 
 def _mended(network: Network, window: PlaneWindow, options: Options) -> PlanePartition:
