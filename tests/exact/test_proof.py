@@ -12,12 +12,13 @@ import linregions as lr
 from linregions.errors import LinRegionsError
 from linregions.exact.planes.frame import Frame
 from linregions.exact.planes.proof import prove
-from linregions.exact.planes.proposal import Proposal, Refuted
+from linregions.exact.planes.proposal import Refuted
 from linregions.regions.planes.partition import PlanePartition
 from linregions.regions.planes.proofs import prove_partition
 from tests.exact.test_planes import exact_partition
 from tests.fuzz.campaign import make
 from tests.fuzz.families import FAMILIES
+from tests.fuzz.proofs import mutated
 from tests.support.graph_cases import degenerate_case, random_case
 from tests.support.zoo import golden, small_cases
 
@@ -89,28 +90,6 @@ def test_standard_cases_take_no_integers(name: str) -> None:
     assert part.diagnostics["certified"]
     assert not part.diagnostics["mended"]
     assert part.diagnostics["exact_decisions"] == 0
-
-
-def mutated(proposal: Proposal, rng: np.random.Generator) -> Proposal | None:
-    """Return a proposal with one number changed, or two exchanged; None if that changes nothing."""
-    name = str(rng.choice(Proposal._fields))
-    array = np.array(getattr(proposal, name))
-    flat = array.reshape(-1)
-    if not flat.size:
-        return None
-    at, other = rng.integers(flat.size, size=2)
-    kind = int(rng.integers(4))
-    if name == "words":
-        flat[at] ^= np.uint64(1) << np.uint64(rng.integers(64))
-    elif kind == 0:
-        flat[at] = flat[other]
-    elif kind == 1:
-        flat[at] += rng.choice([-1, 1])
-    elif kind == 2:
-        flat[at], flat[other] = flat[other].copy(), flat[at].copy()
-    else:
-        flat[at] = rng.integers(-1, flat.max() + 2)
-    return None if np.array_equal(array, getattr(proposal, name)) else proposal._replace(**{name: array})
 
 
 def check_mutations(seed: int, n_problems: int, n_mutations: int) -> int:

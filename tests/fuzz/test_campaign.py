@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.fuzz.campaign import DOMAINS, compare
+from tests.fuzz.campaign import CERTIFIED, DOMAINS, compare, compare_proofs
 from tests.fuzz.families import FAMILIES
-from tests.fuzz.outcomes import SILENT
+from tests.fuzz.outcomes import RIGHT, SILENT
 
 
 def _silent(family: str, numbers: range) -> list[str]:
@@ -81,3 +81,15 @@ def test_a_wrong_boundary_without_a_sign_is_told(monkeypatch: pytest.MonkeyPatch
     with monkeypatch.context() as patched:
         patched.setattr(line_queries, "DecisionPoints", lambda t, *rest: DecisionPoints(np.asarray(t) + 1e-1, *rest))
         assert told() == {"line classes", "line level"}
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_certified_windows_are_right(family: str) -> None:
+    (found,) = compare_proofs(0, family, 0)
+    assert (found.domain, found.outcome) == (CERTIFIED, RIGHT), found.text
+
+
+def test_a_wrong_proof_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A checker that believes everything is noticed."""
+    monkeypatch.setattr("tests.fuzz.proofs.prove", lambda *_: None)
+    assert {found.outcome for k in range(3) for found in compare_proofs(0, "generic", k)} == {SILENT}

@@ -12,6 +12,7 @@ from linregions.networks.network import Network
 from linregions.regions.options import DEFAULT_OPTIONS, Options
 from linregions.regions.planes.certify import certified
 from linregions.regions.planes.engine.knobs import USUAL, Knobs
+from linregions.regions.planes.hand_over import hand_over
 from linregions.regions.planes.partition import PlanePartition
 from linregions.regions.planes.sink import Sink
 
@@ -82,6 +83,8 @@ def run_sink(
     from linregions.regions.planes.engine.run import run_plane
     from linregions.regions.planes.estimate import bytes_enough, estimate_plane
 
+    if options.certify:
+        return hand_over(partition_plane(network, window, options, knobs), sink)
     try:
         return run_plane(network, window, sink, options, knobs)
     except Exceeded as error:
