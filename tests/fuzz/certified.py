@@ -1,4 +1,4 @@
-"""Compare certified lines with exact arithmetic: nothing may differ, whatever the network."""
+"""Compare certified lines and windows with exact arithmetic: nothing may differ, whatever the network."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 import linregions as lr
 from linregions import Network
 from tests.fuzz.campaign import Found, make
+from tests.fuzz.certified_windows import compare_window
 from tests.fuzz.families import FAMILIES, LineDomain, Rng
 from tests.fuzz.outcomes import REFUSED, RIGHT, SILENT
 from tests.reference.exact_graph_partitions import graph_line, graph_line_gradient_boundaries
@@ -19,13 +20,23 @@ from tests.reference.lines_exact import ExactLine, exact_line
 from tests.support.graph_cases import degenerate_case, random_case, some_lines
 
 #: Of what `compare_certified` tells.
-CERTIFIED_DOMAINS = ("certified line", "of any size", "certified graph")
+CERTIFIED_DOMAINS = ("certified line", "of any size", "certified graph", "certified plane")
 _SIZES = (5e-324, 1e-320, 1e-300, 1e-160, 1e160, 1e300)
 # How far a breakpoint may be off, in parts of itself or of the regions beside it.
 _PLACE = 2.0**-12
 
 
 def compare_certified(seed: int, family: str, number: int) -> Iterator[Found]:
+    """Yield how the lines and the window of a problem compare."""
+    yield from _compare_lines(seed, family, number)
+    try:
+        outcome, text = compare_window(make(seed, family, number), np.random.default_rng([seed, number]))
+    except Exception as error:  # whatever it is, it is no clear answer
+        outcome, text = SILENT, f"{type(error).__name__}: {error}"
+    yield Found(family, number, CERTIFIED_DOMAINS[3], outcome, text)
+
+
+def _compare_lines(seed: int, family: str, number: int) -> Iterator[Found]:
     """Yield how the lines of a problem compare; of every fourth one with weights of any size, or of a graph."""
     rng = np.random.default_rng([seed, list(FAMILIES).index(family), number, 2])
     if number % 4 == 3:

@@ -7,7 +7,7 @@ import pytest
 from tests.fuzz.campaign import DOMAINS, compare
 from tests.fuzz.certified import CERTIFIED_DOMAINS, compare_certified
 from tests.fuzz.families import FAMILIES
-from tests.fuzz.outcomes import SILENT
+from tests.fuzz.outcomes import RIGHT, SILENT
 
 
 def _silent(family: str, numbers: range) -> list[str]:
@@ -107,3 +107,16 @@ def test_a_wrong_boundary_without_a_sign_is_told(monkeypatch: pytest.MonkeyPatch
     with monkeypatch.context() as patched:
         patched.setattr(line_queries, "DecisionPoints", lambda t, *rest: DecisionPoints(np.asarray(t) + 1e-1, *rest))
         assert told() == {"line classes", "line level"}
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_certified_windows_are_right(family: str) -> None:
+    (found,) = (found for found in compare_certified(0, family, 0) if found.domain == "certified plane")
+    assert found.outcome == RIGHT, found.text
+
+
+def test_a_wrong_proof_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A checker that believes everything is noticed."""
+    monkeypatch.setattr("tests.fuzz.certified_windows.prove", lambda *_: None)
+    found = [found for k in range(3) for found in compare_certified(0, "generic", k)]
+    assert {each.outcome for each in found if each.domain == "certified plane"} == {SILENT}

@@ -51,11 +51,6 @@ def _checked(network: Any, domain: Any, options: Options) -> tuple[Network, list
                 f"`{name}` lives in {entry.n_in} dimensions, but {who} needs the network's {model.n_in} inputs. "
                 "Give points of the network's input space."
             )
-        if options.certify and isinstance(entry, PlaneWindow):
-            raise InvalidValueError(
-                f"`{name}` is a PlaneWindow, but {who} with `certify=True` needs lines, rays, segments or paths. "
-                "Leave `certify` out for windows."
-            )
     announce_compilation()
     return model, domains, batch
 
