@@ -64,8 +64,8 @@ class LinePartition(LineQueries):
         (above 1024 a lower bound of it; inf if there was none);
         ``undecided``: decisions that rounding may have changed, whichever way they were taken. Where it is 0, double
         precision decided everything;
-        ``certify_advised``: whether there are such decisions, or one within 64 bands, so that `certify=True` would have
-        had something to settle.
+        ``certify_advised``: whether there are such decisions, or one within 128 bands, so that `certify=True` would
+        have had something to settle.
 
     Notes
     -----
