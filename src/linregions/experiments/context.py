@@ -22,6 +22,13 @@ from linregions.training.datasets import Dataset, load_dataset
 
 #: Where results go unless another folder is given.
 DEFAULT_FOLDER = "linregions-results"
+# What experiments say that they need, the extra of the package that brings it, and what is looked for.
+_NEEDED = (
+    ("torch", "torch", "torch"),
+    ("convolutions", "torch", "scipy"),
+    ("plot", "plot", "matplotlib"),
+    ("plot", "plot", "jinja2"),
+)
 
 
 class Savable(Protocol):
@@ -109,9 +116,9 @@ class Context:
         return load_dataset(self.data)
 
     def check(self, needs: Sequence[str]) -> None:
-        """Make sure before any work that the extras "torch" and "plot", as needed, and a folder to write are there."""
-        for extra, package in (("torch", "torch"), ("plot", "matplotlib"), ("plot", "jinja2")):
-            if extra in needs and importlib.util.find_spec(package) is None:
+        """Make sure before any work that what is needed, entries of `_NEEDED`, and a folder to write are there."""
+        for need, extra, package in _NEEDED:
+            if need in needs and importlib.util.find_spec(package) is None:
                 raise MissingDependencyError(
                     f"`{package}` is not installed, but this experiment needs it. "
                     f"Install it with `pip install 'linregions[{extra}]'`."

@@ -45,12 +45,12 @@ class Snapshot:
 
 
 class RunFolder:
-    """Snapshots of one training on disk, found again by a hash of its settings."""
+    """Snapshots of one training on disk, found again by a hash of its settings; the label is for people."""
 
-    def __init__(self, parent: Path, settings: dict[str, Any]) -> None:
+    def __init__(self, parent: Path, settings: dict[str, Any], label: str) -> None:
         digest = digest_of_text(json.dumps(settings, sort_keys=True))[:12]
         self.settings = settings
-        self.path = parent / f"{settings['dataset']['name']}-{'-'.join(map(str, settings['widths']))}-{digest}"
+        self.path = parent / f"{settings['dataset']['name']}-{label}-{digest}"
         self.index: dict[int, dict[str, float]] = {}
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             content = json.loads((self.path / "run.json").read_text(encoding="utf-8"))
