@@ -30,7 +30,7 @@ TABLES = {"conv.csv", "conv-distances.csv", "conv-summary.csv", "conv-distances-
 
 
 def write_images(path):
-    """Write images of 8 x 8 with bright corners of three kinds and blank margins."""
+    """Write images of 8 x 8 with bright corners of three kinds and dark margins."""
     rng = np.random.default_rng(0)
     y = np.concatenate([[0, 1, 2], rng.integers(0, 3, 77)])
     x = np.zeros((80, 8, 8), dtype=np.uint8)
@@ -206,8 +206,12 @@ FINE = everywhere((1.0, 0.9))
         ("staying within", (FINE, FINE), (everywhere((1.0, 2.2)), FINE)),
         ("Experimentally", (FINE, FINE), (FINE, everywhere((1.0, 0.9), train=0.1))),
         ("Experimentally", (FINE, FINE), (FINE, everywhere((1.0, 1.9)))),
-        ("Sharing weights", (everywhere((1.0, 0.9), train=0.4), FINE), (FINE, FINE)),
-        ("Sharing weights", (FINE, everywhere((1.0, 0.9), train=0.1)), (everywhere((0.4, 0.9), train=0.4), FINE)),
+        ("Weights that are shared", (everywhere((1.0, 0.9), train=0.4), FINE), (FINE, FINE)),
+        (
+            "Weights that are shared",
+            (FINE, everywhere((1.0, 0.9), train=0.1)),
+            (everywhere((0.4, 0.9), train=0.4), FINE),
+        ),
     ],
 )
 def test_statements(start, yes, no):
@@ -233,7 +237,7 @@ def test_nothing_is_said_of_what_was_not_measured():
     noise = {key: value for key, value in FINE.items() if key[1] == "noise"}
     alone = {key: value for key, value in FINE.items() if key[0] == "CNN"}
     about = {c.quote: c for c in CLAIMS if c.about == "conv"}
-    (reading,) = (c for quote, c in about.items() if quote.startswith("Sharing"))
+    (reading,) = (c for quote, c in about.items() if quote.startswith("Weights"))
     (bound,) = (c for quote, c in about.items() if quote.startswith("Moreover"))
     assert reading.judge({"conv": made(noise, noise)}).holds is None
     assert bound.judge({"conv": made(alone, alone)}).holds is None

@@ -29,8 +29,8 @@ NEEDS = ("torch", "convolutions", "plot")
 NETWORKS = {"cnn": ("CNN", "dense, as the CNN"), "resnet": ("ResNet", "dense, as the ResNet")}
 INPUTS = {
     "train": "training examples",
-    "normal": "normal, each pixel as in MNIST: blank margins",
-    "noise": "normal, all pixels alike: no blank margins",
+    "normal": "normal inputs with dark margins",  # where the data have them
+    "noise": "normal inputs without dark margins",
 }
 _WIDTH_LINES = ("-", "--", ":", "-.")
 
@@ -232,12 +232,13 @@ def draw(saved: Saved) -> Any:
             for name, look in styles.items():
                 x, mean, stderr = columns_of(rows, "epoch", column, f"{column}_stderr", architecture=name, inputs=of)
                 plot_curve(ax, x, mean, stderr, look, label=name.removesuffix(" neurons"))
-            where = "points" if rows is points else "lines through the origin and"
-            ax.set_title(f"{where} {INPUTS[of]}", fontsize="small")
+            where = "points:" if rows is points else "lines through the origin and"
+            ax.set_title(f"{where} {INPUTS[of]}", fontsize="medium")
             ax.grid(alpha=0.3)
             if rows is points:
                 ax.axhspan(*BAND, color="0.9", zorder=0)
                 ax.set_yscale("log")
+                ax.yaxis.set_major_formatter("{x:g}")
             else:
                 ax.axhline(1.0, color="0.5", linewidth=0.8, zorder=0)
         if rows is lines:

@@ -338,12 +338,12 @@ CLAIMS = (
     ),
     Claim(
         "conv",
-        "Sharing weights leaves both laws as they are; what breaks them are blank margins, which all neurons that see "
-        "nothing else answer alike.",
+        "Weights that are shared and local leave both laws as they are; what breaks them are dark margins, where "
+        "neurons see next to nothing.",
         "our own reading, not the paper's",
-        "on inputs without blank margins, regions on lines and mean distances of CNN and ResNet lie between half and "
+        "on inputs without dark margins, regions on lines and mean distances of CNN and ResNet lie between half and "
         "twice those of dense networks with as many neurons in every layer, for every size and moment; on others, not "
         "all do",
-        weight_sharing.only_blank_margins,
+        weight_sharing.only_dark_margins,
     ),
 )

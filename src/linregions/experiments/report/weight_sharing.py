@@ -124,8 +124,8 @@ def within_the_band(saved: Saved) -> Finding:
     return Finding(text, inside, _by_inputs(means, told))
 
 
-def only_blank_margins(saved: Saved) -> Finding:
-    """Compare regions and distances with dense networks, on inputs with and without blank margins."""
+def only_dark_margins(saved: Saved) -> Finding:
+    """Compare regions and distances with dense networks, on inputs with and without dark margins."""
     regions = _over_dense(saved.rows, "activation_regions")
     distances = _over_dense(saved.table("distances"), "distance")
     groups = [*regions.items(), *distances.items()]
