@@ -30,6 +30,7 @@ class Case:
     points: int = 128  # for distances
     goals: tuple[float | None, float | None, float | None] = (None, None, None)
     batches: tuple[int, ...] = _BATCHES
+    lines: int = 1
     sample: int = 64  # so many points are passed forward; the yardstick is scaled up from them
 
 
@@ -41,14 +42,16 @@ def cases() -> list[Case]:
     small = (0.08, 0.012, 8.0)
     return [
         # Of a dense network small batches would be too slow a yardstick.
-        Case("ACAS Xu's shape", made.acas, (5,), scale=2.0, points=2000, batches=(64, 500, 2000), sample=2000),
+        Case(
+            "ACAS Xu's shape", made.acas, (5,), scale=2.0, points=2000, batches=(64, 500, 2000), lines=200, sample=2000
+        ),
         Case("LeNet-5, max pooling", made.lenet, grey, scale=0.1, goals=(0.15, 0.03, 8.0)),
         Case("MNIST ResNet, 2 blocks", lambda: made.two_blocks(grey), grey, scale=0.3, goals=small),
         Case("MNIST ResNet, 4 blocks", lambda: made.four_blocks(grey), grey, scale=0.1, goals=small),
         Case("CIFAR ResNet, 2 blocks", lambda: made.two_blocks(colours), colours, scale=0.3, goals=small),
         Case("CIFAR ResNet, 4 blocks", lambda: made.four_blocks(colours), colours, scale=0.15, goals=small),
-        Case("VGG, batch norm", made.vgg, colours, 0.2, 0.02, 32, goals=small),
-        Case("ResNet-18, width 16", made.resnet18, colours, 0.02, 0.004, 8, goals=(0.07, 0.005, 12.0)),
+        Case("VGG, batch norm", made.vgg, colours, 0.2, 0.005, 32, goals=small),
+        Case("ResNet-18, width 16", made.resnet18, colours, 0.02, 0.0005, 8, goals=(0.07, 0.005, 12.0)),
     ]
 
 
@@ -81,12 +84,13 @@ def rows(chosen: list[Case] | None = None, threads: tuple[int, ...] = (1, 2)) ->
 def _rows(
     case: Case, net: lr.Network, images: np.ndarray, forward: Callable[[], None], threads: tuple[int, ...]
 ) -> Iterator[Row]:
-    line = lr.Segment(images[0], images[0] + case.segment * (images[1] - images[0]))
+    ends = zip(images[: case.lines], images[1 : case.lines + 1], strict=True)
+    lines = [lr.Segment(a, a + case.segment * (b - a)) for a, b in ends]
     window = lr.PlaneWindow.through(*images[:3], scale=case.scale)
     points = images[: case.points]
     works: list[tuple[str, int, str, Callable[[int], object]]] = []
-    for kind, domain in (("line", line), ("plane", window)):
-        found = int(lr.count_regions(net, domain, threads=max(threads)))  # compiles, too
+    for kind, domain in (("lines", lines), ("plane", window)):
+        found = int(np.sum(lr.count_regions(net, domain, threads=max(threads))))  # compiles, too
         works.append((kind, found, "regions", lambda n, domain=domain: lr.count_regions(net, domain, threads=n)))
     works.append(("distances", len(points), "points", lambda n: lr.boundary_distance(net, points, threads=n)))
     for (kind, found, of, work), goal in zip(works, case.goals, strict=True):

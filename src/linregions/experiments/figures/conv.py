@@ -76,7 +76,7 @@ class Settings:
     learning_rate: float = 1e-3
 
 
-QUICK = Settings(widths=(1, 2), runs=1, epochs=(0.0, 0.2, 1.0), lines=10, points=100)
+QUICK = Settings(widths=(1, 2), runs=1, epochs=(0.0, 0.1, 0.5), lines=10, points=100)
 FULL = Settings()
 
 
@@ -246,7 +246,8 @@ def draw(saved: Saved) -> Any:
         line[0].set_ylabel(label)
     _show_early_and_late(axes, lines)
     runs = lines[0]["runs"]
-    title = f"mean over {runs} runs of {saved.settings['lines']} lines and {saved.settings['points']:,} points each"
+    title = f"{saved.settings['lines']} lines and {saved.settings['points']:,} points "
+    title += f"in each of {runs} runs" if runs > 1 else "in one run"
     title += "; bands: one standard error over runs" if runs > 1 else ""
     title += "\ngrey: the paper's 0.4 to 1.5; dense: fully connected, as many neurons in every layer; numbers: neurons"
     # Filled column by column: one for each network, with its sizes below each other.

@@ -317,7 +317,7 @@ CLAIMS = (
         "… the number of regions along a line equal to a constant times the number of neurons in the network …",
         "section 3.1, on dense networks",
         "for CNN and ResNet, before training and at its end, regions go as the number of neurons to a power within "
-        "0.25 of 1, for every kind of line",
+        "0.25 of 1, for every kind of line; with a single run nothing is decided",
         weight_sharing.grows_with_neurons,
     ),
     Claim(

@@ -72,6 +72,8 @@ def grows_with_neurons(saved: Saved) -> Finding:
         parts.append(f"{INPUTS[inputs]}: {network} {powers[0]:.2f}, then {powers[1]:.2f}")
         near += [abs(power - 1) <= 0.25 for power in powers] if network in _SHARING else []
     text = f"Power of #neurons at epochs {epochs[0]:g} and {epochs[-1]:g} ({runs_in(saved.rows)}):"
+    if len(names_of(saved.rows, "run")) < 2:
+        return Finding(f"{text[:-1]}; two sizes of one run each tell too little:", None, tuple(parts))
     return Finding(text, all(near), tuple(parts))
 
 
