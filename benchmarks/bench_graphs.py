@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -84,7 +85,7 @@ def rows(chosen: list[Case] | None = None, threads: tuple[int, ...] = (1, 2)) ->
 def _rows(
     case: Case, net: lr.Network, images: np.ndarray, forward: Callable[[], None], threads: tuple[int, ...]
 ) -> Iterator[Row]:
-    ends = zip(images[: case.lines], images[1 : case.lines + 1], strict=True)
+    ends = itertools.pairwise(images[: case.lines + 1])
     lines = [lr.Segment(a, a + case.segment * (b - a)) for a, b in ends]
     window = lr.PlaneWindow.through(*images[:3], scale=case.scale)
     points = images[: case.points]
