@@ -14,14 +14,11 @@ import linregions as lr
 from tests.fuzz.decisions import ask, compare_in_plane, compare_on_line
 from tests.fuzz.families import FAMILIES, Problem
 from tests.fuzz.outcomes import REFUSED, SILENT, judge
-from tests.fuzz.proofs import compare_certified
 from tests.reference.lines_exact import exact_line
 from tests.reference.planes_exact import partition_exactly
 
 #: Of what `Found` tells.
 DOMAINS = ("plane", "plane classes", "plane level", "line", "line classes", "line level")
-#: Of what it tells of proofs.
-CERTIFIED = "plane certified"
 # Beside these there is "raised", of errors that are none of the package's.
 
 
@@ -60,24 +57,14 @@ def compare(seed: int, family: str, number: int) -> Iterator[Found]:
             yield Found(family, number, "raised", SILENT, f"{type(error).__name__}: {error}")
 
 
-def compare_proofs(seed: int, family: str, number: int) -> Iterator[Found]:
-    """Yield how one problem compares when it is certified."""
-    problem = make(seed, family, number)
-    try:
-        outcome, text = compare_certified(problem, np.random.default_rng([seed, number]))
-    except Exception as error:  # whatever it is, it is no clear answer
-        outcome, text = SILENT, f"{type(error).__name__}: {error}"
-    yield Found(family, number, CERTIFIED, outcome, text)
-
-
-def compare_some(task: tuple[int, str, int, int, float, bool]) -> list[Found]:
-    """Compare some problems of a family, (seed, family, first number, how many, when to end, whether certified)."""
-    seed, family, first, size, end, certify = task
+def compare_some(task: tuple[int, str, int, int, float]) -> list[Found]:
+    """Compare some problems of a family, (seed, family, first number, how many, when to end)."""
+    seed, family, first, size, end = task
     found: list[Found] = []
     for number in range(first, first + size):
         if time.time() > end:
             break
-        found += (compare_proofs if certify else compare)(seed, family, number)
+        found += compare(seed, family, number)
     return found
 
 

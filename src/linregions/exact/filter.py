@@ -117,14 +117,26 @@ class FloatStep:
 
     def sums(self, tensors: Mapping[int, Rows], weight: FloatArray) -> Sums:
         """Return the sums of all units for rows of the tensors that they read."""
-        n_rows = weight.size
-        if self._matrix is not None and tensors[self.sources[0]].values.shape[1] == self._matrix.shape[0]:
-            if self.sources[0] == INPUT and not self.is_lossy:
-                return self._sums_of_inputs(tensors[INPUT], weight)
-            values = tensors[self.sources[0]].values @ self._matrix
-        else:
-            values = apply_terms(self.step, {source: tensors[source].values for source in self.sources}, n_rows)
+        if self.reads_inputs:
+            return self._sums_of_inputs(tensors[INPUT], weight)
+        radii, error = self.radii(tensors, weight)
+        values = self.products(tensors, weight.size)
         values += self.bias if (weight == 1.0).all() else weight[:, None] * self.bias
+        return Sums(Rows(values, error, norms_of(values)), radii, weight, self.gamma)
+
+    @property
+    def reads_inputs(self) -> bool:
+        """Whether it is one matrix that reads the inputs, which are exact."""
+        return self._matrix is not None and self.sources[0] == INPUT and not self.is_lossy
+
+    def products(self, tensors: Mapping[int, Rows], n_rows: int) -> FloatArray:
+        """Return the sums without biases."""
+        if self._matrix is not None and tensors[self.sources[0]].values.shape[1] == self._matrix.shape[0]:
+            return np.asarray(tensors[self.sources[0]].values @ self._matrix)
+        return apply_terms(self.step, {source: tensors[source].values for source in self.sources}, n_rows)
+
+    def radii(self, tensors: Mapping[int, Rows], weight: FloatArray) -> tuple[tuple[FloatArray, ...], FloatArray]:
+        """Return by how much units are off for each unit of their norms, for each term, and the norm of all errors."""
         radii, error = [], self.gamma * self.bias_norm * weight
         for source, bound in zip(self.sources, self.operators, strict=True):
             rows = tensors[source]
@@ -140,7 +152,7 @@ class FloatStep:
         error = np.where(np.isfinite(error), error * SLACK, np.inf)
         if self.is_lossy:
             error = error + TINY * np.sqrt(self.n_units)
-        return Sums(Rows(values, error, norms_of(values)), tuple(radii), weight, self.gamma)
+        return tuple(radii), error
 
     @cached_property
     def _leading(self) -> tuple[FloatArray, FloatArray, FloatArray, float]:
@@ -182,10 +194,10 @@ class FloatStep:
         error = np.where(np.isfinite(error), error, np.inf)
         return Sums(Rows(values, error, norms_of(values)), (radius,), weight, 0.0)
 
-    def row_bounds(self, sums: Sums) -> FloatArray:
+    def row_bounds(self, radii: Sequence[FloatArray], weight: FloatArray, of_bias: float) -> FloatArray:
         """Return what no unit of a row is off by more than, (R,)."""
-        total = sums.weight * (sums.of_bias * float(self.bias_sizes.max(initial=0.0)) + self.lost)
-        for radius, bound in zip(sums.radii, self.operators, strict=True):
+        total = weight * (of_bias * float(self.bias_sizes.max(initial=0.0)) + self.lost)
+        for radius, bound in zip(radii, self.operators, strict=True):
             total = total + radius * float(bound.norms.max(initial=0.0))
         return total * SLACK
 
@@ -235,7 +247,11 @@ def _cut(values: FloatArray, largest: FloatArray, digits: int) -> FloatArray:
 
 def norms_of(values: FloatArray) -> FloatArray:
     """Return bounds of the norms of rows from above; those of rows whose squares leave the range are found again."""
-    squares = np.einsum("ij,ij->i", values, values)
+    return norms_of_squares(np.einsum("ij,ij->i", values, values), values)
+
+
+def norms_of_squares(squares: FloatArray, values: FloatArray) -> FloatArray:
+    """Return the same from the sums of squares, in whatever order they were added."""
     found = np.sqrt(squares) * (1.0 + gamma(values.shape[1] + 4))
     rare = ~((squares > 2.0**-900) & (squares < 2.0**1000))
     if rare.any():

@@ -10,14 +10,18 @@ import numpy.typing as npt
 
 from linregions._support.validation import FloatArray
 from linregions.exact.bounds import SLACK, U
-from linregions.exact.filter import FloatStep, Sums
+from linregions.exact.filter import FloatStep, Rows, Sums, norms_of_squares
 from linregions.networks.graph import IndexArray
 from linregions.regions.lines.certified.exactly import Court
+from linregions.regions.lines.certified.kernels.passes import list_changes, screen, sort_within
 from linregions.regions.lines.certified.rows import Bits, Stretch
 
 BoolArray = npt.NDArray[np.bool_]
-# More pairs of a cut and an interval after it than this, for each interval, and bits are summed instead.
-_MANY = 4
+IntArray = npt.NDArray[np.int64]
+# Things that there is room for at first, beside some for each point.
+_ROOM = 1 << 10
+# Cuts of an interval that are sorted otherwise than by putting each in its place.
+_MANY = 512
 
 
 class Cuts(NamedTuple):
@@ -32,17 +36,32 @@ class Cuts(NamedTuple):
     tie: BoolArray  # (C,) whether it is where the cut before it is
 
 
-def signs_of(step: FloatStep, sums: Sums, stretch: Stretch, court: Court) -> tuple[BoolArray, IndexArray, IndexArray]:
-    """Return which switches are above zero at each point, (R, switches), and points and switches of all zeros.
+class Signs(NamedTuple):
+    """On which side of each switch points are, all of it right."""
 
-    Every entry is right. A zero that is computed proves nothing; one where nothing was rounded does.
+    above: Bits  # (R, switches) whether it is above zero
+    n_above: IntArray  # (R,) how many are
+    number: IndexArray  # points and switches of all zeros
+    switch: IndexArray
+
+
+def signs_of(step: FloatStep, stretch: Stretch, court: Court) -> tuple[Sums, Signs]:
+    """Return the sums of a step at all points, and on which side of its switches these are.
+
+    A zero that is computed proves nothing; one where nothing was rounded does.
     """
-    values = _less_levels(step, sums)
-    limit = step.row_bounds(sums) + float(step.level_error.max(initial=0.0))
-    number, switch = np.nonzero(~(np.abs(values) > limit[:, None]))
-    above = values > 0
+    weight = stretch.points.weight
+    if step.has_levels or step.reads_inputs:
+        sums = step.sums(stretch.tensors, weight)
+        values = _less_levels(step, sums)
+        limit = step.row_bounds(sums.radii, weight, sums.of_bias) + float(step.level_error.max(initial=0.0))
+        number, switch = np.nonzero(~(np.abs(values) > limit[:, None]))
+        above = (values > 0).view(np.uint8)
+    else:
+        sums, above, number, switch = _screened(step, stretch)
+        values = sums.rows.values
     if not number.size:
-        return above, number, switch
+        return sums, Signs(above, above.sum(axis=1, dtype=np.int64), number, switch)
     bound = _bounds(step, sums, number, switch)
     found = values[number, switch]
     is_zero = (found == 0) & (bound == 0)
@@ -61,8 +80,25 @@ def signs_of(step: FloatStep, sums: Sums, stretch: Stretch, court: Court) -> tup
             court.mended[line] += np.sign(found[doubt]) != sign
     number, switch = number[is_zero], switch[is_zero]
     units, breakpoints = np.divmod(switch, step.n_breakpoints)
-    sums.rows.values[number, units] = step.levels[units, breakpoints] * sums.weight[number]
-    return above, number, switch
+    sums.rows.values[number, units] = step.levels[units, breakpoints] * weight[number]
+    return sums, Signs(above, above.sum(axis=1, dtype=np.int64), number, switch)
+
+
+def _screened(step: FloatStep, stretch: Stretch) -> tuple[Sums, Bits, IndexArray, IndexArray]:
+    """Return sums, which are above zero, and points and units that are not clearly on a side of it; in one pass."""
+    weight = stretch.points.weight
+    radii, error = step.radii(stretch.tensors, weight)
+    limit = step.row_bounds(radii, weight, step.gamma) + float(step.level_error.max(initial=0.0))
+    values = np.ascontiguousarray(step.products(stretch.tensors, weight.size))
+    above, squares = np.empty(values.shape, dtype=np.uint8), np.empty(weight.size)
+    close = np.empty(_ROOM + weight.size, dtype=np.int64)
+    found = screen(values, step.bias, weight, limit, above, squares, close)
+    sums = Sums(Rows(values, error, norms_of_squares(squares, values)), radii, weight, step.gamma)
+    if found > close.size:
+        number, switch = np.nonzero(~(np.abs(values) > limit[:, None]))
+    else:
+        number, switch = np.divmod(close[:found], step.n_units)
+    return sums, above, number, switch
 
 
 def _less_levels(step: FloatStep, sums: Sums) -> FloatArray:
@@ -80,37 +116,56 @@ def _bounds(step: FloatStep, sums: Sums, number: IndexArray, switch: IndexArray)
     return step.bounds(sums, number, units) + step.level_error[units, breakpoints]
 
 
-def sides_of(above: BoolArray, number: IndexArray, switch: IndexArray, stretch: Stretch) -> tuple[BoolArray, BoolArray]:
+def sides_of(signs: Signs, stretch: Stretch) -> tuple[Bits, Bits]:
     """Return on which side each switch is just after the start of each interval, and just before its end.
 
     Units are affine on an interval. So one that is zero at an end is where the other end says, and one that is zero at
     both is zero throughout, which counts as not above.
     """
-    order, is_last = stretch.order, stretch.is_last
+    above, order = signs.above, stretch.order
     start = above[order]
-    end = np.empty_like(start)
-    end[:-1] = start[1:]
-    if number.size:
+    if not signs.number.size:
+        start[stretch.is_last] = 0
+        end = np.empty_like(start)
+        end[:-1] = above[order[1:]]
+    else:
+        end = np.empty_like(start)
+        end[:-1] = start[1:]
         place = np.empty(stretch.size, dtype=np.int64)
         place[order] = np.arange(stretch.size)
-        where = place[number]
+        where, switch = place[signs.number], signs.switch
         at = where < stretch.size - 1
         start[where[at], switch[at]] = above[order[where[at] + 1], switch[at]]
         at = where > 0
         end[where[at] - 1, switch[at]] = above[order[where[at] - 1], switch[at]]
-    start[is_last] = end[is_last] = False
+        start[stretch.is_last] = 0
     return start, end
 
 
-def cuts_of(step: FloatStep, sums: Sums, changes: BoolArray, stretch: Stretch, court: Court) -> Cuts:
-    """Return where switches change, in the right order; `changes` are intervals and switches."""
-    interval, switch = np.nonzero(changes)
+def changes_between(one: Bits, other: Bits, left_out: Bits) -> tuple[IndexArray, IndexArray]:
+    """Return in which rows and columns two arrays of bits differ, but for rows that are left out."""
+    room = 2 * len(one) + _ROOM
+    while True:
+        row, column = np.empty((2, room), dtype=np.int64)
+        n = list_changes(one, other, left_out, row, column)
+        if n <= room:
+            return row[:n], column[:n]
+        room = n
+
+
+def cuts_of(step: FloatStep, sums: Sums, start: Bits, end: Bits, stretch: Stretch, court: Court) -> Cuts:
+    """Return where switches change, in the right order."""
+    interval, switch = changes_between(start, end, stretch.is_last.view(np.uint8))
     first, second = stretch.order[interval], stretch.order[interval + 1]
     is_backwards = stretch.points.weight[first] == 0
     near, far = np.where(is_backwards, second, first), np.where(is_backwards, first, second)
     share, blur = _shares(step, sums, near, far, switch)
     key = np.where(is_backwards, -share, share)
-    order = np.lexsort((key, interval))
+    if interval.size and np.bincount(interval).max() < _MANY:
+        order = np.empty(interval.size, dtype=np.int64)
+        sort_within(interval, key, order)
+    else:
+        order = np.lexsort((key, interval))
     interval, key, wide = interval[order], key[order], blur[order]
     together = interval[1:] == interval[:-1]
     doubts = np.flatnonzero(together & ~(np.diff(key) > (wide[1:] + wide[:-1]) * SLACK))
@@ -148,26 +203,3 @@ def _shares(
     beyond = np.where((slope > 0) & (beyond < np.inf), beyond, np.inf)
     share_beyond = np.where(beyond < np.inf, np.maximum(share, 0.0), np.nan)
     return np.where(is_bounded, share_inside, share_beyond), np.where(is_bounded, inside, beyond)
-
-
-def spread(start: BoolArray, end: BoolArray, cuts: Cuts, after: IndexArray, place: IndexArray, n: IndexArray) -> Bits:
-    """Return the side of each switch in each interval that the cuts leave.
-
-    `place` is where the first part of each old interval is, `after` the first part after each cut, `n` the number of
-    points that were added to each old interval.
-    """
-    parent = np.repeat(np.arange(n.size), n + 1)
-    bits = start[parent].view(np.uint8)
-    stop = place[cuts.interval] + n[cuts.interval] + 1
-    count = stop - after
-    total = int(count.sum())
-    if total > _MANY * bits.size:
-        flips = np.zeros_like(bits)
-        flips[after, cuts.switch] = 1
-        np.bitwise_xor.accumulate(flips, axis=0, out=flips)
-        bits ^= flips
-        bits ^= flips[place[parent]]
-        return bits
-    rows = np.repeat(after - np.cumsum(count) + count, count) + np.arange(total)
-    bits[rows, np.repeat(cuts.switch, count)] = np.repeat(end[cuts.interval, cuts.switch], count)
-    return bits

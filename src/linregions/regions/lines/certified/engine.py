@@ -6,6 +6,7 @@ import itertools
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from linregions.networks.network import Network
 from linregions.regions.lines.certified.advance import take_step
 from linregions.regions.lines.certified.exactly import Court
 from linregions.regions.lines.certified.gather import Gathering
-from linregions.regions.lines.certified.rows import begin, straight
+from linregions.regions.lines.certified.rows import begin, inputs_of
 from linregions.regions.lines.engine import Chunk, Proof, Stopped
 from linregions.regions.lines.graph_engine import GraphChunk
 from linregions.regions.lines.kernels.decisions import Switches, Tally
@@ -42,13 +43,13 @@ class CertifiedLines:
 
         return paths_of(self.network)
 
-    @property
+    @cached_property
     def n_steps(self) -> int:
         """Number of steps up to the last that switches."""
         steps = self.network.graph.steps
         return max((k + 1 for k, step in enumerate(steps) if step.activation.n_breakpoints), default=0)
 
-    @property
+    @cached_property
     def n_switches(self) -> int:
         """Number of switches."""
         return self.network.numbering.n_switches
@@ -58,7 +59,7 @@ class CertifiedLines:
         """Bytes of what is held beside the network itself: weights in floats, scaled."""
         return sum(term.blocks.nbytes for step in self.network.graph.steps for term in step.terms)
 
-    @property
+    @cached_property
     def widest(self) -> int:
         """Numbers that a point takes at most, with what was made of it."""
         return max((step.layout.n_units for step in self.network.graph.steps), default=1)
@@ -86,7 +87,7 @@ class CertifiedWorker:
         n_steps = plan.n_steps
         for first in range(0, len(domains), size):
             group = domains[first : first + size]
-            inputs = plan.floats.inputs(np.concatenate([straight(domain)[0] for domain in group]))
+            inputs = plan.floats.inputs(inputs_of(group))
             waiting = [begin(group, first, inputs)]
             while waiting:
                 stretch = waiting.pop()

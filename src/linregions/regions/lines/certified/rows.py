@@ -79,23 +79,37 @@ class Stretch:
         return Stretch(self.step, points, np.arange(chosen.size), tensors, past)
 
 
-def straight(domain: LineDomain) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Return the points a line begins with, in order, with their places and weights."""
+def ends_of(domain: LineDomain) -> tuple[FloatArray, FloatArray]:
+    """Return the places and weights of the points that a line begins with, in order."""
     if isinstance(domain, Line):
-        rows = np.stack([-domain.direction, domain.origin, domain.direction])
-        return rows, np.array([-1.0, 0.0, 1.0]), np.array([0.0, 1.0, 0.0])
+        return np.array([-1.0, 0.0, 1.0]), np.array([0.0, 1.0, 0.0])
     if isinstance(domain, Ray):
-        return np.stack([domain.origin, domain.direction]), np.array([0.0, 1.0]), np.array([1.0, 0.0])
-    points = domain.points if isinstance(domain, Path) else np.stack([domain.a, domain.b])
-    return points, np.arange(len(points), dtype=np.float64), np.ones(len(points))
+        return np.array([0.0, 1.0]), np.array([1.0, 0.0])
+    n = len(domain.points) if isinstance(domain, Path) else 2
+    return np.arange(n, dtype=np.float64), np.ones(n)
+
+
+def inputs_of(domains: Sequence[LineDomain]) -> FloatArray:
+    """Return these points, or directions, of some lines, one line after the other."""
+    rows: list[FloatArray] = []
+    for domain in domains:
+        if isinstance(domain, Line):
+            rows += [-domain.direction, domain.origin, domain.direction]
+        elif isinstance(domain, Ray):
+            rows += [domain.origin, domain.direction]
+        elif isinstance(domain, Path):
+            rows += list(domain.points)
+        else:
+            rows += [domain.a, domain.b]
+    return np.concatenate(rows).reshape(len(rows), -1)
 
 
 def begin(domains: Sequence[LineDomain], first: int, inputs: Rows) -> Stretch:
     """Return the points some lines begin with; `first` is the number of the first line, `inputs` are at these."""
-    parts = [straight(domain) for domain in domains]
-    sizes = [t.size for _, t, _ in parts]
+    parts = [ends_of(domain) for domain in domains]
+    sizes = [t.size for t, _ in parts]
     n = sum(sizes)
-    t, weight = (np.concatenate([part[k] for part in parts]) for k in (1, 2))
+    t, weight = (np.concatenate([part[k] for part in parts]) for k in (0, 1))
     legs = np.concatenate(
         [
             np.arange(size) if not isinstance(domain, Ray) else np.zeros(size, np.int64)
