@@ -17,8 +17,8 @@ from linregions.regions.planes.partition import PlanePartition
 from linregions.regions.planes.proofs import prove_partition
 from tests.exact.test_planes import exact_partition
 from tests.fuzz.campaign import make
+from tests.fuzz.certified_windows import mutated
 from tests.fuzz.families import FAMILIES
-from tests.fuzz.proofs import mutated
 from tests.support.graph_cases import degenerate_case, random_case
 from tests.support.zoo import golden, small_cases
 

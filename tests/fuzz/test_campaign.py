@@ -118,7 +118,7 @@ def test_a_wrong_proof_is_told(monkeypatch: pytest.MonkeyPatch, name: str) -> No
     def refuse(*_) -> None:
         raise Refuted("never")
 
-    monkeypatch.setattr("tests.fuzz.proofs.prove", (lambda *_: None) if name else refuse)
-    monkeypatch.setattr("tests.fuzz.proofs.prove_partition", prove_partition if name else refuse)
+    monkeypatch.setattr("tests.fuzz.certified_windows.prove", (lambda *_: None) if name else refuse)
+    monkeypatch.setattr("tests.fuzz.certified_windows.prove_partition", prove_partition if name else refuse)
     found = [f for k in (0, 1) for f in compare_certified(0, "generic", k) if f.domain in ("window", "raised")]
     assert {f.outcome for f in found} == {SILENT}

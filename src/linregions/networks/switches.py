@@ -8,6 +8,7 @@ too, each with a number among those of its window, in place of a breakpoint.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +22,7 @@ __all__ = [
     "bytes_of_words",
     "canonical_words",
     "count_switches",
+    "has_maxima",
     "is_fake",
     "pack_patterns",
     "switch_layout",
@@ -31,6 +33,11 @@ __all__ = [
 
 IntArray = npt.NDArray[np.int32]
 WordArray = npt.NDArray[np.uint64]
+
+
+def has_maxima(network: Network) -> bool:
+    """Whether some switches of a network are comparisons."""
+    return not network.is_chain and network.graph.maxima.step.size > 0
 
 
 def switch_layout(network: Network) -> Sequence[LayerSwitches]:
@@ -161,18 +168,26 @@ def breakpoints_of_neurons(network: Network) -> IntArray:
     return np.concatenate([*counts, np.zeros(0, dtype=np.int32)])
 
 
+_tables: WeakKeyDictionary[Network, tuple[IntArray, IntArray]] = WeakKeyDictionary()
+
+
 def switch_tables(network: Network) -> tuple[IntArray, IntArray]:
-    """Neuron and breakpoint of every switch; the last entry, which index -1 finds, is that of the border.
+    """Neuron and breakpoint of every switch; the last entry, which index -1 finds, is that of the border. Read only.
 
     A comparison has the neuron of its window, and as breakpoint its number among the window's comparisons. Which
     entries it compares depends on the region. What only fills a layout has -1.
     """
-    if not network.is_chain:
-        return tuple(np.append(table, -1).astype(np.int32) for table in network.numbering.tables)  # type: ignore[return-value]
-    each = breakpoints_of_neurons(network)
-    numbers = np.arange(each.sum()) - np.repeat(np.cumsum(each) - each, each)
-    tables = np.repeat(np.arange(each.size), each), numbers
-    return tuple(np.append(table, -1).astype(np.int32) for table in tables)  # type: ignore[return-value]
+    if network not in _tables:
+        if network.is_chain:
+            each = breakpoints_of_neurons(network)
+            numbers = np.arange(each.sum()) - np.repeat(np.cumsum(each) - each, each)
+            tables = np.repeat(np.arange(each.size), each), numbers
+        else:
+            tables = network.numbering.tables
+        neuron, breakpoint_ = (np.append(table, -1).astype(np.int32) for table in tables)
+        neuron.flags.writeable = breakpoint_.flags.writeable = False
+        _tables[network] = neuron, breakpoint_
+    return _tables[network]
 
 
 def _words(bits: npt.NDArray[np.uint8]) -> WordArray:

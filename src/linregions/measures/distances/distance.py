@@ -15,7 +15,7 @@ from linregions._support.validation import FloatArray, as_choice, as_float_array
 from linregions.errors import InvalidValueError, UnprovedWarning
 from linregions.measures.distances.choice import graph_plan_of, plan_of
 from linregions.measures.distances.graph_plan import CHANCE, DIRECTIONS
-from linregions.measures.distances.graph_work import GraphDistanceWork, GraphSpace
+from linregions.measures.distances.graph_work import USUAL, Effort, GraphDistanceWork, GraphSpace
 from linregions.measures.distances.linear import LinearRegions
 from linregions.measures.distances.linear_graph import GraphLinearRegions
 from linregions.measures.distances.points import nearest_is_good, nearest_points
@@ -181,7 +181,7 @@ def boundary_distance(
     around the point do not. Where entries tie at the point itself, as in the blank margin of an image, the distance is
     0. Gradients are bounded by a pass of absolute weights, and by norms; random directions tell with which neurons to
     begin. Where bounds leave at most forty neurons, all of them are looked at, and the distance is proved. Otherwise
-    those are which may be the nearest by 32 random directions, the same for all points: the square of a gradient's
+    those are which may be the nearest by 12 random directions, the same for all points: the square of a gradient's
     norm is estimated by a chi-square variable, so that the nearest neuron is passed over with the chance told.
 
     References
@@ -209,13 +209,7 @@ def boundary_distance(
     options = Options.checked(_WHO, threads=threads, progress=progress, memory_limit=memory_limit)
     announce_compilation()
     shape, flat = inputs.shape[:-1], inputs.reshape(-1, network.n_in)
-    found = Distances.empty(*flat.shape, with_points=return_points)
-    if network.n_neurons:
-        with one_blas_thread():
-            if network.is_chain:
-                _of_chain(network, flat, wanted, options, found)
-            else:
-                _of_graph(network, flat, wanted, options, found)
+    found = distances_of(network, flat, wanted, options, with_points=return_points)
     unproved = int(np.count_nonzero(found.chances))
     if unproved and not return_chances:
         warnings.warn(
@@ -251,6 +245,26 @@ class Distances:
         return cls(np.full(n, np.inf), np.full(n, -1, dtype=np.int32), nearest, np.zeros(n))
 
 
+def distances_of(
+    network: Network,
+    flat: npt.NDArray[Any],
+    kind: str,
+    options: Options,
+    *,
+    with_points: bool,
+    effort: Effort = USUAL,
+) -> Distances:
+    """Measure distances of points of shape (N, n_in); arguments are checked by `boundary_distance`."""
+    found = Distances.empty(*flat.shape, with_points=with_points)
+    if network.n_neurons:
+        with one_blas_thread():
+            if network.is_chain:
+                _of_chain(network, flat, kind, options, found)
+            else:
+                _of_graph(network, flat, kind, options, found, effort)
+    return found
+
+
 def _of_chain(network: Network, flat: npt.NDArray[Any], kind: str, options: Options, result: Distances) -> None:
     """Measure distances of a chain of dense layers."""
     plan = plan_of(network)
@@ -276,7 +290,9 @@ def _of_chain(network: Network, flat: npt.NDArray[Any], kind: str, options: Opti
         pass  # all is taken already
 
 
-def _of_graph(network: Network, flat: npt.NDArray[Any], kind: str, options: Options, result: Distances) -> None:
+def _of_graph(
+    network: Network, flat: npt.NDArray[Any], kind: str, options: Options, result: Distances, effort: Effort
+) -> None:
     """Measure distances of a graph."""
     plan = graph_plan_of(network)
     regions = GraphLinearRegions(network) if kind == "linear" else None
@@ -297,7 +313,7 @@ def _of_graph(network: Network, flat: npt.NDArray[Any], kind: str, options: Opti
             if result.nearest.size:
                 result.nearest[k] = found.point
 
-    for _ in drive(GraphDistanceWork(plan, flat, _WHO, take), options, plan.workers(options)):
+    for _ in drive(GraphDistanceWork(plan, flat, _WHO, take, effort), options, plan.workers(options)):
         pass
 
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 IndexArray = npt.NDArray[np.int64]
 
 #: Random directions of the first look, and of the second one with these.
-FIRST_DIRECTIONS, DIRECTIONS = 4, 32
+FIRST_DIRECTIONS, DIRECTIONS = 4, 12
 #: With what chance the nearest neuron seems too far away in all of them, for one point.
 CHANCE = 1e-12
 #: Points whose values are found together.

@@ -69,7 +69,9 @@ class LinePartition(LineQueries):
         ``smallest_margin``: the closest decision that was not taken as zero or equal, in multiples of its band
         (above 1024 a lower bound of it; inf if there was none);
         ``undecided``: decisions that rounding may have changed, whichever way they were taken. Where it is 0, double
-        precision decided everything.
+        precision decided everything;
+        ``certify_advised``: whether there are such decisions, or one within 64 bands, so that `certify=True` would have
+        had something to settle.
         Of a certified partition instead ``certified``: True, every sign and order being proved; ``exact_decisions``:
         how many of them were left to integer arithmetic, and ``mended_decisions``: for how many of these floats gave
         another answer; ``undecided``: 0.

@@ -19,6 +19,7 @@ from linregions.regions.lines.graph_plan import GraphLines
 from linregions.regions.lines.partition import LinePartition
 from linregions.regions.lines.patterns import line_gradient_boundaries, proved_gradient_boundaries
 from linregions.regions.lines.plan import Plan
+from linregions.regions.tolerances import is_certifying_advised
 
 AnyPlan = Plan | GraphLines | CertifiedLines
 Digested = tuple[npt.NDArray[np.bool_], Chunk]
@@ -97,7 +98,10 @@ def _diagnostics(chunk: Chunk) -> list[dict[str, Any]]:
         ]
     names = "snapped_signs", "merged_ties", "smallest_margin", "undecided"
     columns = (column.tolist() for column in chunk.tally)
-    return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+    found = [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+    for each in found:
+        each["certify_advised"] = is_certifying_advised(each["undecided"], each["smallest_margin"])
+    return found
 
 
 class LineCounter(LineSink):

@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from linregions._support.limits import Exceeded, exceeded
+from linregions._support.limits import Exceeded, exceeded, out_of_memory
 from linregions.domains.windows import PlaneWindow
 from linregions.networks.network import Network
 from linregions.regions.options import DEFAULT_OPTIONS, Options
@@ -87,6 +87,8 @@ def run_sink(
         return hand_over(partition_plane(network, window, options, knobs), sink)
     try:
         return run_plane(network, window, sink, options, knobs)
+    except MemoryError as error:
+        raise out_of_memory(options.memory_limit, options.who, error) from None
     except Exceeded as error:
         found = estimate_plane(network, window, tolerances=options.tolerances, limited=True)
         needed = max(options.threads * error.needed, bytes_enough(found, options.threads)[0])

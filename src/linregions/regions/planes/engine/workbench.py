@@ -95,8 +95,10 @@ class Workbench:
 
     def check(self, more: int) -> None:
         """Raise if so many bytes more would be too many."""
+        if self.limit is None:
+            return
         wanted = self.n_bytes + more
-        if self.limit is not None and wanted > self.limit:
+        if wanted > self.limit:
             raise Exceeded(2 * wanted)  # buffers grow by doubling
 
     def clear(self) -> None:

@@ -136,16 +136,19 @@ def _write_cell(ws: Workspace, sc: Scratch, root: Root, out: Output, cell: int, 
     for f in range(n_f):
         out.f_off[f0 + f + 1] = s0 + ws.f_off[now, f + 1]
     if patterns:
+        # Neighbours in the list are parts of one face, or nearly: few of their switches differ.
         for f in range(n_f):
             words = out.f_word[f0 + f]
             for w in range(words.shape[0]):
-                words[w] = sc.base[w]
+                words[w] = out.f_word[f0 + f - 1, w] if f > 0 else sc.base[w]
             for w in range(ws.f_word.shape[2]):
                 rest = ws.f_word[now, f, w]
+                if f > 0:
+                    rest ^= ws.f_word[now, f - 1, w]
                 while rest != ZERO:
                     switch = np.uint64(sc.local[CROSSING, 64 * w + lowest_bit(rest) + 1])
                     rest &= rest - ONE
-                    words[switch >> np.uint64(6)] |= ONE << (switch & np.uint64(63))
+                    words[switch >> np.uint64(6)] ^= ONE << (switch & np.uint64(63))
     for i in range(n_s):
         out.side[V, s0 + i] = v0 + ws.side[now, V, i]
         out.side[E, s0 + i] = e0 + ws.side[now, E, i]
