@@ -16,7 +16,7 @@ from linregions.regions.planes.engine.cell_run import Stamps
 from linregions.regions.planes.engine.first_layer import Contradiction, Noted, noted
 from linregions.regions.planes.engine.job import Job
 from linregions.regions.planes.engine.parts import Parts, split_cell
-from linregions.regions.planes.engine.plan import EXPECTED_SWITCHES, MOST_SWITCHES, default_target
+from linregions.regions.planes.engine.plan import EXPECTED_SWITCHES, MOST_SWITCHES, dearness, default_target
 from linregions.regions.planes.engine.workbench import Workbench
 from linregions.regions.planes.kernels import cells, records
 from linregions.regions.planes.kernels import workspace as rows
@@ -51,7 +51,7 @@ def cells_wanted(plan: records.Plan) -> CellsWanted:
     first, widest = int(switches[0]), int(switches[1:].max(initial=0))
     target = default_target(plan)
     if widest * target <= MOST_SWITCHES * first:
-        return CellsWanted(target) if plan.is_chain else CellsWanted(target, in_batch=_GRAPH_BATCH, room=_GRAPH_ROOM)
+        return CellsWanted(target) if plan.is_chain else _of_graph(plan, target)
     in_batch = max(1, 4096 // widest)
     if first >= min(_CELL_SWITCHES * widest // EXPECTED_SWITCHES, _MOST_LINES):
         across = min(target, max(_CELL_SWITCHES, EXPECTED_SWITCHES * first // widest))
@@ -59,6 +59,12 @@ def cells_wanted(plan: records.Plan) -> CellsWanted:
     words = (int(switches.sum()) + 63) // 64
     faces = min(_faces_of(widest), _PATTERN_BYTES // (8 * words))
     return CellsWanted(_CELL_SWITCHES, faces, in_batch, _CELL_ROOM)
+
+
+def _of_graph(plan: records.Plan, target: int) -> CellsWanted:
+    vertices, columns = _GRAPH_ROOM
+    columns = round(columns * dearness(plan) ** 0.25)
+    return CellsWanted(target, in_batch=_GRAPH_BATCH, room=(max(vertices, 2 * plan.most_faces), columns))
 
 
 class Deepened(NamedTuple):

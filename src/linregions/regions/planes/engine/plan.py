@@ -29,7 +29,9 @@ MOST_SWITCHES = 128
 EXPECTED_SWITCHES = 64
 # Switches of the first step that may cross a cell of a graph, whose rows are by site: of later steps few more cross it.
 # Where these make more faces of it than _GRAPH_FACES, of which sides are copied with every batch of cuts, it goes on in
-# parts that fewer switches cross.
+# parts that fewer switches cross. These are numbers of a graph of _CHEAP multiply-adds; the rows of a cell or part of
+# one take time as the multiply-adds, so of dearer graphs they are larger.
+_CHEAP, _DEAREST = 1 << 19, 64.0
 _GRAPH_SWITCHES, _GRAPH_FACES, _GRAPH_PART_SWITCHES = 40, 4096, 20
 # Faces from which on a cell goes on in parts while it takes more of them, a few at a time.
 CROWDED_FACES = 512
@@ -185,11 +187,26 @@ def make_plan(
     return _in_parts(plan), layout[-1].own.stop
 
 
+def dearness(plan: records.Plan) -> float:
+    """Return how many times the multiply-adds of a cheap graph a pass of this one takes, within bounds."""
+    offset, shape, total = plan.offset, plan.shape, 0
+    for k in np.flatnonzero(shape[sites.GIVEN] < 0).tolist():
+        for term in range(int(shape[sites.FIRST_TERM, k]), int(shape[sites.END_TERM, k])):
+            first = int(plan.term[sites.FIRST_OFFSET, term])
+            taps = int(offset[first + shape[sites.SITES, k]] - offset[first])
+            depth = int(shape[sites.CHANNELS, plan.term[sites.SOURCE, term]])
+            total += taps * depth * int(shape[sites.CHANNELS, k])
+    return min(max(total / _CHEAP, 1.0), _DEAREST)
+
+
 def _in_parts(plan: records.Plan) -> records.Plan:
     """Say when cells go on in parts."""
     plan = plan._replace(most_switches=MOST_SWITCHES, crowded_faces=CROWDED_FACES)
     if not plan.is_chain:
-        return plan._replace(most_faces=_GRAPH_FACES, part_switches=_GRAPH_PART_SWITCHES)
+        dear = dearness(plan)
+        return plan._replace(
+            most_faces=round(_GRAPH_FACES * dear**0.5), part_switches=round(_GRAPH_PART_SWITCHES * dear**0.25)
+        )
     widths = plan.shape[sites.WIDTH]
     # Only cells that layers after the second still cut are worth it: each part makes its rows anew.
     if widths.size > 3 or widths[1:-1].max(initial=0) > 2 * widths[0]:
