@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 import linregions as lr
+from tests.reference.exact_graph_partitions import graph_plane
 
 FOUND = Path(__file__).resolve().parents[2] / "shared" / "found"
 pytestmark = pytest.mark.skipif(not FOUND.is_dir(), reason=f"the inputs that were found are not there: {FOUND}")
@@ -131,3 +132,54 @@ def test_affine_map_and_halfspaces_at_a_point() -> None:
     assert np.allclose(matrix, names["J"], rtol=0, atol=1e-14)
     assert np.allclose(vector, names["c"], rtol=0, atol=1e-14)
     assert np.allclose(network.jacobian(x), names["T_"], rtol=0, atol=1e-14)
+
+
+def counts_from_torch(name: str) -> tuple[list[str], dict[str, Any]]:
+    """Run a script of torch modules; return the lines that it prints, and its names."""
+    torch = pytest.importorskip("torch")
+    dtype = torch.get_default_dtype()
+    try:
+        return run(name)
+    finally:
+        torch.set_default_dtype(dtype)
+
+
+def test_batchnorm_and_simple_affine(monkeypatch: pytest.MonkeyPatch) -> None:
+    made, from_torch = [], lr.from_torch
+
+    def keeping(*args: Any) -> lr.Network:
+        made.append(from_torch(*args))
+        return made[-1]
+
+    monkeypatch.setattr(lr, "from_torch", keeping)
+    printed, _ = counts_from_torch("batchnorm_and_simple_affine")
+    seen = [int(line.removeprefix("seen ")) for line in printed if line.startswith("seen ")]
+    assert [line for line in printed if line.startswith("right ")] == [f"right {seen[0]}"]
+    assert len(seen) == len(made) == 6
+    window = lr.PlaneWindow.of_inputs([-1, -1], [1, 1])
+    for count, network in zip(seen, made, strict=True):
+        assert count == graph_plane(network.graph, window).n_regions
+
+
+def test_residual_block() -> None:
+    printed, names = counts_from_torch("residual_block")
+    assert printed == ["seen 53", "right 53"]
+    window = lr.PlaneWindow.of_inputs([-1, -1], [1, 1])
+    assert graph_plane(lr.from_torch(names["m"]).graph, window).n_regions == 53
+
+
+def test_wrapped_forward() -> None:
+    """Without an example only a flat Sequential is read, and the advice works when it is followed."""
+    import torch
+
+    printed, names = counts_from_torch("wrapped_forward")
+    assert (printed[0], printed[4]) == ("seen 18", "seen 18")
+    for line in printed[1:4]:
+        assert line.startswith("seen InvalidValueError `example_input` is missing"), line
+    assert "Load the parameters into that one" in printed[5]
+    window = lr.PlaneWindow.of_inputs([-1, -1], [1, 1])
+    plain = lr.partition(lr.from_torch(names["s"]), window)
+    for module in (names["Wrap"](), names["Functional"](), names["Normalised"](), torch.nn.DataParallel(names["s"])):
+        part = lr.partition(lr.from_torch(module.double(), torch.zeros(1, 2, dtype=torch.float64)), window)
+        assert np.array_equal(part.vertices, plain.vertices)
+        assert np.array_equal(part.patterns, plain.patterns)

@@ -8,15 +8,17 @@ import pytest
 import linregions as lr
 from linregions import Network
 from linregions.errors import MemoryLimitError, NumericalError, UnprovedWarning, UnsupportedModuleError
-from linregions.measures.distances import graph_work
-from linregions.measures.distances.distance import boundary_distance
+from linregions.measures.distances.distance import boundary_distance, distances_of
 from linregions.measures.distances.graph_plan import chance_of, factor_for
+from linregions.measures.distances.graph_work import USUAL, Effort
 from linregions.measures.input_units import in_units
 from linregions.measures.perturbation import perturbed_counts
 from linregions.networks.graph import INPUT
 from linregions.networks.importers import operators
 from linregions.networks.importers.values import Builder
+from linregions.regions.options import Options
 from tests.reference.graph_distances import ExactGraphDistances
+from tests.support.examples import pairs
 from tests.support.graphs import random_graph
 from tests.support.hand_graphs import Hand, one_site
 
@@ -30,10 +32,11 @@ def some_graph(seed, **kwargs):
             return network, rng
 
 
-def agree(network, points, **kwargs):
+def agree(network, points, effort=USUAL):
     """Compare with the exact twin."""
     twin = ExactGraphDistances(network.graph)
-    distances, neurons, nearest = boundary_distance(network, points, return_neurons=True, return_points=True, **kwargs)
+    found = distances_of(network, points, "activation", Options(), with_points=True, effort=effort)
+    distances, neurons, nearest = found.distances, found.neurons, found.nearest
     for x, d, neuron, p in zip(points, distances, neurons, nearest, strict=True):
         exact = twin.squared(x.tolist())
         if exact.squared is None:
@@ -47,13 +50,13 @@ def agree(network, points, **kwargs):
     return distances
 
 
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("seed", pairs(range(40), [()], 3))
 def test_distances_are_those_of_all_gradients(seed):
     network, rng = some_graph(seed)
     agree(network, rng.normal(size=(4, network.n_in)))
 
 
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("seed", pairs(range(40), [()], 3))
 def test_ties_and_equal_entries_count_as_they_should(seed):
     network, rng = some_graph(seed, exact=True, kinds=("max", "residual", "max", "concatenation"))
     points = np.round(rng.normal(size=(4, network.n_in)) * 4) / 4
@@ -61,14 +64,9 @@ def test_ties_and_equal_entries_count_as_they_should(seed):
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_random_directions_find_the_same(seed, monkeypatch):
-    monkeypatch.setattr(graph_work, "_MOST_LEFT", 0)
-    monkeypatch.setattr(graph_work, "_FIRST", 1)
+def test_random_directions_find_the_same(seed):
     network, rng = some_graph(seed, most=12)
-    points = rng.normal(size=(6, network.n_in))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UnprovedWarning)
-        agree(network, points)
+    agree(network, rng.normal(size=(6, network.n_in)), Effort(most_left=0, first=1))
 
 
 def conv_net(seed, *, pool="max", residual=False, size=8, channels=4):
@@ -110,29 +108,27 @@ def by_regions(network, points):
 @pytest.mark.parametrize("pool", ["max", "average"])
 @pytest.mark.parametrize("residual", [False, True])
 @pytest.mark.parametrize("proves", [True, False])
-def test_convolutional_networks(pool, residual, proves, monkeypatch):
-    monkeypatch.setattr(graph_work, "_MOST_LEFT", 10_000 if proves else 0)
-    monkeypatch.setattr(graph_work, "_FIRST", 4 if proves else 0)
+def test_convolutional_networks(pool, residual, proves):
     network = conv_net(0, pool=pool, residual=residual)
     points = np.random.default_rng(1).normal(size=(6, network.n_in))
     points[0] = 0.0  # every window ties, between different functions where it is not closed
-    distances, neurons, chances = boundary_distance(network, points, return_neurons=True, return_chances=True)
+    effort = Effort(10_000, 4) if proves else Effort(0, 0)
+    found = distances_of(network, points, "activation", Options(), with_points=False, effort=effort)
     expected = by_regions(network, points)
-    np.testing.assert_allclose(distances, expected[0], rtol=1e-9, atol=1e-14)
-    np.testing.assert_array_equal(neurons, expected[1])
-    assert np.all((chances == 0) | (chances == 1e-12))
-    assert proves == bool((chances[1:] == 0).all())
+    np.testing.assert_allclose(found.distances, expected[0], rtol=1e-9, atol=1e-14)
+    np.testing.assert_array_equal(found.neurons, expected[1])
+    assert np.all((found.chances == 0) | (found.chances == 1e-12))
+    assert proves == bool((found.chances[1:] == 0).all())
 
 
-def test_threads_limits_and_batches_change_no_bit(monkeypatch):
-    monkeypatch.setattr(graph_work, "_MOST_LEFT", 3)  # of some points much is left, of others little
+def test_threads_limits_and_batches_change_no_bit():
     network = conv_net(2, residual=True)
     points = np.random.default_rng(3).normal(size=(75, network.n_in))
 
     def measured(points, **kwargs):
-        return boundary_distance(
-            network, points, return_neurons=True, return_points=True, return_chances=True, **kwargs
-        )
+        effort = Effort(most_left=3)  # of some points much is left, of others little
+        found = distances_of(network, points, "activation", Options(**kwargs), with_points=True, effort=effort)
+        return found.distances, found.neurons, found.nearest, found.chances
 
     whole = measured(points)
     assert 0 < np.count_nonzero(whole[3]) < 75
@@ -144,13 +140,14 @@ def test_threads_limits_and_batches_change_no_bit(monkeypatch):
         np.testing.assert_array_equal(np.concatenate([part[k] for part in parts]), one)
 
 
-def test_what_is_not_proved_is_told(monkeypatch):
+def test_what_is_not_proved_is_told():
     network = conv_net(4, residual=True)
     points = np.random.default_rng(5).normal(size=(5, 8, 8))[:, None]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert boundary_distance(network, points).shape == (5, 1, 8)[:1]
-    monkeypatch.setattr(graph_work, "_MOST_LEFT", 0)
+    network = conv_net(4, residual=True, size=16, channels=8)
+    points = np.random.default_rng(5).normal(size=(5, 16, 16))[:, None]
     with pytest.warns(UnprovedWarning, match=r"bounds prove \d of 5 distances; the others come from 12") as caught:
         boundary_distance(network, points)
     assert len(caught) == 1

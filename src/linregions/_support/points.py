@@ -6,6 +6,7 @@ import os
 
 import numpy as np
 
+from linregions._support.archives import check_header
 from linregions._support.files import as_path, brief
 from linregions._support.validation import FloatArray, as_float_array, as_point_rows, shape_of_points
 from linregions.errors import FileFormatError, InvalidValueError
@@ -42,9 +43,10 @@ def read_points(path: str | os.PathLike[str], who: str, name: str = "points", n_
         )
     try:
         if file.suffix == ".npy":
-            array = np.load(file, allow_pickle=False)
-            if not isinstance(array, np.ndarray):
-                raise ValueError("it is an archive of arrays")
+            with open(file, "rb") as handle:
+                check_header(handle, os.fstat(handle.fileno()).st_size, file.name)
+                handle.seek(0)
+                array = np.load(handle, allow_pickle=False)
         else:
             array = np.array(_numbers(file.read_text(encoding="utf-8-sig")))
     except Exception as error:  # a damaged header makes numpy raise nearly anything

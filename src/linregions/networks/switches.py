@@ -22,6 +22,7 @@ __all__ = [
     "bytes_of_words",
     "canonical_words",
     "count_switches",
+    "has_maxima",
     "is_fake",
     "pack_patterns",
     "switch_layout",
@@ -32,6 +33,11 @@ __all__ = [
 
 IntArray = npt.NDArray[np.int32]
 WordArray = npt.NDArray[np.uint64]
+
+
+def has_maxima(network: Network) -> bool:
+    """Whether some switches of a network are comparisons."""
+    return not network.is_chain and network.graph.maxima.step.size > 0
 
 
 def switch_layout(network: Network) -> Sequence[LayerSwitches]:

@@ -528,10 +528,10 @@ def campaign(seed: int, count: int, tmp_path: Path) -> None:
 
 @pytest.mark.filterwarnings("ignore")
 def test_damaged_files(tmp_path):
-    campaign(0, 2000, tmp_path)
+    campaign(0, 600, tmp_path)
 
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 def test_many_damaged_files(tmp_path):
-    campaign(1, 5000, tmp_path)
+    campaign(1, 6000, tmp_path)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import CancelledError
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -16,18 +16,28 @@ from linregions.errors import NumericalError
 from linregions.measures.distances.graph_plan import CHANCE, DIRECTIONS, FIRST_DIRECTIONS, POINTS, GraphPlan
 from linregions.regions.drive import Work
 
-# Candidates that bounds may leave for a proof, and how many are examined before bounds are looked at.
-_MOST_LEFT, _FIRST = 40, 4
+
+class Effort(NamedTuple):
+    """How long a proof is tried."""
+
+    most_left: int = 40  # candidates that bounds may leave for one
+    first: int = 4  # how many are examined before bounds are looked at
+
+
+#: What is taken where nothing else is asked for.
+USUAL = Effort()
 
 
 class GraphSpace:
     """What one thread uses; after `measure`, what is known of some points."""
 
-    def __init__(self, plan: GraphPlan, who: str, stopped: threading.Event | None = None) -> None:
+    def __init__(
+        self, plan: GraphPlan, who: str, stopped: threading.Event | None = None, effort: Effort = USUAL
+    ) -> None:
         from linregions.measures.distances.kernels.graph_rows import CHANNELS, SITES, Rows
         from linregions.measures.distances.kernels.graph_search import Backward, Found
 
-        self.plan, self.who, self.stopped = plan, who, stopped
+        self.plan, self.who, self.stopped, self.effort = plan, who, stopped, effort
         slots, numbers, units, sites = plan.room
         most = max(POINTS, DIRECTIONS - FIRST_DIRECTIONS)
         self.rows = Rows(
@@ -93,7 +103,8 @@ class GraphSpace:
         kernels.set_gaps(plan.taps, plan.candidates, at[0], at[2], self.found, self.backward)
         self.squares[:], self.most[:] = 0.0, 1.0
         self.found.guess[:] = self.found.bound  # bounds alone often prove, in place of a look along directions
-        search = plan.taps, plan.candidates, *at, self.found, self.backward, _FIRST, _MOST_LEFT, self.gradient
+        few, most = self.effort.first, self.effort.most_left
+        search = plan.taps, plan.candidates, *at, self.found, self.backward, few, most, self.gradient
         outcome = kernels.search_bounds(*search)
         if outcome == kernels.LEFT:
             self._look(r, 0)
@@ -170,9 +181,14 @@ class GraphDistanceWork(Work):
     title, unit = "distances", "point"
 
     def __init__(
-        self, plan: GraphPlan, points: npt.NDArray[Any], who: str, take: Callable[[GraphSpace, slice], None]
+        self,
+        plan: GraphPlan,
+        points: npt.NDArray[Any],
+        who: str,
+        take: Callable[[GraphSpace, slice], None],
+        effort: Effort = USUAL,
     ) -> None:
-        self.plan, self.points, self.who, self.take = plan, points, who, take
+        self.plan, self.points, self.who, self.take, self.effort = plan, points, who, take, effort
         self.tasks = range(0, len(points), POINTS)
         self.stopped, self.local = threading.Event(), threading.local()
 
@@ -183,7 +199,7 @@ class GraphDistanceWork(Work):
     def run(self, task: int) -> None:
         """Measure a chunk in the buffers of this thread."""
         if not hasattr(self.local, "space"):
-            self.local.space = GraphSpace(self.plan, self.who, self.stopped)
+            self.local.space = GraphSpace(self.plan, self.who, self.stopped, self.effort)
         space, chunk = self.local.space, slice(task, task + self.share(task))
         space.measure(self.points[chunk], task)
         self.take(space, chunk)

@@ -121,10 +121,8 @@ __all__ = [
     "chain_tables",
     "give_rows",
     "keep_tensor",
-    "list_terms",
     "make_tensors",
     "sum_terms",
-    "vanishes",
 ]
 
 # Squares between these are right to the last bits, and so are sums of them. A size whose square is below the smallest
@@ -418,50 +416,3 @@ def _squares_tell(plan: Any, tensors: Tensors, scale: FloatArray, table: FloatAr
             if table[i, c] != 0.0:
                 return False
     return True
-
-
-@compiled(internal=True)
-def list_terms(plan: Any, history: IndexArray, where: IndexArray, step: int, unit: int) -> int:
-    """List the basis functions that a pre-activation is a sum of multiples of, to the ROW of `where`.
-
-    Return how many they are, or -1 if there are other terms.
-    """
-    if plan.biases[step, unit] != 0.0 or plan.shape[GIVEN, step] >= 0:
-        return -1
-    place, columns = where[PLACE], where[ROW]
-    n, others = 0, False
-    n_channels, padded = plan.shape[CHANNELS, step], plan.shape[PADDED, step]
-    s, c = unit // n_channels, unit % n_channels
-    for term in range(plan.shape[FIRST_TERM, step], plan.shape[END_TERM, step]):
-        source, offset = plan.term[SOURCE, term], plan.term[FIRST_OFFSET, term] + s
-        n_before = plan.shape[CHANNELS, source]
-        for tap in range(plan.offset[offset], plan.offset[offset + 1]):
-            first = plan.term[FIRST_WEIGHT, term] + plan.tap[BLOCK, tap] * n_before * padded + c
-            for j in range(n_before):
-                if plan.weights[first + j * padded] == 0.0:
-                    continue
-                k = plan.tap[IN_SITE, tap] * n_before + j
-                piece = history[source, PIECE, k]
-                if piece < 0:
-                    column = history[source, BASIS, k]
-                    if place[column] < 0:
-                        place[column], columns[n] = n, column
-                        n += 1
-                else:
-                    others |= plan.activation[SLOPE, source, piece] != 0.0
-                    others |= plan.activation[HEIGHT, source, piece] != 0.0
-    for i in range(n):
-        place[columns[i]] = -1
-    return -1 if others else n
-
-
-@compiled(internal=True)
-def vanishes(phi: FloatArray, where: IndexArray, n_terms: int, at: int) -> bool:
-    """Whether a pre-activation is zero at a point since each of its terms is, as `list_terms` has them.
-
-    `phi` has a row for each point.
-    """
-    for i in range(n_terms):
-        if phi[at, where[ROW, i]] != 0.0:
-            return False
-    return n_terms >= 0

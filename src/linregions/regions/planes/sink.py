@@ -112,8 +112,11 @@ class RegionBatch:
 
     def corners(self, region: int) -> FloatArray:
         """Return the corners of a region of the batch, shape (sides, 2), counter-clockwise; a copy."""
-        sides = self.side[V, self.face_offsets[region] : self.face_offsets[region + 1]]
-        return self.vertices[sides]
+        return self.vertices[self.corner_numbers(region)]
+
+    def corner_numbers(self, region: int) -> IntArray:
+        """Return the vertices that are corners of a region, counter-clockwise."""
+        return self.side[V, self.face_offsets[region] : self.face_offsets[region + 1]]
 
 
 @dataclass(frozen=True)

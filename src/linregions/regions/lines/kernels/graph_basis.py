@@ -23,9 +23,8 @@ from linregions.networks.kernels.sites import (
     SIZE,
     SLOPE,
     WIDTH,
-    list_terms,
-    vanishes,
 )
+from linregions.networks.kernels.zeros import zeros_add_up
 from linregions.regions.lines.kernels.decisions import EXACT_MARGIN, RESOLUTION
 from linregions.regions.lines.kernels.graph_records import (
     AT_END,
@@ -229,18 +228,14 @@ def _decide_at_points(plan: GraphPlan, cell: Cell, step: int, k: int, j: int) ->
             p = order[i]
             sign[i] = 1 if value[p] > xi * weight[p] else -1
         return True
-    where, n_terms = cell.tensors.where, np.int64(-2)
     for i in range(n_points):
         p = order[i]
         distance = value[p] - xi * weight[p]
         sign[i] = 1 if distance > 0.0 else -1
         distance = abs(distance)
-        if distance == 0.0 and xi == 0.0:
-            if n_terms < -1:
-                n_terms = list_terms(plan, cell.history, where, step, k)
-            if vanishes(phi.T, where, n_terms, p):
-                sign[i] = 0
-                continue
+        if distance == 0.0 and xi == 0.0 and zeros_add_up(plan, cell.history, phi.T, p, order, 0, step, k):
+            sign[i] = 0
+            continue
         band = size / share[p]
         wide = band * (1.0 + plan.depth[step])
         if point[DOUBT, p] > 0.0:

@@ -15,13 +15,13 @@ import numpy.typing as npt
 
 from linregions._support.validation import FloatArray
 from linregions.networks.kernels import sites
+from linregions.networks.switches import has_maxima
 from linregions.regions.planes.engine import first_layer as roots
 from linregions.regions.planes.engine.buffers import n_bytes
 from linregions.regions.planes.engine.cell_run import CellRun
 from linregions.regions.planes.engine.first_layer import CutRecord
 from linregions.regions.planes.engine.job import Done, Job, Prepared, Total, Worked, equal_tasks
 from linregions.regions.planes.engine.knobs import Knobs
-from linregions.regions.planes.engine.uniting import has_maxima
 from linregions.regions.planes.engine.workbench import Workbench
 from linregions.regions.planes.kernels import records
 from linregions.regions.planes.kernels import workspace as rows

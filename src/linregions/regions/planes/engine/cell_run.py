@@ -12,10 +12,11 @@ import numpy.typing as npt
 
 from linregions.domains.frames import frame_of
 from linregions.errors import NumericalError
+from linregions.networks.switches import has_maxima
 from linregions.regions.planes.engine.first_layer import Contradiction, noted
 from linregions.regions.planes.engine.job import Job
 from linregions.regions.planes.engine.parts import Parts, part_switches_of, split_cell
-from linregions.regions.planes.engine.uniting import has_maxima, unite_faces
+from linregions.regions.planes.engine.uniting import unite_faces
 from linregions.regions.planes.engine.workbench import Workbench
 from linregions.regions.planes.kernels import cells, records
 from linregions.regions.planes.kernels.assembly import chain_runs, count_new

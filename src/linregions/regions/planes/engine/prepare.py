@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from linregions.domains.frames import frame_of
+from linregions.networks.switches import has_maxima
 from linregions.regions.planes.engine import first_layer as roots
 from linregions.regions.planes.engine.blocks import WindowInBlocks, make_blocks
 from linregions.regions.planes.engine.buffers import n_bytes
 from linregions.regions.planes.engine.job import Job, Prepared
 from linregions.regions.planes.engine.narrow import CellsWanted, cells_wanted, deepened
 from linregions.regions.planes.engine.plan import make_plan
-from linregions.regions.planes.engine.uniting import has_maxima, starts_with_maxima
+from linregions.regions.planes.engine.uniting import starts_with_maxima
 from linregions.regions.planes.engine.window import WholeWindow
 from linregions.regions.planes.kernels.workspace import N_FACES
 

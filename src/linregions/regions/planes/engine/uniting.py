@@ -7,14 +7,10 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from linregions.networks.network import Network
+from linregions.networks.switches import has_maxima
 from linregions.regions.planes.engine.graph_plan import flat_of
 from linregions.regions.planes.kernels import records, uniting
 from linregions.regions.planes.kernels.workspace import N_EDGES
-
-
-def has_maxima(network: Network) -> bool:
-    """Whether some switches of a network are comparisons."""
-    return not network.is_chain and network.graph.maxima.step.size > 0
 
 
 def starts_with_maxima(network: Network) -> bool:

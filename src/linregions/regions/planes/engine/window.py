@@ -7,12 +7,12 @@ from itertools import pairwise
 import numpy as np
 
 from linregions._support.validation import FloatArray
+from linregions.networks.switches import has_maxima
 from linregions.regions.planes.engine import buffers
 from linregions.regions.planes.engine import first_layer as roots
 from linregions.regions.planes.engine.buffers import n_bytes
 from linregions.regions.planes.engine.cell_run import CellRun
 from linregions.regions.planes.engine.job import Done, Job, Prepared, Total, Worked, equal_tasks
-from linregions.regions.planes.engine.uniting import has_maxima
 from linregions.regions.planes.engine.workbench import Workbench
 from linregions.regions.planes.kernels import records
 from linregions.regions.planes.sink import IndexArray, Sink

@@ -24,9 +24,8 @@ from linregions.networks.kernels.sites import (
     SLOPE,
     STEEPNESS,
     WIDTH,
-    list_terms,
-    vanishes,
 )
+from linregions.networks.kernels.zeros import list_terms, vanishes, zeros_add_up
 from linregions.regions.planes.kernels.complex import change_there
 from linregions.regions.planes.kernels.entering import number_of
 from linregions.regions.planes.kernels.records import (
@@ -52,15 +51,19 @@ from linregions.regions.planes.kernels.records import (
 )
 from linregions.regions.planes.kernels.workspace import (
     CONSTANT,
+    N_EDGES,
     N_FACES,
     N_VERTICES,
     NOW,
     ONE,
     POS,
     SNAPPED,
+    SWITCH,
     UNCERTAINTY,
     UNDECIDED,
     ZERO,
+    A,
+    B,
     FloatArray,
     V,
     Workspace,
@@ -231,6 +234,20 @@ def _pack(plan: Plan, sc: Scratch, layer: int, n_basis: int, first: int, width: 
 
 
 @compiled(internal=True)
+def _is_zero_there(ws: Workspace, plan: Plan, sc: Scratch, v: int, layer: int, neuron: int) -> bool:
+    """Whether a pre-activation of a graph is zero at a vertex since its terms are, some as the vertex is on their line.
+
+    In a cell that such a line bounds, the value of a unit is a sum that only nearly is zero on it.
+    """
+    lines, n_lines = ws.order_bit, 0  # of no other use yet
+    for e in range(ws.size[N_EDGES]):
+        if (ws.edge[A, e] == v or ws.edge[B, e] == v) and ws.edge[SWITCH, e] >= 0 and n_lines < lines.shape[0]:
+            lines[n_lines] = ws.edge[SWITCH, e]
+            n_lines += 1
+    return bool(zeros_add_up(plan, sc.history, ws.phi, v, lines, n_lines, layer, neuron))
+
+
+@compiled(internal=True)
 def screen(
     ws: Workspace, plan: Plan, sc: Scratch, layer: int, n_basis: int, begin: int, few: int
 ) -> tuple[int, int, int, int]:
@@ -358,6 +375,8 @@ def screen(
                                 n_terms = list_terms(plan, sc.history, where, layer, neuron)
                             if vanishes(phi, where, n_terms, v):
                                 continue
+                        if xi == 0.0 and not plan.is_chain and _is_zero_there(ws, plan, sc, v, layer, neuron):
+                            continue
                         counts[SNAPPED] += d != 0.0
                         counts[UNDECIDED] += 1
                 if f_word.shape[1] > 0 and high[k] - xi > band:
@@ -380,17 +399,24 @@ def screen(
                 return -1, min(2 * phi.shape[1], begin + more), 0, 0
             source[unstable - unstable_before] = k
             unstable += 1
+        for i in range(unstable - unstable_before):
+            neuron = kept[first + source[i]]
+            low[i] = 0.0 if plan.is_chain else relative * scale[SIZE, neuron]
         zeros = False
         for v in range(n_vertices):  # row by row, as phi lies in memory
             for i in range(unstable - unstable_before):
                 phi[v, begin + unstable_before + i] = block[v, source[i]]
-                zeros |= block[v, source[i]] == 0.0
+                zeros |= abs(block[v, source[i]]) <= low[i]
         for i in range(unstable - unstable_before if zeros else 0):
-            n_terms = list_terms(plan, sc.history, where, layer, kept[first + source[i]])
-            for v in range(n_vertices if n_terms >= 0 else 0):
+            neuron = kept[first + source[i]]
+            n_terms = list_terms(plan, sc.history, where, layer, neuron)
+            for v in range(n_vertices):
+                # The value -0.0 is that of no sum: see `sign_words`.
                 if block[v, source[i]] == 0.0:
-                    # The value -0.0 is that of no sum: see `sign_words`.
                     phi[v, begin + unstable_before + i] = -0.0 if vanishes(phi, where, n_terms, v) else 0.0
+                near = not plan.is_chain and abs(block[v, source[i]]) <= low[i]
+                if near and _is_zero_there(ws, plan, sc, v, layer, neuron):
+                    phi[v, begin + unstable_before + i] = -0.0
     left = 0
     if unstable > most:
         seen = unstable

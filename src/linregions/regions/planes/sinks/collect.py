@@ -10,7 +10,7 @@ import numpy.typing as npt
 from linregions._support.limits import exceeded
 from linregions.domains.windows import PlaneWindow
 from linregions.networks.network import Network
-from linregions.networks.switches import switch_tables, unpack_patterns
+from linregions.networks.switches import has_maxima, switch_tables, unpack_patterns
 from linregions.regions.planes.kernels import assembly, uniting
 from linregions.regions.planes.kernels.records import N_CHAINS, OWN, SHARED
 from linregions.regions.planes.kernels.workspace import SWITCH, E, V
@@ -172,7 +172,7 @@ class Collector(Sink):
         edges.resize((n_edges, 2), refcheck=False)
         switches.resize(n_edges, refcheck=False)
         faces = assembly.unite_faces(edges, vertex_number, edge_number, offsets, corners, sides)
-        if not self.network.is_chain and self.network.graph.maxima.step.size:
+        if has_maxima(self.network):
             fixed = len(self.window.polygon)
             n_v, n_e = uniting.straighten(vertices, edges, switches, faces, offsets, corners, sides, fixed)
             vertices, edges, switches, faces = (

@@ -13,11 +13,12 @@ from linregions._support.validation import FloatArray, as_float_array, as_intege
 from linregions.domains.windows import PlaneWindow
 from linregions.errors import InvalidValueError
 from linregions.networks.network import Network
-from linregions.networks.switches import unpack_patterns
+from linregions.networks.switches import has_maxima, unpack_patterns
 from linregions.regions.planes.kernels.workspace import V
 from linregions.regions.planes.sink import PlaneSummary, RegionBatch, Sink
 from linregions.regions.planes.sinks.joined_count import JoinedCount, JoinedParts, joined_parts
 from linregions.regions.planes.sinks.sizes import measure
+from linregions.regions.planes.sinks.straight import Straight, StraightSides, straight_vertices
 
 # Bins are tenths of a decade, from below the smallest positive number to above the largest.
 _BINS_IN_DECADE = 10
@@ -74,8 +75,7 @@ class PlaneStatistics:
     n_linear_regions, n_gradient_regions : int or None
         Linear and gradient regions, None if not asked for.
     n_vertices, n_edges : int
-        Those on the window's border included; V - E + F = 1. Where maxima lose a comparison, vertices within straight
-        sides count, too, here and in `sides`; a `PlanePartition` has none of these.
+        Those on the window's border included; V - E + F = 1.
     area, perimeter, boundary_length : float
         Sums over all regions: Euclidean areas, perimeters, and the length of all boundaries between activation
         regions, without the window's border.
@@ -123,6 +123,7 @@ class _Candidate(NamedTuple):
     distance: float
     corners: FloatArray
     words: npt.NDArray[np.uint64]
+    region: int  # of the batch, then of all
 
 
 class _Digest(NamedTuple):
@@ -133,6 +134,7 @@ class _Digest(NamedTuple):
     largest: list[_Candidate]
     nearest: list[_Candidate]
     joined: list[JoinedParts]
+    straight: Straight | None
 
 
 class RegionStatistics(Sink):
@@ -199,6 +201,8 @@ class RegionStatistics(Sink):
         self._largest, self._nearest = [], []
         self._network = network
         self._counts = [JoinedCount(network, kind) for kind in self._kinds]
+        # Where comparisons of maxima lose, vertices within straight sides are left, which do not count.
+        self._straight = StraightSides(self._sides) if has_maxima(network) else None
 
     def digest(self, batch: RegionBatch) -> Any:
         """Measure a batch."""
@@ -211,25 +215,33 @@ class RegionStatistics(Sink):
         scale = _bin_borders(), _BIN_OF_ONE, _BINS_IN_DOUBLING
         first_area, first_perimeter = tally_regions(*values, batch.face_offsets, *scale, bins, sides)
         distances = _distances(batch, self.point) if self.n_nearest else None
+        straight = straight_vertices(batch) if has_maxima(batch.network) else None
+        sizes = areas, perimeters, distances, None if straight is None else straight.within
         return _Digest(
             sums,
             sides,
             (first_area, np.bincount(bins[0])),
             (first_perimeter, np.bincount(bins[1])),
-            _candidates(batch, areas, -1.0, self.n_largest, self._largest, areas, perimeters, distances),
+            _candidates(batch, areas, -1.0, self.n_largest, self._largest, *sizes),
             [] if distances is None
-            else _candidates(batch, distances, 1.0, self.n_nearest, self._nearest, areas, perimeters, distances),
+            else _candidates(batch, distances, 1.0, self.n_nearest, self._nearest, *sizes),
             [joined_parts(batch, kind) for kind in self._kinds],
+            straight,
         )  # fmt: skip
 
     def collect(self, digested: Any) -> None:
         """Add a batch."""
         self._sums.append(digested.sums)
-        self._sides += digested.sides
+        begun = 0
+        if self._straight is None:
+            self._sides += digested.sides
+        else:
+            begun = self._straight.n_regions
+            self._straight.add(digested.straight)
         for total, (first, counts) in zip(self._histograms, (digested.areas, digested.perimeters), strict=True):
             total[first : first + counts.size] += counts
-        self._largest = _first(self._largest + digested.largest, self.n_largest)
-        self._nearest = _first(self._nearest + digested.nearest, self.n_nearest)
+        self._largest = _first(self._largest, digested.largest, begun, self.n_largest)
+        self._nearest = _first(self._nearest, digested.nearest, begun, self.n_nearest)
         for count, parts in zip(self._counts, digested.joined, strict=True):
             count.add(parts)
 
@@ -238,20 +250,24 @@ class RegionStatistics(Sink):
         # Cell by cell, so that the sums do not depend on how cells were put to batches.
         area, perimeter, boundary = np.concatenate(self._sums).T.copy().sum(axis=1)
         counts = {count.kind: count.count for count in self._counts}
+        n_vertices, n_edges = summary.n_vertices, summary.n_edges
+        if self._straight is not None:
+            n_edges -= self._straight.n_vertices
+            n_vertices = 1 + n_edges - summary.n_regions
         return PlaneStatistics(
             n_regions=summary.n_regions,
             n_linear_regions=counts.get("linear"),
             n_gradient_regions=counts.get("gradient"),
-            n_vertices=summary.n_vertices,
-            n_edges=summary.n_edges,
+            n_vertices=n_vertices,
+            n_edges=n_edges,
             area=float(area),
             perimeter=float(perimeter),
             boundary_length=float(boundary),
             sides=self._sides,
             areas=_histogram(self._histograms[0]),
             perimeters=_histogram(self._histograms[1]),
-            largest=_regions(self._network, self._largest),
-            nearest=_regions(self._network, self._nearest),
+            largest=_regions(self._network, self._largest, self._straight),
+            nearest=_regions(self._network, self._nearest, self._straight),
             diagnostics=summary.diagnostics,
         )
 
@@ -307,6 +323,7 @@ def _candidates(
     areas: FloatArray,
     perimeters: FloatArray,
     distances: FloatArray | None,
+    straight: npt.NDArray[np.bool_] | None,
 ) -> list[_Candidate]:
     """Return the regions with the `n` smallest keys ``sign * values``, as far as they may replace one that is kept.
 
@@ -324,24 +341,32 @@ def _candidates(
             float(areas[k]),
             float(perimeters[k]),
             float("nan") if distances is None else float(distances[k]),
-            batch.corners(k),
+            batch.corners(k) if straight is None else batch.corners(k)[~straight[batch.corner_numbers(k)]],
             batch.pattern_words[k].copy(),  # unpacked if it is kept to the end
+            k,
         )
         for k in few[:found].tolist()
     ]
 
 
-def _first(entries: list[_Candidate], n: int) -> list[_Candidate]:
+def _first(kept: list[_Candidate], new: list[_Candidate], first_region: int, n: int) -> list[_Candidate]:
+    entries = kept + [entry._replace(region=first_region + entry.region) for entry in new]
     return sorted(entries, key=lambda entry: entry.key)[:n]
 
 
-def _regions(network: Network, kept: list[_Candidate]) -> tuple[NotableRegion, ...]:
+def _regions(network: Network, kept: list[_Candidate], straight: StraightSides | None) -> tuple[NotableRegion, ...]:
     """Return what was kept, with patterns."""
     if not kept:
         return ()
     patterns = unpack_patterns(network, np.stack([entry.words for entry in kept]))
     return tuple(
-        NotableRegion(entry.area, entry.perimeter, entry.distance, entry.corners, pattern)
+        NotableRegion(
+            entry.area,
+            entry.perimeter,
+            entry.distance,
+            entry.corners if straight is None else straight.without_straight(entry.region, entry.corners),
+            pattern,
+        )
         for entry, pattern in zip(kept, patterns, strict=True)
     )
 

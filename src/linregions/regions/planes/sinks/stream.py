@@ -10,17 +10,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from linregions._support.archives import write_archive
 from linregions._support.files import as_path, read_npz, replacing
 from linregions._support.fingerprints import checksum_of_file, digest_of_source
 from linregions._support.validation import as_choice, require
 from linregions.domains.windows import PlaneWindow
 from linregions.errors import InvalidValueError, LinRegionsError
 from linregions.networks.network import Network
-from linregions.networks.switches import breakpoints_of_neurons, bytes_of_words, switch_tables
+from linregions.networks.switches import breakpoints_of_neurons, bytes_of_words, has_maxima, switch_tables
 from linregions.regions.files import pack_network, pack_window
-from linregions.regions.planes.kernels.workspace import N_FACES, SWITCH, E, V
+from linregions.regions.planes.kernels.workspace import N_FACES, SWITCH, A, E, V
 from linregions.regions.planes.sink import BatchRecord, IndexArray, PlaneSummary, RegionBatch, Sink
 from linregions.regions.planes.sinks import streamed as streamed
+from linregions.regions.planes.sinks.collect import name_edges
 from linregions.regions.planes.sinks.sizes import measure
 from linregions.regions.planes.sinks.stream_parts import checksum_in, read_part
 from linregions.regions.planes.sinks.streamed import MANIFEST, PARTS, SOURCE, StreamedRegions
@@ -45,6 +47,12 @@ class RegionStream(Sink):
         ``parts`` as one table (extra ``io``).
     patterns : bool
         Whether to write the activation patterns, one bit for each switch.
+
+    Notes
+    -----
+    Parts are written before the regions beside them are known. So where a comparison of a maximum that loses ends on an
+    edge, a vertex stays within the straight side, and counts; `RegionStatistics` and `PlanePartition` have no such
+    vertices. Edges between two cells are named by a neuron of the first layer, also where others switch with it.
 
     Raises
     ------
@@ -73,17 +81,19 @@ class RegionStream(Sink):
         # In full, since workers of an executor may have another current folder.
         self.folder = as_path(folder, "folder", who).absolute()
         self.format = as_choice(format, "format", who, ("npz", "parquet"))
-        self.needs_patterns = bool(patterns)
+        self.patterns = self.needs_patterns = bool(patterns)
         if self.format == "parquet":
             require("pyarrow", "io", who, lambda: __import__("pyarrow.parquet"))
 
     def begin(self, network: Network, window: PlaneWindow, relative_tolerance: float) -> None:
         """Make the folder, or find what an earlier run left there."""
         source = pack_window(window) | pack_network(network)
+        self.needs_patterns = self.patterns or not network.is_chain  # only these tell which neuron an edge is of
+        self._has_maxima = has_maxima(network)
         about: dict[str, Any] = {
             "format": FORMAT,
             "parts": self.format,
-            "patterns": self.needs_patterns,
+            "patterns": self.patterns,
             "cells_in_part": self.cells_in_batch,
             "source": digest_of_source(source),
         }
@@ -95,8 +105,9 @@ class RegionStream(Sink):
             self._find_earlier(about)
             if self._is_damaged(SOURCE, about["source"]):
                 path = self.folder / SOURCE
-                with replacing(path, "RegionStream", "folder") as temporary, open(temporary, "wb") as handle:
-                    np.savez(handle, **source)  # type: ignore[arg-type]
+                with replacing(path, "RegionStream", "folder") as temporary:
+                    # Without a checksum of its own, since the manifest has it, and earlier versions compare all arrays.
+                    write_archive(temporary, source, packed=False, seal=False)
             if not (self.folder / MANIFEST).is_file():
                 streamed.write_manifest(self.folder, about)
         self._there: dict[str, list[str]] = {}
@@ -142,16 +153,16 @@ class RegionStream(Sink):
         for name in self._there.get(self._path(cells).stem, ()):
             path = self.folder / PARTS / name
             expected = checksum_in(name) or self._checksums.get(name)
-            record = streamed.read_record(path)
-            if record is None:
-                continue
             try:
-                if expected is None:  # of an earlier version: all of it has to be looked at
-                    read_part(path, None, self._n_breakpoints, self.needs_patterns)
                 found = checksum_of_file(path)
+                if expected is None:  # of an earlier version: all of it has to be looked at
+                    read_part(path, None, self._n_breakpoints, self.patterns)
+                elif found != expected:
+                    continue
             except (LinRegionsError, OSError):
                 continue
-            if expected in {None, found}:
+            record = streamed.read_record(path)
+            if record is not None:
                 return record, (name, int(record.sizes[N_FACES]), found)
         return None
 
@@ -166,9 +177,9 @@ class RegionStream(Sink):
 
         with replacing(path, "RegionStream", "folder", named) as temporary:
             if self.format == "npz":
-                _write_npz(temporary, batch)
+                _write_npz(temporary, batch, patterns=self.patterns)
             else:
-                _write_parquet(temporary, batch)
+                _write_parquet(temporary, batch, patterns=self.patterns)
         return f"{path.stem}-{found}{path.suffix}", batch.n_regions, found
 
     def collect(self, digested: Any) -> None:
@@ -182,7 +193,8 @@ class RegionStream(Sink):
             **self._about,
             "parts_written": self._parts,
             "n_regions": summary.n_regions,
-            "n_vertices": summary.n_vertices,
+            # Of lines of comparisons that bound no region, vertices may be counted that no edge has.
+            "n_vertices": 1 + summary.n_edges - summary.n_regions if self._has_maxima else summary.n_vertices,
             "n_edges": summary.n_edges,
             "diagnostics": summary.diagnostics,
         }
@@ -200,28 +212,41 @@ def _record_arrays(record: BatchRecord) -> dict[str, npt.NDArray[Any]]:
     return {f"record_{name}": np.asarray(value) for name, value in record._asdict().items()}
 
 
-def _write_npz(path: Path, batch: RegionBatch) -> None:
+def _name_inner_edges(batch: RegionBatch, neurons: npt.NDArray[np.int32], breakpoints: npt.NDArray[np.int32]) -> None:
+    """Name edges within cells as `PlanePartition` does; those between two cells are lines of the first layer."""
+    faces = np.full((batch.edge.shape[1], 2), -1)
+    owner = np.repeat(np.arange(batch.n_regions), np.diff(batch.face_offsets))
+    faces[batch.side[E], (batch.edge[A, batch.side[E]] != batch.side[V]).astype(np.int64)] = owner
+    inner = np.flatnonzero((faces >= 0).all(axis=1))
+    named = neurons[inner], breakpoints[inner]
+    name_edges(batch.network, batch.pattern_words, faces[inner], *named)
+    neurons[inner], breakpoints[inner] = named
+
+
+def _write_npz(path: Path, batch: RegionBatch, *, patterns: bool) -> None:
     neuron_of, breakpoint_of = switch_tables(batch.network)
+    neurons, breakpoints = neuron_of[batch.edge[SWITCH]], breakpoint_of[batch.edge[SWITCH]]
+    if batch.pattern_words.size and not batch.network.is_chain:
+        _name_inner_edges(batch, neurons, breakpoints)
     measures = measure(batch)
-    with open(path, "wb") as handle:
-        np.savez(
-            handle,
-            vertices=batch.vertices,
-            edges=np.ascontiguousarray(batch.edge[:2].T),
-            edge_neuron=neuron_of[batch.edge[SWITCH]],
-            edge_breakpoint=breakpoint_of[batch.edge[SWITCH]],
-            edge_is_shared=batch.edge_is_shared,
-            face_offsets=batch.face_offsets,
-            face_vertices=batch.side[V],
-            face_edges=batch.side[E],
-            pattern_words=batch.pattern_words,
-            areas=measures.areas,
-            perimeters=measures.perimeters,
-            **_record_arrays(batch.record),  # type: ignore[arg-type]
-        )
+    arrays = {
+        "vertices": batch.vertices,
+        "edges": np.ascontiguousarray(batch.edge[:2].T),
+        "edge_neuron": neurons,
+        "edge_breakpoint": breakpoints,
+        "edge_is_shared": batch.edge_is_shared,
+        "face_offsets": batch.face_offsets,
+        "face_vertices": batch.side[V],
+        "face_edges": batch.side[E],
+        "pattern_words": batch.pattern_words if patterns else batch.pattern_words[:0],
+        "areas": measures.areas,
+        "perimeters": measures.perimeters,
+    }
+    # The checksum of the whole file goes into its name.
+    write_archive(path, {**arrays, **_record_arrays(batch.record)}, packed=False, seal=False)
 
 
-def _write_parquet(path: Path, batch: RegionBatch) -> None:
+def _write_parquet(path: Path, batch: RegionBatch, *, patterns: bool) -> None:
     import pyarrow as pa
     from pyarrow import parquet
 
@@ -235,7 +260,7 @@ def _write_parquet(path: Path, batch: RegionBatch) -> None:
         "corner_u": pa.ListArray.from_arrays(offsets, pa.array(np.ascontiguousarray(corners[:, 0]))),
         "corner_v": pa.ListArray.from_arrays(offsets, pa.array(np.ascontiguousarray(corners[:, 1]))),
     }
-    if batch.pattern_words.size:
+    if batch.pattern_words.size and patterns:
         little = bytes_of_words(batch.pattern_words)
         columns["pattern"] = pa.FixedSizeBinaryArray.from_buffers(
             pa.binary(little.shape[1]), little.shape[0], [None, pa.py_buffer(little.tobytes())]
