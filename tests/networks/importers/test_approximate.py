@@ -214,5 +214,9 @@ def test_wrong_arguments(kind):
 
 
 def test_what_is_no_module():
-    with pytest.raises(InvalidTypeError, match=r"`module` is str"):
+    with pytest.raises(InvalidTypeError, match=r"`module` is int"):
+        lr.approximate(3, activation="gelu")
+    with pytest.raises(InvalidValueError, match=r"`module` is 'model.pt', a checkpoint, .* Load it into the module"):
         lr.approximate("model.pt", activation="gelu")
+    with pytest.raises(InvalidValueError, match=r"where there is no file, but from_onnx needs an ONNX file"):
+        lr.approximate("none.onnx", activation="gelu")

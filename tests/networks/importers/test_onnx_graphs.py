@@ -230,11 +230,11 @@ def test_the_last_function_is_left_out_on_request(last, name, tmp_path):
 
 
 REFUSED = {
-    "Tanh": ({}, "is not piecewise linear, .* `linregions.approximate`"),
-    "Sigmoid": ({}, "is not piecewise linear, .* `linregions.approximate`"),
-    "Gelu": ({}, "is not piecewise linear, .* `linregions.approximate`"),
-    "HardSwish": ({}, "is not piecewise linear, .* `linregions.approximate`"),
-    "Elu": ({}, "is not piecewise linear, .* `linregions.approximate`"),
+    "Tanh": ({}, r'is not piecewise linear, .* `linregions.approximate\(path, activation="tanh"\)`'),
+    "Sigmoid": ({}, r'is not piecewise linear, .* `linregions.approximate\(path, activation="sigmoid"\)`'),
+    "Gelu": ({}, r'is not piecewise linear, .* `linregions.approximate\(path, activation="gelu"\)`'),
+    "HardSwish": ({}, r'is not piecewise linear, .* `linregions.approximate\(path, activation="hardswish"\)`'),
+    "Elu": ({}, r'is not piecewise linear, .* `linregions.approximate\(path, activation="elu"\)`'),
     "Sqrt": ({}, "is not piecewise linear, .* give the part of the model before it"),
     "Softmax": ({}, "is not piecewise linear, .* Give the part of the model before it"),
     "LRN": ({"size": 3}, "divides by a statistic of its own input, .* batch normalisation"),

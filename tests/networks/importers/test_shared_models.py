@@ -20,7 +20,7 @@ REFUSED = {
     "softmax-last-layer.onnx": r'node 7 \(Softmax .* is not piecewise linear.* `drop_last="softmax"`',
     "self-attention-mnist-pgd-medium-sim.onnx": r"combines two activations by MatMul.* without attention and gates",
     "sigmoid.onnx": r'node 0 \(Sigmoid\) is not piecewise linear.* `drop_last="sigmoid"`',
-    "tanh.onnx": r"node 0 \(Tanh\) is not piecewise linear.* `linregions.approximate`",
+    "tanh.onnx": r'node 0 \(Tanh\) is not piecewise linear.* `linregions.approximate\(path, activation="tanh"\)`',
     "dropout_training_mode_true.onnx": r"node 0 \(Dropout\) is in training mode.* call `module.eval\(\)` first",
 }
 

@@ -162,6 +162,11 @@ def _imported(
 ) -> _Imported:
     """Return the graph of a model with stand-ins, checked, and the model."""
     is_file = isinstance(module, str | os.PathLike)
+    if is_file and os.fspath(module).lower().endswith((".pt", ".pth", ".safetensors")):
+        raise InvalidValueError(
+            f"`module` is {os.fspath(module)!r}, a checkpoint, but {_WHO} needs a module, an ONNX file or a program "
+            "(`.pt2`). Load it into the module that it belongs to, and give that."
+        )
     is_program = is_file and os.fspath(module).lower().endswith(".pt2")
     if is_file and example_input is not None:
         raise InvalidValueError(
