@@ -19,7 +19,7 @@ test:
 	$(PYTHON) -m pytest -n 2 --dist worksteal
 
 test-slow:
-	$(PYTHON) -m pytest -m slow
+	$(PYTHON) -m pytest -n 2 --dist worksteal -m slow
 
 fuzz:  ## counts, classes and level sets against exact arithmetic on random networks for ten minutes; python tests/fuzz --help has more
 	$(PYTHON) tests/fuzz

@@ -1,6 +1,6 @@
 """Print every benchmark as a table: ``python benchmarks [planes] [scale] [lines] [distance] [jacobians] ...``.
 
-Only on request, since they take minutes: ``scale-long``, ``lines-long`` and ``distance-long``.
+Only on request, since they take minutes: ``scale-long``, ``graphs-long``, ``lines-long`` and ``distance-long``.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ SETS = {
     "planes": bench_planes.rows,
     "scale": bench_scale.rows,
     "lines": bench_lines.rows,
-    "graph-lines": bench_graphs.line_rows,
+    "graphs": bench_graphs.rows,
     "distance": bench_distance.rows,
     "jacobians": bench_distance.jacobian_rows,
-    "distance-convolutional": bench_distance.convolutional_rows,
     "tracking": bench_tracking.rows,
     "fig5": bench_fig5.rows,
 }
 LONG = {
     "scale-long": bench_scale.long_rows,
+    "graphs-long": bench_graphs.long_rows,
     "lines-long": bench_lines.long_rows,
     "distance-long": bench_distance.long_rows,
 }
@@ -46,7 +46,8 @@ def main(names: list[str]) -> int:
     versions = f"Python {platform.python_version()}, numpy {np.__version__}, numba {numba.__version__}"
     print(f"# {versions}, {platform.machine()}")
     print("# ratio = time / yardstick: a plain float64 forward pass over the final points, one BLAS thread, same run")
-    print("# (for tracking and fig5: the training without it; for jacobians: all Jacobians, carried forwards in numpy;")
+    print("# (for graphs: of torch, at its best batch size, over as many points as there are regions, from a sample;")
+    print("# for tracking and fig5: the training without it; for jacobians: all Jacobians, carried forwards in numpy;")
     print("# for boundaries: the partition)")
     print(f"{'case':<42}{'count':>9} {'of':<12}{'threads':>7}{'ms':>10}{'yardstick':>11}{'ratio':>8}", end="")
     print(f"{'goal':>6}{'MB':>8}")

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
-from functools import partial
 
 import numpy as np
-import torch
 
 import linregions as lr
 from linregions._support.threads import one_blas_thread
-from linregions.errors import UnprovedWarning
 from linregions.training.datasets import load_dataset
-from measure import GOLDEN, Row, compare, seconds
+from measure import GOLDEN, Row, compare
 
 
 def rows(n_points: int = 10_000) -> Iterator[Row]:
@@ -35,67 +31,6 @@ def rows(n_points: int = 10_000) -> Iterator[Row]:
 
         goal = {"mnist_64x3_trained": 3.0, "random 256x3": 6.0}.get(name)
         yield from compare(f"distances, {name}", len(points), "points", distances, forward, goal=goal)
-
-
-def convolutional_rows(n_points: int = 256) -> Iterator[Row]:
-    """Measure small convolutional networks at noisy test images, against torch's float64 pass at its best batch size.
-
-    Weights are random: trained ones need about as long.
-    """
-    rng = np.random.default_rng(0)
-    images = load_dataset().x_test[:n_points].astype(np.float64) + 0.05 * rng.random((n_points, 784))
-    for name, module in {"LeNet-5": _lenet(), "ResNet of two blocks": _Residual(2), "of four": _Residual(4)}.items():
-        net = lr.from_torch(module, torch.zeros(1, 1, 28, 28, dtype=torch.float64))
-        inputs = torch.tensor(images).reshape(-1, 1, 28, 28)
-
-        def forward(size: int, module: torch.nn.Module = module, inputs: torch.Tensor = inputs) -> None:
-            with torch.no_grad(), one_blas_thread():
-                for part in inputs.split(size):
-                    module(part)
-
-        def distances(threads: int, net: lr.Network = net) -> None:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", UnprovedWarning)
-                lr.boundary_distance(net, images, threads=threads)
-
-        before = torch.get_num_threads()
-        torch.set_num_threads(1)
-        try:
-            tried = {size: min(seconds(partial(forward, size)) for _ in range(3)) for size in (4, 8, 16, 64)}
-            plain = partial(forward, min(tried, key=lambda size, tried=tried: tried[size]))
-            yield from compare(f"distances, {name}", n_points, "points", distances, plain, goal=8.0, times=2)
-        finally:
-            torch.set_num_threads(before)
-
-
-def _lenet() -> torch.nn.Module:
-    torch.manual_seed(0)
-    nn = torch.nn
-    parts = [nn.Conv2d(1, 6, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(6, 16, 5), nn.ReLU(), nn.MaxPool2d(2)]
-    ends = [nn.Flatten(), nn.Linear(400, 120), nn.ReLU(), nn.Linear(120, 84), nn.ReLU(), nn.Linear(84, 10)]
-    return nn.Sequential(*parts, *ends).double().eval()
-
-
-class _Residual(torch.nn.Module):
-    """A ResNet of a few blocks with 16 channels."""
-
-    def __init__(self, n_blocks: int) -> None:
-        super().__init__()
-        torch.manual_seed(0)
-        conv = torch.nn.Conv2d
-        self.first = conv(1, 16, 3, stride=2, padding=1)
-        pairs = [conv(16, 16, 3, padding=1) for _ in range(2 * n_blocks)]
-        self.convolutions = torch.nn.ModuleList(pairs)
-        self.last = torch.nn.Linear(16, 10)
-        self.double().eval()
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Return logits."""
-        x = torch.relu(self.first(x))
-        for k in range(0, len(self.convolutions), 2):
-            x = torch.relu(x + self.convolutions[k + 1](torch.relu(self.convolutions[k](x))))
-        logits: torch.Tensor = self.last(x.mean((2, 3)))
-        return logits
 
 
 def long_rows(n_points: int = 1_000_000) -> Iterator[Row]:

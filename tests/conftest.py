@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import signal
+import sys
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -16,6 +17,22 @@ settings.register_profile("linregions", deadline=None)
 settings.load_profile("linregions")
 
 OfOneType.checks_records = True
+
+# Where fewer tests run, they compile what they need.
+_MANY = 1000
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _as_one_of_several(request: pytest.FixtureRequest) -> None:
+    """Have each of the first two workers compile a half of the kernels, which are kept, where they run many tests."""
+    worker = getattr(request.config, "workerinput", {"workerid": "gw0", "workercount": 1})
+    number = int(worker["workerid"].removeprefix("gw"))
+    if worker["workercount"] > 1 and "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(1)  # or threads of one worker wait for those of another
+    if worker["workercount"] > 1 and number < 2 and len(request.session.items) > _MANY:
+        from tests.support.compiling import HALVES
+
+        HALVES[number]()
 
 
 @pytest.fixture

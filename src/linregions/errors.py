@@ -58,3 +58,7 @@ class FewPointsWarning(UserWarning):
 
 class UncachedKernelsWarning(UserWarning):
     """No folder takes compiled kernels, so that every process compiles them anew."""
+
+
+class UncheckedFileWarning(UserWarning):
+    """A file of an earlier version has no checksum, so that damage to a number in it cannot be told."""

@@ -58,7 +58,7 @@ def test_settings_and_data() -> None:
     assert CellStore("cells").file(cell) == Path("cells") / "2f" / name
     assert seed_for(0, (64, 64), 1, "lines") == 2936368913
     settings = {"dataset": {"name": "toy"}, "widths": [3, 4], "z": 1.5}
-    assert RunFolder(Path("runs"), settings).path == Path("runs") / "toy-3-4-078666a1b927"
+    assert RunFolder(Path("runs"), settings, "3-4").path == Path("runs") / "toy-3-4-078666a1b927"
     data = Dataset.from_arrays(np.random.default_rng(1).random((20, 4)), np.arange(20) % 3)
     assert data.fingerprint == "45493271949251247e82d064c4a0128528f3c49e49236123e054c7ca869d5c82"
 

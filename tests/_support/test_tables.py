@@ -86,7 +86,7 @@ def test_a_failure_leaves_the_old_file(tmp_path):
     write_json(tmp_path / "m.json", {"a": 1})
     with pytest.raises(TypeError):
         write_json(tmp_path / "m.json", {"a": object()})
-    assert json.loads((tmp_path / "m.json").read_text()) == {"a": 1}
+    assert read_json(tmp_path / "m.json")["a"] == 1
     assert len(list(tmp_path.iterdir())) == 1
 
 
@@ -115,7 +115,17 @@ def test_what_is_no_table(tmp_path):
 
 def test_json_is_read_back(tmp_path):
     write_json(tmp_path / "m.json", {"a": [1, 2.5], "b": {"c": None}})
-    assert read_json(tmp_path / "m.json") == {"a": [1, 2.5], "b": {"c": None}}
+    read = read_json(tmp_path / "m.json")
+    assert list(read) == ["a", "b", "checksum"]
+    assert (read["a"], read["b"]) == ([1, 2.5], {"c": None})
+    text = (tmp_path / "m.json").read_text()
+    (tmp_path / "m.json").write_text(text.replace("2.5", "2.25"))
+    with pytest.raises(
+        FileFormatError, match=r"which cannot be read \(its checksum differs\), but read_json needs a JSON"
+    ):
+        read_json(tmp_path / "m.json")
+    (tmp_path / "m.json").write_text('{"a": 2.25}')  # of an earlier version
+    assert read_json(tmp_path / "m.json") == {"a": 2.25}
     with pytest.raises(InvalidValueError, match=r"where there is no file, but read_json needs a JSON file"):
         read_json(tmp_path / "no.json")
     for content in ("{", "[1]"):

@@ -4,12 +4,15 @@ import csv
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 import linregions as lr
 from linregions.cli import main
+from linregions.cli.results import decisions_told
+from linregions.experiments.figures import fig4
 
 pytest.importorskip("matplotlib")
 
@@ -66,9 +69,10 @@ def test_plane_writes_picture_numbers_and_settings(run, folder, tmp_path):
     assert content["settings"]["low"] == [-1.0, -1.0]
     assert content["network"]["widths"] == [2, 8, 8, 3]
     assert content["versions"]["linregions"] == lr.__version__
-    head, numbers, written = stdout.splitlines()
+    head, numbers, decisions, written = stdout.splitlines()
     assert head.split()[:2] == ["regions", "linear_regions"]
     assert numbers.split()[0] == str(part.n_regions)
+    assert decisions == decisions_told(part.diagnostics)
     assert written.startswith(f"written to {out}: flat-plane.png, flat-plane.svg, flat-plane.csv")
 
 
@@ -158,8 +162,22 @@ def test_line(run, folder, tmp_path, monkeypatch, words, domain):
     located = [part.network.locate_neuron(k) for k in part.neurons]
     assert [(int(row["layer"]) - 1, int(row["neuron"])) for row in rows] == located
     assert stdout.splitlines()[1].split()[:2] == [type(domain).__name__.lower(), str(part.n_regions)]
+    assert stdout.splitlines()[2] == decisions_told(part.diagnostics)
     results = json.loads((tmp_path / "flat-line.json").read_text())["results"]
     assert (results["regions"], results["undecided"]) == (part.n_regions, part.diagnostics["undecided"])
+
+
+def test_a_certified_line(run, folder, tmp_path):
+    words = ("line", folder / "flat.npz", "--from", -1, 0.5, "--to", 2, 1, "--out", tmp_path, "-q")
+    status, stdout, _ = run(*words, "--certify")
+    assert status == 0
+    content = json.loads((tmp_path / "flat-line.json").read_text())
+    assert content["results"]["certified"] is True
+    assert content["diagnostics"]["certified"] is True
+    part = lr.LinePartition.load(tmp_path / "flat-line.npz")
+    assert part.diagnostics["certified"] is True
+    assert part.n_regions == lr.partition(lr.Network.load(folder / "flat.npz"), part.domain).n_regions
+    assert "exact_decisions" in stdout.splitlines()[0]
 
 
 def test_line_through_the_origin_and_an_example(run, folder, tmp_path):
@@ -222,7 +240,8 @@ def test_info(run, folder):
     assert lines[-1] == "6 inputs, 3 outputs, 8 neurons, 83 parameters"
 
 
-def test_reproduce(run, tmp_path):
+def test_reproduce(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(fig4, "QUICK", replace(fig4.QUICK, draws=2))
     status, stdout, stderr = run("reproduce", "fig4", "fig2", "fig4", "--out", tmp_path, "--seed", 3)
     assert status == 0
     assert stdout.count("fig4:") == 1

@@ -32,12 +32,16 @@ OTHERS = {
 }
 
 
+def write_models(folder: Path) -> None:
+    lr.random_network([2, 6, 2], 0, bias_variance=0.2).save(folder / "model.npz")
+    lr.random_network([2, 6, 2], 1, bias_variance=0.2).save(folder / "other" / "model.npz")
+    (folder / "points.csv").write_text("0.5, 1\n")
+    (folder / "others.csv").write_text("0.5, 2\n")
+
+
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    lr.random_network([2, 6, 2], 0, bias_variance=0.2).save(tmp_path / "model.npz")
-    lr.random_network([2, 6, 2], 1, bias_variance=0.2).save(tmp_path / "other" / "model.npz")
-    (tmp_path / "points.csv").write_text("0.5, 1\n")
-    (tmp_path / "others.csv").write_text("0.5, 2\n")
+    write_models(tmp_path)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -146,29 +150,64 @@ def test_the_default_folder_is_none_of_the_repository() -> None:
 
 
 WITHOUT = """
-import sys
+import contextlib, io, json, sys
 sys.modules["matplotlib"] = None
 from linregions.cli import main
-sys.exit(main(sys.argv[1:]))
+found = {}
+for name, words in json.load(sys.stdin).items():
+    with contextlib.redirect_stderr(io.StringIO()) as stderr, contextlib.redirect_stdout(io.StringIO()):
+        found[name] = [main(words), stderr.getvalue()]
+print(json.dumps(found))
 """
+WITHOUT_PICTURES = [(command, formats) for command in ("plane", "line", "distance") for formats in (None, "none")]
 
 
-@pytest.mark.parametrize("command", ["plane", "line", "distance"])
-@pytest.mark.parametrize("formats", [None, "none"])
-def test_numbers_without_matplotlib(command: str, formats: str | None, folder: Path) -> None:
-    words = [command, "model.npz", *COMMANDS[command], "--out", "out"]
-    words += ["--format", formats] if formats else []
-    done = subprocess.run([sys.executable, "-c", WITHOUT, *words], capture_output=True, text=True, timeout=300)
+def folder_of(command: str, formats: str | None) -> str:
+    return f"{command}-{formats}"
+
+
+@pytest.fixture(scope="module")
+def without_matplotlib(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    """Run all commands in one process that has no matplotlib; return the folder, and what each returned and said."""
+    folder = tmp_path_factory.mktemp("without_matplotlib")
+    with pytest.MonkeyPatch.context() as patch:
+        write_models(folder)
+        patch.chdir(folder)
+        asked = {
+            folder_of(command, formats): [
+                command,
+                "model.npz",
+                *COMMANDS[command],
+                "--out",
+                folder_of(command, formats),
+            ]
+            + (["--format", formats] if formats else [])
+            for command, formats in WITHOUT_PICTURES
+        }
+        done = subprocess.run(
+            [sys.executable, "-c", WITHOUT], input=json.dumps(asked), capture_output=True, text=True, timeout=300
+        )
     assert done.returncode == 0, done.stderr
-    told = [line for line in done.stderr.splitlines() if "compiling" not in line]
+    return folder, json.loads(done.stdout)
+
+
+@pytest.mark.parametrize(("command", "formats"), WITHOUT_PICTURES)
+def test_numbers_without_matplotlib(
+    command: str, formats: str | None, without_matplotlib: tuple[Path, dict[str, Any]]
+) -> None:
+    folder, found = without_matplotlib
+    status, stderr = found[folder_of(command, formats)]
+    assert status == 0, stderr
+    told = [line for line in stderr.splitlines() if "compiling" not in line]
     sentence = (
         "matplotlib is not installed, so there are numbers but no picture; `pip install 'linregions[plot]'` brings it, "
         "and `--format none` asks for none."
     )
     assert told == ([] if formats else [sentence])
-    assert {path.suffix for path in (folder / "out").iterdir()} - {".parquet"} == {".csv", ".json", ".npz"}
-    network = lr.Network.load("model.npz")
-    results = json.loads((folder / "out" / f"model-{command}.json").read_text())["results"]
+    out = folder / folder_of(command, formats)
+    assert {path.suffix for path in out.iterdir()} - {".parquet"} == {".csv", ".json", ".npz"}
+    network = lr.Network.load(folder / "model.npz")
+    results = json.loads((out / f"model-{command}.json").read_text())["results"]
     if command == "plane":
         assert results["regions"] == lr.count_regions(network, lr.PlaneWindow.of_inputs([-1, -1], [1, 1]))
     elif command == "line":

@@ -1,11 +1,12 @@
 """`linregions plot` draws what is on disk, and nothing else."""
 
 import json
+import shutil
 
 import pytest
 
 from linregions.cli import build_parser, main
-from linregions.errors import FileFormatError, InvalidValueError
+from linregions.errors import FileFormatError, InvalidValueError, UncheckedFileWarning
 from linregions.experiments import redraw, reproduce, reproduced
 from linregions.experiments.context import Context
 from linregions.experiments.figures import fig2, fig3, fig4
@@ -20,12 +21,18 @@ SETTINGS = {
 }
 
 
-@pytest.fixture
-def results(tmp_path):
-    context = Context(out=tmp_path / "results", seed=1, progress=False)
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory):
+    context = Context(out=tmp_path_factory.mktemp("measured"), seed=1, progress=False)
     for name, settings in SETTINGS.items():
         reproduce(name, context, settings=settings)
     return context.folder
+
+
+@pytest.fixture
+def results(measured, tmp_path):
+    """Return a copy, to be changed."""
+    return shutil.copytree(measured, tmp_path / "results")
 
 
 def forbid_computing(monkeypatch):
@@ -75,9 +82,26 @@ def test_a_name_that_is_none_is_refused_after_an_option(results, capsys):
     assert "invalid choice: 'fig9'" in capsys.readouterr().err
 
 
+def change(results, name, old, new):
+    """Change a table and take out the checksums, as one does by hand; earlier versions have none."""
+    table, settings = results / f"{name}.csv", results / f"{name}.json"
+    table.write_text(table.read_text().replace(old, new, 1))
+    content = json.loads(settings.read_text())
+    settings.write_text(json.dumps({key: content[key] for key in content if not key.startswith("checksum")}))
+
+
 def test_the_picture_follows_the_table(results):
-    table = results / "fig3.csv"
-    table.write_text(table.read_text().replace(",8,", ",9,", 1))
+    whole = (results / "fig3.csv").read_text()
+    (results / "fig3.csv").write_text(whole.replace(",8,", ",9,", 1))
+    with pytest.raises(
+        FileFormatError,
+        match=r"whose fig3.csv is not what was written \(its checksum is .*, but linregions plot needs it whole. Make",
+    ):
+        fig3.draw(load_saved(results, "fig3"))
+    (results / "fig3.csv").write_text(whole)
+    change(results, "fig3", ",8,", ",9,")
+    with pytest.warns(UncheckedFileWarning, match=r"fig3.json', which an earlier version wrote without a checksum, so"):
+        load_saved(results, "fig3")
     growth = fig3.draw(load_saved(results, "fig3")).axes[2]
     assert growth.lines[0].get_ydata().tolist() == [4, 9]
 
@@ -168,8 +192,7 @@ def test_the_report_keeps_what_it_has(results, tmp_path, capsys):
     assert main(["plot", str(results), "--out", str(tmp_path / "elsewhere"), "-q"]) == 0
     assert (tmp_path / "elsewhere" / "report" / "index.html").read_bytes() == whole
     # Pictures of other results do not go with these tables.
-    table = results / "fig2.csv"
-    table.write_text(table.read_text().replace(",4,", ",5,", 1))
+    change(results, "fig2", ",4,", ",5,")
     assert main(["plot", str(results), "-q"]) == 0
     text = page.read_text(encoding="utf-8")
     assert (text.count("No picture: "), text.count("Not checked: ")) == (1, 2)
@@ -201,6 +224,7 @@ def test_a_damaged_file_is_named(results, damage):
     file = results / "fig2.json"
     content = json.loads(file.read_text())
     damage(content)
+    del content["checksum"]
     file.write_text(json.dumps(content))
     with pytest.raises(FileFormatError, match=r"`results` has a fig2.json without a usable entry .* needs settings, s"):
         load_saved(results, "fig2")

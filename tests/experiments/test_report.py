@@ -441,8 +441,8 @@ def test_the_page_has_every_statement_with_its_verdict(results):
             assert finding.measured.replace("'", "&#x27;") in text
             assert all(f"<li>{item}</li>" in text for item in finding.items)
     assert (
-        "Not in this report: Figure 1, Figure 5, Figure 6, Figure 7, Figure 8, Theorems. Add with "
-        "<code>linregions reproduce fig1 fig5 fig6 fig7 fig8 theorems</code>" in text
+        "Not in this report: Figure 1, Figure 5, Figure 6, Figure 7, Figure 8, Theorems, Convolutions. Add with "
+        "<code>linregions reproduce fig1 fig5 fig6 fig7 fig8 theorems conv</code>" in text
     )
     assert "5 draws; seed 1." in text
     assert f"linregions {lr.__version__}, numpy {np.__version__}, " in text

@@ -18,6 +18,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from tests.fuzz.campaign import DOMAINS, compare, compare_some
+from tests.fuzz.certified import CERTIFIED_DOMAINS, compare_certified, compare_some_certified
 from tests.fuzz.families import FAMILIES
 from tests.fuzz.outcomes import OUTCOMES, SILENT
 
@@ -30,13 +31,15 @@ def main() -> int:
     parser.add_argument("--workers", type=int, default=2, help="processes (2)")
     parser.add_argument("--families", nargs="+", choices=list(FAMILIES), default=list(FAMILIES), metavar="FAMILY")
     parser.add_argument("--number", type=int, help="one problem of each family alone, all printed")
+    parser.add_argument("--certify", action="store_true", help="certified results alone, of which none may be wrong")
     parser.add_argument("--out", type=Path, help="write totals to this JSON file")
     options = parser.parse_args()
     if options.number is not None:
         for family in options.families:
-            for found in compare(options.seed, family, options.number):
+            for found in (compare_certified if options.certify else compare)(options.seed, family, options.number):
                 print(f"{family} {found.number} {found.domain}: {found.outcome}: {found.text}")
         return 0
+    work = compare_some_certified if options.certify else compare_some
     begun, size = time.time(), 5
     end = begun + options.seconds
     tasks = (
@@ -46,7 +49,7 @@ def main() -> int:
     with ProcessPoolExecutor(options.workers, get_context("spawn")) as pool:
         # A few tasks at a time, since an iterator of all of them has no end.
         while time.time() < end:
-            for results in pool.map(compare_some, itertools.islice(tasks, len(options.families))):
+            for results in pool.map(work, itertools.islice(tasks, len(options.families))):
                 for found in results:
                     totals[found.domain, found.family][found.outcome] += 1
                     if found.outcome == SILENT:
@@ -64,13 +67,14 @@ def main() -> int:
 def _print(totals: dict[tuple[str, str], Counter[str]], seed: int, seconds: float) -> None:
     print(f"seed {seed}, {seconds:.0f} s")
     print(f"{'':16}{'family':28}" + "".join(f"{outcome:>18}" for outcome in OUTCOMES))
-    for domain in (*DOMAINS, "raised"):
+    for domain in (*DOMAINS, *CERTIFIED_DOMAINS, "raised"):
         whole: Counter[str] = Counter()
         for (where, family), counts in totals.items():
             if where == domain:
                 whole += counts
                 print(f"{domain:16}{family:28}" + "".join(f"{counts[outcome]:18,}" for outcome in OUTCOMES))
-        print(f"{domain:16}{'all':28}" + "".join(f"{whole[outcome]:18,}" for outcome in OUTCOMES))
+        if whole:
+            print(f"{domain:16}{'all':28}" + "".join(f"{whole[outcome]:18,}" for outcome in OUTCOMES))
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from tests.support.plane_checks import check_invariants, check_same, face_means
 
 NAMES = ("toy2d_10_5", "toy2d_32x3", "mnist_64x3_trained", "mnist_128x3_trained")
 SMALLER = NAMES[:3]
+LARGEST_IS_SLOW = [*SMALLER, pytest.param(NAMES[3], marks=pytest.mark.slow)]
 
 
 @cache
@@ -34,14 +35,14 @@ def test_counts_equal_the_table(name: str) -> None:
     assert count_regions(case.network, case.window) == case.n_regions
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", LARGEST_IS_SLOW)
 def test_invariants(name: str) -> None:
     partition = partition_of(name)
     check_invariants(partition)
     assert abs(partition.areas.sum() - partition.window.area) <= 1e-12 * partition.window.area
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", LARGEST_IS_SLOW)
 def test_each_affine_map_is_the_network(name: str) -> None:
     partition = partition_of(name)
     means = face_means(partition)

@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import linregions as lr
 from linregions import Ball, Box, boundary_density
+from tests.support.examples import drawn
 from tests.support.zoo import ACTIVATIONS
 
 networks = st.builds(
@@ -22,8 +22,7 @@ options = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=40, deadline=None)
-@given(networks, options, st.floats(-0.9, 0.9))
+@drawn(40, networks, options, st.floats(-0.9, 0.9))
 def test_volumes_of_two_halves_add_up(net, chosen, cut):
     cut += 0.0123  # no boundary lies in the cut
     whole = boundary_density(net, -1.0, 1.0, rng=0, **chosen).value * 4
@@ -32,8 +31,7 @@ def test_volumes_of_two_halves_add_up(net, chosen, cut):
     assert left + right == pytest.approx(whole, rel=1e-9, abs=1e-9)
 
 
-@settings(max_examples=40, deadline=None)
-@given(networks, options, st.integers(-8, 8))
+@drawn(40, networks, options, st.integers(-8, 8))
 def test_scaling_the_inputs_scales_the_density(net, chosen, power):
     scale = 2.0**power
     first, *others = ((layer.weight, layer.bias) for layer in net.layers)
@@ -47,8 +45,7 @@ def test_scaling_the_inputs_scales_the_density(net, chosen, power):
         assert of_scaled * scale ** chosen["codimension"] == pytest.approx(density, rel=1e-9, abs=1e-12)
 
 
-@settings(max_examples=40, deadline=None)
-@given(networks, st.sampled_from([1, 2]))
+@drawn(40, networks, st.sampled_from([1, 2]))
 def test_linear_boundaries_are_switches(net, codimension):
     linear, activation = (
         boundary_density(net, -1.0, 1.0, rng=0, kind=kind, codimension=codimension).value
@@ -57,8 +54,7 @@ def test_linear_boundaries_are_switches(net, codimension):
     assert linear <= activation * (1 + 1e-12)
 
 
-@settings(max_examples=40, deadline=None)
-@given(networks, st.floats(0.05, 3.0), st.integers(0, 1000))
+@drawn(40, networks, st.floats(0.05, 3.0), st.integers(0, 1000))
 def test_local_counts_are_ordered(net, radius, seed):
     points = np.random.default_rng(seed).normal(size=(3, 2))
     found = lr.local_complexity(net, points, radius, rng=seed, n_planes=1, n_frames=2)

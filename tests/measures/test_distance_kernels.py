@@ -5,7 +5,6 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import linregions as lr
@@ -15,6 +14,7 @@ from linregions.measures.distances.choice import plan_of
 from linregions.measures.distances.distance import boundary_distance
 from linregions.measures.distances.work import Workspace
 from tests.reference.distance_exact import exact_distance, plain_distances
+from tests.support.examples import drawn
 from tests.support.zoo import ACTIVATIONS, duplicated, golden, permuted, rescaled, with_idle_units, with_opposites
 
 NAMES = sorted(ACTIVATIONS)
@@ -178,8 +178,7 @@ def assert_exact(net, point, rtol):
         assert int(neuron) == truth.neurons[0]
 
 
-@settings(max_examples=400, deadline=None)
-@given(networks(), st.data())
+@drawn(400, networks(), st.data())
 def test_exactly_right_on_dyadic_networks(net, data):
     # leaky ReLU has the only slope here (0.1) that rounds: then ties and zeros need not survive
     rounds = any(activation.name.startswith("leaky") for activation in net.activations)
@@ -187,8 +186,7 @@ def test_exactly_right_on_dyadic_networks(net, data):
     assert_exact(net, point, 1e-9 if rounds else 1e-12)
 
 
-@settings(max_examples=100, deadline=None)
-@given(st.integers(0, 2**32 - 1), st.sampled_from(["relu", "abs", "three_breaks", "mixed"]))
+@drawn(100, st.integers(0, 2**32 - 1), st.sampled_from(["relu", "abs", "three_breaks", "mixed"]))
 def test_exactly_right_on_deep_networks(seed, kind):
     """Where bounds are loose the whole Jacobian is carried forwards; equal and opposite neurons cancel in it."""
     rng = np.random.default_rng(seed)
@@ -203,8 +201,7 @@ def test_exactly_right_on_deep_networks(seed, kind):
     assert_exact(net, rng.integers(-16, 17, net.n_in) / 8, 1e-12)
 
 
-@settings(max_examples=100, deadline=None)
-@given(st.integers(0, 2**32 - 1))
+@drawn(100, st.integers(0, 2**32 - 1))
 def test_right_on_networks_in_general_position(seed):
     rng = np.random.default_rng(seed)
     widths = [int(w) for w in rng.integers(1, 5, rng.integers(3, 6))]

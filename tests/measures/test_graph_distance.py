@@ -18,6 +18,7 @@ from linregions.networks.importers import operators
 from linregions.networks.importers.values import Builder
 from linregions.regions.options import Options
 from tests.reference.graph_distances import ExactGraphDistances
+from tests.support.examples import pairs
 from tests.support.graphs import random_graph
 from tests.support.hand_graphs import Hand, one_site
 
@@ -49,13 +50,13 @@ def agree(network, points, effort=USUAL):
     return distances
 
 
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("seed", pairs(range(40), [()], 3))
 def test_distances_are_those_of_all_gradients(seed):
     network, rng = some_graph(seed)
     agree(network, rng.normal(size=(4, network.n_in)))
 
 
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("seed", pairs(range(40), [()], 3))
 def test_ties_and_equal_entries_count_as_they_should(seed):
     network, rng = some_graph(seed, exact=True, kinds=("max", "residual", "max", "concatenation"))
     points = np.round(rng.normal(size=(4, network.n_in)) * 4) / 4

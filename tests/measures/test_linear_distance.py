@@ -78,11 +78,10 @@ def test_no_linear_boundary_is_nearer(widths):
             directions = rng.normal(size=(20, widths[0]))
             directions /= np.linalg.norm(directions, axis=1, keepdims=True)
             ends = [x + (1 - 1e-9) * d * u for u in directions] + [x + (1 - 1e-9) * (p - x)]
-            counts = [lr.partition(net, Segment(x, end)).n_linear_regions for end in ends]
-            assert counts == [1] * 21
+            assert lr.count_regions(net, [Segment(x, end) for end in ends], "linear").tolist() == [1] * 21
             # Through a corner of the region the segment may only touch the boundary: then some way beside it leads on.
             about = [p + 1e-6 * d * u for u in directions] + [p + 1e-6 * (p - x)]
-            assert max(lr.partition(net, Segment(x, end)).n_linear_regions for end in about) > 1
+            assert lr.count_regions(net, [Segment(x, end) for end in about], "linear").max() > 1
     assert met > 20
 
 

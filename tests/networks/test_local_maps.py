@@ -163,7 +163,7 @@ def test_what_bounds_a_region_of_the_plane_are_its_edges():
     window = lr.PlaneWindow.of_inputs(-50, 50)
     part = lr.partition(net, window)
     checked = 0
-    for face in np.flatnonzero(part.areas > 1e-4):
+    for face in np.flatnonzero(part.areas > 1e-4)[::2]:
         sides = part.face_edges[part.face_offsets[face] : part.face_offsets[face + 1]]
         if np.any(part.edge_neuron[sides] < 0):
             continue

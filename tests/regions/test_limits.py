@@ -19,6 +19,7 @@ from linregions.regions.lines.find import count_lines, partition_lines
 from linregions.regions.lines.knobs import Knobs
 from linregions.regions.options import Options
 from tests.support import zoo
+from tests.support.examples import pairs
 
 ARRAYS = ("breakpoints", "is_linear_boundary", "first_pattern", "switch_offsets", "switch_neurons")
 
@@ -157,7 +158,7 @@ def test_points_of_any_number_type_say_where_they_are_bad():
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are sent differently there")
-@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("threads", [pytest.param(1, marks=pytest.mark.slow), 2])
 @pytest.mark.parametrize(
     "work",
     [
@@ -305,8 +306,7 @@ def limited_works():
 NAMED = r"^`memory_limit` is {} bytes, but \w+ needs (\d+) (to|for) .*[Gg]ive that many"
 
 
-@pytest.mark.parametrize("first", [1, 100_000, 500_000])
-@pytest.mark.parametrize("name", list(limited_works()))
+@pytest.mark.parametrize(("name", "first"), pairs(limited_works(), [1, 100_000, 500_000], 3))
 def test_what_a_memory_error_advises_works(name, first):
     """The number that the message names, passed as it stands, is enough, and the result is that without a limit."""
     work = limited_works()[name]

@@ -22,6 +22,7 @@ from linregions.theory import (
 )
 from linregions.theory._flats import bounded_domain, simplex_volumes
 from linregions.theory._strata import points_in, refined_cells
+from tests.support.examples import pairs
 
 TENT = lr.PiecewiseLinear((-0.5, 0.0, 0.5), (0.0, 2.0, -1.0, 0.0), anchor=(0.0, 0.3), name="tent")
 INTERVAL, SQUARE = lr.Segment([-1.0], [1.0]), lr.Box([-1.0, -1.0], [1.0, 1.0])
@@ -61,7 +62,7 @@ QUICK = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", QUICK)
+@pytest.mark.parametrize("name", pairs(QUICK, [()], 2))
 def test_both_sides_agree(name):
     law, domain, k, n_networks, n_points = QUICK[name]
     right = expected_boundary_volume(law, domain, k, rng=1, n_networks=n_networks, n_points=n_points)

@@ -407,12 +407,26 @@ def test_the_state_is_a_copy_made_of_plain_types(probes):
         ({"rows": 3}, "`state` is no state of a tracker"),
         ({"probes": {"mine": "?"}}, "`state` has another probe 'mine'"),
         ({"probes": {}}, "`state` has another probe 'mine'"),
+        (
+            {"next_step": 7},
+            r"`state` is not what `state_dict` returned \(its checksum differs\), but Tracker.load_state",
+        ),
+        ({"rows": [{"step": b"3"}]}, r"`state` is not what `state_dict` returned \(its checksum differs\)"),
+        ({"checksun": "0"}, r"`state` is not what `state_dict` returned \(its checksum differs\)"),
     ],
 )
 def test_foreign_states_are_refused(change, match):
     tracker = lr.Tracker([Constant()])
     with pytest.raises(InvalidValueError, match=match):
         tracker.load_state_dict({**tracker.state_dict(), **change})
+
+
+def test_states_of_earlier_versions_have_no_checksum():
+    tracker = lr.Tracker([Constant()])
+    state = tracker.state_dict()
+    del state["checksum"]
+    tracker.load_state_dict({**state, "next_step": 7})
+    assert tracker.state_dict()["next_step"] == 7
 
 
 def test_a_state_of_other_points_is_refused(probes):

@@ -195,6 +195,15 @@ def test_idx_wrong_magic(tmp_path, data):
         read_idx(tmp_path / "file")
 
 
+def test_idx_that_unfolds_to_much_more_than_it_is(tmp_path, monkeypatch):
+    monkeypatch.setattr("linregions._support.archives._MOST_BYTES", 1 << 16)
+    (tmp_path / "file.gz").write_bytes(gzip.compress(idx_bytes(np.zeros((1000, 1000), np.uint8))))
+    with pytest.raises(
+        FileFormatError, match=r"cannot be read \(.* bytes unfold to more than .*\), but read_idx needs"
+    ):
+        read_idx(tmp_path / "file.gz")
+
+
 def test_idx_damaged_gzip(tmp_path):
     (tmp_path / "file.gz").write_bytes(gzip.compress(idx_bytes(np.zeros((40, 3), np.uint8)))[:-12])
     with pytest.raises(FileFormatError, match=r"cannot be read \(.*\), but read_idx needs an IDX file"):

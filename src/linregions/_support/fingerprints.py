@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,17 @@ def digest_of_source(source: Mapping[str, npt.NDArray[Any]]) -> str:
     return digest_of_arrays((f"{name} {array.dtype} {array.shape} ", array) for name, array in found.items())
 
 
+def checksum_of_arrays(arrays: Mapping[str, npt.NDArray[Any]]) -> str:
+    """Return what tells damage to named arrays, whatever their order: their names, types, shapes and bytes."""
+    digest = hashlib.blake2b(digest_size=16)
+    for name in sorted(arrays):
+        array = np.asarray(arrays[name])
+        digest.update(f"{name}\0{array.dtype.str}{array.shape}\0".encode())
+        whole = np.ascontiguousarray(array)
+        digest.update(whole.data if whole.dtype.kind in "biufc" and whole.size else whole.tobytes())
+    return f"blake2b-128 {digest.hexdigest()}"
+
+
 def digest_of_object(value: Any) -> str:
     """Return a digest of the class of something, and of its fields if it is a dataclass."""
     digest = hashlib.sha256()
@@ -55,6 +67,12 @@ def _feed(digest: Any, value: Any) -> None:
         for field in dataclasses.fields(value):
             _feed(digest, getattr(value, field.name))
     digest.update(b"\1")
+
+
+def checksum_of_mapping(content: Mapping[str, Any]) -> str:
+    """Return what tells damage to something made of JSON's types; its own entry ``checksum`` is left out."""
+    rest = {key: value for key, value in content.items() if key != "checksum"}
+    return checksum_of_text(json.dumps(rest, sort_keys=True))
 
 
 def checksum_of_text(text: str) -> str:

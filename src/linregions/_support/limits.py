@@ -29,6 +29,15 @@ def exceeded(
     )
 
 
+def out_of_memory(memory_limit: int | None, who: str, error: MemoryError) -> MemoryLimitError:
+    """Return the error that the system gave the process less memory than the caller allowed."""
+    detail = f" ({error})" if str(error) else ""
+    return MemoryLimitError(
+        f"`memory_limit` is {memory_limit}, but the process got no more memory{detail}, which {who} needs. Raise the "
+        "limit of the process (`ulimit -v`), free some memory, or choose a smaller domain."
+    )
+
+
 def batch_numbers(most: int, memory_limit: int | None) -> int:
     """Return how many numbers one array of a batch may hold, `most` unless half of the limit is less."""
     return most if memory_limit is None else min(most, memory_limit // 2 // _BYTES_OF_A_NUMBER)

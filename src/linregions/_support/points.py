@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from linregions._support.archives import check_header, read_archive
 from linregions._support.files import as_path, brief
 from linregions._support.validation import FloatArray, as_float_array, as_point_rows, check_axes, shape_of_points
 from linregions.errors import FileFormatError, InvalidValueError
@@ -49,8 +50,13 @@ def read_points(
             "file. Write them with `numpy.save('points.npy', points)`, tensors as `points.detach().cpu().numpy()`."
         )
     try:
-        if file.suffix in (".npy", ".npz"):
-            array = _only_array(np.load(file, allow_pickle=False))
+        if file.suffix == ".npy":
+            with open(file, "rb") as handle:
+                check_header(handle, os.fstat(handle.fileno()).st_size, file.name)
+                handle.seek(0)
+                array = np.load(handle, allow_pickle=False)
+        elif file.suffix == ".npz":
+            array = _only_array(read_archive(file)[0])
         else:
             array = np.array(_numbers(file.read_text(encoding="utf-8-sig")))
     except Exception as error:  # a damaged header makes numpy raise nearly anything
@@ -79,14 +85,11 @@ def _wanted(n_in: int | None, input_shape: tuple[int, ...]) -> str:
     return f"(N, {n_in}){images}"
 
 
-def _only_array(loaded: Any) -> npt.NDArray[Any]:
-    """Return an array, or the only one of an archive."""
-    if isinstance(loaded, np.ndarray):
-        return loaded
-    with loaded as archive:
-        if len(archive.files) != 1:
-            raise ValueError(f"it is an archive of {len(archive.files)} arrays: {', '.join(archive.files[:5])}")
-        return np.asarray(archive[archive.files[0]])
+def _only_array(arrays: dict[str, npt.NDArray[Any]]) -> npt.NDArray[Any]:
+    """Return the only array of an archive."""
+    if len(arrays) != 1:
+        raise ValueError(f"it is an archive of {len(arrays)} arrays: {', '.join(list(arrays)[:5])}")
+    return next(iter(arrays.values()))
 
 
 def _numbers(text: str) -> list[list[float]]:

@@ -123,7 +123,8 @@ def switches_of(
 ) -> dict[str, npt.NDArray[Any]]:
     """Return what a file says of the switches along a line, whose parameters go from one of `ends` to the other."""
     breakpoints = saved.floats("breakpoints", None)
-    if (np.diff(breakpoints) <= 0).any() or (breakpoints < ends[0]).any() or (breakpoints > ends[1]).any():
+    # Certified ones that no float parts are the same.
+    if (np.diff(breakpoints) < 0).any() or (breakpoints < ends[0]).any() or (breakpoints > ends[1]).any():
         raise saved.wrong(f"whose breakpoints do not ascend from {ends[0]:g} to {ends[1]:g}", "them in order")
     n_neurons, most = n_breakpoints.size, int(n_breakpoints.max(initial=0))
     neurons = saved.integers("switch_neurons", np.int32, 0, n_neurons, None)

@@ -8,6 +8,7 @@ import importlib.metadata
 import json
 import os
 import platform
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,12 @@ from typing import Any
 import numpy as np
 
 from linregions._support.files import as_path, brief, replacing
+from linregions._support.fingerprints import checksum_of_mapping
 from linregions._support.points import read_points as read_points
 from linregions.errors import FileFormatError, InvalidValueError
 
 Row = Mapping[str, Any]
+_CHECKSUM = re.compile(r"\['[0-9a-f]{16}'\]")
 
 _PACKAGES = ("linregions", "numpy", "numba", "torch", "matplotlib")
 
@@ -89,16 +92,21 @@ def read_table(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
 
 
 def read_json(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Read a mapping written by `write_json`."""
+    """Read a mapping written by `write_json`, also one of earlier versions, without a checksum."""
     text = _text(path, "read_json", "a JSON file")
     try:
         content = json.loads(text)
         if not isinstance(content, dict):
             raise ValueError(f"it holds {type(content).__name__}")
+        if content.get("checksum", expected := checksum_of_mapping(content)) != expected:
+            raise ValueError("its checksum differs")
+        # It comes last: so nothing else has been made of its name.
+        if "checksum" not in content and _CHECKSUM.fullmatch(str(list(content.values())[-1:])):
+            raise ValueError("its checksum has another name")
     except (ValueError, RecursionError) as error:
         raise FileFormatError(
-            f"`path` is {os.fspath(path)!r}, which cannot be read ({brief(error)}), but read_json needs a JSON object. "
-            "Write it again with `write_json`."
+            f"`path` is {os.fspath(path)!r}, which cannot be read ({brief(error)}), but read_json needs a JSON object "
+            "as it was written. Write it again with `write_json`."
         ) from None
     return content
 
@@ -139,8 +147,12 @@ def _alike(column: list[Any]) -> list[Any]:
 
 
 def write_json(path: str | os.PathLike[str], content: Mapping[str, Any]) -> None:
-    """Write a mapping as indented JSON; arrays become lists, dataclasses mappings, infinities strings."""
-    text = json.dumps(plain(content), indent=2, allow_nan=False) + "\n"
+    """Write a mapping as indented JSON; arrays become lists, dataclasses mappings, infinities strings.
+
+    A last entry ``checksum`` tells damage. Who changes the file by hand takes it out.
+    """
+    made = plain(content)
+    text = json.dumps({**made, "checksum": checksum_of_mapping(made)}, indent=2, allow_nan=False) + "\n"
     with replacing(path, "write_json") as temporary:
         temporary.write_text(text, encoding="utf-8")
 

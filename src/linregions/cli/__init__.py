@@ -34,7 +34,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("linregions: interrupted", file=sys.stderr)
         return 130
-    except (LinRegionsError, OSError, MemoryError) as error:
+    except MemoryError as error:
+        detail = f" ({' '.join(str(error).split())})" if str(error) else ""
+        print(
+            f"linregions: error: the process got no more memory{detail}; raise its limit (`ulimit -v`) or free some",
+            file=sys.stderr,
+        )
+        return 2
+    except (LinRegionsError, OSError) as error:
         text = " ".join(str(error).split()) or type(error).__name__
         print(f"linregions: error: {text}", file=sys.stderr)
         return 2

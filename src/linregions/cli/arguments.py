@@ -7,7 +7,7 @@ import math
 import sys
 from argparse import Namespace
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -89,6 +89,22 @@ def add_picture(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--dpi", type=positive, metavar="DPI", help="dots per inch of PNG files (default: your matplotlibrc's, or 200)"
     )
+
+
+def add_certify(parser: argparse.ArgumentParser) -> None:
+    """Add what asks for a proof."""
+    parser.add_argument(
+        "--certify",
+        action="store_true",
+        help="prove every sign and order for exactly the numbers given, in integers where floats cannot tell",
+    )
+
+
+def proof_of(diagnostics: dict[str, Any]) -> dict[str, Any]:
+    """Return the columns of a table that tell of a proof; none where there is none."""
+    if not diagnostics.get("certified"):
+        return {}
+    return {"certified": True, "exact_decisions": diagnostics["exact_decisions"]}
 
 
 def add_window(parser: argparse.ArgumentParser, *, required: bool) -> None:

@@ -11,12 +11,14 @@ import numpy as np
 from linregions._support.tables import Row, read_points
 from linregions._support.validation import FloatArray
 from linregions.cli.arguments import (
+    add_certify,
     add_common,
     add_name,
     add_picture,
     count_from,
     data_of,
     missing,
+    proof_of,
     shows_progress,
     title_of,
 )
@@ -67,6 +69,7 @@ def add(parser: ArgumentParser) -> None:
         metavar="T",
         help="range of the parameter t in the picture (default: all, or all breakpoints)",
     )
+    add_certify(parser)
     add_picture(parser)
     add_common(parser)
     add_name(parser)
@@ -77,7 +80,8 @@ def run(arguments: Namespace) -> None:
     network = model_of(arguments)
     domain = _line(arguments, network)
     output = output_of(arguments, "line", network, arrays_of(domain))
-    part = partition(network, domain, threads=arguments.threads, progress=shows_progress(arguments))
+    progress = shows_progress(arguments)
+    part = partition(network, domain, threads=arguments.threads, progress=progress, certify=arguments.certify)
     kind = type(domain).__name__.lower()
     title = f"{part.n_regions:,} regions of {Path(arguments.model).name} on a {kind}"
 
@@ -91,6 +95,7 @@ def run(arguments: Namespace) -> None:
         "gradient_regions": part.n_gradient_regions,
         "neurons": network.n_neurons,
         "undecided": part.diagnostics["undecided"],
+        **proof_of(part.diagnostics),
         "regions_per_neuron": part.n_regions / max(network.n_neurons, 1),
     }
     places = map(network.locate_neuron, part.neurons.tolist())

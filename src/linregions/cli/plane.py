@@ -9,7 +9,17 @@ from typing import Any
 import numpy as np
 
 from linregions._support.tables import Row
-from linregions.cli.arguments import add_common, add_name, add_picture, add_window, shows_progress, title_of, window_of
+from linregions.cli.arguments import (
+    add_certify,
+    add_common,
+    add_name,
+    add_picture,
+    add_window,
+    proof_of,
+    shows_progress,
+    title_of,
+    window_of,
+)
 from linregions.cli.models import add_model, model_of
 from linregions.cli.results import arrays_of, finish, output_of
 from linregions.plotting import COLOR_BY, plane_figure
@@ -20,7 +30,7 @@ _EPILOG = """examples:
   linregions plane model.npz --through 1 3 5 --decision-boundary
   linregions plane model.npz --points three_points.npy --scale 2 --color-by pattern
   linregions plane two_inputs.npz --low -1 -1 --high 1 1 --format png,svg --name whole
-  linregions plane model.npz --origin zero --half 5 --seed 1"""
+  linregions plane model.npz --origin zero --half 5 --seed 1 --certify"""
 
 
 def add(parser: ArgumentParser) -> None:
@@ -40,6 +50,7 @@ def add(parser: ArgumentParser) -> None:
         "--decision", choices=("argmax", "argmin"), help="draw where this changes (argmin for outputs that are costs)"
     )
     lines.add_argument("--level", type=float, metavar="X", help="draw where the first output is X")
+    add_certify(parser)
     add_picture(parser)
     add_common(parser)
     add_name(parser)
@@ -52,7 +63,8 @@ def run(arguments: Namespace) -> None:
     output = output_of(arguments, "plane", network, arrays_of(window))
     if output.formats:
         color_map(arguments.colormap, "linregions plane")  # before any work
-    part = partition(network, window, threads=arguments.threads, progress=shows_progress(arguments))
+    progress = shows_progress(arguments)
+    part = partition(network, window, threads=arguments.threads, progress=progress, certify=arguments.certify)
 
     def figure() -> Any:
         return plane_figure(
@@ -75,6 +87,7 @@ def run(arguments: Namespace) -> None:
         "vertices": len(part.vertices),
         "edges": len(part.edges),
         "undecided": part.diagnostics["undecided"],
+        **proof_of(part.diagnostics),
         "boundary_length": part.boundary_length,
         "area": window.area,
     }

@@ -171,10 +171,33 @@ def _formats(arguments: Namespace) -> Sequence[str]:
     return formats
 
 
-def print_result(rows: Sequence[Row], files: Sequence[Path]) -> None:
-    """Print a table, and where files are."""
+def print_result(rows: Sequence[Row], files: Sequence[Path], note: str = "") -> None:
+    """Print a table, what is to be noted of it, and where files are."""
     print(format_table(rows))
+    if note:
+        print(note)
     print(f"written to {files[0].parent}: {', '.join(file.name for file in files)}")
+
+
+def decisions_told(diagnostics: Mapping[str, Any]) -> str:
+    """Return how close the closest decision was, and whether certifying would have had something to do.
+
+    Nothing where there are no decisions, as of distances.
+    """
+    if not diagnostics:
+        return ""
+    if diagnostics.get("certified"):
+        return f"every decision is proved, {diagnostics.get('exact_decisions', 0):,} of them in exact arithmetic"
+    undecided, margin = diagnostics["undecided"], diagnostics["smallest_margin"]
+    if undecided:
+        lie = "decision lies" if undecided == 1 else "decisions lie"
+        return f"{undecided:,} {lie} within the rounding of float64: certifying would settle what they are"
+    if np.isinf(margin):
+        return "no decision depended on rounding: certifying would have nothing to settle"
+    found = f"closest decision: at least {margin:,.3g} times its band of rounding"
+    if diagnostics["certify_advised"]:
+        return f"{found}, which is near: certifying would prove it"
+    return f"{found}: certifying would have nothing to settle"
 
 
 def output_of(arguments: Namespace, command: str, network: Network, place: Mapping[str, npt.NDArray[Any]]) -> Output:
@@ -194,4 +217,4 @@ def finish(
     """Write picture, CSV, NPZ and JSON beside each other and print the summary."""
     seed = output.settings["seed"]
     files = output.write(summary, rows, seed, network=network, result=result, figure=figure, diagnostics=diagnostics)
-    print_result([summary], files)
+    print_result([summary], files, decisions_told(diagnostics))

@@ -142,9 +142,11 @@ def multiples(step: Step) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint8]]
     leaders = np.arange(n_breaks * n)
     opposite = np.zeros(n_breaks * n, dtype=np.uint8)
     found = False
-    for units in same.values():
-        if len(units) < 2:
+    for parallel in same.values():
+        if len(parallel) < 2:
             continue
+        together = np.flatnonzero(_may_coincide(step, parallel, int(first[parallel[0]])))
+        units = [parallel[k] for k in together.tolist()]
         # Equal quotients may have been made so by rounding.
         forms: dict[tuple[Fraction, ...], int] = {}
         rational = step.rational(units)
@@ -160,6 +162,26 @@ def multiples(step: Step) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint8]]
     if not found:
         return leaders[:0], opposite[:0]
     return leaders, opposite
+
+
+def _may_coincide(step: Step, units: list[int], lead: int) -> npt.NDArray[np.bool_]:
+    """Tell of each of some parallel units whether it is zero where another form is, up to rounding.
+
+    Rational numbers need time. Most parallel units lie apart, as those of a network with one input do.
+    """
+    points = np.array(step.activation.breakpoints)[:, None]
+    if step.exact is not None:
+        return np.ones(len(units), dtype=np.bool_)
+    with np.errstate(all="ignore"):
+        places = (step.bias[units] - points) / step.weight[units, lead]
+        order = np.argsort(places, axis=None)
+        below, above = places.ravel()[order[:-1]], places.ravel()[order[1:]]
+        # Two roundings of each; what is infinite or none may be anything.
+        is_close = ~(above - below > 1e-14 * (np.abs(below) + np.abs(above)) + 1e-300)
+    together = np.zeros(places.size, dtype=np.bool_)
+    together[order[:-1]] |= is_close
+    together[order[1:]] |= is_close
+    return np.asarray(together.reshape(places.shape).any(axis=0))
 
 
 def value_beside(step: Step, unit: int, x: FloatArray, w: float) -> float:

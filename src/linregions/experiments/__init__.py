@@ -2,7 +2,7 @@
 
 The module of an experiment has
 
-- ``NAME``, which its files begin with, and ``NEEDS``, the extras of the package that measuring needs;
+- ``NAME``, which its files begin with, and ``NEEDS``, what measuring needs beside the core (`Context.check`);
 - ``QUICK`` and ``FULL``, instances of its frozen dataclass ``Settings``;
 - ``measure(settings, context) -> Measurement``: tables, arrays and partitions, which `reproduce` writes;
 - ``draw(saved) -> Figure``: the picture, from a `linregions.experiments.saved.Saved`, that is from files alone.

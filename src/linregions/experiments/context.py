@@ -17,11 +17,19 @@ from linregions._support.tables import Row, plain, read_json, writable_folder, w
 from linregions._support.validation import as_choice, as_integer, as_threads
 from linregions.errors import FileFormatError, InvalidValueError, MissingDependencyError
 from linregions.experiments.place import Place
+from linregions.experiments.saved import checksum_of_table
 from linregions.plotting import FORMATS
 from linregions.training.datasets import Dataset, load_dataset
 
 #: Where results go unless another folder is given.
 DEFAULT_FOLDER = "linregions-results"
+# What experiments say that they need, the extra of the package that brings it, and what is looked for.
+_NEEDED = (
+    ("torch", "torch", "torch"),
+    ("convolutions", "torch", "scipy"),
+    ("plot", "plot", "matplotlib"),
+    ("plot", "plot", "jinja2"),
+)
 
 
 class Savable(Protocol):
@@ -109,9 +117,9 @@ class Context:
         return load_dataset(self.data)
 
     def check(self, needs: Sequence[str]) -> None:
-        """Make sure before any work that the extras "torch" and "plot", as needed, and a folder to write are there."""
-        for extra, package in (("torch", "torch"), ("plot", "matplotlib"), ("plot", "jinja2")):
-            if extra in needs and importlib.util.find_spec(package) is None:
+        """Make sure before any work that what is needed, entries of `_NEEDED`, and a folder to write are there."""
+        for need, extra, package in _NEEDED:
+            if need in needs and importlib.util.find_spec(package) is None:
                 raise MissingDependencyError(
                     f"`{package}` is not installed, but this experiment needs it. "
                     f"Install it with `pip install 'linregions[{extra}]'`."
@@ -154,6 +162,7 @@ class Context:
             files.append(self.folder / f"{name}-{key}.npz")
             partition.save(files[-1])
         files.append(self.folder / f"{name}.json")
+        tables = [file for file in files if file.suffix == ".csv"]
         write_metadata(
             files[-1],
             settings=settings,
@@ -162,5 +171,6 @@ class Context:
             data=os.fspath(self.data),
             tables=list(found.tables),
             files=[file.name for file in files],
+            checksums={file.name: checksum_of_table(file) for file in tables},
         )
         return files

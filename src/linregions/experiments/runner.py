@@ -31,6 +31,7 @@ EXPERIMENTS = {
     "fig7": "distribution of the distances to the nearest boundary at three moments of training",
     "fig8": "regions in the plane through three examples at several moments of training",
     "theorems": "every theorem, corollary and lemma against exact partitions of random networks",
+    "conv": "not in the paper: regions on lines and distances of a small CNN and a small ResNet, through training",
 }
 
 

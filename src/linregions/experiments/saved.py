@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy.typing as npt
 
-from linregions._support.files import as_path, read_npz
+from linregions._support.files import as_path, read_npz, tell_unchecked
+from linregions._support.fingerprints import checksum_of_text
 from linregions._support.tables import read_json, read_table
 from linregions.errors import FileFormatError, InvalidValueError
 from linregions.regions.lines.partition import LinePartition
@@ -34,20 +35,30 @@ class Saved:
     settings: Mapping[str, Any]  # what it was done with, as in the JSON file: lists where the dataclass has tuples
     seed: int
     tables: Sequence[str] = ()  # names of further tables beside `rows`
+    checksums: Mapping[str, str] = field(default_factory=dict)  # of the files with tables; none in earlier versions
 
     @cached_property
     def rows(self) -> list[dict[str, Any]]:
         """The table."""
-        return read_table(self.folder / f"{self.name}.csv")
+        return self._read(f"{self.name}.csv")
 
     @cached_property
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
         """The numbers behind it."""
-        return read_npz(self._there(f"{self.name}.npz"), "linregions plot")
+        return read_npz(self._there(f"{self.name}.npz"), "linregions plot", again=_again(self.name))
 
     def table(self, key: str) -> list[dict[str, Any]]:
         """Return a further table."""
-        return read_table(self.folder / f"{self.name}-{key}.csv")
+        return self._read(f"{self.name}-{key}.csv")
+
+    def _read(self, file: str) -> list[dict[str, Any]]:
+        rows = read_table(self.folder / file)
+        if self.checksums.get(file, found := checksum_of_table(self.folder / file)) != found:
+            raise FileFormatError(
+                f"`results` is {os.fspath(self.folder)!r}, whose {file} is not what was written (its checksum is "
+                f"{found}), but linregions plot needs it whole. {_again(self.name)}"
+            )
+        return rows
 
     def plane(self, key: str) -> PlanePartition:
         """Return a saved partition of a plane."""
@@ -66,6 +77,15 @@ class Saved:
         return self.folder / file
 
 
+def checksum_of_table(file: Path) -> str:
+    """Return what tells damage to a table, whatever its ends of lines are."""
+    return checksum_of_text(file.read_text(encoding="utf-8"))
+
+
+def _again(name: str) -> str:
+    return f"Make it again with `linregions reproduce {name}` and the same settings."
+
+
 def load_saved(results: str | os.PathLike[str], name: str) -> Saved:
     """Open what `reproduce` wrote for an experiment in a folder, or raise where there is nothing, or a damaged file."""
     folder = as_path(results, "results", "linregions plot")
@@ -80,7 +100,12 @@ def load_saved(results: str | os.PathLike[str], name: str) -> Saved:
         tables = tuple(content["tables"])
         if not isinstance(content["settings"], dict) or not all(_TABLE.fullmatch(key) for key in tables):
             raise TypeError("settings or tables of another kind")
-        return Saved(folder, name, content["settings"], int(content["seed"]), tables)
+        checksums = content.get("checksums", {})
+        if not isinstance(checksums, dict):
+            raise TypeError("checksums of another kind")
+        if "checksum" not in content or not checksums:
+            tell_unchecked(file, "linregions plot", _again(name))
+        return Saved(folder, name, content["settings"], int(content["seed"]), tables, checksums)
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise FileFormatError(
             f"`results` has a {file.name} without a usable entry ({error}), but linregions plot needs settings, seed "

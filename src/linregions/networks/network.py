@@ -313,7 +313,7 @@ class Network:
         -------
         ndarray of uint8, shape (..., n_neurons)
             Number of breakpoints strictly below the pre-activation: 0 or 1 for ReLU, 0..T in general. Of a window:
-            the number of its winner among its entries.
+            the number of its winner among its entries, the lowest of those that are equal within a relative 2**-42.
         """
         return self._body.patterns(self._inputs(x, "patterns"))
 

@@ -44,6 +44,11 @@ class Smooth:
     tail: float = _ROUNDING
     curved: tuple[float, float] = (-_INFINITE, _INFINITE)
 
+    @property
+    def key(self) -> str:
+        """What tells it from others: its name, and what its name does not say."""
+        return f"{self.name} {self.left} {self.right} {self.reach!r} {self.tail!r}"
+
     def asymptote(self, x: FloatArray) -> FloatArray:
         """Return the value of the asymptote on either side of zero."""
         slope, intercept = np.where(x < 0, self.left[0], self.right[0]), np.where(x < 0, self.left[1], self.right[1])
@@ -81,9 +86,20 @@ def gelu(approximate: str = "none") -> Smooth:
     return Smooth("gelu", exact, (0.0, 0.0), (1.0, 0.0), 0.798, 12.0)
 
 
-def silu() -> Smooth:
-    """Return ``x sigmoid(x)``, also called swish."""
-    return Smooth("silu", lambda x: x * _sigmoid(x), (0.0, 0.0), (1.0, 0.0), 0.5, 45.0)
+def silu(beta: float = 1.0) -> Smooth | None:
+    """Return ``x sigmoid(beta x)``, also called swish, or None where beta is not positive."""
+    if not beta > 0.0:
+        return None
+    name = "silu" if beta == 1.0 else f"silu({beta:g})"
+    return Smooth(
+        name,
+        lambda x: x * _sigmoid(beta * x),
+        (0.0, 0.0),
+        (1.0, 0.0),
+        beta / 2.0,
+        45.0 / beta,
+        tail=_ROUNDING * max(1.0, 1.0 / beta),
+    )
 
 
 def mish() -> Smooth:

@@ -7,6 +7,8 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any, Protocol, TypedDict
 
+import numpy as np
+
 from linregions._support.validation import as_integer, as_threads
 from linregions.errors import InvalidTypeError
 from linregions.regions.tolerances import DEFAULT_TOLERANCES, Tolerances
@@ -27,11 +29,12 @@ class OptionsGiven(TypedDict, total=False):
     progress: bool
     memory_limit: int | None
     executor: Executor | Client | None
+    certify: bool
 
 
 @dataclass(frozen=True)
 class Options:
-    """How some work is done; none of it but the tolerances changes a result."""
+    """How some work is done; none of it but the tolerances changes a result, and proof mends a wrong one."""
 
     tolerances: Tolerances = DEFAULT_TOLERANCES  # how close to zero counts as zero, relative to the magnitudes at hand
     threads: int = 1  # to work with
@@ -40,6 +43,7 @@ class Options:
     executor: Executor | None = None  # workers in other processes
     who: str = "partition"  # what messages call the function that was called
     stopped: threading.Event | None = None  # what ends it early, if it is a part of other work
+    certify: bool = False  # whether every sign and order is to be proved, in exact arithmetic where floats cannot
 
     @classmethod
     def checked(
@@ -50,6 +54,7 @@ class Options:
         progress: Any = False,
         memory_limit: Any = None,
         executor: Any = None,
+        certify: Any = False,
     ) -> Options:
         """Return options as they were given, or raise and say what is wrong with one of them."""
         if not isinstance(tolerances, Tolerances):
@@ -65,9 +70,14 @@ class Options:
                 f"`executor` is {type(executor).__name__}, but {who} needs a concurrent.futures.Executor. "
                 "Pass e.g. `ProcessPoolExecutor(4)`, or a Dask client."
             )
+        if not isinstance(certify, bool | np.bool_):
+            raise InvalidTypeError(
+                f"`certify` is {certify!r} ({type(certify).__name__}), but {who} needs True or False. "
+                "Pass True for a result whose every sign and order is proved."
+            )
         n_threads = as_threads(threads, "threads", who)
         limit = None if memory_limit is None else as_integer(memory_limit, "memory_limit", who, 1)
-        return cls(tolerances, n_threads, bool(progress), limit, executor, who)
+        return cls(tolerances, n_threads, bool(progress), limit, executor, who, certify=bool(certify))
 
 
 DEFAULT_OPTIONS = Options()

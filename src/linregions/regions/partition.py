@@ -96,6 +96,7 @@ def partition(
     sink: Sink | None = None,
     memory_limit: int | None = None,
     executor: Executor | Client | None = None,
+    certify: bool = False,
 ) -> Any:
     """Cut a domain into the linear regions of a network, exactly.
 
@@ -119,6 +120,9 @@ def partition(
     executor : concurrent.futures.Executor or dask.distributed.Client, optional
         Workers for the cells of a window, or for lines, e.g. a ``ProcessPoolExecutor`` or the client of a Dask
         cluster. No region is cut between them, and the result does not depend on them.
+    certify : bool
+        Prove every sign and order for exactly the floats given, with rigorous bounds, and in integer arithmetic where
+        bounds leave doubts; ``diagnostics["certified"]`` is True then. `tolerances` play no part.
 
     Returns
     -------
@@ -154,7 +158,7 @@ def partition(
     >>> p.n_regions == len(p.areas)
     True
     """
-    options = Options.checked("partition", tolerances, threads, progress, memory_limit, executor)
+    options = Options.checked("partition", tolerances, threads, progress, memory_limit, executor, certify)
     model, domains, batch = _checked(network, domain, options)
     if sink is not None:
         return run_sink(model, _one_window(domains, batch), _checked_sink(sink), options)
@@ -199,6 +203,7 @@ def count_regions(
     progress: bool = False,
     memory_limit: int | None = None,
     executor: Executor | Client | None = None,
+    certify: bool = False,
 ) -> int | npt.NDArray[np.int64]:
     """Count the linear regions of a network in a domain, exactly, without keeping their geometry.
 
@@ -210,7 +215,7 @@ def count_regions(
         Regions of constant pattern; these joined where no good neuron switches; or pieces of the complement of the
         paper's B_N, joined where the gradient does not jump (see `partition`). "gradient" is decided exactly for the
         floats given, and takes two to three times as long as "linear".
-    tolerances, threads, progress, memory_limit, executor
+    tolerances, threads, progress, memory_limit, executor, certify
         As in `partition`. Without a limit, memory does not grow with the number of regions of a window.
 
     Returns
@@ -238,7 +243,7 @@ def count_regions(
     >>> [lr.count_regions(net, lr.Line([0.0], [1.0]), kind) for kind in ("activation", "linear", "gradient")]
     [2, 2, 1]
     """
-    options = Options.checked("count_regions", tolerances, threads, progress, memory_limit, executor)
+    options = Options.checked("count_regions", tolerances, threads, progress, memory_limit, executor, certify)
     model, domains, batch = _checked(network, domain, options)
     wanted = as_choice(kind, "kind", "count_regions", KINDS)
     counts, undecided = np.zeros(len(domains), dtype=np.int64), 0

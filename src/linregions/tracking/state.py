@@ -5,10 +5,27 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from linregions._support.fingerprints import checksum_of_mapping
+from linregions._support.tables import plain
 from linregions.errors import InvalidValueError
 from linregions.tracking.schedule import KINDS_OF_TIME
 
 _WHO = "Tracker.load_state_dict"
+_KNOWN = {"format", "probes", "rows", "next_step", "seconds", "record_seconds", "checksum"}
+
+
+def checksum_of_state(state: Mapping[str, Any]) -> str:
+    """Return what tells damage to a state, however it was kept."""
+    return checksum_of_mapping(plain(state))
+
+
+def _is_whole(state: Mapping[str, Any]) -> bool:
+    """Return whether a state fits its checksum; those of earlier versions have none, and no other entries either."""
+    try:
+        expected = checksum_of_state(state)
+    except (TypeError, ValueError, RecursionError):
+        return False
+    return state.get("checksum", expected) == expected and _KNOWN.issuperset(state)
 
 
 def read_state(state: Mapping[str, Any], probes: Mapping[str, str]) -> dict[str, Any]:
@@ -37,4 +54,9 @@ def read_state(state: Mapping[str, Any], probes: Mapping[str, str]) -> dict[str,
                 f"`state` has another probe {name!r} than this tracker, or only one of the two has it, but {_WHO} "
                 "needs the same probes, so that rows compare. Build them from the same points and seed."
             )
+    if not _is_whole(state):
+        raise InvalidValueError(
+            f"`state` is not what `state_dict` returned (its checksum differs), but {_WHO} needs it whole. "
+            "Take another copy of it."
+        )
     return found

@@ -16,7 +16,7 @@ from linregions.errors import InvalidTypeError, InvalidValueError, NumericalErro
 from linregions.tracking.probes import Probe, checked_probes, scalars
 from linregions.tracking.schedule import Every, Schedule
 from linregions.tracking.snapshot import read_network
-from linregions.tracking.state import read_state
+from linregions.tracking.state import checksum_of_state, read_state
 
 if TYPE_CHECKING:
     from linregions.plotting.tracking import LiveFigure, Panel
@@ -401,7 +401,7 @@ class Tracker:
         dict
             To be kept with the model and the optimizer, e.g. by ``torch.save``.
         """
-        return {
+        state = {
             "format": "linregions-tracker-1",
             "probes": {probe.name: digest_of_object(probe) for probe in self.probes},
             "rows": [dict(row) for row in self._rows],
@@ -409,6 +409,7 @@ class Tracker:
             "seconds": dict(self._schedule.seconds),
             "record_seconds": self._schedule.cost,
         }
+        return {**state, "checksum": checksum_of_state(state)}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from a state returned by `state_dict`.
@@ -421,7 +422,7 @@ class Tracker:
         Raises
         ------
         InvalidValueError
-            If it is no such state, or its probes are not these ones, so that rows would not compare.
+            If it is no such state, or a damaged one, or its probes are not these ones, so that rows would not compare.
         """
         found = read_state(state, {probe.name: digest_of_object(probe) for probe in self.probes})
         self._rows = found["rows"]

@@ -13,8 +13,8 @@ from linregions._support.files import as_path
 from linregions._support.validation import as_float_array, as_generator, as_integer, as_positive, as_widths, require
 from linregions.errors import InvalidTypeError, InvalidValueError
 from linregions.networks.activations import RELU, PiecewiseLinear, as_activation
-from linregions.networks.random import random_network
 from linregions.training.datasets import Dataset
+from linregions.training.models import Dense, Model
 from linregions.training.runs import RunFolder, Snapshot
 from linregions.training.trainer import Trainer, one_thread
 
@@ -91,6 +91,7 @@ def train(
     --------
     >>> import numpy as np
     >>> from linregions.training.datasets import Dataset
+    from linregions.training.models import Dense, Model
     >>> x = np.random.default_rng(0).normal(size=(64, 2))
     >>> y = (x[:, 0] > 0).astype(np.int64)
     >>> half_planes = Dataset("half-planes", x, y, x, y, (2,))
@@ -99,10 +100,34 @@ def train(
     (100, True)
     """
     sizes = _checked_widths(widths, dataset)
-    activation = as_activation(activation, "activation", _WHO)
+    model = Dense(tuple(sizes), as_activation(activation, "activation", _WHO))
+    moments = _checked_moments(epochs, snapshot_epochs)
+    return train_model(
+        model,
+        dataset,
+        moments,
+        rng=rng,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        run_dir=run_dir,
+        progress=progress,
+    )
+
+
+def train_model(
+    model: Model,
+    dataset: Dataset,
+    moments: Sequence[float],
+    *,
+    rng: np.random.Generator | int,
+    batch_size: int = 128,
+    learning_rate: float = 1e-3,
+    run_dir: str | os.PathLike[str] | None = None,
+    progress: bool = True,
+) -> list[Snapshot]:
+    """Train a model that fits the data as `train` does, and return its snapshots at some epochs, ascending."""
     batch = as_integer(batch_size, "batch_size", _WHO, 1)
     rate = as_positive(learning_rate, "learning_rate", _WHO)
-    moments = _checked_moments(epochs, snapshot_epochs)
     generator = as_generator(rng, "rng", _WHO)
     torch = require("torch", "torch", _WHO, lambda: importlib.import_module("torch"))
     folder = None
@@ -113,22 +138,20 @@ def train(
                 "Give a seed, or leave `run_dir` out."
             )
         settings = {
-            "widths": list(sizes),
-            "activation": activation.to_dict(),
+            **model.settings,
             "dataset": {"name": dataset.name, "sha256": dataset.fingerprint},
             "seed": int(rng),
             "batch_size": batch,
             "learning_rate": rate,
         }
-        folder = RunFolder(as_path(run_dir, "run_dir", _WHO), settings)
+        folder = RunFolder(as_path(run_dir, "run_dir", _WHO), settings, model.label)
     steps_per_epoch = -(-len(dataset.y_train) // batch)
     wanted = {round(moment * steps_per_epoch) for moment in moments}
     found = folder.snapshots(wanted) if folder else {}
     missing = wanted - found.keys()
     if missing:
-        initial = random_network(sizes, generator, activation=activation)
         with one_thread(torch):
-            trainer = Trainer(torch, initial, dataset, generator, batch, rate)
+            trainer = Trainer(torch, model, dataset, generator, batch, rate)
             if folder:
                 trainer.resume(folder, min(missing))
             for snapshot in trainer.run(missing, progress):

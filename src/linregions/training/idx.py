@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import os
 import struct
 import zlib
@@ -11,12 +12,22 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from linregions._support.archives import most_bytes
 from linregions._support.files import as_path
 from linregions.errors import FileFormatError
 
 _IDX_TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 
 _MOST_AXES = 8  # numpy has more; data sets have not
+
+
+def _unpacked(data: bytes) -> bytes:
+    most = most_bytes(len(data))
+    with gzip.GzipFile(fileobj=io.BytesIO(data)) as handle:
+        whole = handle.read(most + 1)
+    if len(whole) > most:
+        raise OSError(f"{len(data):,} bytes unfold to more than {most:,}")
+    return whole
 
 
 def read_idx(path: str | os.PathLike[str]) -> npt.NDArray[Any]:
@@ -28,7 +39,7 @@ def read_idx(path: str | os.PathLike[str]) -> npt.NDArray[Any]:
     try:
         data = file.read_bytes()
         if data[:2] == b"\x1f\x8b":
-            data = gzip.decompress(data)
+            data = _unpacked(data)
     except (OSError, EOFError, zlib.error) as error:
         raise FileFormatError(
             f"`path` is {os.fspath(file)!r}, which cannot be read ({error}), but read_idx needs an IDX file, gzipped "

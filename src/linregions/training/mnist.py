@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from linregions._support.archives import DamagedArchiveError, check_header
 from linregions._support.files import as_path, replacing
 from linregions.errors import FileFormatError, LinRegionsError
 
@@ -45,10 +46,12 @@ def load_mnist(folder: Path, sha256: str = _SHA256) -> dict[str, npt.NDArray[Any
     cache = folder / "mnist.npy"
     try:
         with open(cache, "rb") as handle:
+            check_header(handle, os.fstat(handle.fileno()).st_size, cache.name)
+            handle.seek(0)
             return _arrays(np.lib.format.read_array(handle, allow_pickle=False))
     except FileNotFoundError:
         pass
-    except (OSError, EOFError, ValueError) as error:  # FileFormatError is a ValueError, too
+    except (OSError, EOFError, ValueError, DamagedArchiveError) as error:  # FileFormatError is a ValueError, too
         _LOG.warning("the cached copy of MNIST, %s, is damaged (%s) and made again", cache, error)
     packed = importlib.resources.files("linregions").joinpath("data", "mnist.xz")
     try:

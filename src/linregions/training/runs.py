@@ -11,12 +11,13 @@ from typing import Any
 
 from linregions._support.files import read_npz, write_npz
 from linregions._support.fingerprints import digest_of_text
-from linregions._support.tables import versions, write_json
+from linregions._support.tables import read_json, versions, write_json
 from linregions.errors import LinRegionsError
 from linregions.networks.network import Network
 
 _LOG = logging.getLogger(__name__)
 _WHO = "train"
+_AGAIN = "Remove the folder to train once more."
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,15 +46,15 @@ class Snapshot:
 
 
 class RunFolder:
-    """Snapshots of one training on disk, found again by a hash of its settings."""
+    """Snapshots of one training on disk, found again by a hash of its settings; the label is for people."""
 
-    def __init__(self, parent: Path, settings: dict[str, Any]) -> None:
+    def __init__(self, parent: Path, settings: dict[str, Any], label: str) -> None:
         digest = digest_of_text(json.dumps(settings, sort_keys=True))[:12]
         self.settings = settings
-        self.path = parent / f"{settings['dataset']['name']}-{'-'.join(map(str, settings['widths']))}-{digest}"
+        self.path = parent / f"{settings['dataset']['name']}-{label}-{digest}"
         self.index: dict[int, dict[str, float]] = {}
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
-            content = json.loads((self.path / "run.json").read_text(encoding="utf-8"))
+            content = read_json(self.path / "run.json")
             if content["settings"] == settings:
                 self.index = {int(step): entry for step, entry in content["snapshots"].items()}
 
@@ -75,7 +76,7 @@ class RunFolder:
     def state(self) -> dict[str, Any] | None:
         """Return the state that training can go on from, if there is one."""
         with contextlib.suppress(LinRegionsError):
-            return read_npz(self.path / "state.npz", _WHO)
+            return read_npz(self.path / "state.npz", _WHO, again=_AGAIN)
         return None
 
     def add(self, snapshot: Snapshot, state: dict[str, Any]) -> None:

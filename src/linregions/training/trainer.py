@@ -12,9 +12,8 @@ import numpy as np
 
 from linregions._support.progress import ProgressBar
 from linregions.errors import NumericalError
-from linregions.networks.activations import RELU, PiecewiseLinear
-from linregions.networks.network import Network
 from linregions.training.datasets import Dataset, Pixels
+from linregions.training.models import Model
 from linregions.training.runs import RunFolder, Snapshot
 
 _LOG = logging.getLogger(__name__)
@@ -24,15 +23,10 @@ class Trainer:
     """The network as float32 tensors, Adam's state, and the place in the stream of batches."""
 
     def __init__(
-        self, torch: Any, network: Network, data: Dataset, rng: np.random.Generator, batch: int, rate: float
+        self, torch: Any, model: Model, data: Dataset, rng: np.random.Generator, batch: int, rate: float
     ) -> None:
-        self.torch, self.rng, self.batch, self.step = torch, rng, batch, 0
-        self.activations = network.activations
-        self.parameters = [
-            torch.tensor(array, dtype=torch.float32, requires_grad=True)
-            for layer in network.layers
-            for array in (layer.weight, layer.bias)
-        ]
+        self.torch, self.model, self.rng, self.batch, self.step = torch, model, rng, batch, 0
+        self.parameters = [torch.tensor(array, dtype=torch.float32, requires_grad=True) for array in model.initial(rng)]
         self.optimizer = torch.optim.Adam(self.parameters, lr=rate, fused=True)
         self.train_set = (self._tensor(data.pixels_train), torch.from_numpy(data.y_train.copy()))
         self.test_set = (self._tensor(data.pixels_test), torch.from_numpy(data.y_test.copy()))
@@ -45,15 +39,11 @@ class Trainer:
 
     def _forward(self, rows: Any) -> Any:
         x = rows.to(self.torch.float32).div_(255.0) if rows.dtype == self.torch.uint8 else rows
-        for k in range(0, len(self.parameters), 2):
-            x = self.torch.nn.functional.linear(x, self.parameters[k], self.parameters[k + 1])
-            if k // 2 < len(self.activations):
-                x = _activate(self.torch, self.activations[k // 2], x)
-        return x
+        return self.model.forward(self.torch, self.parameters, x)
 
     def _measure(self) -> tuple[float, float]:
         """Return the accuracy on the test set and the loss on the training set."""
-        right, loss, block = 0, 0.0, 8192
+        right, loss, block = 0, 0.0, self.model.block
         with self.torch.no_grad():
             for x, y in zip(*(part.split(block) for part in self.test_set), strict=True):
                 right += int((self._forward(x).argmax(dim=1) == y).sum())
@@ -69,7 +59,7 @@ class Trainer:
                 "Choose a smaller learning rate."
             )
         arrays = [parameter.detach().numpy().astype(np.float64) for parameter in self.parameters]
-        network = Network.from_layers(zip(arrays[::2], arrays[1::2], strict=True), self.activations)
+        network = self.model.network(arrays)
         return Snapshot(self.step / self.steps_per_epoch, self.step, network, accuracy, loss)
 
     def _order(self) -> Any:
@@ -81,9 +71,7 @@ class Trainer:
         last, start = max(wanted), self.step
         if start in wanted:
             yield self._snapshot()
-        sizes = "-".join(str(parameter.shape[0]) for parameter in self.parameters[1::2])
-        title = f"training {self.parameters[0].shape[1]}-{sizes}"
-        with ProgressBar(last, title, "step", progress, start) as bar:
+        with ProgressBar(last, f"training {self.model.label}", "step", progress, start) as bar:
             within = start % self.steps_per_epoch
             order: Any = self._order() if start < last else None
             while self.step < last:
@@ -130,18 +118,6 @@ class Trainer:
                         key: self.torch.from_numpy(arrays[f"{key}{k}"]) for key in ("step", "exp_avg", "exp_avg_sq")
                     }
         _LOG.info("training goes on from step %d, kept in %s", self.step, folder.path)
-
-
-def _activate(torch: Any, activation: PiecewiseLinear, x: Any) -> Any:
-    """Apply a piecewise-linear activation to a tensor: its first piece plus one hinge for each breakpoint."""
-    if activation == RELU:
-        return torch.relu(x)
-    knots, heights = activation.knots
-    slopes = activation.slopes
-    value = slopes[0] * (x - float(knots[0])) + float(heights[0])
-    for point, jump in zip(activation.breakpoints, np.diff(slopes), strict=True):
-        value = value + float(jump) * torch.relu(x - point)
-    return value
 
 
 @contextlib.contextmanager

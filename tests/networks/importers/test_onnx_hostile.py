@@ -80,11 +80,23 @@ def test_unknown_domains(tmp_path):
     assert lr.from_onnx(saved(model, tmp_path)).n_in == 3
 
 
-def test_functions_of_its_own(tmp_path):
-    model = model_of([RELU], {"x": [3]}, ["y"])
-    body = helper.make_function("own", "Twice", ["a"], ["b"], [node("Add", ["a", "a"], ["b"])], model.opset_import)
-    model.functions.append(body)
-    refused(tmp_path, model, UnsupportedModuleError, r"defines 1 functions of its own.*inline_local_functions")
+def test_functions_that_cannot_be_put_in_their_places(tmp_path):
+    def function(name, *calls):
+        nodes = [node(call, [f"v{k}"], [f"v{k + 1}"], domain="own") for k, call in enumerate(calls)]
+        return helper.make_function("own", name, ["v0"], [f"v{len(calls)}"], nodes, model.opset_import)
+
+    model = model_of([node("A", ["x"], ["y"], domain="own")], {"x": [3]}, ["y"])
+    model.opset_import.append(helper.make_opsetid("own", 1))
+    model.functions.extend([function("A", "B"), function("B", "A")])
+    refused(
+        tmp_path, model, UnsupportedModuleError, r"which defines functions of its own that call each other.*circles"
+    )
+    del model.functions[:]
+    model.functions.extend([function(f"F{k}", *[f"F{k + 1}"] * 8) for k in range(12)])
+    model.functions.append(helper.make_function("own", "F12", ["a"], ["b"], [node("Relu", ["a"], ["b"])],
+                                                model.opset_import))  # fmt: skip
+    model.graph.node[0].op_type = "F0"
+    refused(tmp_path, model, MemoryLimitError, r"functions of its own that stand for more than 131,072 nodes")
 
 
 def test_missing_weights_and_nodes(tmp_path):
@@ -126,23 +138,52 @@ def test_names_made_twice(tmp_path):
     refused(tmp_path, model, FileFormatError, "which has two inputs of one name")
 
 
-def test_graphs_in_graphs(tmp_path):
-    inner = helper.make_graph([node("Relu", ["x"], ["z"])], "g", [], [helper.make_tensor_value_info("z", FLOAT, None)])
+def branch(op, name="z"):
+    return helper.make_graph([node(op, ["x"], [name])], "g", [], [helper.make_tensor_value_info(name, FLOAT, None)])
+
+
+def test_branches_and_loops_that_are_not_decided(tmp_path):
     model = model_of(
-        [node("If", ["c"], ["y"], then_branch=inner, else_branch=inner)], {"x": [3]}, ["y"], {"c": np.array(True)}
-    )
-    refused(
-        tmp_path, model, UnsupportedModuleError, r"node 0 \(If\) has the attribute '(then|else)_branch', a graph in"
-    )
+        [
+            node("ReduceSum", ["x"], ["s"]),
+            node("Greater", ["s", "zero"], ["c"]),
+            node("If", ["c"], ["y"], then_branch=branch("Relu"), else_branch=branch("Neg")),
+        ],
+        {"x": [3]}, ["y"], {"zero": np.float32(0)},
+    )  # fmt: skip
+    refused(tmp_path, model, UnsupportedModuleError, r"node 2 \(If\) takes its branch by activations, .*`torch.where`")
+    loop = node("Loop", ["n", "", "x"], ["y"], body=branch("Relu"))
+    model = model_of([loop], {"x": [3]}, ["y"], {"n": np.array(3)})
+    refused(tmp_path, model, UnsupportedModuleError, r"node 0 \(Loop\) has the attribute 'body', a graph inside")
+    both = branch("Relu")
+    both.output.append(both.output[0])
+    model = model_of([node("If", ["c"], ["y"], then_branch=both, else_branch=both)], {"x": [3]}, ["y"],
+                     {"c": np.array(True)})  # fmt: skip
+    refused(tmp_path, model, FileFormatError, r"has a branch of node 0 with other outputs than the node")
+    short = node("If", ["c"], ["y"], then_branch=branch("Relu"))
+    model = model_of([short], {"x": [3]}, ["y"], {"c": np.array(True)})
+    refused(tmp_path, model, UnsupportedModuleError, r"node 0 \(If\) lacks a branch")
 
 
-def test_sparse_weights(tmp_path):
+@pytest.mark.parametrize(
+    ("dims", "places", "kind", "message"),
+    [
+        ([3], [3], FileFormatError, r"the weight 'w' is sparse, with places that do not fit the shape \(3,\)"),
+        ([3], [-1], FileFormatError, r"places that do not fit"),
+        ([3], [0, 1], FileFormatError, r"places that do not fit"),
+        ([2, 2], [[2, 0]], FileFormatError, r"places that do not fit"),
+        ([2**20, 2**8], [0], MemoryLimitError, r"the weight 'w' is sparse, of the shape .* with 1 numbers, but"),
+        ([2**40, 2**40], [0], MemoryLimitError, r"the weight 'w' is sparse, of the shape .* with 1 numbers, but"),
+    ],
+)
+def test_sparse_weights_that_do_not_fit(dims, places, kind, message, tmp_path):
     model = model_of([node("Add", ["x", "w"], ["y"])], {"x": [3]}, ["y"])
     values = numpy_helper.from_array(np.ones(1, np.float32), "w")
-    model.graph.sparse_initializer.append(
-        helper.make_sparse_tensor(values, numpy_helper.from_array(np.array([1])), [3])
-    )
-    refused(tmp_path, model, UnsupportedModuleError, "where the weight 'w' is sparse, but from_onnx needs dense ones")
+    sparse = helper.make_sparse_tensor(values, numpy_helper.from_array(np.array(places)), [3])
+    del sparse.dims[:]
+    sparse.dims.extend(dims)
+    model.graph.sparse_initializer.append(sparse)
+    refused(tmp_path, model, kind, message)
 
 
 @pytest.mark.parametrize(
@@ -344,7 +385,24 @@ def bases() -> list[Any]:
          "pads": np.array([0, 1, 0, 0]), "sizes": np.array([2, 2]), "m": weight(2, 3), "low": np.float32(-1),
          "high": np.float32(1), "mask": np.array([[True]])},
     )  # fmt: skip
-    return [conv, shapes]
+    inner = model_of(
+        [
+            node("Shape", ["x"], ["s"]),
+            node("Size", ["s"], ["n"]),
+            node("Equal", ["n", "two"], ["c"]),
+            node("If", ["c"], ["b"], then_branch=branch("Relu", "p"), else_branch=branch("Tanh", "p")),
+            node("Twice", ["b"], ["d"], domain="own"),
+            node("Add", ["d", "sparse"], ["y"]),
+        ],
+        {"x": [1, 3]}, ["y"], {"two": np.array(2)},
+    )  # fmt: skip
+    inner.functions.append(
+        helper.make_function("own", "Twice", ["a"], ["b"], [node("Add", ["a", "a"], ["b"])], inner.opset_import)
+    )
+    inner.opset_import.append(helper.make_opsetid("own", 1))
+    values, places = numpy_helper.from_array(np.ones(1, np.float32), "sparse"), numpy_helper.from_array(np.array([1]))
+    inner.graph.sparse_initializer.append(helper.make_sparse_tensor(values, places, [3]))
+    return [conv, shapes, inner]
 
 
 NUMBERS = [-(2**63), -(2**31), -2, -1, 0, 1, 2, 3, 7, 100, 65537, 2**31 - 1, 2**31, 2**40, 2**63 - 1]
@@ -454,13 +512,13 @@ def campaign(seed: int, count: int, tmp_path: Path) -> None:
     for k in range(count):
         rng = np.random.default_rng([seed, k])
         path.write_bytes(damaged(models[k % len(models)], rng))
-        start = time.perf_counter()
+        start = time.process_time()
         with watched(tmp_path) as seen:
             outcome = use(path)
         kinds.add(outcome)
         survived += outcome == ""
         assert outcome in ("", *OURS), (seed, k)
-        slowest = max(slowest, time.perf_counter() - start)
+        slowest = max(slowest, time.process_time() - start)
         assert not seen, (seed, k, seen)
     assert 0 < survived < count
     assert {"FileFormatError", "UnsupportedModuleError", "MemoryLimitError"} <= kinds
@@ -470,10 +528,10 @@ def campaign(seed: int, count: int, tmp_path: Path) -> None:
 
 @pytest.mark.filterwarnings("ignore")
 def test_damaged_files(tmp_path):
-    campaign(0, 2000, tmp_path)
+    campaign(0, 600, tmp_path)
 
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 def test_many_damaged_files(tmp_path):
-    campaign(1, 5000, tmp_path)
+    campaign(1, 6000, tmp_path)

@@ -55,18 +55,19 @@ def test_the_logits_of_a_softmax():
 
 
 @pytest.mark.parametrize(
-    ("reference", "file"),
+    ("reference", "file", "most"),
     [
-        ("tinytaxi.json", "KJ_TinyTaxiNet.onnx"),
-        ("mnist5x20_leaky.json", "mnist5x20_leaky_relu.onnx"),
-        ("cnn_max_mninst2.json", "cnn_max_mninst2.onnx"),
+        ("tinytaxi.json", "KJ_TinyTaxiNet.onnx", 3),
+        ("mnist5x20_leaky.json", "mnist5x20_leaky_relu.onnx", 3),
+        ("cnn_max_mninst2.json", "cnn_max_mninst2.onnx", 1),
+        pytest.param("cnn_max_mninst2.json", "cnn_max_mninst2.onnx", 3, marks=pytest.mark.slow),
     ],
 )
-def test_patterns_change_at_the_breakpoints_of_another_walker(reference, file):
+def test_patterns_change_at_the_breakpoints_of_another_walker(reference, file, most):
     network = lr.from_onnx(MODELS / file)
     found = json.loads((MODELS / "reference" / reference).read_text())
     rng = np.random.default_rng(found["seed"])
-    for segment in found["segments"]:
+    for segment in found["segments"][:most]:
         start = rng.uniform(found["lo"], found["hi"], network.n_in)
         end = rng.uniform(found["lo"], found["hi"], network.n_in)
         t = np.array([0.0, *segment["t"], 1.0])

@@ -140,6 +140,41 @@ def test_multiples_are_found_exactly():
     assert opposite.tolist() == [0, 0, 0, 1, 1, 0]
 
 
+@pytest.mark.parametrize("kind", ["whole", "tenths", "scaled", "of any size"])
+def test_multiples_are_those_of_rational_numbers(kind):
+    """Few forms are looked at exactly: those that floats do not tell apart."""
+    rng, found = np.random.default_rng(len(kind)), 0
+    for _ in range(40):
+        n, n_in = int(rng.integers(2, 12)), int(rng.choice([1, 1, 2]))
+        weight, bias = rng.integers(-2, 3, (n, n_in)).astype(float), rng.integers(-2, 3, n).astype(float)
+        if kind == "tenths":
+            weight, bias = 0.1 * weight, 0.1 * bias
+        elif kind == "scaled":
+            scale, which = rng.choice([0.1, -3.0, 2.0**40], n), rng.integers(0, n, n)
+            weight, bias = rng.normal(size=(n, n_in))[which] * scale[:, None], rng.normal(size=n)[which] * scale
+        elif kind == "of any size":
+            scale = np.ldexp(1.0, rng.integers(-1070, 1000, n))
+            weight, bias = weight * scale[:, None], bias * scale * 2.0 ** float(rng.integers(-9, 9))
+        activation = (RELU, lr.HARD_TANH, lr.PiecewiseLinear((-0.1, 0.3, 0.7), (0.0, 1.0, 2.0, 3.0), (0.0, 0.0)))[n % 3]
+        (step,) = steps_of(Network.from_layers([(weight, bias), (np.ones((1, n)), [0.0])], activation))
+        leaders, opposite = multiples(step)
+        forms: dict[tuple[Fraction, ...], int] = {}
+        for form in range(n * activation.n_breakpoints):
+            b, j = divmod(form, n)
+            row = [Fraction(w) for w in weight[j].tolist()]
+            lead = next((w for w in row if w), None)
+            if lead is None:
+                assert not leaders.size or (leaders[form], opposite[form]) == (form, 0)
+                continue
+            place = (Fraction(float(bias[j])) - Fraction(activation.breakpoints[b])) / lead
+            leader = forms.setdefault((*(w / lead for w in row), place), form)
+            first = next(w for w in weight[leader % n].tolist() if w)
+            expected = (leader, (first > 0) != (lead > 0))
+            assert (leaders[form], opposite[form]) == expected if leaders.size else leader == form
+            found += leader != form
+    assert found > 5
+
+
 @pytest.mark.parametrize("domain", [Line, Ray, Segment])
 @pytest.mark.parametrize("factor", [3.0, -3.0, 1.0, -0.375])
 def test_exact_multiples_switch_together_in_every_layer(factor, domain):

@@ -9,9 +9,10 @@ import pytest
 import linregions as lr
 from linregions import Network
 from tests.reference.exact_graph_partitions import graph_line, graph_line_gradient_boundaries
+from tests.support.examples import pairs
 from tests.support.graph_cases import degenerate_case, lines_of, random_case, some_lines
 from tests.support.line_strategies import assert_equals
-from tests.support.tiny_models import cases, tiny
+from tests.support.tiny_models import MODELS, tiny
 
 RANDOM = 50
 
@@ -33,9 +34,17 @@ def check(network: Network, domains: list[Any]) -> None:
         assert lr.count_regions(network, domains, kind=kind).tolist() == count, kind
 
 
+@pytest.mark.parametrize(("name", "fine"), pairs(MODELS, [False, True], 2))
+def test_tiny_models(name: str, fine: bool) -> None:
+    model = tiny(name, 0, fine=fine)
+    check(Network.from_graph(model.graph), lines_of(model))
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("fine", [False, True], ids=["coarse", "fine"])
-@pytest.mark.parametrize(("name", "seed"), cases(3))
-def test_tiny_models(name: str, seed: int, fine: bool) -> None:
+@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("name", MODELS)
+def test_more_tiny_models(name: str, seed: int, fine: bool) -> None:
     model = tiny(name, seed, fine=fine)
     check(Network.from_graph(model.graph), lines_of(model))
 

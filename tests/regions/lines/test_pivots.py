@@ -7,7 +7,6 @@ from contextlib import contextmanager
 
 import numpy as np
 import pytest
-from hypothesis import given
 from hypothesis import strategies as st
 
 import linregions as lr
@@ -16,9 +15,10 @@ from linregions.regions.lines import engine as _line_engine
 from linregions.regions.lines.find import count_lines, partition_lines
 from linregions.regions.lines.kernels import decisions as lines
 from linregions.regions.lines.knobs import USUAL, Knobs
-from tests.regions.lines.test_properties import examples, float_problems, integer_problems
+from tests.regions.lines.test_properties import float_problems, integer_problems
 from tests.support import line_strategies as ls
 from tests.support import zoo
+from tests.support.examples import drawn
 
 ROUNDING = 2.0**-53
 
@@ -83,20 +83,26 @@ def test_values_beside_cuts_that_have_been_moved():
         assert seen["worst"] < 100 * ROUNDING
 
 
-@pytest.mark.parametrize(("problems", "count"), [(integer_problems, 400), (float_problems, 200)])
-def test_networks_equal_the_twin(problems, count):
-    @given(problems(), st.sampled_from([2, 3, 1000]))
-    @examples(count)
-    def check(problem, spacing):
-        net, domains = problem
-        for part in partition_lines(net, domains, knobs=Knobs(spacing=spacing)):
-            ls.assert_is_exact(part)
-
-    check()
+def check_that_it_equals_the_twin(problem, spacing):
+    net, domains = problem
+    for part in partition_lines(net, domains, knobs=Knobs(spacing=spacing)):
+        ls.assert_is_exact(part)
 
 
-@given(st.integers(0, 2**32), st.sampled_from(sorted(zoo.ACTIVATIONS)), st.booleans())
-@examples(300)
+spacings = st.sampled_from([2, 3, 1000])
+
+
+@drawn(400, integer_problems(), spacings)
+def test_networks_of_whole_numbers_equal_the_twin(problem, spacing):
+    check_that_it_equals_the_twin(problem, spacing)
+
+
+@drawn(200, float_problems(), spacings)
+def test_float_networks_equal_the_twin(problem, spacing):
+    check_that_it_equals_the_twin(problem, spacing)
+
+
+@drawn(300, st.integers(0, 2**32), st.sampled_from(sorted(zoo.ACTIVATIONS)), st.booleans())
 def test_counts_do_not_depend_on_pivots(seed, name, is_sparse):
     rng = np.random.default_rng(seed)
     widths = [3, *rng.integers(2, 41, rng.integers(1, 9)), 2]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import linregions as lr
@@ -13,12 +12,7 @@ from linregions.regions.lines.find import count_lines, partition_lines
 from tests.reference.lines_exact import exact_line
 from tests.support import line_strategies as ls
 from tests.support import zoo
-
-
-def examples(count: int) -> settings:
-    return settings(
-        max_examples=count, derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck)
-    )
+from tests.support.examples import drawn
 
 
 @st.composite
@@ -33,24 +27,21 @@ def float_problems(draw: st.DrawFn) -> tuple[Network, list]:
     return net, draw(st.lists(ls.domains(net.n_in), min_size=1, max_size=2))
 
 
-@given(integer_problems())
-@examples(500)
+@drawn(500, integer_problems())
 def test_integer_networks_equal_the_twin(problem):
     net, domains = problem
     for part in partition_lines(net, domains):
         ls.assert_is_exact(part)
 
 
-@given(float_problems())
-@examples(200)
+@drawn(200, float_problems())
 def test_float_networks_equal_the_twin(problem):
     net, domains = problem
     for part in partition_lines(net, domains):
         ls.assert_is_exact(part)
 
 
-@given(float_problems())
-@examples(60)
+@drawn(60, float_problems())
 def test_twin_agrees_with_the_network(problem):
     net, domains = problem
     for domain in domains:
@@ -62,8 +53,7 @@ def test_twin_agrees_with_the_network(problem):
             np.testing.assert_allclose(net(domain.point(t)), want, rtol=1e-9, atol=1e-9 * (1 + np.abs(want).max()))
 
 
-@given(float_problems())
-@examples(60)
+@drawn(60, float_problems())
 def test_patterns_inside_are_those_of_the_network(problem):
     net, domains = problem
     for part in partition_lines(net, domains):
@@ -89,8 +79,7 @@ def reversed_domain(domain):
     return Line(domain.origin, -domain.direction)
 
 
-@given(integer_problems())
-@examples(100)
+@drawn(100, integer_problems())
 def test_the_other_way_round_has_the_same_regions(problem):
     net, domains = problem
     domains = [domain for domain in domains if not isinstance(domain, Ray) or isinstance(domain, Line)]
@@ -105,8 +94,7 @@ def test_the_other_way_round_has_the_same_regions(problem):
         assert a.n_linear_regions == b.n_linear_regions
 
 
-@given(float_problems(), st.integers(-60, 60))
-@examples(60)
+@drawn(60, float_problems(), st.integers(-60, 60))
 def test_length_of_the_direction_does_not_matter(problem, exponent):
     net, domains = problem
     factor = 2.0**exponent
@@ -118,8 +106,7 @@ def test_length_of_the_direction_does_not_matter(problem, exponent):
             np.testing.assert_allclose(part.lengths, scaled.lengths, rtol=1e-14)
 
 
-@given(st.integers(0, 2**32), st.sampled_from(["relu", "abs", "leaky"]), st.sampled_from([0.0, 0.5]))
-@examples(40)
+@drawn(40, st.integers(0, 2**32), st.sampled_from(["relu", "abs", "leaky"]), st.sampled_from([0.0, 0.5]))
 def test_ways_to_write_a_network(seed, name, bias):
     rng = np.random.default_rng(seed)
     net = zoo.float_network([3, 7, 6, 5, 2], rng, zoo.ACTIVATIONS[name], bias)
@@ -137,8 +124,7 @@ def test_ways_to_write_a_network(seed, name, bias):
         assert a.n_linear_regions == b.n_linear_regions
 
 
-@given(st.integers(0, 2**32))
-@examples(20)
+@drawn(20, st.integers(0, 2**32))
 def test_idle_units_change_no_count(seed):
     rng = np.random.default_rng(seed)
     net = zoo.float_network([3, 7, 6, 2], rng)
@@ -162,8 +148,7 @@ def test_near_duplicates_are_told_apart(exponent):
         assert part.diagnostics["smallest_margin"] > 1
 
 
-@given(st.integers(0, 2**32))
-@examples(30)
+@drawn(30, st.integers(0, 2**32))
 def test_slopes_are_differences(seed):
     rng = np.random.default_rng(seed)
     net = zoo.float_network([4, 8, 8, 3], rng, [lr.HARD_TANH, lr.leaky_relu(0.1)])

@@ -7,13 +7,13 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import linregions as lr
 from linregions import LinePartition, Network
 from linregions.errors import InvalidValueError
 from tests.support import zoo
+from tests.support.examples import drawn
 
 RNG = np.random.default_rng(0)
 POINTS = RNG.normal(size=(5, 6))
@@ -160,8 +160,7 @@ def exact_classes(part: LinePartition, t: Fraction, sign: int) -> int:
     return values.index(max(values))
 
 
-@settings(max_examples=120, derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck))
-@given(st.integers(0, 10**6), st.integers(1, 4), st.sampled_from(["argmax", "argmin"]))
+@drawn(120, st.integers(0, 10**6), st.integers(1, 4), st.sampled_from(["argmax", "argmin"]))
 def test_decision_points_of_whole_weights_by_exact_arithmetic(seed: int, n_out: int, decision: str) -> None:
     """Ties on whole intervals, touching outputs, outputs that are copies: class between and beyond all points."""
     rng = np.random.default_rng(seed)

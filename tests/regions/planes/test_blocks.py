@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
 
 import linregions as lr
 from linregions import Network, PlaneWindow, RegionStatistics, RegionStream
@@ -26,6 +25,7 @@ from linregions.regions.planes.sinks.statistics import PlaneStatistics
 from linregions.regions.tolerances import DEFAULT_TOLERANCES
 from tests.support import plane_strategies as ps
 from tests.support import zoo
+from tests.support.examples import drawn, pairs
 from tests.support.plane_checks import miscount
 from tests.support.statistics_checks import check_statistics, same_statistics
 
@@ -43,7 +43,7 @@ def statistics(net: Network, window: PlaneWindow, cells_in_batch: int | None = N
     return found
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", pairs(CASES, [()], 3))
 def test_statistics_of_blocks(name: str) -> None:
     case = CASES[name]
     whole = partition_plane(case.network, case.window)
@@ -65,8 +65,7 @@ def test_threads_and_batches_of_blocks_do_not_change_a_bit(name: str) -> None:
     assert same_statistics(one, statistics(case.network, case.window, cell_switches=2, memory_limit=2**30))
 
 
-@settings(max_examples=60, derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck))
-@given(ps.integer_problems([*ps.ONE_BREAK, *ps.MORE_BREAKS_EXACT]))
+@drawn(60, ps.integer_problems([*ps.ONE_BREAK, *ps.MORE_BREAKS_EXACT]))
 def test_blocks_of_degenerate_networks(problem: tuple[Network, PlaneWindow]) -> None:
     net, window = problem
     whole = partition_plane(net, window)

@@ -8,7 +8,6 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import linregions as lr
@@ -19,6 +18,7 @@ from tests.fuzz.families import FAMILIES, FIVE_BREAKPOINTS
 from tests.reference.planes_exact import partition_exactly
 from tests.support import plane_strategies as ps
 from tests.support import zoo
+from tests.support.examples import drawn
 
 CASES = {
     "relu": (zoo.float_network([2, 10, 8, 4], np.random.default_rng(0)), zoo.WIDE),
@@ -157,16 +157,14 @@ problems = st.one_of(
 )
 
 
-@settings(max_examples=80, derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck))
-@given(problems)
+@drawn(80, problems)
 def test_length_equals_the_twin_for_random_networks(problem: tuple[Network, PlaneWindow]) -> None:
     net, window = problem
     exact = partition_exactly(net, window).decision_length()
     np.testing.assert_allclose(decision_length(lr.partition(net, window)), exact, rtol=1e-8, atol=1e-9)
 
 
-@settings(max_examples=80, derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck))
-@given(ps.integer_problems([lr.RELU, lr.ABS, lr.HARD_TANH], deepest=2, widest=4))
+@drawn(80, ps.integer_problems([lr.RELU, lr.ABS, lr.HARD_TANH], deepest=2, widest=4))
 def test_length_equals_the_twin_for_whole_weights(problem: tuple[Network, PlaneWindow]) -> None:
     """With ties that fill whole regions the first of the equal outputs wins."""
     net, window = problem
@@ -259,8 +257,7 @@ def test_order_of_outputs_does_not_matter() -> None:
         np.testing.assert_allclose(decision_length(other), found, rtol=1e-9)
 
 
-@settings(max_examples=60, derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck))
-@given(ps.integer_problems([lr.RELU, lr.ABS, lr.HARD_TANH], deepest=2, widest=4), st.data())
+@drawn(60, ps.integer_problems([lr.RELU, lr.ABS, lr.HARD_TANH], deepest=2, widest=4), st.data())
 def test_arg_min_and_level_sets_equal_the_twin(problem: tuple[Network, PlaneWindow], data: st.DataObject) -> None:
     """Whole weights: outputs are constant on regions, touch, and reach the level along edges."""
     net, window = problem

@@ -7,7 +7,6 @@ from functools import cache
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import linregions as lr
@@ -21,17 +20,12 @@ from linregions.regions.planes.partition import PlanePartition
 from tests.reference.planes_exact import ExactPartition, area, evaluate_exactly, partition_exactly
 from tests.support import plane_strategies as ps
 from tests.support import zoo
+from tests.support.examples import drawn, pairs
 from tests.support.plane_checks import cells_of_later_layers, check_against, check_invariants, check_same, split_at
 from tests.support.statistics_checks import check_statistics
 
 CASES = {case.name: case for case in zoo.small_cases()}
 CELL_SIZES = (1, 4, 16, 1000)
-
-
-def examples(count: int) -> settings:
-    return settings(
-        max_examples=count, derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck)
-    )
 
 
 @cache
@@ -68,8 +62,7 @@ def test_zoo_equals_twin(name: str) -> None:
     check_invariants(partition, case.close)
 
 
-@pytest.mark.parametrize(("most_faces", "part_switches"), [(0, 0), (1, 2), (6, 3)])
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize(("name", "most_faces", "part_switches"), pairs(CASES, [(0, 0), (1, 2), (6, 3)], 6))
 def test_zoo_does_not_depend_on_cells_split_again(
     name: str, most_faces: int, part_switches: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -86,8 +79,7 @@ def test_zoo_does_not_depend_on_cells_split_again(
         check_statistics(found, partition)
 
 
-@pytest.mark.parametrize(("most_switches", "crowded_faces"), [(1, 0), (3, 5)])
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize(("name", "most_switches", "crowded_faces"), pairs(CASES, [(1, 0), (3, 5)], 8))
 def test_zoo_does_not_depend_on_cells_split_within_a_layer(
     name: str, most_switches: int, crowded_faces: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -102,8 +94,7 @@ def test_zoo_does_not_depend_on_cells_split_within_a_layer(
     assert bool(parts) or max(later, default=0) < 12 or most_switches + crowded_faces > 1
 
 
-@pytest.mark.parametrize(("switches", "faces"), [(1, 2), (3, 20)])
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize(("name", "switches", "faces"), pairs(CASES, [(1, 2), (3, 20)], 8))
 def test_zoo_does_not_depend_on_cells_bounded_by_later_layers(
     name: str, switches: int, faces: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -128,8 +119,7 @@ def test_rewritten_cases_keep_their_counts(name: str) -> None:
     assert (len(partition.vertices), len(partition.edges)) == (len(original.vertices), len(original.edges))
 
 
-@pytest.mark.parametrize("cell_switches", CELL_SIZES)
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize(("name", "cell_switches"), pairs(CASES, CELL_SIZES, 4))
 def test_zoo_does_not_depend_on_the_cell_size(name: str, cell_switches: int) -> None:
     case = CASES[name]
     partition = partition_plane(case.network, case.window, knobs=Knobs(cell_switches=cell_switches))
@@ -194,38 +184,32 @@ def compare(problem: tuple[Network, PlaneWindow], cell_switches: int | None) -> 
 cell_sizes = st.sampled_from([None, 1, 2, 5])
 
 
-@examples(250)
-@given(ps.integer_problems([lr.RELU]), cell_sizes)
+@drawn(250, ps.integer_problems([lr.RELU]), cell_sizes)
 def test_relu_with_whole_weights(problem: tuple[Network, PlaneWindow], cell_switches: int | None) -> None:
     compare(problem, cell_switches)
 
 
-@examples(150)
-@given(ps.integer_problems(ps.ONE_BREAK), cell_sizes)
+@drawn(150, ps.integer_problems(ps.ONE_BREAK), cell_sizes)
 def test_one_break_with_whole_weights(problem: tuple[Network, PlaneWindow], cell_switches: int | None) -> None:
     compare(problem, cell_switches)
 
 
-@examples(200)
-@given(ps.integer_problems(ps.MORE_BREAKS_EXACT, deepest=2, widest=4), cell_sizes)
+@drawn(200, ps.integer_problems(ps.MORE_BREAKS_EXACT, deepest=2, widest=4), cell_sizes)
 def test_more_breaks_with_whole_weights(problem: tuple[Network, PlaneWindow], cell_switches: int | None) -> None:
     compare(problem, cell_switches)
 
 
-@examples(200)
-@given(ps.float_problems(ps.ONE_BREAK), cell_sizes)
+@drawn(200, ps.float_problems(ps.ONE_BREAK), cell_sizes)
 def test_one_break_with_float_weights(problem: tuple[Network, PlaneWindow], cell_switches: int | None) -> None:
     compare(problem, cell_switches)
 
 
-@examples(100)
-@given(ps.float_problems(ps.MORE_BREAKS, deepest=2, widest=4), cell_sizes)
+@drawn(100, ps.float_problems(ps.MORE_BREAKS, deepest=2, widest=4), cell_sizes)
 def test_more_breaks_with_float_weights(problem: tuple[Network, PlaneWindow], cell_switches: int | None) -> None:
     compare(problem, cell_switches)
 
 
-@examples(150)
-@given(st.one_of(ps.integer_problems([lr.RELU], widest=4), ps.float_problems([lr.RELU], widest=4)), st.data())
+@drawn(150, st.one_of(ps.integer_problems([lr.RELU], widest=4), ps.float_problems([lr.RELU], widest=4)), st.data())
 def test_rewritten_networks_have_the_same_regions(problem: tuple[Network, PlaneWindow], data: st.DataObject) -> None:
     net, window = problem
     before = partition_exactly(net, window)

@@ -9,7 +9,6 @@ from functools import cache
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import linregions as lr
@@ -30,6 +29,7 @@ from tests.reference.planes_exact import ExactPartition, partition_exactly
 from tests.support import line_strategies as ls
 from tests.support import plane_strategies as ps
 from tests.support import zoo
+from tests.support.examples import drawn
 
 # One in three, and whatever has several neurons on an edge; exact gradients in 784 inputs take long.
 CASES = {
@@ -42,12 +42,6 @@ CASES = {
 @cache
 def exact_of(name: str) -> ExactPartition:
     return partition_exactly(CASES[name].network, CASES[name].window)
-
-
-def examples(count: int) -> settings:
-    return settings(
-        max_examples=count, derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck)
-    )
 
 
 # ---- networks whose neurons cancel -----------------------------------------------------------------------------------
@@ -175,8 +169,7 @@ def test_three_times_a_third_is_not_always_one() -> None:
     assert kept > gone
 
 
-@examples(120)
-@given(ps.integer_problems([*ps.ONE_BREAK, *ps.MORE_BREAKS_EXACT], widest=4), st.sampled_from(sorted(CHANGES)))
+@drawn(120, ps.integer_problems([*ps.ONE_BREAK, *ps.MORE_BREAKS_EXACT], widest=4), st.sampled_from(sorted(CHANGES)))
 def test_whole_numbers_in_planes(problem: tuple[Network, PlaneWindow], change: str) -> None:
     net, window = problem
     if net.activations:
@@ -184,14 +177,12 @@ def test_whole_numbers_in_planes(problem: tuple[Network, PlaneWindow], change: s
     check_plane(net, window, partition_exactly(net, window), (None, 1))
 
 
-@examples(250)
-@given(ls.integer_networks(), st.data())
+@drawn(250, ls.integer_networks(), st.data())
 def test_whole_numbers_on_lines(net: Network, data: st.DataObject) -> None:
     check_line(net, data.draw(ls.domains(net.n_in)))
 
 
-@examples(100)
-@given(ls.float_networks(), st.data())
+@drawn(100, ls.float_networks(), st.data())
 def test_floats_on_lines(net: Network, data: st.DataObject) -> None:
     domain = data.draw(ls.domains(net.n_in))
     if lr.partition(net, domain).diagnostics["merged_ties"] == 0:

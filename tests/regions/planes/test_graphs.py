@@ -15,6 +15,7 @@ from linregions.regions.planes.engine.knobs import Knobs
 from linregions.regions.planes.find import partition_plane
 from tests.reference.exact_graph_partitions import ExactGraphPartition, graph_plane
 from tests.reference.exact_graphs import ExactGraph
+from tests.support.examples import pairs
 from tests.support.graph_cases import degenerate_case, random_case
 from tests.support.hand_graphs import Hand, one_site, stack
 from tests.support.plane_checks import (
@@ -57,8 +58,7 @@ def exact_of(name: str, seed: int, window: int, fine: bool) -> ExactGraphPartiti
     return graph_plane(model.graph, model.windows[window])
 
 
-@pytest.mark.parametrize("fine", [False, True], ids=["coarse", "fine"])
-@pytest.mark.parametrize("window", [0, 1])
+@pytest.mark.parametrize(("window", "fine"), pairs([0, 1], [False, True], 2))
 @pytest.mark.parametrize(("name", "seed"), cases(3))
 def test_tiny_models(name: str, seed: int, window: int, fine: bool) -> None:
     model = tiny(name, seed, fine=fine)

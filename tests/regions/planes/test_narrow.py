@@ -36,6 +36,7 @@ from linregions.regions.planes.kernels.workspace import (
 from linregions.regions.planes.partition import PlanePartition
 from linregions.regions.tolerances import DEFAULT_TOLERANCES
 from tests.support import zoo
+from tests.support.examples import pairs
 from tests.support.plane_checks import check_invariants, check_same, split_at
 from tests.support.statistics_checks import check_statistics
 
@@ -91,7 +92,7 @@ NETWORKS = {
 }
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", pairs(NETWORKS, [()], 2))
 def test_cells_and_parts_change_nothing(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     net, window = NETWORKS[name]
     whole = all_at_once(net, window, monkeypatch)

@@ -216,7 +216,7 @@ def test_foreign_files(net: Network, plane: PlanePartition, tmp_path: Path) -> N
 def test_incomplete_file(plane: PlanePartition, tmp_path: Path, lost: str) -> None:
     plane.save(tmp_path / "plane.npz")
     with np.load(tmp_path / "plane.npz") as archive:
-        arrays = {key: archive[key] for key in archive.files if key != lost}
+        arrays = {key: archive[key] for key in archive.files if key not in {lost, "linregions_checksum"}}
     np.savez(tmp_path / "cut.npz", **arrays)
     with pytest.raises(FileFormatError, match=r"PlanePartition\.load needs"):
         PlanePartition.load(tmp_path / "cut.npz")

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
 
 import linregions as lr
 from linregions import Network, PlaneWindow, RegionStatistics
@@ -17,6 +16,7 @@ from linregions.regions.planes.find import count_plane, partition_plane, run_sin
 from linregions.regions.planes.sinks.statistics import PlaneStatistics
 from tests.support import plane_strategies as ps
 from tests.support import zoo
+from tests.support.examples import drawn, pairs
 from tests.support.statistics_checks import check_statistics, same_statistics
 
 CASES = {case.name: case for case in [*map(zoo.golden, ("toy2d_32x3", "mnist_64x3_trained")), *zoo.small_cases()]}
@@ -31,7 +31,7 @@ def statistics(net: Network, window: PlaneWindow, cells_in_batch: int | None = N
     return found
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", pairs(CASES, [()], 3))
 def test_statistics_are_those_of_the_whole_partition(name: str) -> None:
     case = CASES[name]
     point = case.window.polygon.mean(axis=0) + 0.1 * np.ptp(case.window.polygon, axis=0)
@@ -103,8 +103,7 @@ def test_linear_regions_counted_cell_by_cell() -> None:
     assert joined > 60
 
 
-@settings(max_examples=60, derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck))
-@given(ps.integer_problems([*ps.ONE_BREAK, *ps.MORE_BREAKS_EXACT]))
+@drawn(60, ps.integer_problems([*ps.ONE_BREAK, *ps.MORE_BREAKS_EXACT]))
 def test_statistics_of_degenerate_networks(problem: tuple[Network, PlaneWindow]) -> None:
     net, window = problem
     partition = partition_plane(net, window)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 from linregions._support.validation import as_float_array, as_integer, as_positive
@@ -34,7 +35,7 @@ class _Settings(Protocol):
     def learning_rate(self) -> float: ...
 
 
-def chosen(settings: _Settings, context: Context, who: str) -> list[Training]:
+def chosen(settings: _Settings, context: Context, who: str) -> list[Training[Chain]]:
     """Return one training for each architecture and run, or raise if a setting is out of range."""
     for k, widths in enumerate(settings.hidden):
         for width in widths:
@@ -44,20 +45,25 @@ def chosen(settings: _Settings, context: Context, who: str) -> list[Training]:
             f"`hidden` holds {', '.join(map(architecture, settings.hidden)) or 'nothing'}, but {who} needs at least "
             "one architecture, each once. Remove repetitions."
         )
-    moments = as_float_array(settings.epochs, "epochs", who, ndim=1).tolist()
-    if not moments or moments != sorted(set(moments)) or moments[0] < 0:
-        raise InvalidValueError(
-            f"`epochs` are {list(settings.epochs)}, but {who} needs moments from 0 on, in ascending order, each once. "
-            "Sort them."
-        )
+    epochs = moments(settings.epochs, who)
     runs = as_integer(settings.runs, "runs", who, 1)
     batch = as_integer(settings.batch_size, "batch_size", who, 1)
     rate = as_positive(settings.learning_rate, "learning_rate", who)
     return [
-        Training(Chain(hidden, run, context.seed, context.dataset.fingerprint, batch, rate), tuple(moments))
+        Training(Chain(hidden, run, context.seed, context.dataset.fingerprint, batch, rate), epochs)
         for hidden in settings.hidden
         for run in range(runs)
     ]
+
+
+def moments(epochs: Sequence[float], who: str) -> tuple[float, ...]:
+    """Return moments of training, or raise InvalidValueError if they are not ascending from 0 on."""
+    found = as_float_array(epochs, "epochs", who, ndim=1).tolist()
+    if not found or found != sorted(set(found)) or found[0] < 0:
+        raise InvalidValueError(
+            f"`epochs` are {list(epochs)}, but {who} needs moments from 0 on, in ascending order, each once. Sort them."
+        )
+    return tuple(found)
 
 
 def check_count(value: Any, name: str, available: int, what: str, who: str) -> None:
@@ -83,7 +89,7 @@ def legend_below(ax: Any, columns: int, title: str) -> None:
     ax.figure.legend(handles, labels, loc="outside lower center", ncols=ncols, frameon=False, title=title)
 
 
-def row(training: Training, done: Result, k: int) -> dict[str, Any]:
+def row(training: Training[Chain], done: Result, k: int) -> dict[str, Any]:
     """Return the first entries of a row of a tidy table: which network at which moment, and how good it is."""
     chain = training.chain
     return {

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from linregions.experiments.findings import Finding
-from linregions.experiments.report import checks
+from linregions.experiments.report import checks, weight_sharing
 from linregions.experiments.saved import AbsentFileError, Saved
 from linregions.experiments.theorems import checks as theorems
 
@@ -18,10 +18,10 @@ UNKNOWN = ("Not reproduced yet.", "Not checked: ")
 
 @dataclass(frozen=True)
 class Claim:
-    """A statement of the paper that tables can confirm or contradict."""
+    """A statement that tables can confirm or contradict."""
 
     about: str  # the experiment it is reported with, or `SETUP`
-    quote: str  # the paper's words
+    quote: str  # the paper's words, or our own where the place says so
     place: str  # where it says so
     criterion: str  # when the statement counts as holding here
     check: Callable[..., Finding]  # saved experiments -> Finding
@@ -294,5 +294,56 @@ CLAIMS = (
         "appendix D, eqs. (31) to (34)",
         "in the right reading, all means are within four standard errors",
         theorems.initialisation,
+    ),
+    Claim(
+        "conv",
+        "Moreover, the upper bounds we present in Theorems 1, 2, and 3 … can also be generalized to hold for "
+        "feed-forward networks with arbitrary connectivity …",
+        "section 2; weights that are shared are not independent, as the paper's are",
+        "on lines, CNN and ResNet have at most twice as many regions as dense networks with as many neurons in every "
+        "layer, for every size, kind of line and moment",
+        weight_sharing.not_more_than_dense,
+    ),
+    Claim(
+        "conv",
+        "… the constant in fact appears very close to 1 in this case …",
+        "section 3.1, on dense networks",
+        "the means of CNN and ResNet before training are within 10 % of one region per neuron, for every size and kind "
+        "of line",
+        weight_sharing.one_region_per_neuron,
+    ),
+    Claim(
+        "conv",
+        "… the number of regions along a line equal to a constant times the number of neurons in the network …",
+        "section 3.1, on dense networks",
+        "for CNN and ResNet, before training and at its end, regions go as the number of neurons to a power within "
+        "0.25 of 1, for every kind of line; with a single run nothing is decided",
+        weight_sharing.grows_with_neurons,
+    ),
+    Claim(
+        "conv",
+        "… staying within a small constant of the value at initialization.",
+        "section 3.1, on dense networks",
+        "the means of CNN and ResNet stay between half and twice their value before training, for every size, kind of "
+        "line and moment",
+        weight_sharing.near_the_start,
+    ),
+    Claim(
+        "conv",
+        "Experimentally, distance(x, B_N) remains comparable to (#{neurons})⁻¹ throughout training (see Figure 6).",
+        "section 2.2, on dense networks",
+        "mean distance times #neurons of CNN and ResNet lies between 0.4 and 1.5, give or take a tenth of these, for "
+        "every size, kind of point and moment",
+        weight_sharing.within_the_band,
+    ),
+    Claim(
+        "conv",
+        "Weights that are shared and local leave both laws as they are; what breaks them are dark margins, where "
+        "neurons see next to nothing.",
+        "our own reading, not the paper's",
+        "on inputs without dark margins, regions on lines and mean distances of CNN and ResNet lie between half and "
+        "twice those of dense networks with as many neurons in every layer, for every size and moment; on others, not "
+        "all do",
+        weight_sharing.only_dark_margins,
     ),
 )

@@ -22,7 +22,7 @@ from linregions.plotting.pages import templates
 
 _LOG = logging.getLogger(__name__)
 _DPI = 110
-_OTHER_TITLES = {SETUP: "Set-up", "theorems": "Theorems"}
+_OTHER_TITLES = {SETUP: "Set-up", "theorems": "Theorems", "conv": "Convolutions"}
 _MAX_ROWS = 60
 
 Judged = tuple[Claim, Finding]

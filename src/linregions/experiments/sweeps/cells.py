@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
+from typing import Any, ClassVar, Generic, Literal, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 
@@ -25,6 +25,7 @@ from linregions.domains.windows import Line
 from linregions.errors import InvalidValueError
 from linregions.experiments.place import Place
 from linregions.measures.distances.distance import boundary_distance
+from linregions.networks.network import Network
 from linregions.regions.partition import partition
 from linregions.training import Snapshot, train
 from linregions.training.datasets import Dataset, load_dataset
@@ -81,9 +82,26 @@ def seed_for(*parts: Any) -> int:
     return int(np.random.SeedSequence(digest).generate_state(1)[0])
 
 
+class Trained(Protocol):
+    """One network and how it is trained: a frozen dataclass."""
+
+    @property
+    def data(self) -> str:
+        """Fingerprint of the data set."""
+
+    def __str__(self) -> str:
+        """Return what a progress bar says."""
+
+    def seed_of(self, purpose: str) -> int:
+        """Return the seed of something random that belongs to this run."""
+
+    def snapshots(self, place: Place, epochs: tuple[float, ...], last: float) -> list[Snapshot]:
+        """Train up to `last`, or find the training; return the snapshots at `epochs`."""
+
+
 @dataclass(frozen=True)
 class Chain:
-    """One network and how it is trained."""
+    """A chain of dense layers and how it is trained."""
 
     hidden: tuple[int, ...]  # widths of the hidden layers
     run: int  # from 0; runs differ in their seeds
@@ -136,11 +154,14 @@ class OfFields:
         return ()
 
 
+_Trained = TypeVar("_Trained", bound=Trained, covariant=True)
+
+
 @dataclass(frozen=True)
-class Training(OfFields):
+class Training(OfFields, Generic[_Trained]):
     """A whole training; resumed from its last snapshot when it was stopped."""
 
-    chain: Chain
+    chain: _Trained
     epochs: tuple[float, ...]  # moments at which snapshots are kept
 
     def __str__(self) -> str:
@@ -157,10 +178,10 @@ class Training(OfFields):
 
 
 @dataclass(frozen=True)
-class _AtSnapshot(OfFields):
+class AtSnapshot(OfFields):
     """What measures of one snapshot share."""
 
-    training: Training  # only its chain matters to the result, not its other moments
+    training: Training[Trained]  # only its chain matters to the result, not its other moments
     epoch: float  # one of its moments
 
     @property
@@ -179,7 +200,7 @@ class _AtSnapshot(OfFields):
 
 
 @dataclass(frozen=True)
-class LineCounts(_AtSnapshot):
+class LineCounts(AtSnapshot):
     """Regions on whole lines through the origin and random training examples (sec. 3.1)."""
 
     lines: int = 100  # how many different examples; the same at every moment of a run
@@ -193,17 +214,21 @@ class LineCounts(_AtSnapshot):
         data, network = dataset(place.data, chain.data), self.snapshot(place).network
         rng = np.random.default_rng(chain.seed_of("lines"))
         examples = data.examples(rng.permutation(len(data.y_train))[: self.lines])
-        origin = np.zeros(data.n_in)
-        parts = partition(network, [Line(origin, example) for example in examples])
-        return {
-            "activation_regions": [part.n_regions for part in parts],
-            "linear_regions": [part.n_linear_regions for part in parts],
-            "snapped_signs": sum(part.diagnostics["snapped_signs"] for part in parts),
-        }
+        return line_counts(network, examples)
+
+
+def line_counts(network: Network, directions: FloatArray) -> Result:
+    """Count the regions of both kinds on whole lines through the origin."""
+    parts = partition(network, [Line(np.zeros(network.n_in), direction) for direction in directions])
+    return {
+        "activation_regions": [part.n_regions for part in parts],
+        "linear_regions": [part.n_linear_regions for part in parts],
+        "snapped_signs": sum(part.diagnostics["snapped_signs"] for part in parts),
+    }
 
 
 @dataclass(frozen=True)
-class Distances(_AtSnapshot):
+class Distances(AtSnapshot):
     """Distances of random points to the nearest boundary (sec. 3.2)."""
 
     # Drawn normally with the componentwise mean and variance of the training set, or random examples.

@@ -5,9 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from linregions.networks.graph import INPUT, Graph, Layout, Step
-from linregions.networks.importers.layouts import Draft, Shape, candidates, choose, is_full, of_input
+from linregions.networks.importers.layouts import (
+    Draft,
+    Shape,
+    candidates,
+    channels_first,
+    choose,
+    is_full,
+    of_input,
+)
 from linregions.networks.importers.matrices import n_entries
-from linregions.networks.importers.taps import as_term, n_pairs
+from linregions.networks.importers.site_matrix import SiteMatrix
+from linregions.networks.importers.taps import as_term, fits, n_pairs
 from linregions.networks.importers.tournaments import Windows, as_maxima
 
 # Images with so many entries in their matrices get their layout at once, if it is beyond doubt: that saves the memory.
@@ -34,7 +43,9 @@ class Assembly:
         """Enter a step, and return its number."""
         self.drafts.append(draft)
         number = len(self.drafts) - 1
-        if sum(map(n_entries, draft.terms.values())) >= _LARGE and len(draft.shapes[0]) > 2:
+        if any(isinstance(matrix, SiteMatrix) for matrix in draft.terms.values()):
+            self._settle_by_sites(number, draft)
+        elif sum(map(n_entries, draft.terms.values())) >= _LARGE and len(draft.shapes[0]) > 2:
             self._settle(number, draft)
         return number
 
@@ -77,6 +88,19 @@ class Assembly:
         self._fixed[number] = own
         draft.taps = {source: as_term(source, matrix, own, read[source]) for source, matrix in draft.terms.items()}
         draft.terms = {}
+
+    def _settle_by_sites(self, number: int, draft: Draft) -> None:
+        """Give a step and what it reads the layouts that its matrices by sites have, where all agree."""
+        for source, matrix in list(draft.terms.items()):
+            if not isinstance(matrix, SiteMatrix):
+                continue
+            (out, into), sides = matrix.channels, {}
+            for tensor, channels, sites in ((number, out, matrix.n_out), (source, into, matrix.n_in)):
+                sides[tensor] = self._fixed.get(tensor) or channels_first((channels, sites))
+            if fits(matrix, sides[number], sides[source]):
+                self._fixed.update(sides)
+                draft.taps[source] = matrix.as_term(source)
+                del draft.terms[source]
 
     def _usual(self, source: int) -> Layout:
         if source == INPUT:

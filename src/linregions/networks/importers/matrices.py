@@ -10,13 +10,16 @@ import numpy.typing as npt
 
 from linregions._support.validation import FloatArray, require
 from linregions.errors import MemoryLimitError
+from linregions.networks.graph import IndexArray as IndexArray
+from linregions.networks.importers.site_matrix import SiteMatrix, from_moves
 
-IndexArray = npt.NDArray[np.int64]
-#: A scipy CSR matrix or a two-dimensional float64 array.
+#: A scipy CSR matrix, a two-dimensional float64 array, or a SiteMatrix, where that would be large.
 Matrix = Any
 
 #: More numbers than this are in no operator: 4 GiB with their places.
 MOST_ENTRIES = 1 << 28
+#: Multiplications of an operator by sites; a pass through it takes seconds.
+MOST_PRODUCTS = 1 << 32
 
 
 class Matrices:
@@ -68,8 +71,17 @@ class Matrices:
         """Tell whether it is CSR."""
         return not isinstance(matrix, np.ndarray)
 
+    def plain(self, matrix: Matrix) -> Matrix:
+        """Return it as CSR where it is by sites."""
+        if not isinstance(matrix, SiteMatrix):
+            return matrix
+        self.must_fit(matrix.nnz)
+        data, rows, columns = matrix.entries()
+        return self.from_entries(data, rows, columns, matrix.shape)
+
     def rows(self, matrix: Matrix, index: IndexArray) -> Matrix:
         """Return the rows of a matrix in another order; zeros where the index is negative."""
+        matrix = self.plain(matrix)
         if self.is_sparse(matrix):
             if is_range(index, matrix.shape[0]):
                 return matrix
@@ -81,6 +93,8 @@ class Matrices:
 
     def scaled(self, matrix: Matrix, factors: FloatArray) -> Matrix:
         """Return a matrix with each row multiplied by a factor."""
+        if isinstance(matrix, SiteMatrix):
+            return matrix.scaled(factors)
         if not self.is_sparse(matrix):
             return matrix * factors[:, None]
         data = matrix.data * np.repeat(factors, np.diff(matrix.indptr))
@@ -88,12 +102,19 @@ class Matrices:
 
     def total(self, first: Matrix, second: Matrix) -> Matrix:
         """Return the sum of two."""
+        if isinstance(first, SiteMatrix) or isinstance(second, SiteMatrix):
+            channels = first.channels[0] if isinstance(first, SiteMatrix) else second.channels[0]
+            left, right = self.by_sites(first, channels), self.by_sites(second, channels)
+            if left is not None and right is not None and left.channels == right.channels:
+                return left.total(right)
+            first, second = self.plain(first), self.plain(second)
         if self.is_sparse(first) and self.is_sparse(second):
             return first + second
         return self.dense(first) + self.dense(second)
 
     def stacked(self, parts: list[Matrix | None], heights: list[int], width: int) -> Matrix:
         """Return matrices one above the other; None is zero."""
+        parts = [self.plain(part) for part in parts]
         filled = [np.zeros((0, width)) if part is None else part for part in parts]
         if all(part is not None and not self.is_sparse(part) for part in parts):
             return np.vstack(filled)
@@ -105,9 +126,20 @@ class Matrices:
 
     def product(self, left: Matrix, right: Matrix) -> Matrix:
         """Return left @ right, dense where the left is."""
+        if isinstance(left, SiteMatrix) or isinstance(right, SiteMatrix):
+            moves = None if not isinstance(left, SiteMatrix) else self.by_sites(right, left.channels[1])
+            if isinstance(left, SiteMatrix) and moves is not None and moves.reads_once and moves.n_out == left.n_in:
+                return left.after(moves)
+            left, right = self.plain(left), self.plain(right)
         if not self.is_sparse(left) and self.is_sparse(right):
             return np.ascontiguousarray((right.T @ left.T).T)
         return left @ right
+
+    def by_sites(self, matrix: Matrix, channels: int) -> SiteMatrix | None:
+        """Return a matrix by sites with so many output channels, or None where that is none."""
+        if isinstance(matrix, SiteMatrix):
+            return matrix if matrix.channels[0] == channels else None
+        return from_moves(matrix, channels) if self.is_sparse(matrix) else None
 
     def kronecker(self, factors: list[FloatArray | int]) -> Matrix:
         """Return the Kronecker product of matrices; a number n stands for the identity of n."""
@@ -124,21 +156,25 @@ class Matrices:
     def repeated(self, matrix: Matrix, times: int) -> Matrix:
         """Return the block diagonal matrix with so many copies."""
         self.must_fit(n_entries(matrix) * times)
+        matrix = self.plain(matrix)
         return self._sparse.kron(self.identity(times), matrix, format="csr")
 
     def dense(self, matrix: Matrix) -> FloatArray:
         """Return it as a dense array."""
+        matrix = self.plain(matrix)
         return np.asarray(matrix.toarray() if self.is_sparse(matrix) else matrix)
 
     def transposed(self, matrix: Matrix) -> Matrix:
         """Return it with rows and columns exchanged."""
+        if isinstance(matrix, SiteMatrix):
+            return matrix.transposed()
         return matrix.T.tocsr() if self.is_sparse(matrix) else np.ascontiguousarray(matrix.T)
 
-    def must_fit(self, n: int) -> None:
-        """Raise before more memory is taken than any network that can be worked on needs."""
-        if n > MOST_ENTRIES:
+    def must_fit(self, n: int, most: int = MOST_ENTRIES) -> None:
+        """Raise before more memory, or time, is taken than any network that can be worked on needs."""
+        if n > most:
             raise MemoryLimitError(
-                f"`model` holds an operator of {n:,} numbers, but {self.who} takes at most {MOST_ENTRIES:,}. "
+                f"`model` holds an operator of {n:,} numbers, but {self.who} takes at most {most:,}. "
                 "Give a model for smaller inputs."
             )
 

@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from linregions._support.validation import FloatArray
-from linregions.networks.importers.matrices import IndexArray, Matrix
+from linregions.networks.importers.matrices import MOST_PRODUCTS, IndexArray, Matrix
+from linregions.networks.importers.site_matrix import by_windows, from_sites
 from linregions.networks.importers.values import Builder, Value
 from linregions.networks.importers.windows import (
     Pairs,
@@ -53,13 +54,13 @@ def conv(
         ]
         n_out = weight.shape[1] * groups
         windows = places(size, kernel, stride, padding, dilation, space)
-        matrix = _conv_matrix(builder, weight, windows, _size(size), groups)
+        matrix = _conv_matrix(builder, weight, windows, _size(size), groups, _size(before) == 1)
         matrix = builder.matrices.transposed(matrix)
     else:
         size = [n_windows(space[a], kernel[a], stride[a], padding[a], dilation[a], False) for a in axes]
         n_out = weight.shape[0]
         windows = places(space, kernel, stride, padding, dilation, size)
-        matrix = _conv_matrix(builder, weight, windows, _size(space), groups)
+        matrix = _conv_matrix(builder, weight, windows, _size(space), groups, _size(before) == 1)
     offset = None if bias is None else np.tile(np.repeat(bias, _size(size)), _size(before))
     return builder.linear(value, _each(builder, matrix, _size(before)), (*before, n_out, *size), offset, name)
 
@@ -112,6 +113,9 @@ def average_pool(
     data = np.broadcast_to(factors[:, None], windows.shape)[kept]
     rows = np.broadcast_to(np.arange(len(windows))[:, None], windows.shape)[kept]
     one = builder.matrices.from_entries(data, rows, windows[kept], (len(windows), _size(space)))
+    if _size(before) == 1 and channels * one.nnz >= BY_SITES:
+        builder.matrices.must_fit(channels**2 * by.size)
+        return builder.linear(value, from_sites(one, channels), (*before, channels, *counts), name=name)
     each = _each(builder, one, _size(before) * channels)
     return builder.linear(value, each, (*before, channels, *counts), name=name)
 
@@ -230,9 +234,15 @@ def interpolation(n: int, count: int, align_corners: bool, scale: float | None =
     return matrix
 
 
+#: Operators of so many numbers go by sites, where there is no more than one image.
+BY_SITES = 1 << 17
+
+
 def _max_of(
     builder: Builder, value: Value, windows: IndexArray, channels: int, space: Shape, shape: Shape, name: str
 ) -> Value:
+    if channels * windows.size >= BY_SITES and channels == value.shape[-len(space) - 1]:
+        return builder.max_over(value, windows, shape, name, channels=channels)
     builder.matrices.must_fit(channels * windows.size)
     size = _size(space)
     shifted = windows[None] + (np.arange(channels) * size)[:, None, None]
@@ -240,10 +250,19 @@ def _max_of(
     return builder.max_over(value, shifted.reshape(-1, windows.shape[1]), shape, name)
 
 
-def _conv_matrix(builder: Builder, weight: FloatArray, windows: IndexArray, n_places: int, groups: int) -> Matrix:
+def _conv_matrix(
+    builder: Builder, weight: FloatArray, windows: IndexArray, n_places: int, groups: int, one_image: bool
+) -> Matrix:
     """Return the matrix from (groups * in, places) to (out, windows)."""
     n_out, n_in = weight.shape[:2]
     n, entries = windows.shape
+    if one_image and n_out * n_in * n * entries >= BY_SITES:
+        builder.matrices.must_fit(n_out * n_in * n * entries, MOST_PRODUCTS)
+        builder.matrices.must_fit(entries * n_out * n_in * groups)
+        blocks = np.zeros((entries, groups, n_in, groups, n_out // groups))
+        kernel = weight.reshape(groups, n_out // groups, n_in, entries).transpose(3, 0, 2, 1)
+        blocks[:, np.arange(groups), :, np.arange(groups)] = kernel.transpose(1, 0, 2, 3)
+        return by_windows(windows, blocks.reshape(entries, groups * n_in, n_out), n_places)
     builder.matrices.must_fit(n_out * n_in * n * entries)
     first = np.arange(n_out) // (n_out // groups) * n_in
     channel = first[:, None] + np.arange(n_in)

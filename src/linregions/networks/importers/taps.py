@@ -11,9 +11,10 @@ from linregions._support.validation import FloatArray
 from linregions.errors import MemoryLimitError
 from linregions.networks.graph import Layout, Term
 from linregions.networks.importers.matrices import MOST_ENTRIES, IndexArray, Matrix
+from linregions.networks.importers.site_matrix import SiteMatrix
 
 # A table of all pairs of sites is made up to this size; it takes a byte and eight more a pair.
-_TABLE = 1 << 24
+_TABLE = 1 << 20
 
 
 def inverse(order: IndexArray) -> IndexArray:
@@ -27,13 +28,35 @@ def as_term(source: int, matrix: Matrix, out: Layout, into: Layout) -> Term:
     """Return a matrix from the units of `into` (columns) to those of `out` (rows), both in flat order, as taps."""
     if isinstance(matrix, np.ndarray):
         return _dense_term(source, matrix, out, into)
-    return _sparse_term(source, matrix, out, into)
+    if not isinstance(matrix, SiteMatrix):
+        rows = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
+        return _sparse_term(source, np.asarray(matrix.data), rows, matrix.indices, out, into)
+    if fits(matrix, out, into):
+        return matrix.as_term(source)
+    return _sparse_term(source, *matrix.entries(), out, into)
+
+
+def fits(matrix: SiteMatrix, out: Layout, into: Layout) -> bool:
+    """Tell whether the sites of a matrix are those of the layouts."""
+    sides = ((out, matrix.channels[0], matrix.n_out), (into, matrix.channels[1], matrix.n_in))
+    return all(
+        layout.n_channels == channels
+        and layout.n_sites == sites
+        and np.array_equal(layout.order.reshape(sites, channels), np.arange(channels * sites).reshape(channels, -1).T)
+        for layout, channels, sites in sides
+    )
 
 
 def n_pairs(matrix: Matrix, out: Layout, into: Layout) -> int:
     """Return how many taps a matrix takes."""
     if isinstance(matrix, np.ndarray):
         return out.n_sites * into.n_sites
+    if isinstance(matrix, SiteMatrix):
+        if fits(matrix, out, into):
+            return int(matrix.block.size)
+        _, row, column = matrix.entries()
+        keys = inverse(out.order)[row] // out.n_channels * into.n_sites + inverse(into.order)[column] // into.n_channels
+        return int(np.unique(keys).size)
     rows = np.repeat(inverse(out.order) // out.n_channels, np.diff(matrix.indptr))
     columns = (inverse(into.order) // into.n_channels)[matrix.indices]
     ones = np.ones(rows.size, dtype=np.int8)
@@ -55,11 +78,11 @@ def _dense_term(source: int, matrix: FloatArray, out: Layout, into: Layout) -> T
     )
 
 
-def _sparse_term(source: int, matrix: Matrix, out: Layout, into: Layout) -> Term:
+def _sparse_term(
+    source: int, data: FloatArray, row: npt.NDArray[Any], place: npt.NDArray[Any], out: Layout, into: Layout
+) -> Term:
     n_in, n_out = into.n_channels, out.n_channels
-    unit = np.repeat(inverse(out.order), np.diff(matrix.indptr))
-    column = inverse(into.order)[matrix.indices]
-    data = np.asarray(matrix.data)
+    unit, column = inverse(out.order)[row], inverse(into.order)[place]
     if not data.all():
         kept = data != 0.0
         unit, column, data = unit[kept], column[kept], data[kept]

@@ -20,6 +20,8 @@ from linregions.networks.graph import INPUT, Graph
 from linregions.networks.importers.assembly import Assembly
 from linregions.networks.importers.layouts import Draft, Shape
 from linregions.networks.importers.matrices import IndexArray, Matrices, Matrix, is_range, n_entries, n_products
+from linregions.networks.importers.site_matrix import SiteMatrix
+from linregions.networks.importers.slots import SiteSlots, UnitSlots
 from linregions.networks.importers.tournaments import Windows
 
 #: A value of more numbers is refused: 512 MiB for each point.
@@ -187,6 +189,7 @@ class Builder:
         indices = [self.index(value) + start for value, start in zip(values, starts[:-1], strict=True)]
         joined = np.concatenate(indices, axis=axis)
         self._size(joined.shape)
+        values = [self.tensor(value) if self._by_sites(value) else value for value in values]
         heights = [value.n_units for value in values]
         terms = {}
         for source in sorted({source for value in values for source in value.terms}):
@@ -244,48 +247,54 @@ class Builder:
         left, right = (self.scale(self._value(operand), -1.0) for operand in (first, second))
         return self.scale(self.maximum(left, right, name), -1.0)
 
-    def max_over(self, value: Value, windows: IndexArray, shape: Shape, name: str = "") -> Value:
+    def max_over(self, value: Value, windows: IndexArray, shape: Shape, name: str = "", channels: int = 0) -> Value:
         """Return the largest entry of each window, a tournament of comparisons.
 
-        `windows` has shape (outputs, entries): flat numbers of `value`'s entries, negative where there is none.
+        `windows` has shape (outputs, entries): flat numbers of `value`'s entries, negative where there is none. With
+        `channels` it is about the sites of a value of shape (channels, sites), the same for all channels.
         """
         self._size(shape)
-        sizes = (windows >= 0).sum(axis=1)
-        if sizes.size and sizes.min() == 0:
+        counts = (windows >= 0).sum(axis=1)
+        if counts.size and counts.min() == 0:
             raise InvalidValueError(
                 f"`model` takes the maximum of nothing at {name or 'a pool'}, but {self.who} needs an entry in each "
                 "window. Use less padding."
             )
-        if not value.terms:
-            filled = np.where(windows >= 0, value.bias[windows], -np.inf)
-            return Value(tuple(shape), {}, filled.max(axis=1))
         entries = np.take_along_axis(windows, np.argsort(windows < 0, axis=1, kind="stable"), axis=1)
-        entries = entries[:, : int(sizes.max(initial=1))]
+        entries = entries[:, : int(counts.max(initial=1))]
+        if channels and (not value.terms or entries.shape[1] == 1):
+            n_sites = value.n_units // channels
+            by_unit = entries + np.arange(channels)[:, None, None] * n_sites
+            return self.max_over(value, np.where(entries >= 0, by_unit, -1).reshape(-1, entries.shape[1]), shape, name)
+        if not value.terms:
+            filled = np.where(entries >= 0, value.bias[entries], -np.inf)
+            return Value(tuple(shape), {}, filled.max(axis=1))
         if entries.shape[1] == 1:
             return self.gather(value, entries.reshape(shape))
         if value.n_entries > value.n_units or value.bias.any():
             value = self.tensor(value, name)
         self._size((entries.size,))
+        by: UnitSlots | SiteSlots = UnitSlots(self.matrices, entries)
+        if channels:
+            value = self.tensor(value, name)
+            by = SiteSlots(self.matrices, entries, channels, value.n_units // channels)
         steps = []
         # Slot by slot: the winners so far, those of slot s for all windows in rows [s * n, (s + 1) * n).
-        n, slots = entries.shape
-        alive = sizes
-        best = self.gather(value, entries.T.reshape(-1))
+        slots, alive = entries.shape[1], by.sizes
+        best = by.first(value.terms)
         while slots > 1:
             pairs = slots // 2
-            rows = np.arange(slots * n).reshape(slots, n)
-            left = self._rows(best, rows[0 : 2 * pairs : 2].ravel())
-            right = self._rows(best, rows[1 : 2 * pairs : 2].ravel())
+            left, right = (Value((pairs * by.n,), *by.picked(best, np.arange(side, 2 * pairs, 2))) for side in (0, 1))
             real = (np.arange(1, 2 * pairs, 2)[:, None] < alive).ravel()
             above = self._compare(left, right, real, self._round_shapes(pairs, shape), name)
             steps.append(self._last)
             winners = self.add(left, above)
-            if slots % 2:
-                last = self._rows(best, rows[-1])
-                winners = self._pile(winners, last)
-            best, slots, alive = winners, (slots + 1) // 2, (alive + 1) // 2
-        self._assembly.windows.append(Windows(sizes, tuple(steps), name))
-        return Value(tuple(shape), best.terms, best.bias)
+            last = by.picked(best, np.array([slots - 1])) if slots % 2 else None
+            best = winners.terms, winners.bias
+            best = best if last is None else by.piled(best, last)
+            slots, alive = (slots + 1) // 2, (alive + 1) // 2
+        self._assembly.windows.append(Windows(by.sizes, tuple(steps), name))
+        return Value(tuple(shape), *best)
 
     def finish(self, outputs: Value | Sequence[Value], name: str = "output") -> Graph:
         """Return the graph of one output, or of several concatenated flat, without steps that it does not need."""
@@ -326,14 +335,6 @@ class Builder:
         shifted = self.activation(self.subtract(value, levels.reshape(value.shape)), RELU, name)
         return self.add(shifted, levels.reshape(value.shape))
 
-    def _rows(self, value: Value, rows: IndexArray) -> Value:
-        terms = {source: self.matrices.rows(term, rows) for source, term in value.terms.items()}
-        return Value((rows.size,), terms, value.bias[rows])
-
-    def _pile(self, first: Value, second: Value) -> Value:
-        flat = [Value((value.n_units,), value.terms, value.bias) for value in (first, second)]
-        return self.concat(flat, 0)
-
     def _round_shapes(self, pairs: int, shape: Shape) -> tuple[Shape, ...]:
         """Return how the comparisons of a round may be seen: as more channels, or as a new axis of them."""
         inner = self._unbatched(tuple(shape)) or (1,)
@@ -343,15 +344,24 @@ class Builder:
     def _composes(self, matrix: Matrix, value: Value) -> bool:
         """Tell whether applying a matrix costs no more in one than after the value has become a tensor."""
         terms = value.terms.values()
+        if isinstance(matrix, SiteMatrix):
+            moves = [self.matrices.by_sites(term, matrix.channels[1]) for term in terms]
+            return all(move is not None and move.reads_once and move.n_out == matrix.n_in for move in moves)
+        if any(isinstance(term, SiteMatrix) for term in terms):
+            return False
         if all(n_entries(term) <= term.shape[0] for term in terms) and len(value.terms) <= 1:
             return True
         if isinstance(matrix, np.ndarray) and any(isinstance(term, np.ndarray) for term in terms):
             return False  # two layers stay two layers, with their own weights
         return sum(n_products(matrix, term) for term in terms) <= n_entries(matrix) + value.n_entries
 
+    @staticmethod
+    def _by_sites(value: Value) -> bool:
+        return any(isinstance(term, SiteMatrix) for term in value.terms.values())
+
     def _is_identity(self, term: Matrix) -> bool:
         n = term.shape[0]
-        if not self.matrices.is_sparse(term) or term.shape[1] != n or term.nnz != n:
+        if isinstance(term, SiteMatrix) or not self.matrices.is_sparse(term) or term.shape[1] != n or term.nnz != n:
             return False
         return is_range(term.indices, n) and is_range(term.indptr, n + 1) and bool(np.all(term.data == 1.0))
 

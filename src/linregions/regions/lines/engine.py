@@ -6,7 +6,7 @@ import math
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -31,6 +31,13 @@ multiply_listed = OfOneType(dense.multiply_listed)
 multiply_or_interpolate = OfOneType(line_products.multiply_or_interpolate)
 
 
+class Proof(NamedTuple):
+    """What the proof of some lines took, (L,) each."""
+
+    asked: npt.NDArray[np.int64]  # decisions that integers were asked for
+    mended: npt.NDArray[np.int64]  # those of them where floats are wrong
+
+
 @dataclass(frozen=True, eq=False)
 class Chunk:
     """Partitions of L lines: their K breakpoints line after line, and what switches at each of them."""
@@ -42,6 +49,7 @@ class Chunk:
     own_offsets: npt.NDArray[np.int64]  # (K + L,) the same for each line, from its own first switch to its own last
     switches: Switches
     tally: Tally
+    proof: Proof | None = None  # where every decision is proved
 
     def linear_boundaries(self, plan: Any) -> npt.NDArray[np.bool_]:
         """Return for each breakpoint whether a good neuron switches there."""

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from linregions._support.limits import out_of_memory
 from linregions.domains.windows import LineDomain
 from linregions.networks.network import Network
 from linregions.regions.lines.knobs import USUAL, Knobs
 from linregions.regions.lines.partition import LinePartition
 from linregions.regions.options import DEFAULT_OPTIONS, Options
+
+if TYPE_CHECKING:
+    from linregions.regions.lines.sinks import LineSink
 
 
 def partition_lines(
@@ -29,9 +34,8 @@ def partition_lines(
     An end without bound is a row of weight 0 that holds the slope outwards, so no constant stands for infinity.
     """
     from linregions.regions.lines.sinks import LineCollector
-    from linregions.regions.lines.work import run_lines
 
-    found: list[LinePartition] = run_lines(network, domains, LineCollector(), options, knobs)
+    found: list[LinePartition] = _run(network, domains, LineCollector(), options, knobs)
     return found
 
 
@@ -48,7 +52,15 @@ def count_lines(
     `LinePartition`).
     """
     from linregions.regions.lines.sinks import LineCounter
+
+    counts, undecided = _run(network, domains, LineCounter(kind), options, knobs)
+    return counts, undecided
+
+
+def _run(network: Network, domains: Sequence[LineDomain], sink: LineSink, options: Options, knobs: Knobs) -> Any:
     from linregions.regions.lines.work import run_lines
 
-    counts, undecided = run_lines(network, domains, LineCounter(kind), options, knobs)
-    return counts, undecided
+    try:
+        return run_lines(network, domains, sink, options, knobs)
+    except MemoryError as error:
+        raise out_of_memory(options.memory_limit, options.who, error) from None

@@ -7,10 +7,12 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
+from linregions.exact.gradient_proofs import gradients_differ
 from linregions.exact.gradients import gradient_boundaries
 from linregions.networks.network import Network
 
 PatternArray = npt.NDArray[np.uint8]
+BoolArray = npt.NDArray[np.bool_]
 #: Pattern of the first region, first switch of each breakpoint, and what switches where: neuron and direction.
 Switches = tuple[PatternArray, npt.NDArray[np.int64], npt.NDArray[np.int32], npt.NDArray[np.int8]]
 
@@ -59,3 +61,16 @@ def line_gradient_boundaries(
         result[low : low + pairs.size - 1] = gradient_boundaries(network, joined, pairs[:-1], pairs[1:])
         before = block[-1:]
     return result
+
+
+def proved_gradient_boundaries(network: Network, switches: Switches, linear: npt.NDArray[np.bool_]) -> BoolArray:
+    """Tell the same without leaving anything to chance, (K,); `linear` says where good neurons switch.
+
+    Elsewhere the gradient stays the same. Residues that differ are a proof, and those that do not are none.
+    """
+    differs = line_gradient_boundaries(network, *switches)
+    (open_places,) = np.nonzero(linear & ~differs)
+    if open_places.size:
+        ((_, patterns),) = pattern_blocks(*switches, switches[1].size)
+        differs[open_places] = gradients_differ(network, patterns, open_places, open_places + 1)
+    return differs

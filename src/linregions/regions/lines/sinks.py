@@ -11,14 +11,17 @@ import numpy as np
 import numpy.typing as npt
 
 from linregions.domains.windows import LineDomain
+from linregions.errors import NumericalError
 from linregions.networks.network import Network
+from linregions.regions.lines.certified.engine import CertifiedLines
 from linregions.regions.lines.engine import Chunk
 from linregions.regions.lines.graph_plan import GraphLines
 from linregions.regions.lines.partition import LinePartition
-from linregions.regions.lines.patterns import line_gradient_boundaries
+from linregions.regions.lines.patterns import line_gradient_boundaries, proved_gradient_boundaries
 from linregions.regions.lines.plan import Plan
+from linregions.regions.tolerances import is_certifying_advised
 
-AnyPlan = Plan | GraphLines
+AnyPlan = Plan | GraphLines | CertifiedLines
 Digested = tuple[npt.NDArray[np.bool_], Chunk]
 
 
@@ -51,13 +54,18 @@ class LineCollector(LineSink):
     def collect(self, network: Network, domains: Sequence[LineDomain], digested: Digested) -> None:
         """Make the partitions, whose arrays are views of those of the chunk."""
         linear, chunk = digested
+        if not np.isfinite(chunk.breakpoints).all():
+            raise NumericalError(
+                "`network` breaks beyond 1e308 along `domain`, but a partition needs finite places. "
+                "Scale the weights or the direction."
+            )
         breakpoints, first_patterns, offsets = chunk.breakpoints, chunk.first_patterns, chunk.own_offsets
         _, neuron, which, direction = chunk.switches
         for array in (linear, breakpoints, first_patterns, offsets, neuron, which, direction):
             array.flags.writeable = False
         bounds, switches = chunk.offsets.tolist(), chunk.switch_offsets[chunk.offsets].tolist()
-        diagnostics = zip(*(column.tolist() for column in chunk.tally), strict=True)
-        for i, (domain, (snapped, merged, margin, undecided)) in enumerate(zip(domains, diagnostics, strict=True)):
+        diagnostics = _diagnostics(chunk)
+        for i, domain in enumerate(domains):
             start, stop, low, high = bounds[i], bounds[i + 1], switches[i], switches[i + 1]
             part = object.__new__(LinePartition)
             # As the constructor does, which takes longer than all the rest for a frozen class.
@@ -71,12 +79,7 @@ class LineCollector(LineSink):
                 "switch_neurons": neuron[low:high],
                 "switch_breakpoints": which[low:high],
                 "switch_directions": direction[low:high],
-                "diagnostics": {
-                    "snapped_signs": snapped,
-                    "merged_ties": merged,
-                    "smallest_margin": margin,
-                    "undecided": undecided,
-                },
+                "diagnostics": diagnostics[i],
             }
             object.__setattr__(part, "__dict__", values)
             self.found.append(part)
@@ -84,6 +87,21 @@ class LineCollector(LineSink):
     def finish(self) -> list[LinePartition]:
         """Return the partitions."""
         return self.found
+
+
+def _diagnostics(chunk: Chunk) -> list[dict[str, Any]]:
+    """Return what is to be said of each line."""
+    if chunk.proof is not None:
+        return [
+            {"certified": True, "undecided": 0, "exact_decisions": asked, "mended_decisions": mended}
+            for asked, mended in zip(*(column.tolist() for column in chunk.proof), strict=True)
+        ]
+    names = "snapped_signs", "merged_ties", "smallest_margin", "undecided"
+    columns = (column.tolist() for column in chunk.tally)
+    found = [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+    for each in found:
+        each["certify_advised"] = is_certifying_advised(each["undecided"], each["smallest_margin"])
+    return found
 
 
 class LineCounter(LineSink):
@@ -115,9 +133,18 @@ class LineCounter(LineSink):
 
 def _count_gradient(plan: AnyPlan, chunk: Chunk) -> npt.NDArray[np.int64]:
     counts = np.ones(chunk.first_patterns.shape[0], dtype=np.int64)
+    linear = chunk.linear_boundaries(plan) if chunk.proof is not None else None
     for i, (start, stop) in enumerate(itertools.pairwise(chunk.offsets.tolist())):
         offsets = chunk.switch_offsets[start : stop + 1]
         own = slice(int(offsets[0]), int(offsets[-1]))
-        switches = offsets - offsets[0], chunk.switches.neuron[own], chunk.switches.direction[own]
-        counts[i] += np.count_nonzero(line_gradient_boundaries(plan.network, chunk.first_patterns[i], *switches))
+        switches = (
+            chunk.first_patterns[i],
+            offsets - offsets[0],
+            chunk.switches.neuron[own],
+            chunk.switches.direction[own],
+        )
+        if linear is None:
+            counts[i] += np.count_nonzero(line_gradient_boundaries(plan.network, *switches))
+        else:
+            counts[i] += np.count_nonzero(proved_gradient_boundaries(plan.network, switches, linear[start:stop]))
     return counts

@@ -47,10 +47,11 @@ class LineRecipe:
     sink: LineSink
     n_rows: int
     knobs: Knobs
+    certify: bool = False
 
     def prepare(self) -> Callable[[Lines], Any]:
         """Return what works on a chunk."""
-        plan = plan_of(self.network, self.tolerances, self.knobs)
+        plan = plan_of(self.network, self.tolerances, self.knobs, self.certify)
         return LineWork(plan, [], self.sink, self).run
 
 
@@ -84,12 +85,12 @@ def run_lines(network: Network, domains: Lines, sink: LineSink, options: Options
     Memory grows with the chunk and the results, not with the batch; the results do not depend on how the work is done,
     to the last bit.
     """
-    plan = plan_of(network, options.tolerances, knobs)
+    plan = plan_of(network, options.tolerances, knobs, options.certify)
     threads, n_rows, most_bytes = _shares(plan, domains, options)
     parts = _REMOTE_PARTS if options.executor is not None else threads
     bounds = _chunks(plan, domains, parts, most_bytes)
     tasks = [domains[start:stop] for start, stop in bounds]
-    work = LineWork(plan, tasks, sink, LineRecipe(network, options.tolerances, sink, n_rows, knobs))
+    work = LineWork(plan, tasks, sink, LineRecipe(network, options.tolerances, sink, n_rows, knobs, options.certify))
     here = options.executor is None and (threads == 1 or len(tasks) == 1)
     if here:
         work.local.worker = _kept_worker(plan, n_rows, most_bytes, work.stopped)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
-from linregions._support.limits import Exceeded, exceeded
+from linregions._support.limits import Exceeded, exceeded, out_of_memory
 from linregions.domains.windows import PlaneWindow
 from linregions.networks.network import Network
 from linregions.regions.options import DEFAULT_OPTIONS, Options
+from linregions.regions.planes.certify import certified
 from linregions.regions.planes.engine.knobs import USUAL, Knobs
+from linregions.regions.planes.hand_over import hand_over
 from linregions.regions.planes.partition import PlanePartition
 from linregions.regions.planes.sink import Sink
 
@@ -19,6 +23,8 @@ def partition_plane(
     """Partition one window; arguments are checked by `linregions.partition`."""
     from linregions.regions.planes.sinks.collect import Collector
 
+    if options.certify:
+        return certified(network, window, replace(options, certify=False), partial(partition_plane, knobs=knobs))
     if options.memory_limit is not None:
         _check_that_it_fits(network, window, options)
     found: PlanePartition = run_sink(network, window, Collector(options.memory_limit, options.who), options, knobs)
@@ -56,9 +62,18 @@ def count_plane(
     """Count the regions of one window without keeping them; also return how many decisions float64 could not tell."""
     from linregions.regions.planes.sinks.statistics import RegionCounter
 
+    if options.certify:
+        part = partition_plane(network, window, options, knobs)
+        return _count_of(part, kind), int(part.diagnostics["undecided"])
     counter = RegionCounter(kind)
     count: int = run_sink(network, window, counter, options, knobs)
     return count, counter.undecided
+
+
+def _count_of(part: PlanePartition, kind: str) -> int:
+    if kind == "activation":
+        return part.n_regions
+    return part.n_linear_regions if kind == "linear" else part.n_gradient_regions
 
 
 def run_sink(
@@ -68,8 +83,12 @@ def run_sink(
     from linregions.regions.planes.engine.run import run_plane
     from linregions.regions.planes.estimate import bytes_enough, estimate_plane
 
+    if options.certify:
+        return hand_over(partition_plane(network, window, options, knobs), sink)
     try:
         return run_plane(network, window, sink, options, knobs)
+    except MemoryError as error:
+        raise out_of_memory(options.memory_limit, options.who, error) from None
     except Exceeded as error:
         found = estimate_plane(network, window, tolerances=options.tolerances, limited=True)
         needed = max(options.threads * error.needed, bytes_enough(found, options.threads)[0])

@@ -14,6 +14,7 @@ from linregions._support.saved_arrays import complex_of
 from linregions._support.small_integers import keep_small
 from linregions._support.validation import FloatArray, as_choice, require
 from linregions.domains.windows import PlaneWindow
+from linregions.exact.gradient_proofs import gradients_differ
 from linregions.networks.network import Network
 from linregions.networks.switches import breakpoints_of_neurons, unpack_patterns
 from linregions.regions.files import read_result, unpack_window, write_result
@@ -22,6 +23,7 @@ from linregions.regions.outputs import Comparison, region_maps
 from linregions.regions.planes.boundaries import boundaries_between
 from linregions.regions.planes.decision import DecisionBoundary, boundary_of
 from linregions.regions.planes.polygons import doubled_areas
+from linregions.regions.planes.proofs import write_certificate
 from linregions.regions.planes.queries import PlaneQueries
 from linregions.regions.planes.sink import IntArray
 
@@ -72,7 +74,12 @@ class PlanePartition(PlaneQueries):
         ``undecided``: signs and orders within their band, which float64 cannot tell; with 0 it decided everything;
         ``snapped_signs`` and ``merged_ties``: those of them taken as zero or equal though not so to the last bit;
         ``smallest_margin``: the closest decision not taken as zero, in multiples of its band;
+        ``certify_advised``: whether some are undecided, or one is within 128 bands, so that `certify=True` would have
+        had something to settle;
         ``relative_tolerance``; ``cells``: how many cells the window was worked in.
+        Of a certified partition also ``certified``: True, every sign and order being proved, so that ``undecided`` is
+        0; ``exact_decisions``: how many of them were left to integer arithmetic; ``mended``: whether what floats found
+        was wrong, or could not be proved, and the exact engine found all anew.
 
     Notes
     -----
@@ -158,6 +165,10 @@ class PlanePartition(PlaneQueries):
         left, right = np.ascontiguousarray(self.edge_faces[inner].T)
         result = np.zeros(self.edges.shape[0], dtype=bool)
         result[inner] = boundaries_between(self.network, kind, self.patterns, left, right)
+        if kind == "gradient" and self.diagnostics.get("certified"):
+            seem_equal = inner[self.edge_is_linear_boundary[inner] & ~result[inner]]
+            left, right = np.ascontiguousarray(self.edge_faces[seem_equal].T)
+            result[seem_equal] = gradients_differ(self.network, self.patterns, left, right)
         return result
 
     @cached_property
@@ -305,6 +316,25 @@ class PlanePartition(PlaneQueries):
             If the place cannot be written.
         """
         write_result(path, _FORMAT, self, self.window, _ARRAYS)
+
+    def save_certificate(self, path: str | os.PathLike[str]) -> None:
+        """Write what proves this partition, which any other program can check; see `linregions.exact.checker`.
+
+        The file holds network, window, the cycles of all regions and their patterns, and no coordinates.
+
+        Parameters
+        ----------
+        path : str or path-like
+            An NPZ file, without pickle, written whole or not at all.
+
+        Raises
+        ------
+        NumericalError
+            If the partition is wrong, or cannot be proved: it was not certified.
+        InvalidValueError
+            If the place cannot be written.
+        """
+        write_certificate(path, self)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> PlanePartition:

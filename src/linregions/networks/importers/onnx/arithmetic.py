@@ -12,7 +12,7 @@ from linregions.errors import InvalidValueError
 from linregions.networks.activations import ABS, HARD_TANH, IDENTITY, RELU, RELU6, PiecewiseLinear
 from linregions.networks.importers import operators
 from linregions.networks.importers.onnx.contractions import reduced, two_activations
-from linregions.networks.importers.onnx.model import Node
+from linregions.networks.importers.onnx.records import Node
 from linregions.networks.importers.onnx.rules import RuleError, finite, label, misfit, number_of, room, variable
 from linregions.networks.importers.onnx.tensors import FLOATS
 from linregions.networks.importers.values import Builder, Value

@@ -9,7 +9,7 @@ import numpy as np
 
 from linregions.networks.importers.conditions import choose
 from linregions.networks.importers.onnx.arithmetic import Rule
-from linregions.networks.importers.onnx.model import Node
+from linregions.networks.importers.onnx.records import Node
 from linregions.networks.importers.onnx.rules import Array, RuleError, finite, label, room
 from linregions.networks.importers.onnx.tensors import FLOATS
 from linregions.networks.importers.values import Builder, Value

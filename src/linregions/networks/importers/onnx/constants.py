@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from linregions._support.files import brief
-from linregions.networks.importers.onnx.model import Node
+from linregions.networks.importers.onnx.records import Node
 from linregions.networks.importers.onnx.rules import (
     Array,
     axes_of,
@@ -28,7 +28,7 @@ def _constant(node: Node, inputs: list[Any]) -> list[Array]:
     if len(node.attributes) != 1:
         raise misfit(f"has {len(node.attributes)} values")
     ((name, value),) = node.attributes.items()
-    if name == "value" and isinstance(value, np.ndarray):
+    if name in ("value", "sparse_value") and isinstance(value, np.ndarray):
         return [value]
     if name in ("value_float", "value_floats"):
         return [np.array(value, dtype=np.float64)]

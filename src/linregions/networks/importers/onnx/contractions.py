@@ -8,7 +8,7 @@ import numpy as np
 
 from linregions._support.files import brief
 from linregions.networks.importers import operators, products
-from linregions.networks.importers.onnx.model import Node
+from linregions.networks.importers.onnx.records import Node
 from linregions.networks.importers.onnx.rules import (
     Array,
     RuleError,

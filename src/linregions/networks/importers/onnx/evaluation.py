@@ -15,8 +15,9 @@ import numpy.typing as npt
 from linregions._support.files import brief
 from linregions._support.validation import FloatArray
 from linregions.errors import UnsupportedModuleError
-from linregions.networks.importers.onnx.model import Model, Node
 from linregions.networks.importers.onnx.plain_operators import PLAIN
+from linregions.networks.importers.onnx.records import Model, Node
+from linregions.networks.importers.onnx.smooth_operators import STAND_IN
 from linregions.networks.importers.onnx.tensors import FLOATS
 
 _DOUBLE = 11
@@ -47,7 +48,7 @@ class Evaluation:
         for node in model.nodes:
             if node.op == "Constant":  # fed, so that real ones are in float64
                 self.feeds[node.outputs[0]] = _constant(node)
-            elif node.op in PLAIN:
+            elif node.op in PLAIN or node.op == STAND_IN:
                 nodes.append(self._plain(node, run))
             else:
                 nodes.append(_in_double(node.proto, self.helper))
@@ -62,7 +63,8 @@ class Evaluation:
 
     def _plain(self, node: Node, run: Any) -> Any:
         """Return a node of an operator of our own in place of one that the reference lacks."""
-        rule, name = PLAIN[node.op], f"Plain{node.number}"
+        rule = _stand_in if node.op == STAND_IN else PLAIN[node.op]
+        name = f"Plain{node.number}"
         self.plain.append(type(name, (run,), {"op_domain": _OWN, "_run": lambda _, *inputs: (rule(node, *inputs),)}))
         return self.helper.make_node(name, list(node.inputs), list(node.outputs[:1]), domain=_OWN)
 
@@ -91,6 +93,10 @@ class Evaluation:
         outputs = self.evaluator.run(list(dict.fromkeys(self.model.outputs)), feeds)
         found = dict(zip(dict.fromkeys(self.model.outputs), outputs, strict=True))
         return np.concatenate([np.asarray(found[name], dtype=np.float64).ravel() for name in self.model.outputs])
+
+
+def _stand_in(node: Node, x: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    return np.asarray(node.attributes["function"](x))
 
 
 def _constant(node: Node) -> npt.NDArray[Any]:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from linregions._support.validation import FloatArray
 from linregions.networks.importers.normalisation import scale_and_shift
+from linregions.networks.importers.onnx.model import decided, read_model
 from linregions.networks.importers.onnx.model import input_shapes as shapes_of
-from linregions.networks.importers.onnx.model import read_model
 from linregions.networks.network import Network
 
 if TYPE_CHECKING:
     from linregions.networks.graph import Graph
+    from linregions.networks.importers.stand_ins import StandIns
 
 _WHO = "from_onnx"
 
@@ -72,24 +74,52 @@ def from_onnx(
     >>> import linregions as lr
     >>> network = lr.from_onnx("resnet.onnx", drop_last="softmax", scale=1 / 255)  # doctest: +SKIP
     """
+    return Network.from_graph(import_file(path, drop_last, input_shapes, (scale, shift)).graph)
+
+
+class Imported(NamedTuple):
+    """What came of a file."""
+
+    graph: Graph
+    model: Callable[[FloatArray], FloatArray]  # the model itself, of points of the network
+    points: Callable[[FloatArray], FloatArray]  # from what the model takes to points of the network
+
+
+def import_file(
+    path: Any,
+    drop_last: str | None,
+    input_shapes: Mapping[str, Sequence[int]] | None,
+    normalisation: tuple[Any, Any],
+    stand_ins: StandIns | None = None,
+) -> Imported:
+    """Return the graph of a file, compared with the file, or with the file that has stand-ins in their places."""
     model = read_model(path)
     # Only here, since these need scipy, which reading does not.
     from linregions.networks.importers.check import check_against
     from linregions.networks.importers.onnx.evaluation import Evaluation
+    from linregions.networks.importers.onnx.inlining import BranchDecided
+    from linregions.networks.importers.onnx.smooth_operators import with_stand_ins
     from linregions.networks.importers.onnx.walk import build, without_last
 
-    if drop_last is not None:
-        model = without_last(model, drop_last)
     shapes = shapes_of(model, input_shapes)
     batch = all(len(shape) > 1 and shape[0] == 1 for shape in shapes)
     own = [shape[1:] if batch else shape for shape in shapes]
-    factors, offsets = scale_and_shift(scale, shift, own, _WHO)
-    graph: Graph = build(model, shapes, factors, offsets)
+    factors, offsets = scale_and_shift(*normalisation, own, _WHO)
+    read = model
+    while True:
+        model = read if drop_last is None else without_last(read, drop_last)
+        changed = model if stand_ins is None else with_stand_ins(model, stand_ins)
+        try:
+            graph: Graph = build(changed, shapes, factors, offsets)
+            break
+        except BranchDecided as branch:
+            read = decided(read, branch.number, branch.holds)
     check_against(
         graph,
-        Evaluation(model, shapes, factors, offsets),
+        Evaluation(changed, shapes, factors, offsets),
         "path",
         _WHO,
         "Please report this file: its operators are read wrongly.",
     )
-    return Network.from_graph(graph)
+    whole = Evaluation(model, shapes, factors, offsets)
+    return Imported(graph, whole, lambda rows: (rows - offsets) / factors)

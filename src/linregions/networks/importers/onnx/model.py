@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import math
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,9 @@ from linregions.errors import (
     MemoryLimitError,
     UnsupportedModuleError,
 )
+from linregions.networks.importers.onnx.inlining import reads, with_branch, without_functions
+from linregions.networks.importers.onnx.records import Input, Model, Node
+from linregions.networks.importers.onnx.rules import RuleError
 from linregions.networks.importers.onnx.tensors import FLOATS, Tensors
 
 _WHO = "from_onnx"
@@ -29,61 +31,6 @@ OLDEST = 7
 #: Numbers in all inputs.
 MOST_INPUTS = 1 << 24
 _Array = npt.NDArray[Any]
-
-
-@dataclass(frozen=True, eq=False)
-class Node:
-    """An operator of the file.
-
-    Parameters
-    ----------
-    op, name : str
-    number : int
-        Its position in the file, from 0.
-    opset : int
-        Version of the operators.
-    inputs, outputs : tuple of str
-        Empty where an optional one is left out.
-    attributes : dict of str to int, float, str, list or ndarray
-    proto : onnx.NodeProto
-        For the check at the door, which must not go through what we made of it.
-    """
-
-    op: str
-    name: str
-    number: int
-    opset: int
-    inputs: tuple[str, ...]
-    outputs: tuple[str, ...]
-    attributes: dict[str, Any]
-    proto: Any
-
-    def __str__(self) -> str:
-        return f"node {self.number} ({self.op}{f' {brief(self.name)!r}' if self.name else ''})"
-
-
-@dataclass(frozen=True, eq=False)
-class Input:
-    """An input: its name and declared sizes, None where the file does not say."""
-
-    name: str
-    sizes: tuple[int | None, ...] | None
-
-
-@dataclass(frozen=True, eq=False)
-class Model:
-    """The part of a file that its outputs need, nodes in an order in which each comes after what it reads."""
-
-    path: Path
-    opset: int
-    nodes: tuple[Node, ...]
-    inputs: tuple[Input, ...]
-    outputs: tuple[str, ...]
-    constants: dict[str, _Array]
-
-    def shown(self) -> str:
-        """Return how messages begin."""
-        return f"`path` is {os.fspath(self.path)!r}"
 
 
 def read_model(path: Any) -> Model:
@@ -107,8 +54,7 @@ def read_model(path: Any) -> Model:
             f"{shown}, {found}, but {_WHO} needs an ONNX file. Check the spelling and the current folder."
         )
     try:
-        proto = onnx.ModelProto.FromString(source.read_bytes())
-        return _Reader(source, proto, int(onnx.defs.onnx_opset_version())).model()
+        return _read(source, onnx.ModelProto.FromString(source.read_bytes()), onnx)
     except (LinRegionsError, MemoryError):
         raise
     except Exception as error:  # of damaged files, protobuf and its strings raise nearly anything
@@ -116,6 +62,16 @@ def read_model(path: Any) -> Model:
             f"{shown}, which is truncated or no ONNX model ({brief(error) or type(error).__name__}), but {_WHO} needs "
             "a whole one. Copy it again, or export the model again."
         ) from None
+
+
+def decided(model: Model, number: int, holds: bool) -> Model:
+    """Return the model with one branch in the place of an If."""
+    onnx = require("onnx", "onnx", _WHO, lambda: importlib.import_module("onnx"))
+    return _read(model.path, with_branch(model.proto, number, holds), onnx)
+
+
+def _read(path: Path, proto: Any, onnx: Any) -> Model:
+    return _Reader(path, proto, int(onnx.defs.onnx_opset_version())).model()
 
 
 class _Reader:
@@ -131,17 +87,14 @@ class _Reader:
             raise self.damaged("holds no graph with an output")
         opset = self.opset()
         if self.proto.functions:
-            raise UnsupportedModuleError(
-                f"{self.shown}, which defines {len(self.proto.functions)} functions of its own, but {_WHO} needs "
-                "operators only. Write it anew with `onnx.save(onnx.inliner.inline_local_functions(onnx.load(path)), "
-                "path)`."
-            )
-        if graph.sparse_initializer:
-            name = brief(graph.sparse_initializer[0].values.name)
-            raise UnsupportedModuleError(
-                f"{self.shown}, where the weight {name!r} is sparse, but {_WHO} needs dense ones. Convert it to a "
-                "dense initializer, e.g. with `onnx.numpy_helper.from_array`."
-            )
+            try:
+                self.proto = without_functions(self.proto)
+            except RuleError as error:
+                kind = MemoryLimitError if error.too_large else UnsupportedModuleError
+                raise kind(
+                    f"{self.shown}, which defines {error.seen}, but {_WHO} needs {error.needed}. {error.remedy}"
+                ) from None
+            graph = self.graph = self.proto.graph
         weights = self.weights()
         inputs = [value for value in graph.input if value.name not in weights]
         maker: dict[str, int] = {}
@@ -156,7 +109,7 @@ class _Reader:
                     maker[name] = number
         outputs = tuple(value.name for value in graph.output)
         order = self.order(outputs, maker, taken)
-        used = {name for number in order for name in graph.node[number].input} | set(outputs)
+        used = {name for number in order for name in reads(graph.node[number])} | set(outputs)
         return Model(
             path=self.path,
             opset=opset,
@@ -164,10 +117,11 @@ class _Reader:
             inputs=tuple(self.input(value) for value in inputs),
             outputs=outputs,
             constants={
-                name: self.tensors.read(tensor, f"the weight {brief(name)!r}")
+                name: self.tensors.read_any(tensor, f"the weight {brief(name)!r}")
                 for name, tensor in weights.items()
                 if name in used
             },
+            proto=self.proto,
         )
 
     def damaged(self, seen: str) -> FileFormatError:
@@ -201,10 +155,12 @@ class _Reader:
 
     def weights(self) -> dict[str, Any]:
         weights: dict[str, Any] = {}
-        for tensor in self.graph.initializer:
-            if not tensor.name or tensor.name in weights:
-                raise self.damaged(f"has two weights named {brief(tensor.name)!r}")
-            weights[tensor.name] = tensor
+        named = [(tensor.name, tensor) for tensor in self.graph.initializer]
+        named += [(tensor.values.name, tensor) for tensor in self.graph.sparse_initializer]
+        for name, tensor in named:
+            if not name or name in weights:
+                raise self.damaged(f"has two weights named {brief(name)!r}")
+            weights[name] = tensor
         return weights
 
     def order(self, outputs: tuple[str, ...], maker: dict[str, int], given: set[str]) -> list[int]:
@@ -224,7 +180,7 @@ class _Reader:
                     order.append(number)
                 continue
             done[number] = False
-            for name in reversed(self.graph.node[number].input):
+            for name in reversed(reads(self.graph.node[number])):
                 if not name or name in given:
                     continue
                 if name not in maker:
@@ -253,7 +209,7 @@ class _Reader:
             name=proto.name,
             number=number,
             opset=opset,
-            inputs=tuple(proto.input),
+            inputs=tuple(reads(proto)),
             outputs=tuple(proto.output),
             attributes=attributes,
             proto=proto,
@@ -261,6 +217,10 @@ class _Reader:
 
     def attribute(self, entry: Any, number: int, proto: Any) -> Any:
         where = f"node {number} ({brief(proto.op_type)}) has the attribute {brief(entry.name)!r}"
+        if proto.op_type == "If" and entry.type == 5 and entry.name in ("then_branch", "else_branch"):
+            if len(entry.g.output) != len(proto.output) or entry.g.input:
+                raise self.damaged(f"has a branch of node {number} with other outputs than the node")
+            return entry.g
         if entry.type in (5, 10) or entry.HasField("g") or entry.graphs:
             raise UnsupportedModuleError(
                 f"{self.shown}, where {where}, a graph inside the graph, but {_WHO} needs one without branches and "
@@ -274,12 +234,14 @@ class _Reader:
             return entry.s.decode("utf-8", "replace")
         if entry.type == 4:
             return self.tensors.read(entry.t, f"{where}, which")
+        if entry.type == 11:
+            return self.tensors.read_any(entry.sparse_tensor, f"{where}, which")
         if entry.type == 6:
             return [float(value) for value in entry.floats]
         if entry.type == 7:
             return [int(value) for value in entry.ints]
         raise UnsupportedModuleError(
-            f"{self.shown}, where {where} of the type number {entry.type}, but {_WHO} needs numbers, strings and dense "
+            f"{self.shown}, where {where} of the type number {entry.type}, but {_WHO} needs numbers, strings and "
             "tensors. Export the model again without it."
         )
 

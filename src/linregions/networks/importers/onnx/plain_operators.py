@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from linregions.networks.importers.onnx.model import Node
+from linregions.networks.importers.onnx.records import Node
 
 _Array = npt.NDArray[Any]
 
@@ -238,6 +238,17 @@ def _keys(distance: float, a: float) -> float:
     return a * distance**3 - 5 * a * distance**2 + 8 * a * distance - 4 * a
 
 
+# ---- smooth activations, for comparison with what stands in for them -----------------------------------------------
+
+_ERF = np.vectorize(math.erf, otypes=[np.float64])
+
+
+def _gelu(node: Node, x: _Array) -> _Array:
+    if node.attributes.get("approximate", "none") == "tanh":
+        return np.asarray(0.5 * x * (1.0 + np.tanh(math.sqrt(2.0 / math.pi) * (x + 0.044715 * x**3))))
+    return np.asarray(0.5 * x * (1.0 + _ERF(x / math.sqrt(2.0))))
+
+
 #: By operator: (node, inputs) -> its first output.
 PLAIN: dict[str, Callable[..., _Array]] = {
     "BatchNormalization": _batch_norm,
@@ -247,4 +258,6 @@ PLAIN: dict[str, Callable[..., _Array]] = {
     "ConvTranspose": _conv_transpose,
     "Resize": _resize,
     "Upsample": _resize,
+    "Erf": lambda node, x: _ERF(x),
+    "Gelu": _gelu,
 }

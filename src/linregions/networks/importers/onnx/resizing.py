@@ -10,7 +10,7 @@ import numpy as np
 from linregions._support.files import brief
 from linregions._support.validation import FloatArray
 from linregions.networks.importers import operators
-from linregions.networks.importers.onnx.model import Node
+from linregions.networks.importers.onnx.records import Node
 from linregions.networks.importers.onnx.rules import (
     Array,
     RuleError,

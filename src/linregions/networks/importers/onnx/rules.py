@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from linregions._support.files import brief
-from linregions.networks.importers.onnx.model import Node
+from linregions.networks.importers.onnx.records import Node
 
 Array = npt.NDArray[Any]
 #: Numbers in one tensor that is made; weights of the file, and what is as large as they, may have more.

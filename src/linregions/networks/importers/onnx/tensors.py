@@ -16,6 +16,9 @@ from linregions.errors import FileFormatError, MemoryLimitError, UnsupportedModu
 #: Numbers in all tensors of a file, 8 bytes each in the end.
 MOST_NUMBERS = 1 << 30
 _WHO = "from_onnx"
+# A sparse tensor may stand for so many numbers, or so many times those that it holds.
+_MOST_SPARSE = 1 << 24
+_FULLEST = 64
 _Array = npt.NDArray[Any]
 
 # Type number in the file: how its numbers lie there raw, where they lie otherwise, and as what they are taken.
@@ -111,6 +114,35 @@ class Tensors:
         if tensor.data_type == _BFLOAT16:
             values = _from_bfloat16(values)
         return values.astype(wanted).reshape(shape)
+
+    def read_any(self, tensor: Any, what: str) -> _Array:
+        """Return a tensor, or a sparse one with its zeros, as `read` does."""
+        return self._sparse(tensor, what) if hasattr(tensor, "indices") else self.read(tensor, what)
+
+    def _sparse(self, tensor: Any, what: str) -> _Array:
+        shown = f"`path` is {os.fspath(self._path)!r}, where {what}"
+        values, places = self.read(tensor.values, what), self.read(tensor.indices, what)
+        shape = tuple(int(size) for size in tensor.dims)
+        count = math.prod(shape)
+        self._numbers += max(count, 0)
+        if self._numbers > MOST_NUMBERS or count > max(_MOST_SPARSE, _FULLEST * values.size):
+            raise MemoryLimitError(
+                f"{shown} is sparse, of the shape {brief(shape)} with {values.size:,} numbers, but {_WHO} takes "
+                f"{_MOST_SPARSE:,} or {_FULLEST} times as many. Give a smaller model."
+            )
+        flat = places
+        if places.ndim == 2 and places.shape[1] == len(shape) and places.dtype.kind in "iu":
+            inside = (places >= 0).all() and (places < np.array(shape)).all()
+            flat = np.ravel_multi_index(tuple(places.T), shape) if inside else np.array([-1])
+        fits = values.ndim == flat.ndim == 1 and values.shape == flat.shape and flat.dtype.kind in "iu"
+        if min(shape, default=0) < 0 or not fits or np.any(flat < 0) or np.any(flat >= count):
+            raise FileFormatError(
+                f"{shown} is sparse, with places that do not fit the shape {brief(shape)}, but {_WHO} needs one for "
+                "each number. Export the model again."
+            )
+        dense = np.zeros(count, dtype=values.dtype)
+        dense[flat] = values
+        return dense.reshape(shape)
 
     @staticmethod
     def _typed(values: Any, kind: int, count: int, shown: str) -> _Array:

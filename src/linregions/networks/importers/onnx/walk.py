@@ -17,6 +17,7 @@ from linregions.errors import (
     NumericalError,
     UnsupportedModuleError,
 )
+from linregions.networks.activations import PiecewiseLinear
 from linregions.networks.graph import Graph
 from linregions.networks.importers.onnx.arithmetic import ARITHMETIC, Rule
 from linregions.networks.importers.onnx.choices import MAKES, TAKES, Choice, jump
@@ -29,10 +30,12 @@ from linregions.networks.importers.onnx.contractions import (
     matmul,
     reduce_sum,
 )
+from linregions.networks.importers.onnx.inlining import BranchDecided
 from linregions.networks.importers.onnx.layers import LAYERS
-from linregions.networks.importers.onnx.model import Model, Node
+from linregions.networks.importers.onnx.records import Model, Node, needed
 from linregions.networks.importers.onnx.refusals import LAST, refusal
 from linregions.networks.importers.onnx.rules import Array, RuleError, axis_of, finite, label, misfit, room
+from linregions.networks.importers.onnx.smooth_operators import STAND_IN, suggestion
 from linregions.networks.importers.onnx.views import VIEWS
 from linregions.networks.importers.values import Builder, Value
 
@@ -71,8 +74,17 @@ def _scatter(builder: Builder, node: Node, inputs: list[Any]) -> list[Any]:
     return [builder.gather(builder.concat(flat, 0), places, label(node))]
 
 
+def _stand_in(builder: Builder, node: Node, inputs: list[Any]) -> list[Any]:
+    """Return what was asked to stand in for a smooth activation."""
+    function = node.attributes.get("function")
+    if not isinstance(function, PiecewiseLinear):
+        raise refusal(node, False)
+    return [builder.activation(inputs[0], function, label(node))]
+
+
 RULES: dict[str, Rule] = {
     **ARITHMETIC,
+    STAND_IN: _stand_in,
     **LAYERS,
     "Concat": _concat,
     "ScatterND": _scatter,
@@ -107,13 +119,7 @@ def without_last(model: Model, drop: str) -> Model:
             f"`drop_last` is {drop!r}, but the model ends with {brief(', '.join(kinds))}, and {_WHO} needs one of "
             f"{', '.join(sorted(LAST[drop]))} there. Leave `drop_last` out."
         )
-    needed = set(outputs)
-    nodes = []
-    for node in reversed(model.nodes):
-        if needed.intersection(node.outputs):
-            nodes.append(node)
-            needed.update(node.inputs)
-    return dataclasses.replace(model, nodes=tuple(reversed(nodes)), outputs=tuple(outputs))
+    return dataclasses.replace(model, nodes=tuple(needed(model.nodes, outputs)), outputs=tuple(outputs))
 
 
 def build(model: Model, shapes: tuple[tuple[int, ...], ...], factors: FloatArray, offsets: FloatArray) -> Graph:
@@ -210,9 +216,18 @@ class _Walk:
             if any(name for name in node.outputs[len(made) :]):
                 raise misfit(f"makes {len(node.outputs)} outputs")
             return made
+        except BranchDecided:
+            raise
         except RuleError as error:
             kind = MemoryLimitError if error.too_large else UnsupportedModuleError
-            raise kind(f"{shown} {error.seen}, but {_WHO} needs {error.needed}. {error.remedy}") from None
+            remedy = error.remedy
+            name = "" if error.too_large or "drop_last" in remedy else suggestion(self.model, node)
+            if name:
+                remedy = (
+                    f'Call `linregions.approximate(path, activation="{name}")`, with a list for several, which puts '
+                    "piecewise-linear functions in their places and says how far off these are, or train with ReLU."
+                )
+            raise kind(f"{shown} {error.seen}, but {_WHO} needs {error.needed}. {remedy}") from None
         except MemoryLimitError as error:
             raise MemoryLimitError(
                 f"{shown} is too large ({brief(error).split(', but')[0]}), but {_WHO} needs a smaller operator. "
@@ -229,6 +244,8 @@ class _Walk:
         first = inputs[0] if inputs else None
         if op in ("Shape", "Size"):
             return [_shape(node, first)]
+        if op == "If":
+            raise _branch(node, first)
         if op == "Dropout" and _drops(node, inputs):
             raise RuleError(
                 "is in training mode",
@@ -272,6 +289,20 @@ class _Walk:
                 value = builder.add(value, np.where(index < 0, filling, 0.0))
             made.append(value)
         return made
+
+
+def _branch(node: Node, condition: Any) -> BranchDecided:
+    if not isinstance(condition, np.ndarray):
+        raise RuleError(
+            "takes its branch by activations",
+            "a constant condition",
+            "Export the model with fixed shapes, or write it with `torch.where`, Relu, Max or Clip.",
+        )
+    if condition.size != 1 or condition.dtype.kind not in "biu":
+        raise misfit(f"has a condition of the shape {condition.shape}")
+    if not {"then_branch", "else_branch"} <= set(node.attributes):
+        raise misfit("lacks a branch")
+    return BranchDecided(node.number, bool(condition.reshape(())[()]))
 
 
 def _constant_if_so(made: Any) -> Any:

@@ -1,7 +1,6 @@
 """PyTorch modules -> Network, checked against the module's own output."""
 
-from linregions.networks.importers.torch.approximate import approximate
 from linregions.networks.importers.torch.file import from_pt2
 from linregions.networks.importers.torch.model import from_torch
 
-__all__ = ["approximate", "from_pt2", "from_torch"]
+__all__ = ["from_pt2", "from_torch"]

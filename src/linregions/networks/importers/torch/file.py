@@ -13,9 +13,10 @@ import numpy as np
 
 from linregions._support.files import as_path, brief
 from linregions.errors import FileFormatError, InvalidValueError
+from linregions.networks.importers.stand_ins import StandIns
 from linregions.networks.importers.torch.copies import load_torch
 from linregions.networks.importers.torch.inputs import Inputs
-from linregions.networks.importers.torch.model import check_drop, quietly, walked
+from linregions.networks.importers.torch.model import Imported, check_drop, quietly, walked
 from linregions.networks.network import Network
 
 _WHO = "from_pt2"
@@ -49,6 +50,13 @@ def from_pt2(
     MissingDependencyError
         If torch or scipy is not installed.
     """
+    return Network.from_graph(import_program(path, drop_last, (scale, shift)).graph)
+
+
+def import_program(
+    path: Any, drop_last: str | None, normalisation: tuple[Any, Any], stand_ins: StandIns | None = None
+) -> Imported:
+    """Return the graph of an exported program, checked."""
     source = as_path(path, "path", _WHO)
     check_drop(drop_last)
     torch = load_torch()
@@ -64,8 +72,7 @@ def from_pt2(
                 "program. Write it again with `torch.export.save` of this release of torch."
             ) from None
         inputs, dtype = _inputs(torch, program)
-        imported = walked(torch, program, runs, dtype, inputs, None, drop_last or "", (scale, shift))
-    return Network.from_graph(imported.graph)
+        return walked(torch, program, runs, dtype, inputs, None, drop_last or "", normalisation, stand_ins)
 
 
 def _check_archive(torch: Any, source: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import warnings
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
@@ -14,11 +15,11 @@ from linregions.errors import InvalidValueError, UnsupportedModuleError
 from linregions.networks.graph import Graph
 from linregions.networks.importers.check import check_against
 from linregions.networks.importers.normalisation import scale_and_shift
+from linregions.networks.importers.stand_ins import StandIns
 from linregions.networks.importers.torch.copies import check_mode, checked, load_torch, working_copy
 from linregions.networks.importers.torch.inputs import Inputs, as_inputs
 from linregions.networks.importers.torch.original import SINGLE, Original
 from linregions.networks.importers.torch.sequential import from_layers_in_a_row, reads
-from linregions.networks.importers.torch.stand_ins import StandIns
 from linregions.networks.importers.torch.walk import DROPS, Walk
 from linregions.networks.importers.values import Builder
 from linregions.networks.network import Network
@@ -99,16 +100,11 @@ def from_torch(
     torch = load_torch()
     check_drop(drop_last)
     module = checked(torch, module)
-    copied = working_copy(torch, module)
-    in_a_row = drop_last is None and scale is None and shift is None and reads(torch, copied)
-    if in_a_row:
-        return from_layers_in_a_row(torch, copied, example_input)
-    check_mode(torch, module)
-    for name, parameter in module.named_parameters():
-        as_float_array(parameter, f"module.{name}", _WHO)
-    with quietly(torch):
-        imported = import_module(torch, module, copied.eval(), example_input, drop_last or "", (scale, shift))
-    return Network.from_graph(imported.graph)
+    if drop_last is None and scale is None and shift is None:
+        copied = working_copy(torch, module)
+        if reads(torch, copied):
+            return from_layers_in_a_row(torch, copied, example_input)
+    return Network.from_graph(import_checked(module, example_input, drop_last, (scale, shift)).graph)
 
 
 class Imported(NamedTuple):
@@ -118,6 +114,32 @@ class Imported(NamedTuple):
     module: Callable[[FloatArray], FloatArray]  # the module itself, of points of the network, one by one
     examples: FloatArray | None  # as points of the network
     points: Callable[[FloatArray], FloatArray]  # from what the module takes to points of the network
+
+
+def import_checked(
+    module: Any,
+    example_input: Any,
+    drop_last: str | None,
+    normalisation: tuple[Any, Any],
+    stand_ins: StandIns | None = None,
+    who: str = _WHO,
+) -> Imported:
+    """Return the graph of what a caller gave, checked; `who` is the caller, for messages of parameters."""
+    torch = load_torch()
+    check_drop(drop_last)
+    module = checked(torch, module)
+    check_mode(torch, module)
+    for name, parameter in module.named_parameters():
+        as_float_array(parameter, f"module.{name}", who)
+    with quietly(torch):
+        copied = working_copy(torch, module).eval()
+        made = import_module(torch, module, copied, example_input, drop_last or "", normalisation, stand_ins)
+    return made._replace(module=functools.partial(_quiet, torch, made.module))
+
+
+def _quiet(torch: Any, function: Callable[[FloatArray], FloatArray], points: FloatArray) -> FloatArray:
+    with quietly(torch):
+        return function(points)
 
 
 def import_module(

@@ -15,8 +15,8 @@ from linregions.networks.importers.torch.inputs import Inputs
 _WHO = "from_torch"
 # What a model that computes in float32 somewhere may differ by, relative to the numbers that its outputs add up.
 SINGLE = 1e-4
-#: The nodes that are dropped, and what others, by name, are replaced by.
-Changes = tuple[Sequence[Any], Mapping[str, PiecewiseLinear]]
+#: The nodes that are dropped, and what others, by name, are replaced by: a function of another node.
+Changes = tuple[Sequence[Any], Mapping[str, tuple[str, PiecewiseLinear]]]
 
 
 class Original:
@@ -88,18 +88,21 @@ def _changed(torch: Any, program: Any, changes: Changes) -> Callable[..., Any]:
     """Return the exported program as a function that leaves some operators out, and has others replaced."""
     dropped, replaced = {node.name for node in changes[0]}, changes[1]
     run = program.module()
+    by_name = {node.name: node for node in run.graph.nodes}
+    dtypes = {node.name: node.meta["val"].dtype for node in program.graph.nodes if node.name in replaced}
 
     class Cut(torch.fx.Interpreter):  # type: ignore[misc]
         def run_node(self, node: Any) -> Any:
             if node.op == "call_function" and node.name in dropped:
                 return self.env[node.args[0]]
             if node.op == "call_function" and node.name in replaced:
-                taken = self.env[node.args[0]]
-                return torch.tensor(replaced[node.name](taken.double().numpy()), dtype=taken.dtype)
+                root, function = replaced[node.name]
+                taken = self.env[by_name[root]]
+                return torch.tensor(function(taken.double().numpy()), dtype=dtypes[node.name])
             return super().run_node(node)
 
     def cut(*arguments: Any, **keywords: Any) -> Any:
         flat = torch.utils._pytree.tree_leaves((arguments, keywords))
-        return Cut(run).run(*flat, enable_io_processing=False)
+        return Cut(run, garbage_collect_values=not replaced).run(*flat, enable_io_processing=False)
 
     return cut

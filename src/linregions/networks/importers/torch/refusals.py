@@ -48,6 +48,11 @@ def _approximable(name: str, what: str, remedy: str) -> Kind:
     )
 
 
+def written(name: str) -> Kind:
+    """Return the kind of an operator that is a part of a smooth activation written out."""
+    return _approximable(name, f"a part of {name}, not piecewise linear", SMOOTH.remedy)
+
+
 PRODUCT = Kind(
     "a product or quotient of two values that both depend on the input",
     "Multiply and divide by constants only: leave out gates, attention and squeeze-and-excitation, or replace them "

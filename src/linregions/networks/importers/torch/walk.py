@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import operator
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
+from linregions.networks.importers.stand_ins import StandIns
 from linregions.networks.importers.torch import affine, movements, piecewise, refusals
 from linregions.networks.importers.torch.registry import RULES, TAKES_MASKS, At, Mask, Refusal, depends
-from linregions.networks.importers.torch.stand_ins import StandIns
+from linregions.networks.importers.torch.smooth_operators import direct, traces
 from linregions.networks.importers.values import Builder, Value
+from linregions.networks.importers.written import Written
+from linregions.networks.smooth import NAMES
 
 # Each enters its rules.
 _ENTERED = (affine, movements, piecewise)
@@ -64,6 +68,9 @@ class Walk:
         self._droppable = DROPS.get(drop_last, ())
         self._stand_ins = stand_ins
         self._made: dict[Any, Any] = {}
+        self._nodes = {node.name: node for node in program.graph.nodes}
+        # What is written out and to be replaced, by the name of the node that makes it.
+        self._written = {} if stand_ins is None else self._find_written(stand_ins.wanted)
         paths = {module_of(node)[0] for node in program.graph.nodes}
         self._inner = {path[:at] for path in paths for at, letter in enumerate(path) if letter == "."}
         #: The nodes that were dropped, each of which gives what it reads.
@@ -80,6 +87,11 @@ class Walk:
             shrunk = piecewise.written_softshrink(node)
             if shrunk is not None:
                 last_reader[shrunk[0]] = node
+            if node.name in self._written:
+                last_reader[self._nodes[self._written[node.name].root]] = node
+        ending: dict[Any, list[Any]] = {node: [] for node in graph.nodes}
+        for argument, reader in last_reader.items():
+            ending[reader].append(argument)
         for node in graph.nodes:
             if node.op == "placeholder":
                 self._made[node] = self._placeholder(node)
@@ -87,9 +99,8 @@ class Walk:
                 self._made[node] = getattr(self._program.graph_module, node.target)
             elif node.op == "call_function":
                 self._made[node] = self._shared(node, self._called(node))
-                for argument in node.all_input_nodes:
-                    if last_reader[argument] is node:
-                        del self._made[argument]
+                for argument in ending[node]:
+                    del self._made[argument]
             else:
                 return self._outputs(node)
         raise AssertionError("a graph without output")
@@ -121,11 +132,33 @@ class Walk:
             if isinstance(value, Mask):
                 value = value.refusal
             if isinstance(value, Refusal):
-                raise value.error()
+                raise self._with_remedy(value).error()
             if not isinstance(value, Value):
                 value = self._builder.constant(self._at(argument, {}).numbers(value))
             found.append(value)
         return found
+
+    def _find_written(self, wanted: Iterable[str]) -> dict[str, Written]:
+        """Return what is written out of the activations of these names."""
+        numbers = {}
+        for node in self._program.graph.nodes:
+            if node.op != "placeholder":
+                continue
+            made = self._placeholder(node) if node.name not in self._user_inputs() else None
+            if isinstance(made, self._torch.Tensor) and made.numel() == 1 and made.ndim < 2:
+                numbers[node.name] = float(made)
+        return traces(self._torch, self._program, numbers).all_written(wanted)
+
+    def _with_remedy(self, refusal: Refusal) -> Refusal:
+        """Return a refusal with the name of the smooth activation that is written out there, if it is one."""
+        found = list(self._find_written(set(NAMES.values())).values())
+        whole = [written for written in found if refusal.node in written.through and len(written.through) > 1]
+        return dataclasses.replace(refusal, kind=refusals.written(whole[-1].name)) if whole else refusal
+
+    def _user_inputs(self) -> set[str]:
+        kinds = self._torch.export.graph_signature.InputKind
+        specs = self._program.graph_signature.input_specs
+        return {spec.arg.name for spec in specs if spec.kind == kinds.USER_INPUT and hasattr(spec.arg, "name")}
 
     def _called(self, node: Any) -> Any:
         arguments = self._torch.fx.node.map_arg((node.args, node.kwargs), lambda each: self._made[each])
@@ -157,6 +190,10 @@ class Walk:
     def _ruled(self, node: Any, target: str, arguments: Any) -> Any:
         for kind in (getattr(value, "dtype", None) for value in _values(node)):
             self.single |= kind is not None and kind.is_floating_point and kind != self._torch.float64
+        if self._stand_ins is not None:
+            replaced = self._replaced(node, target, arguments, self._stand_ins)
+            if replaced is not None:
+                return replaced
         refused = _first(arguments, Refusal)
         if refused is not None and target != "aten.where.self":
             return refused
@@ -166,15 +203,29 @@ class Walk:
         if target in self._droppable and _is_last(node, self._torch):
             self.dropped.append(node)
             return next(each for each in arguments[0] if isinstance(each, Value))
-        if self._stand_ins is not None:
-            at = self._at(node, arguments)
-            function = self._stand_ins.of(target, _bound(node.target, *arguments), node.name)
-            if function is not None:
-                return at.builder.activation(_first(arguments[0], Value), function, at.name)
         rule = RULES.get(target)
         if rule is None:
             return self._refuse(node)(refusals.kind_of(target))
         return rule(self._at(node, arguments), _bound(node.target, *arguments))
+
+    def _replaced(self, node: Any, target: str, arguments: Any, stand_ins: StandIns) -> Value | None:
+        """Return what stands in for a node, if it is one operator to be replaced, or the last of several that are."""
+        if target in self._droppable and _is_last(node, self._torch):
+            return None
+        known = direct(target, _bound(node.target, *arguments))
+        written = self._written.get(node.name)
+        if known is not None and known[0] in stand_ins.wanted:
+            root, (name, function) = node.all_input_nodes[0], known
+        elif written is not None:
+            root, name, function = self._nodes[written.root], written.name, written.function
+        else:
+            return None
+        taken = self._made[root]
+        if not isinstance(taken, Value):
+            return None
+        return self._builder.activation(
+            taken, stand_ins.replace(node.name, root.name, name, function), self._name(node)
+        )
 
     def _at(self, node: Any, arguments: Any) -> At:
         shapes = tuple(

@@ -18,6 +18,7 @@ from linregions.regions.planes.kernels import records
 from linregions.regions.planes.kernels.assembly import N_PIECES
 from linregions.regions.planes.kernels.workspace import N_EDGES, N_FACES, N_VERTICES
 from linregions.regions.planes.sink import BatchRecord, IndexArray, PlaneSummary, Sink
+from linregions.regions.tolerances import is_certifying_advised
 
 
 @dataclass(frozen=True)
@@ -178,6 +179,7 @@ class Total:
                 "snapped_signs": self.noted.snapped,
                 "merged_ties": self.noted.merged,
                 "smallest_margin": self.noted.margin,
+                "certify_advised": is_certifying_advised(self.noted.undecided + retries, self.noted.margin),
                 "relative_tolerance": job.relative,
                 "cells": self.cells,
             },

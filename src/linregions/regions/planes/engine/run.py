@@ -160,6 +160,7 @@ def _without_neurons(job: Job, sink: Sink) -> Any:
         "snapped_signs": 0,
         "merged_ties": 0,
         "smallest_margin": float("inf"),
+        "certify_advised": False,
         "relative_tolerance": 0.0,
         "cells": 1,
     }

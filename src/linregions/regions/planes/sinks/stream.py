@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from linregions._support.archives import write_archive
 from linregions._support.files import as_path, read_npz, replacing
 from linregions._support.fingerprints import checksum_of_file, digest_of_source
 from linregions._support.validation import as_choice, require
@@ -104,8 +105,9 @@ class RegionStream(Sink):
             self._find_earlier(about)
             if self._is_damaged(SOURCE, about["source"]):
                 path = self.folder / SOURCE
-                with replacing(path, "RegionStream", "folder") as temporary, open(temporary, "wb") as handle:
-                    np.savez(handle, **source)  # type: ignore[arg-type]
+                with replacing(path, "RegionStream", "folder") as temporary:
+                    # Without a checksum of its own, since the manifest has it, and earlier versions compare all arrays.
+                    write_archive(temporary, source, packed=False, seal=False)
             if not (self.folder / MANIFEST).is_file():
                 streamed.write_manifest(self.folder, about)
         self._there: dict[str, list[str]] = {}
@@ -151,16 +153,16 @@ class RegionStream(Sink):
         for name in self._there.get(self._path(cells).stem, ()):
             path = self.folder / PARTS / name
             expected = checksum_in(name) or self._checksums.get(name)
-            record = streamed.read_record(path)
-            if record is None:
-                continue
             try:
+                found = checksum_of_file(path)
                 if expected is None:  # of an earlier version: all of it has to be looked at
                     read_part(path, None, self._n_breakpoints, self.patterns)
-                found = checksum_of_file(path)
+                elif found != expected:
+                    continue
             except (LinRegionsError, OSError):
                 continue
-            if expected in {None, found}:
+            record = streamed.read_record(path)
+            if record is not None:
                 return record, (name, int(record.sizes[N_FACES]), found)
         return None
 
@@ -227,22 +229,21 @@ def _write_npz(path: Path, batch: RegionBatch, *, patterns: bool) -> None:
     if batch.pattern_words.size and not batch.network.is_chain:
         _name_inner_edges(batch, neurons, breakpoints)
     measures = measure(batch)
-    with open(path, "wb") as handle:
-        np.savez(
-            handle,
-            vertices=batch.vertices,
-            edges=np.ascontiguousarray(batch.edge[:2].T),
-            edge_neuron=neurons,
-            edge_breakpoint=breakpoints,
-            edge_is_shared=batch.edge_is_shared,
-            face_offsets=batch.face_offsets,
-            face_vertices=batch.side[V],
-            face_edges=batch.side[E],
-            pattern_words=batch.pattern_words if patterns else batch.pattern_words[:0],
-            areas=measures.areas,
-            perimeters=measures.perimeters,
-            **_record_arrays(batch.record),  # type: ignore[arg-type]
-        )
+    arrays = {
+        "vertices": batch.vertices,
+        "edges": np.ascontiguousarray(batch.edge[:2].T),
+        "edge_neuron": neurons,
+        "edge_breakpoint": breakpoints,
+        "edge_is_shared": batch.edge_is_shared,
+        "face_offsets": batch.face_offsets,
+        "face_vertices": batch.side[V],
+        "face_edges": batch.side[E],
+        "pattern_words": batch.pattern_words if patterns else batch.pattern_words[:0],
+        "areas": measures.areas,
+        "perimeters": measures.perimeters,
+    }
+    # The checksum of the whole file goes into its name.
+    write_archive(path, {**arrays, **_record_arrays(batch.record)}, packed=False, seal=False)
 
 
 def _write_parquet(path: Path, batch: RegionBatch, *, patterns: bool) -> None:

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from linregions._support.files import as_path, read_npz, replacing
-from linregions._support.fingerprints import checksum_of_text, digest_of_source
+from linregions._support.archives import read_archive
+from linregions._support.files import as_path, read_npz, replacing, tell_unchecked
+from linregions._support.fingerprints import checksum_of_mapping, digest_of_source
 from linregions._support.saved_arrays import SavedArrays
 from linregions._support.validation import FloatArray, as_integer
 from linregions.domains.windows import PlaneWindow
@@ -89,6 +90,8 @@ class StreamedRegions:
                 f"`folder` is {os.fspath(path)!r}, where a run was stopped early, but {who} needs a whole one. "
                 "Make the same call of `partition` again: it goes on where it was."
             )
+        if "checksum" not in manifest:
+            tell_unchecked(path / MANIFEST, who, "Make the same call of `partition` again: it writes the checksums.")
         return cls(path, manifest)
 
     @cached_property
@@ -257,7 +260,7 @@ def _trouble_with(manifest: Any) -> str:
     if not isinstance(manifest, dict) or not str(manifest.get("format")).startswith("linregions-regions-"):
         return "another format"
     if "checksum" in manifest:  # not in folders of earlier versions
-        if manifest["checksum"] != _manifest_checksum(manifest):
+        if manifest["checksum"] != checksum_of_mapping(manifest):
             return "its checksum differs"
     elif manifest["format"] != "linregions-regions-1":
         return "it lacks its checksum"
@@ -279,14 +282,9 @@ def _trouble_with(manifest: Any) -> str:
     return ""
 
 
-def _manifest_checksum(manifest: dict[str, Any]) -> str:
-    content = {key: value for key, value in manifest.items() if key != "checksum"}
-    return checksum_of_text(json.dumps(content, sort_keys=True))
-
-
 def write_manifest(folder: Path, about: dict[str, Any]) -> None:
     """Write what a folder says of itself."""
-    about = {**about, "checksum": _manifest_checksum(about)}
+    about = {**about, "checksum": checksum_of_mapping(about)}
     with replacing(folder / MANIFEST, "RegionStream", "folder") as temporary:
         temporary.write_text(json.dumps(about, indent=1), encoding="utf-8")
 
@@ -297,8 +295,7 @@ def read_record(path: Path) -> BatchRecord | None:
         return None
     try:
         if path.suffix == ".npz":
-            with np.load(path, allow_pickle=False) as archive:  # only what is asked for is read
-                arrays = {name: archive[name] for name in archive.files if name.startswith("record_")}
+            arrays, _ = read_archive(path, lambda name: name.startswith("record_"))
         else:
             text = parquet_module().read_schema(path).metadata[b"linregions"]
             arrays = {name: np.asarray(value) for name, value in json.loads(text).items()}

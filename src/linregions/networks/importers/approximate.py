@@ -1,19 +1,19 @@
-"""PyTorch modules with smooth activations -> piecewise-linear networks, on request, with what that changes."""
+"""Models with smooth activations -> piecewise-linear networks, on request, with what that changes."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
-from typing import Any
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from linregions._support.validation import FloatArray, as_float_array, as_integer, as_points
 from linregions.errors import InvalidValueError
 from linregions.networks.graph import Graph
-from linregions.networks.importers.torch.copies import check_mode, checked, load_torch, working_copy
-from linregions.networks.importers.torch.model import check_drop, import_module, quietly
-from linregions.networks.importers.torch.stand_ins import StandIns
+from linregions.networks.importers.onnx.from_file import import_file
+from linregions.networks.importers.stand_ins import StandIns
 from linregions.networks.network import Network
 from linregions.networks.smooth import NAMES
 from linregions.networks.surrogates import MOST_PIECES, ActivationSurrogate, Surrogate
@@ -32,19 +32,21 @@ def approximate(
     high: float = 6.0,
     points: Any = None,
     drop_last: str | None = None,
+    input_shapes: Mapping[str, Sequence[int]] | None = None,
     scale: Any = None,
     shift: Any = None,
 ) -> Surrogate:
-    r"""Convert a module with smooth activations to a Network with piecewise-linear ones in their place.
+    r"""Convert a model with smooth activations to a Network with piecewise-linear ones in their place.
 
     Regions of the result are those of the surrogate: a smooth network has none. How far off it is comes with it.
 
     Parameters
     ----------
-    module : torch.nn.Module
-        As for `from_torch`, but for the activations. It is not changed.
+    module : torch.nn.Module, str or path-like
+        As for `from_torch`, but for the activations, or an ONNX file or a program of ``torch.export`` (``.pt2``). It is
+        not changed.
     example_input : torch.Tensor or array_like, or a tuple or dict of them, optional
-        As for `from_torch`.
+        As for `from_torch`. Of a file the shapes are known.
     activation : str or sequence of str
         What to replace: ``"gelu"``, ``"silu"`` (or ``"swish"``), ``"mish"``, ``"elu"``, ``"selu"``, ``"celu"``,
         ``"softplus"``, ``"sigmoid"``, ``"log_sigmoid"``, ``"tanh"``, ``"erf"``, ``"hardswish"``. Others stay refused.
@@ -59,6 +61,8 @@ def approximate(
         `example_input`, and 64 normal ones.
     drop_last, scale, shift
         As for `from_torch`.
+    input_shapes : dict of str to sequence of int, optional
+        As for `from_onnx`.
 
     Returns
     -------
@@ -69,20 +73,25 @@ def approximate(
     Raises
     ------
     InvalidValueError
-        If `activation` is unknown or the module's output does not depend on one, or `pieces`, `low`, `high` or `points`
-        do not fit; and as `from_torch`.
+        If `activation` is unknown or the output does not depend on one, or `pieces`, `low`, `high` or `points`
+        do not fit; and as `from_torch` or `from_onnx`.
     UnsupportedModuleError
-        If the module computes anything else that is not piecewise linear and continuous.
+        If the model computes anything else that is not piecewise linear and continuous.
+    FileFormatError
+        If the file is damaged.
     InvalidTypeError
-        If `module` is no ``torch.nn.Module``.
+        If `module` is neither a ``torch.nn.Module`` nor a path.
     MissingDependencyError
-        If torch or scipy is not installed.
+        If torch or scipy is not installed, or for a file onnx or scipy.
 
     Notes
     -----
     Knots have equal integrals of \|f''\| ** 0.5 between them, which makes the errors of all pieces about equal. The
-    largest difference is bounded by that at points w apart plus ``max |f''| w ** 2 / 8``. ``x * sigmoid(x)`` written as
-    a product is refused: use ``torch.nn.functional.silu``.
+    largest difference is bounded by that at points w apart plus ``max |f''| w ** 2 / 8``.
+
+    Activations that are written out, as ``x * sigmoid(x)`` or the GELU of ONNX files by Erf are, are found by their
+    values: operators that act on each entry of one tensor are followed, and what agrees with an activation everywhere,
+    but for constants in single precision (1e-6 of 1 + \\|x\\|), is taken for it.
 
     Examples
     --------
@@ -108,29 +117,20 @@ def approximate(
         raise InvalidValueError(
             f"`low` is {limits[0]:g} and `high` {limits[1]:g}, but {_WHO} needs an interval. Give `low` below `high`."
         )
-    torch = load_torch()
-    check_drop(drop_last)
-    module = checked(torch, module)
-    check_mode(torch, module)
-    for name, parameter in module.named_parameters():
-        as_float_array(parameter, f"module.{name}", _WHO)
     stand_ins = StandIns(wanted, number, limits[0], limits[1])
-    with quietly(torch):
-        copied = working_copy(torch, module).eval()
-        normalisation = (scale, shift)
-        made = import_module(torch, module, copied, example_input, drop_last or "", normalisation, stand_ins)
-        network = Network.from_graph(made.graph)
-        if missing := sorted(wanted - stand_ins.used):
-            raise InvalidValueError(
-                f"`activation` names {', '.join(map(repr, missing))}, but `module` computes none, and {_WHO} needs one "
-                "to replace. Leave it out, or use `from_torch` where nothing has to be replaced."
-            )
-        if points is not None:
-            trial = as_points(points, "points", _WHO, network.n_in)
-        else:
-            drawn = made.points(np.random.default_rng(0).normal(size=(_RANDOM_POINTS, network.n_in)))
-            trial = drawn if made.examples is None else np.concatenate([made.examples, drawn])
-        theirs = made.module(trial)
+    made = _imported(module, example_input, drop_last, input_shapes, (scale, shift), stand_ins)
+    network = Network.from_graph(made.graph)
+    if missing := sorted(wanted - stand_ins.used):
+        raise InvalidValueError(
+            f"`activation` names {', '.join(map(repr, missing))}, but `module` computes none, and {_WHO} needs one "
+            "to replace. Leave it out, or use `from_torch` or `from_onnx` where nothing has to be replaced."
+        )
+    if points is not None:
+        trial = as_points(points, "points", _WHO, network.n_in)
+    else:
+        drawn = made.points(np.random.default_rng(0).normal(size=(_RANDOM_POINTS, network.n_in)))
+        trial = drawn if made.examples is None else np.concatenate([made.examples, drawn])
+    theirs = made.original(trial)
     ours = network(trial)
     inputs = made.graph.pre_activations(trial)
     return Surrogate(
@@ -141,6 +141,48 @@ def approximate(
         float(np.abs(theirs).max(initial=0.0)),
         int((ours.argmax(axis=1) != theirs.argmax(axis=1)).sum()) if network.n_out > 1 else 0,
     )
+
+
+class _Imported(NamedTuple):
+    """What came of a model."""
+
+    graph: Graph
+    original: Callable[[FloatArray], FloatArray]  # the model itself, of points of the network
+    examples: FloatArray | None  # as points of the network
+    points: Callable[[FloatArray], FloatArray]  # from what the model takes to points of the network
+
+
+def _imported(
+    module: Any,
+    example_input: Any,
+    drop_last: str | None,
+    input_shapes: Mapping[str, Sequence[int]] | None,
+    normalisation: tuple[Any, Any],
+    stand_ins: StandIns,
+) -> _Imported:
+    """Return the graph of a model with stand-ins, checked, and the model."""
+    is_file = isinstance(module, str | os.PathLike)
+    is_program = is_file and os.fspath(module).lower().endswith(".pt2")
+    if is_file and example_input is not None:
+        raise InvalidValueError(
+            f"`example_input` is given, but {_WHO} needs none for a file. Leave it out, and give `input_shapes` where "
+            "the file leaves sizes open."
+        )
+    if input_shapes is not None and (is_program or not is_file):
+        raise InvalidValueError(
+            f"`input_shapes` is given, but {_WHO} needs it for ONNX files only. Give `example_input` with a module."
+        )
+    if is_file and not is_program:
+        file = import_file(module, drop_last, input_shapes, normalisation, stand_ins)
+        return _Imported(file.graph, file.model, None, file.points)
+    from linregions.networks.importers.torch.file import import_program
+    from linregions.networks.importers.torch.model import import_checked
+
+    if is_program:
+        made = import_program(module, drop_last, normalisation, stand_ins)
+    else:
+        made = import_checked(module, example_input, drop_last, normalisation, stand_ins, _WHO)
+    return _Imported(made.graph, made.module, made.examples, made.points)
 
 
 def _wanted(activation: Any) -> set[str]:
@@ -156,7 +198,7 @@ def _wanted(activation: Any) -> set[str]:
         if word not in NAMES:
             raise InvalidValueError(
                 f"`activation` is {name!r}, but {_WHO} needs a smooth activation with asymptotes. Give one or more of "
-                f"{known}; others have to be replaced in the module."
+                f"{known}; others have to be replaced in the model."
             )
         wanted.add(NAMES[word])
     return wanted

@@ -1,0 +1,1 @@
+"""Compiled passes over rows of floats with bounds."""
