@@ -38,7 +38,7 @@ def add(parser: ArgumentParser) -> None:
         type=str.strip,
         nargs="+",
         metavar="WIDTH",
-        help="units in the input, each hidden layer and the output; or one file with a model (.npz, .onnx, .nnet, .pt2)",
+        help="units in the input, each hidden layer and the output; or one model file (.npz, .onnx, .nnet, .pt2)",
     )
     parser.add_argument(
         "--breakpoints", type=count_from(0), metavar="T", help="of the activation (default: 1, taken as ReLU)"
