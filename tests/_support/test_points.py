@@ -132,12 +132,35 @@ def test_images_in_a_file_are_flattened(tmp_path):
     assert read_points(tmp_path / "one.npy", "me", n_in=12).tolist() == FLAT[:1].tolist()
     np.save(tmp_path / "rows.npy", FLAT[0].reshape(3, 4))  # rather three points of too few inputs
     assert read_points(tmp_path / "rows.npy", "me", n_in=12).shape == (3, 4)
-    with pytest.raises(InvalidValueError, match=r"with shape \(5, 3, 4\), but me needs shape \(N, n_in\)"):
+    with pytest.raises(InvalidValueError, match=r"with shape \(5, 3, 4\), but me needs shape \(N, 13\)\. Reshape"):
         read_points(tmp_path / "images.npy", "me", n_in=13)
 
 
+def test_images_with_other_axes_are_refused(tmp_path):
+    images = np.zeros((5, 4, 4, 3))
+    for moved, fits in ((images, False), (np.moveaxis(images, -1, 1), True), (images.reshape(5, 12, 4), True)):
+        np.save(tmp_path / "images.npy", moved)
+        if fits:
+            assert read_points(tmp_path / "images.npy", "me", n_in=48, input_shape=(3, 4, 4)).shape == (5, 48)
+            continue
+        with pytest.raises(
+            InvalidValueError, match=r"has shape \(5, 4, 4, 3\), but me needs .* \(3, 4, 4\)\. Move .*np.moveaxis"
+        ):
+            read_points(tmp_path / "images.npy", "me", n_in=48, input_shape=(3, 4, 4))
+    with pytest.raises(InvalidValueError, match=r"but me needs shape \(N, 47\) or \(N, 1, 47, 1\)\. Reshape it"):
+        read_points(tmp_path / "images.npy", "me", n_in=47, input_shape=(1, 47, 1))
+
+
+def test_an_archive_of_one_array(tmp_path):
+    np.savez(tmp_path / "one.npz", images=FLAT.reshape(5, 3, 4))
+    assert read_points(tmp_path / "one.npz", "me", n_in=12).tolist() == FLAT.tolist()
+    np.savez(tmp_path / "two.npz", images=FLAT, labels=FLAT[0])
+    with pytest.raises(FileFormatError, match=r"it is an archive of 2 arrays: images, labels\), but me needs numbers"):
+        read_points(tmp_path / "two.npz", "me")
+
+
 def test_files_of_other_programs_are_named(tmp_path):
-    for ending, what in ((".pt", "a file of PyTorch"), (".npz", "an archive of several arrays"), (".h5", "an HDF5")):
+    for ending, what in ((".pt", "a file of PyTorch"), (".h5", "an HDF5")):
         file = tmp_path / f"points{ending}"
         file.write_bytes(b"PK")
         with pytest.raises(FileFormatError, match=rf"{what}.*, but me needs points from .* `numpy.save\('points.npy'"):

@@ -313,7 +313,7 @@ def test_reproduce(run, tmp_path, monkeypatch):
         ),
         (
             ["distance", "deep.npz", "--points", "flat.npz"],
-            "`points` is 'flat.npz', an archive of several arrays, but linregions distance needs points",
+            "`--points` is 'flat.npz', which cannot be read (it is an archive of",
         ),
         (
             ["distance", "deep.npz", "--dataset", "test", "-n", "11", "--data", "six.npz"],

@@ -76,3 +76,22 @@ def test_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
         assert len({row["gradient_region"] for row in csv.DictReader(handle)}) == 2
     with open(out / "net-line.csv", newline="", encoding="utf-8") as handle:
         assert sum(row["gradient_boundary"] == "True" for row in csv.DictReader(handle)) == 1
+
+
+@pytest.mark.parametrize("seed", [0, 5, 6, 10])
+def test_winners_of_two_maxima_cancel_exactly(seed: int) -> None:
+    """max(u, v) - max(w, v) is 0 where v wins twice: the imported network carries v as it is, not u + (v - u)."""
+    pytest.importorskip("scipy")
+    from linregions.networks.importers.values import Builder
+
+    rng = np.random.default_rng(seed)
+    builder = Builder([(2,)], "test")
+    (x,) = builder.inputs()
+    hidden = builder.activation(builder.linear(x, rng.normal(size=(4, 2)), (4,), rng.normal(size=4)), lr.RELU)
+    u, v, w = (builder.linear(hidden, rng.normal(size=(1, 4)), (1,)) for _ in range(3))
+    difference = builder.subtract(builder.maximum(u, v), builder.maximum(w, v))
+    part = lr.partition(lr.Network.from_graph(builder.finish(difference)), lr.PlaneWindow.of_inputs([-2, -2], [2, 2]))
+    both = (part.patterns[:, -2:] == 1).all(axis=1)
+    within = (part.edge_faces >= 0).all(axis=1) & both[part.edge_faces].all(axis=1)
+    assert within.any()
+    assert not part.edge_is_gradient_boundary[within].any()

@@ -90,6 +90,17 @@ def shape_of_points(shape: tuple[int, ...], n_in: int) -> tuple[int, ...] | None
     return shape[:before]
 
 
+def check_axes(shape: tuple[int, ...], input_shape: tuple[int, ...], name: str, who: str) -> None:
+    """Raise if images have the axes of the input in another order: flattened, their numbers would be mixed up."""
+    axes, expected = ([n for n in sizes if n != 1] for sizes in (shape, input_shape))
+    own = axes[len(axes) - len(expected) :]
+    if len(expected) > 1 and own != expected and sorted(own) == sorted(expected):
+        raise InvalidValueError(
+            f"`{name}` has shape {shape}, but {who} needs images of the model's own shape, {input_shape}. Move the "
+            "axes, e.g. with `np.moveaxis(points, -1, -3)` where the channels are last."
+        )
+
+
 def as_point_rows(value: Any, name: str, who: str, n_in: int) -> FloatArray:
     """Return points of an input space as an array (N, n_in), one point as (1, n_in), images flattened, or raise."""
     points = as_points(value, name, who, n_in)

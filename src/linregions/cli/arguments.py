@@ -117,7 +117,7 @@ def add_window(parser: argparse.ArgumentParser, *, required: bool) -> None:
         metavar="INDEX",
         help="the plane through three training examples; the square is centred at their circumcentre",
     )
-    where.add_argument("--points", metavar="FILE", help="likewise through three points, one a row (.npy or text)")
+    where.add_argument("--points", metavar="FILE", help="likewise through three points, one a row (.npy, .npz or text)")
     where.add_argument(
         "--origin",
         metavar="WHERE",
@@ -215,7 +215,8 @@ def window_of(arguments: Namespace, network: Network) -> tuple[PlaneWindow, Floa
         points = data.examples(arguments.through)
         labels = [str(label) for label in data.y_train[arguments.through]]
     elif arguments.points is not None:
-        points, labels = read_points(arguments.points, "linregions plane", n_in=network.n_in), ["1", "2", "3"]
+        shape = network.graph.input_shape
+        points, labels = read_points(arguments.points, "linregions plane", "--points", network.n_in, shape), list("123")
         if points.shape != (3, network.n_in):
             raise InvalidValueError(
                 f"`--points` has shape {points.shape}, but linregions plane needs three points of the model's "

@@ -38,7 +38,7 @@ def add(parser: ArgumentParser) -> None:
         type=str.strip,
         nargs="+",
         metavar="WIDTH",
-        help="units in the input, each hidden layer and the output; or one file with a model (.npz, .onnx, .nnet)",
+        help="units in the input, each hidden layer and the output; or one model file (.npz, .onnx, .nnet, .pt2)",
     )
     parser.add_argument(
         "--breakpoints", type=count_from(0), metavar="T", help="of the activation (default: 1, taken as ReLU)"
@@ -66,6 +66,11 @@ def run(arguments: Namespace) -> None:
             raise InvalidValueError(
                 f"`--breakpoints` is {arguments.breakpoints}, but {given[0]!r} says itself how many its activations "
                 "have. Leave the option out."
+            )
+        if not network.is_chain:
+            raise InvalidValueError(
+                f"`WIDTH` is {given[0]!r}, whose layers are not fully connected ones in a row, but {_WHO} needs such. "
+                "Count its regions instead, with `linregions line` or `linregions plane`."
             )
         widths, activations, stem = network.widths, network.activations, f"{Path(given[0]).stem}-bounds"
     else:

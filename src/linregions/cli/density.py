@@ -130,7 +130,7 @@ def _domain(arguments: Namespace, network: Network) -> Solid:
 def _corner(words: list[str], name: str, network: Network) -> FloatArray:
     """Read one number for all coordinates, one for each, or a file with these."""
     if len(words) == 1 and Path(words[0]).is_file():
-        values = read_points(words[0], _WHO, name).ravel()
+        values = read_points(words[0], _WHO, name, network.n_in, network.graph.input_shape).ravel()
     else:
         values = _numbers(words, name)
     if values.size not in (1, network.n_in):

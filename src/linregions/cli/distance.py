@@ -28,7 +28,7 @@ def add(parser: ArgumentParser) -> None:
     parser.epilog = _EPILOG
     add_model(parser)
     where = parser.add_mutually_exclusive_group(required=True)
-    where.add_argument("--points", metavar="FILE", help="points, one a row (.npy or text)")
+    where.add_argument("--points", metavar="FILE", help="points, one a row (.npy, .npz or text)")
     where.add_argument(
         "--dataset",
         choices=("train", "test", "normal"),
@@ -86,7 +86,9 @@ def run(arguments: Namespace) -> None:
 
 def _points(arguments: Namespace, network: Network) -> FloatArray:
     if arguments.points is not None:
-        points = read_points(arguments.points, "linregions distance", n_in=network.n_in)
+        points = read_points(
+            arguments.points, "linregions distance", "--points", network.n_in, network.graph.input_shape
+        )
         if points.shape[1] != network.n_in:
             raise InvalidValueError(
                 f"`--points` has {points.shape[1]} coordinates in a row, but the model has {network.n_in} inputs. "

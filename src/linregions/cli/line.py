@@ -52,7 +52,9 @@ def add(parser: ArgumentParser) -> None:
     where.add_argument(
         "--from", dest="start", type=str.strip, nargs="+", metavar="X", help="a point: numbers, or a file; needs --to"
     )
-    where.add_argument("--path", metavar="FILE", help="the polygonal curve through points, one a row (.npy or text)")
+    where.add_argument(
+        "--path", metavar="FILE", help="the polygonal curve through points, one a row (.npy, .npz or text)"
+    )
     parser.add_argument("--to", dest="end", type=str.strip, nargs="+", metavar="X", help="another point, with --from")
     parser.add_argument(
         "--kind",
@@ -120,7 +122,7 @@ def _line(arguments: Namespace, network: Network) -> LineDomain:
         example = data_of(arguments, network).examples(arguments.through_origin_and)
         return Line(np.zeros(network.n_in), example)
     if arguments.path is not None:
-        return PolygonalPath(read_points(arguments.path, who, "--path", network.n_in))
+        return PolygonalPath(read_points(arguments.path, who, "--path", network.n_in, network.graph.input_shape))
     if arguments.end is None:
         raise missing("--to", "--from needs another point")
     start, end = _vector(arguments.start, "--from", network), _vector(arguments.end, "--to", network)
@@ -139,7 +141,7 @@ def _vector(words: list[str], name: str, network: Network) -> FloatArray:
             raise FileFormatError(
                 f"`{name}` is {' '.join(words)!r}, but {who} needs numbers or one file. Separate numbers by blanks."
             ) from None
-        vector = read_points(words[0], who, name).ravel()
+        vector = read_points(words[0], who, name, network.n_in, network.graph.input_shape).ravel()
     if vector.shape != (network.n_in,):
         raise InvalidValueError(
             f"`{name}` has {vector.size} coordinates, but the model has {network.n_in} inputs. "

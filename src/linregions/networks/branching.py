@@ -81,7 +81,7 @@ class Branching:
         flat = points.reshape(-1, self.n_in)
         patterns = np.empty((len(flat), self.numbering.n_neurons), dtype=np.uint8)
         for block in self._blocks(len(flat)):
-            patterns[block] = self.numbering.at(self.graph.run(flat[block]), block.stop - block.start)
+            patterns[block] = self.numbering.at(flat[block])
         return patterns.reshape(*points.shape[:-1], self.numbering.n_neurons)
 
     def affine_maps(self, points: FloatArray) -> tuple[FloatArray, FloatArray]:

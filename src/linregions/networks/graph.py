@@ -154,15 +154,29 @@ class Graph:
 
     def run(self, points: FloatArray) -> Iterator[FloatArray]:
         """Yield the sums of each step before its activation, by unit; points are in the user's order."""
+        return (sums for sums, _ in self.run_sized(points, {}))
+
+    def run_sized(
+        self, points: FloatArray, absolute: Mapping[int, Step]
+    ) -> Iterator[tuple[FloatArray, FloatArray | None]]:
+        """Yield the same, and for the steps given, with absolute weights, the sums of the sizes of their terms."""
         tensors: dict[int, FloatArray] = {INPUT: points[:, self.input_layout.order]}
         for k, step in enumerate(self.steps):
-            values = apply_terms(step, tensors, len(points)) + step.bias
-            yield values
+            values, sizes = apply_terms(step, tensors, len(points)) + step.bias, None
+            if k in absolute:
+                read = {term.source: np.abs(tensors[term.source]) for term in step.terms}
+                sizes = apply_terms(absolute[k], read, len(points)) + np.abs(step.bias)
+            yield values, sizes
             if self.last_use[k] > k:
                 tensors[k] = step.activation(values)
             for term in step.terms:
                 if term.source != INPUT and self.last_use[term.source] == k:
                     tensors.pop(term.source, None)
+
+
+def with_absolute_weights(step: Step) -> Step:
+    """Return a step with absolute weights."""
+    return Step(tuple(term._replace(blocks=np.abs(term.blocks)) for term in step.terms), step.bias, step.layout)
 
 
 def apply_terms(

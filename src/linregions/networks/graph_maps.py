@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from linregions._support.validation import FloatArray
-from linregions.networks.graph import INPUT, Graph, IndexArray, Layout, Step, Term, apply_terms
+from linregions.networks.graph import INPUT, Graph, IndexArray, Layout, Step, Term, apply_terms, with_absolute_weights
 from linregions.networks.local_maps import (
     ROUNDING,
     ActivationRegion,
@@ -142,7 +142,9 @@ class GraphMaps:
         heights, most_compared = np.empty((2, maxima.step.size))
         for k, step in enumerate(graph.steps[:-1]):
             gradients = apply_terms(step, tensors, point.size)
-            terms = apply_terms(absolute(step), {key: np.abs(own) for key, own in tensors.items()}, point.size)
+            terms = apply_terms(
+                with_absolute_weights(step), {key: np.abs(own) for key, own in tensors.items()}, point.size
+            )
             most = terms.max(axis=0)
             check_gradients(most)
             varies = np.abs(gradients).max(axis=0) > ROUNDING * most
@@ -159,7 +161,7 @@ class GraphMaps:
                 if term.source != INPUT and graph.last_use[term.source] == k:
                     tensors.pop(term.source, None)
         self._add_windows(found, compared, heights, most_compared)
-        pattern = self.numbering.at(sums, 1)[0]
+        pattern = self.numbering.at(point[None])[0]
         matrices, vectors = self.affine_maps(point[None])
         return found.region(pattern, matrices[0], vectors[0])
 
@@ -208,8 +210,3 @@ def turned(term: Term, reader: int, source: Layout) -> Term:
     order = np.argsort(term.site, kind="stable")
     offsets = np.concatenate([[0], np.cumsum(np.bincount(term.site, minlength=source.n_sites))]).astype(np.int64)
     return Term(reader, offsets, site[order], term.block[order], term.blocks.transpose(0, 2, 1))
-
-
-def absolute(step: Step) -> Step:
-    """Return a step with absolute weights."""
-    return Step(tuple(term._replace(blocks=np.abs(term.blocks)) for term in step.terms), step.bias, step.layout)

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from linregions._support.files import as_path, read_npz, write_npz
 from linregions._support.foreign_files import recognise
-from linregions._support.validation import FloatArray, as_integer, as_points
+from linregions._support.validation import FloatArray, as_float_array, as_integer, as_points, check_axes
 from linregions.errors import InvalidValueError, UnsupportedModuleError
 from linregions.networks.activations import RELU, PiecewiseLinear
 from linregions.networks.affine import AffineLayer, affine_layers, hidden_activations
@@ -276,7 +276,10 @@ class Network:
         return layer, number - self.neuron_offsets[layer]
 
     def _inputs(self, x: npt.ArrayLike, who: str) -> FloatArray:
-        return as_points(x, "x", who, self.n_in)
+        points = as_float_array(x, "x", who)
+        if points.ndim > 2 and not self.is_chain:
+            check_axes(points.shape, self.graph.input_shape, "x", who)
+        return as_points(points, "x", who, self.n_in)
 
     def __call__(self, x: npt.ArrayLike) -> FloatArray:
         """Evaluate the network.
@@ -310,7 +313,7 @@ class Network:
         -------
         ndarray of uint8, shape (..., n_neurons)
             Number of breakpoints strictly below the pre-activation: 0 or 1 for ReLU, 0..T in general. Of a window:
-            the number of its winner among its entries.
+            the number of its winner among its entries, the lowest of those that are equal within a relative 2**-42.
         """
         return self._body.patterns(self._inputs(x, "patterns"))
 

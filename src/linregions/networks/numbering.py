@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -11,10 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from linregions._support.validation import FloatArray
-from linregions.networks.graph import Graph, IndexArray
+from linregions.networks.graph import Graph, IndexArray, Step, with_absolute_weights
 from linregions.networks.maxima import Tournament
 
 NONE = -1
+# Entries of a maximum that are this close, relative to what they are made of, tie: a thousand roundings explain it.
+TIE = 2.0**-42
 
 
 class LayerSwitches(NamedTuple):
@@ -159,15 +160,25 @@ class Numbering:
         breakpoint[self.comparison_switch] = self.tournament.number
         return neuron, breakpoint
 
-    def at(self, sums: Iterable[FloatArray], n: int) -> npt.NDArray[np.uint8]:
-        """Return patterns, shape (n, n_neurons), from the sums of each step, in order, at n points."""
-        patterns = np.empty((n, self.n_neurons), dtype=np.uint8)
+    @cached_property
+    def _absolute(self) -> dict[int, Step]:
+        return {k: with_absolute_weights(self.graph.steps[k]) for k in self.comparing}
+
+    def at(self, points: FloatArray) -> npt.NDArray[np.uint8]:
+        """Return patterns, shape (n, n_neurons), at n points.
+
+        Entries of a maximum that differ by no more than rounding explains are equal, so that the lowest wins: where two
+        are one function, sums in another order would say now this one and now that one.
+        """
+        patterns = np.empty((len(points), self.n_neurons), dtype=np.uint8)
         maxima = self.graph.maxima
-        bits = np.empty((n, maxima.step.size), dtype=np.uint8)
-        for k, (step, z) in enumerate(zip(self.graph.steps, sums, strict=True)):
-            if k in self.comparing:
+        bits = np.empty((len(points), maxima.step.size), dtype=np.uint8)
+        found = self.graph.run_sized(points, self._absolute)
+        for k, (step, (z, sizes)) in enumerate(zip(self.graph.steps, found, strict=True)):
+            if sizes is not None:
                 who = np.flatnonzero(maxima.step == k)
-                bits[:, who] = z[:, maxima.unit[who]] > 0
+                units = maxima.unit[who]
+                bits[:, who] = z[:, units] > TIE * sizes[:, units]
             elif step.activation.n_breakpoints:
                 patterns[:, self.unit_neuron[k]] = step.activation.pieces(z)
         if self.window_neuron.size:

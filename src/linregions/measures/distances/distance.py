@@ -11,7 +11,14 @@ import numpy.typing as npt
 
 from linregions._support.announcement import announce_compilation
 from linregions._support.threads import one_blas_thread
-from linregions._support.validation import FloatArray, as_choice, as_float_array, as_points, shape_of_points
+from linregions._support.validation import (
+    FloatArray,
+    as_choice,
+    as_float_array,
+    as_points,
+    check_axes,
+    shape_of_points,
+)
 from linregions.errors import InvalidValueError, UnprovedWarning
 from linregions.measures.distances.choice import graph_plan_of, plan_of
 from linregions.measures.distances.graph_plan import CHANCE, DIRECTIONS
@@ -218,6 +225,8 @@ def boundary_distance(
     array([0.6, 0.8])
     """
     network = as_network(network, "network", _WHO)
+    if not network.is_chain and len(np.shape(points)) > 2:
+        check_axes(np.shape(points), network.graph.input_shape, "points", _WHO)
     inputs = _checked(points, network.n_in)
     if inputs.size == 0:
         raise InvalidValueError(

@@ -17,8 +17,8 @@ from linregions.errors import UnsupportedModuleError
 from linregions.measures.distances.linear import FAR, NEAR, SAME, Found, LinearRegions, Pieces, Region, Side
 from linregions.measures.input_units import in_units
 from linregions.networks.good import good_neurons
-from linregions.networks.graph import INPUT, apply_terms
-from linregions.networks.graph_maps import absolute, differences
+from linregions.networks.graph import INPUT, apply_terms, with_absolute_weights
+from linregions.networks.graph_maps import differences
 from linregions.networks.local_maps import ROUNDING, on_pieces
 from linregions.networks.network import Network
 from linregions.networks.numbering import NONE, Group
@@ -83,7 +83,7 @@ class GraphLinearRegions(LinearRegions):
         sums, gradients = [], []
         for k, step in enumerate(graph.steps[:-1]):
             rows = apply_terms(step, tensors, x.size)
-            sizes = apply_terms(absolute(step), {key: np.abs(own) for key, own in tensors.items()}, x.size)
+            sizes = apply_terms(with_absolute_weights(step), {key: np.abs(own) for key, own in tensors.items()}, x.size)
             rows[:, np.abs(rows).max(axis=0) <= ROUNDING * sizes.max(axis=0)] = 0.0
             z = apply_terms(step, values, 1) + step.bias
             slopes, intercepts = on_pieces(step.activation, pieces[k][0])
