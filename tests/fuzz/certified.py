@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -20,34 +20,39 @@ from tests.reference.lines_exact import ExactLine, exact_line
 from tests.support.graph_cases import degenerate_case, random_case, some_lines
 
 #: Of what `compare_certified` tells.
-CERTIFIED_DOMAINS = ("certified line", "of any size", "certified graph", "certified plane")
+LINES = ("certified line", "of any size", "certified graph")
+WINDOWS = ("window", "window, any size", "window of graph")
+CERTIFIED_DOMAINS = LINES + WINDOWS
 _SIZES = (5e-324, 1e-320, 1e-300, 1e-160, 1e160, 1e300)
 # How far a breakpoint may be off, in parts of itself or of the regions beside it.
 _PLACE = 2.0**-12
 
 
 def compare_certified(seed: int, family: str, number: int) -> Iterator[Found]:
-    """Yield how the lines and the window of a problem compare."""
-    yield from _compare_lines(seed, family, number)
-    try:
-        outcome, text = compare_window(make(seed, family, number), np.random.default_rng([seed, number]))
-    except Exception as error:  # whatever it is, it is no clear answer
-        outcome, text = SILENT, f"{type(error).__name__}: {error}"
-    yield Found(family, number, CERTIFIED_DOMAINS[3], outcome, text)
+    """Yield how lines and window of a problem compare; of every fourth one with weights of any size, or a graph.
 
-
-def _compare_lines(seed: int, family: str, number: int) -> Iterator[Found]:
-    """Yield how the lines of a problem compare; of every fourth one with weights of any size, or of a graph."""
+    Of windows also what proves them, and changes of that.
+    """
     rng = np.random.default_rng([seed, list(FAMILIES).index(family), number, 2])
+    which = 0
     if number % 4 == 3:
         network, window = (degenerate_case, random_case)[number % 8 == 7](int(rng.integers(1 << 30)))
         lines: list[LineDomain] = some_lines(window)
-        name = CERTIFIED_DOMAINS[2]
+        which = 2
     else:
         problem = make(seed, family, number)
-        network, lines, name = problem.network, problem.lines, CERTIFIED_DOMAINS[0]
+        network, lines, window = problem.network, problem.lines, problem.window
         if number % 4 == 2:
-            network, name = _of_any_size(network, rng), CERTIFIED_DOMAINS[1]
+            network, which = _of_any_size(network, rng), 1
+    try:
+        yield Found(family, number, WINDOWS[which], *compare_window(network, window, rng))
+    except Exception as error:  # whatever it is, it is no clear answer
+        yield Found(family, number, "raised", SILENT, f"{type(error).__name__}: {error}")
+    yield from _compare_lines(Found(family, number, LINES[which], "", ""), network, lines)
+
+
+def _compare_lines(found: Found, network: Network, lines: Sequence[LineDomain]) -> Iterator[Found]:
+    family, number, name, _, _ = found
     try:
         exact = [exact_line(network, line) if network.is_chain else graph_line(network.graph, line) for line in lines]
         parts = lr.partition(network, lines, certify=True)

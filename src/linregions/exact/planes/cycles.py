@@ -52,13 +52,22 @@ def cycles_of(proposal: Proposal, columns: Columns, n_sides: int) -> Cycles:
         raise Refuted("an edge leads from a vertex to itself")
     if (faces[along, np.where(forward, 0, 1)] != owner).any():
         raise Refuted("an edge does not have the region on the side on which the region has it")
-    if np.unique(2 * along.astype(np.int64) + ~forward).size != n_corners or n_corners != (faces >= 0).sum():
-        raise Refuted("an edge does not bound one region on each side")
+    if _count_different(2 * along.astype(np.intp) + ~forward, 2 * len(edges)) != n_corners:
+        raise Refuted("an edge bounds two regions on one side")
+    if n_corners != np.count_nonzero(faces >= 0):
+        raise Refuted("an edge names a region that does not have it")
     column, zero_vertex, zero_column = _columns_of(proposal, columns, owner, forward)
     n_vertices = int(edges.max()) + 1
-    if np.unique(corners).size != n_vertices:
+    if _count_different(corners, n_vertices) != n_vertices:
         raise Refuted("a vertex is the corner of no region")
     return Cycles(owner, before, after, column, n_vertices, zero_vertex, zero_column)
+
+
+def _count_different(numbers: npt.NDArray[np.integer], stop: int) -> int:
+    """Return how many different numbers there are, which are from 0 to `stop` - 1."""
+    there = np.zeros(stop, dtype=np.bool_)
+    there[numbers] = True
+    return int(np.count_nonzero(there))
 
 
 def _check_ranges(proposal: Proposal, columns: Columns, n_sides: int) -> None:
@@ -125,7 +134,8 @@ def _columns_of(
             single = some[~several]
             vertices.append(edges[single].ravel())
             zeros.append(np.repeat(seen[single, 0], 2))
-    key = np.unique(np.concatenate(vertices).astype(np.int64) * columns.n + np.concatenate(zeros))
+    key = np.sort(np.concatenate(vertices).astype(np.int64) * columns.n + np.concatenate(zeros))
+    key = key[np.append(True, key[1:] != key[:-1])]
     column = seen[along, np.where(forward, 0, 1)]
     return column, *np.divmod(key, columns.n)
 

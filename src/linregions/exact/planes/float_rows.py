@@ -12,6 +12,7 @@ from linregions._support.validation import FloatArray
 from linregions.exact.bounds import SLACK, TINY, U, gamma, norms_above
 from linregions.exact.forms import exact_intercepts
 from linregions.exact.integers import quotient
+from linregions.networks.activations import RELU
 from linregions.networks.graph import INPUT, Graph, Step, Term, apply_terms, parts_of
 from linregions.networks.numbering import LayerSwitches
 
@@ -63,6 +64,8 @@ class _Sizes(NamedTuple):
     repeats: tuple[int, ...]
     heights: FloatArray  # (pieces,)
     slope_is_exact: bool
+    matrix: FloatArray | None  # of a dense layer alone
+    is_relu: bool
 
 
 class FloatRows:
@@ -121,7 +124,10 @@ class FloatRows:
             read[term.source] = values
             error = error + repeats * tensor.error**2
             square = square + repeats * tensor.norm**2
-        values = apply_terms(step, read, 3 * n_cells).reshape(n_cells, 3, -1)
+        if sizes.matrix is None:
+            values = apply_terms(step, read, 3 * n_cells).reshape(n_cells, 3, -1)
+        else:
+            values = (read[step.terms[0].source] @ sizes.matrix).reshape(n_cells, 3, -1)
         values[:, 0] += step.bias
         # Cauchy-Schwarz: a sum of products is off by no more than this times the norm of the weights. The bias may add
         # 2 U times the sum, which is no more than what is bounded here and the bias.
@@ -140,12 +146,12 @@ class FloatRows:
         else:
             pieces = np.zeros((bits.shape[0], own.n_units), dtype=np.uint8)
         slopes = self.graph.steps[k].activation.table.slopes
-        slope = slopes[pieces]
+        slope = pieces.astype(np.float64) if sizes.is_relu else slopes[pieces]
         values = found.values * slope[:, None, :]
         weights = np.sqrt(np.square(slope) @ np.square(found.norms)) * (1 + gamma(own.n_units + 8)) + _LEAST_NORM
         weights = np.where((slope != 0).any(axis=1), weights, 0.0)
         error = found.share * weights[:, None] * SLACK
-        steepest = np.abs(slope).max(axis=1, initial=0.0)
+        steepest = 1.0 if sizes.is_relu else np.abs(slope).max(axis=1, initial=0.0)
         error[:, 0] += 8 * U * float(_norms(found.bias)) * steepest
         norm = _norms(values)
         if not sizes.slope_is_exact:
@@ -190,7 +196,13 @@ def _sizes(step: Step) -> _Sizes:
     heights = np.array([not_vanishing(height) for height in exact_intercepts(step.activation)])
     exact = set(step.activation.slopes) <= {0.0, 1.0, -1.0}
     repeats = tuple(_repeats(term) for term in step.terms)
-    return _Sizes(norms.reshape(-1), int(products.max(initial=0)), repeats, heights, exact)
+    dense = sites == 1 and len(step.terms) == 1 and step.terms[0].site.size == 1
+    matrix = np.ascontiguousarray(step.terms[0].blocks[step.terms[0].block[0]]) if dense else None
+    if dense and (step.terms[0].site[0] != 0 or products[0] != step.terms[0].blocks.shape[1] + 1):
+        matrix = None
+    return _Sizes(
+        norms.reshape(-1), int(products.max(initial=0)), repeats, heights, exact, matrix, step.activation == RELU
+    )
 
 
 def _repeats(term: Term) -> int:

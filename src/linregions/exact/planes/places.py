@@ -11,7 +11,7 @@ from linregions.exact.bounds import U
 
 _SMALL = 2.0**-300
 #: Points that are not known better than this, in a window of about 1, are to be found exactly and rounded.
-WELL_KNOWN = 2.0**-30
+WELL_KNOWN = 2.0**-14
 
 
 class Places(NamedTuple):

@@ -6,7 +6,7 @@ with rigorous bounds tell the signs there; what they leave open, integers decide
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -43,8 +43,40 @@ class Proof(NamedTuple):
     n_exact: int  # that took integers
 
 
-def prove(network: Network, frame: Frame, proposal: Proposal) -> Proof:
+class Asked(NamedTuple):
+    """The switches of a step at some vertices: unit j is ``values[cell, :, j] . (1, x, y)``.
+
+    It is off by at most ``error norms[j] + bias[j]``; where that is zero, and the value too, it is zero.
+    """
+
+    values: FloatArray  # (cells, 3, units)
+    cell: IndexArray  # (N,)
+    face: IndexArray  # (N,)
+    norms: FloatArray  # (units,)
+    bias: FloatArray  # (units,)
+    points: FloatArray  # (T,) breakpoints
+    x: FloatArray  # (N,)
+    y: FloatArray  # (N,)
+    error: FloatArray  # (N,)
+    bits: npt.NDArray[np.uint8]  # (faces, units T) on which side each switch should be
+    first: int  # column of the first switch
+
+
+#: What notes which switches are certainly where they should be, and returns rows and columns of those that are open.
+Judge = Callable[[Asked, npt.NDArray[np.bool_]], tuple[IndexArray, IndexArray]]
+
+
+def judge_in_numpy(asked: Asked, strict: npt.NDArray[np.bool_]) -> tuple[IndexArray, IndexArray]:
+    """Judge without compiled code."""
+    values, bound = _values(asked)
+    signs = np.where(asked.bits != 0, 1.0, -1.0)[asked.face]
+    return _judge(values * signs, bound, asked.first, strict)
+
+
+def prove(network: Network, frame: Frame, proposal: Proposal, judge: Judge = judge_in_numpy) -> Proof:
     """Prove that the faces of a proposal are the closed activation regions of positive area, each once.
+
+    `judge` does the most of the work, and may be compiled code.
 
     Raises
     ------
@@ -56,7 +88,7 @@ def prove(network: Network, frame: Frame, proposal: Proposal) -> Proof:
     order = in_order(proposal.words)
     if (first_changes(proposal.words[order]) < 0).any():
         raise Refuted("two regions have the same pattern")
-    work = _Vertices(network, frame, proposal, columns, cycles, order)
+    work = _Vertices(network, frame, proposal, columns, cycles, order, judge)
     strict = np.zeros((cycles.n_vertices, columns.n_words), dtype=np.uint64)
     for who, found in work.run():
         strict[who] = found
@@ -69,9 +101,10 @@ class _Vertices:
     """The vertices of a proposal, each looked at from a face about it."""
 
     def __init__(
-        self, network: Network, frame: Frame, proposal: Proposal, columns: Columns, cycles: Cycles, order: IndexArray
-    ) -> None:
-        self.columns, self.proposal, self.frame = columns, proposal, frame
+        self, network: Network, frame: Frame, proposal: Proposal, columns: Columns, cycles: Cycles, order: IndexArray,
+        judge: Judge,
+    ) -> None:  # fmt: skip
+        self.columns, self.proposal, self.judge = columns, proposal, judge
         self.court = Court(network, frame, columns)
         self.rows = FloatRows(network.graph, columns.layout, frame.float_rows())
         rank = np.empty(order.size, dtype=np.intp)
@@ -83,7 +116,6 @@ class _Vertices:
         self.face = cycles.owner[corner]
         self.lines = np.stack([cycles.column[cycles.before[corner]], cycles.column[corner]], axis=1)
         self.order = np.argsort(rank[self.face], kind="stable")  # of vertices
-        self.rank = rank
         self.zeros = cycles.zero_vertex.astype(np.int64) * columns.n + cycles.zero_column
         self.sides = np.array([[quotient(c, max(map(abs, side))) for c in side] for side in frame.sides])
 
@@ -99,10 +131,9 @@ class _Vertices:
 
     def _strict(self, who: IndexArray) -> Words:
         columns = self.columns
-        faces, face = np.unique(self.rank[self.face[who]], return_inverse=True)
-        by_rank = np.empty_like(self.rank)
-        by_rank[self.rank] = np.arange(self.rank.size)
-        faces, face = by_rank[faces], face.ravel()
+        own = self.face[who]
+        begins = np.append(True, own[1:] != own[:-1])  # those of one face follow one another
+        faces, face = own[begins], np.cumsum(begins) - 1
         words = self.proposal.words[faces]
         bits = unpacked(words, columns.n_switches)
         found = list(levels(self.rows, words, bits))
@@ -112,17 +143,20 @@ class _Vertices:
         compared = {}
         for level in found:
             layer = columns.layout[level.step]
+            asked = self._asked(level, face, bits, places)
             plain = columns.is_plain[layer.own]
-            values, bound = self._values(level, face, places)
-            if plain.any():
-                sign = np.where(bits[:, layer.own] != 0, 1.0, -1.0)[face]
-                self._judge(values * sign, bound, layer.first, plain, strict, open_pairs)
-            if not plain.all():
-                compared[level.step] = values, bound
+            if plain.all():
+                open_pairs.append(self.judge(asked, strict))
+                continue
+            compared[level.step] = _values(asked)
+            row, column = judge_in_numpy(asked, strict)
+            strict[:, layer.own] &= plain
+            kept = plain[column - layer.first]
+            open_pairs.append((row[kept], column[kept]))
         if columns.has_maxima:
             values, bound = self._entries(bits, face, compared)
-            self._judge(-values, bound, columns.first_entry, None, strict, open_pairs)
-        self._judge(*self._heights(places), columns.first_side, None, strict, open_pairs)
+            open_pairs.append(_judge(-values, bound, columns.first_entry, strict))
+        open_pairs.append(_judge(*self._heights(places), columns.first_side, strict))
         self._settle(who, face, faces, bits, strict, open_pairs)
         return packed(strict, columns.n_words)
 
@@ -187,28 +221,21 @@ class _Vertices:
 
     # ---- signs there -------------------------------------------------------------------------------------------------
 
-    def _values(self, level: Level, face: IndexArray, places: Places) -> tuple[FloatArray, FloatArray]:
-        """Return the values of a step's switches at vertices, and bounds on their errors."""
-        sums, cell = level.sums, _cells(level, face)
-        layer, activation = self.columns.layout[level.step], self.rows.graph.steps[level.step].activation
-        a = sums.values[cell]
-        values = a[:, 0] + (a[:, 1] * places.x[:, None] + a[:, 2] * places.y[:, None])
+    def _asked(self, level: Level, face: IndexArray, bits: npt.NDArray[np.uint8], places: Places) -> Asked:
+        """Return what is asked of a step's switches at vertices, with bounds on errors."""
+        sums, cell, layer = level.sums, _cells(level, face), self.columns.layout[level.step]
         share, norm = sums.share[cell], sums.norm[cell]
         size_x, size_y = np.abs(places.x) + places.dx, np.abs(places.y) + places.dy
         error = share[:, 0] + share[:, 1] * size_x + share[:, 2] * size_y + 8 * U * norm[:, 0]
         error += (norm[:, 1] + share[:, 1]) * (places.dx + 8 * U * size_x)
         error += (norm[:, 2] + share[:, 2]) * (places.dy + 8 * U * size_y)
         error = np.where(error > 0, np.maximum(error * _SLACK, _FLOOR), error)
-        bound = error[:, None] * (sums.norms * _SLACK)
-        if sums.bias.any():
-            bound += 32 * U * sums.bias + np.where(sums.bias > 0, 2.0**-900, 0.0)
-        points = activation.table.breakpoints
-        if points.size > 1 or points[0] != 0:
-            values, bound = np.repeat(values, points.size, axis=1), np.repeat(bound, points.size, axis=1)
-            thresholds = np.tile(points, layer.n_units)
-            bound += np.where(thresholds != 0, 4 * U * (np.abs(values) + np.abs(thresholds)), 0.0)
-            values -= thresholds
-        return values, bound
+        bias = 32 * U * sums.bias + np.where(sums.bias > 0, 2.0**-900, 0.0)
+        points = self.rows.graph.steps[level.step].activation.table.breakpoints
+        return Asked(
+            sums.values, cell, face, sums.norms * _SLACK, bias, points, places.x, places.y, error, bits[:, layer.own],
+            layer.first,
+        )  # fmt: skip
 
     def _entries(
         self, bits: npt.NDArray[np.uint8], face: IndexArray, compared: dict[int, tuple[FloatArray, FloatArray]]
@@ -238,20 +265,6 @@ class _Vertices:
         bound = 16 * U * (np.abs(c) + np.abs(s * x) + np.abs(t * y)) + _FLOOR
         bound += 2 * (np.abs(s) * places.dx[:, None] + np.abs(t) * places.dy[:, None])
         return values, bound
-
-    @staticmethod
-    def _judge(
-        values: FloatArray, bound: FloatArray, first: int, plain: npt.NDArray[np.bool_] | None,
-        strict: npt.NDArray[np.bool_], open_pairs: list[tuple[IndexArray, IndexArray]],
-    ) -> None:  # fmt: skip
-        """Note where values are above zero, which they may not be below; elsewhere that is open, unless they vanish."""
-        own = values > bound
-        strict[:, first : first + own.shape[1]] = own if plain is None else own & plain
-        unknown = ~own & ((bound != 0) | (values != 0))
-        if plain is not None:
-            unknown &= plain
-        row, column = np.nonzero(unknown)
-        open_pairs.append((row, column + first))
 
     def _settle(
         self, who: IndexArray, face: IndexArray, faces: IndexArray, bits: npt.NDArray[np.uint8],
@@ -297,6 +310,30 @@ class _Vertices:
             if sign == -expected:
                 raise Refuted("a neuron has a sign at a vertex that the regions there do not have")
             strict[r, c] = sign == expected
+
+
+def _values(asked: Asked) -> tuple[FloatArray, FloatArray]:
+    """Return the values of switches, and bounds on their errors."""
+    a = asked.values[asked.cell]
+    values = a[:, 0] + (a[:, 1] * asked.x[:, None] + a[:, 2] * asked.y[:, None])
+    bound = asked.error[:, None] * asked.norms + asked.bias
+    points = asked.points
+    if points.size > 1 or points[0] != 0:
+        values, bound = np.repeat(values, points.size, axis=1), np.repeat(bound, points.size, axis=1)
+        thresholds = np.tile(points, asked.norms.size)
+        bound += np.where(thresholds != 0, 4 * U * (np.abs(values) + np.abs(thresholds)), 0.0)
+        values -= thresholds
+    return values, bound
+
+
+def _judge(
+    values: FloatArray, bound: FloatArray, first: int, strict: npt.NDArray[np.bool_]
+) -> tuple[IndexArray, IndexArray]:
+    """Note where values are above zero, which they may not be below; elsewhere that is open, unless they vanish."""
+    own = values > bound
+    strict[:, first : first + own.shape[1]] = own
+    row, column = np.nonzero(~own & ((bound != 0) | (values != 0)))
+    return row, column + first
 
 
 def _cells(level: Level, face: IndexArray) -> IndexArray:

@@ -22,7 +22,7 @@ class Values(NamedTuple):
     @property
     def signs(self) -> npt.NDArray[np.int8]:
         """Signs, as far as they are known."""
-        return np.sign(self.values).astype(np.int8)
+        return (self.values > 0).astype(np.int8) - (self.values < 0).astype(np.int8)
 
     @property
     def is_open(self) -> npt.NDArray[np.bool_]:

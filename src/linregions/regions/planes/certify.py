@@ -33,7 +33,8 @@ def certified(
     """Return the partition of a window that `find` finds in floats, if it can be proved, else the exact one."""
     check_arithmetic()
     try:
-        part = find(network, window, options)
+        with np.errstate(all="ignore"):  # what overflows is not proved
+            part = find(network, window, options)
         proof, _ = prove_partition(part)
     except (NumericalError, Refuted):
         return _mended(network, window, options)

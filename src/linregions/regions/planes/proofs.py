@@ -6,18 +6,34 @@ import os
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from linregions._support.files import write_npz
 from linregions.errors import NumericalError
 from linregions.exact.checker import CERTIFICATE
 from linregions.exact.planes.border import sides_of
 from linregions.exact.planes.frame import Frame
-from linregions.exact.planes.proof import Proof, prove
+from linregions.exact.planes.proof import Asked, Proof, prove
 from linregions.exact.planes.proposal import Proposal, Refuted
 from linregions.networks.switches import canonical_words
 from linregions.regions.files import pack_network, pack_window
 
+IndexArray = npt.NDArray[np.intp]
 Claim = Any  # a PlanePartition, which has what is here as a method
+
+
+def judge_compiled(asked: Asked, strict: npt.NDArray[np.bool_]) -> tuple[IndexArray, IndexArray]:
+    """Judge switches with compiled code."""
+    from linregions.regions.planes.kernels.signs import judge_switches
+
+    *fields, first = asked
+    room = 4 * asked.x.size + 64
+    while True:
+        rows, columns = np.empty((2, room), dtype=np.intp)
+        count = judge_switches(*map(np.ascontiguousarray, fields), first, strict, rows, columns)
+        if count <= room:
+            return rows[:count], columns[:count]
+        room = count
 
 
 def prove_partition(part: Claim) -> tuple[Proof, Proposal]:
@@ -36,7 +52,7 @@ def prove_partition(part: Claim) -> tuple[Proof, Proposal]:
             part.edges, part.edge_faces, sides, part.face_offsets, part.face_vertices, part.face_edges, words
         )
         try:
-            return prove(part.network, frame, proposal), proposal
+            return prove(part.network, frame, proposal, judge_compiled), proposal
         except Refuted as error:
             refuted = error
     raise refuted
