@@ -328,7 +328,7 @@ class FloatNetwork:
     def inputs(self, points: FloatArray) -> Rows:
         """Return rows of inputs, (R, n_in) in the user's order, which are exact."""
         values = points if _is_range(self.graph.input_layout.order) else points[:, self.graph.input_layout.order]
-        return Rows(values, np.zeros(len(points)), norms_above(values))
+        return Rows(values, np.zeros(len(points)), norms_of(values))
 
 
 _known: WeakKeyDictionary[Graph, FloatNetwork] = WeakKeyDictionary()

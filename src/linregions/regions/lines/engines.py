@@ -26,7 +26,7 @@ _FEWEST_ROWS = 8
 # The same of the points of a cell, and how many are of use.
 _FEWEST_POINTS, _FEW_POINTS, _POINTS = 64, 128, 512
 # The same of the points that are proved at once, and how many numbers these may hold.
-_FEWEST_PROVED, _FEW_PROVED, _PROVED_NUMBERS = 8, 64, 1 << 18
+_FEWEST_PROVED, _FEW_PROVED, _PROVED_NUMBERS = 8, 64, 1 << 19
 # What a breakpoint takes until it is handed on, in bytes: points and switches as they come, with room for twice as many
 # at most, and sorted.
 _BYTES_PER_BREAKPOINT = 160

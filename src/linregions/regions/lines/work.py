@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from linregions._support.limits import exceeded
+from linregions._support.threads import one_blas_thread
 from linregions.domains.windows import LineDomain
 from linregions.networks.network import Network
 from linregions.regions.drive import Work, drive
@@ -94,8 +96,9 @@ def run_lines(network: Network, domains: Lines, sink: LineSink, options: Options
     here = options.executor is None and (threads == 1 or len(tasks) == 1)
     if here:
         work.local.worker = _kept_worker(plan, n_rows, most_bytes, work.stopped)
-    for task, digested in zip(tasks, drive(work, options, threads), strict=True):
-        sink.collect(network, task, digested)
+    with one_blas_thread() if options.certify else nullcontext():  # the only engine that calls BLAS
+        for task, digested in zip(tasks, drive(work, options, threads), strict=True):
+            sink.collect(network, task, digested)
     if here and worker_bytes(plan, n_rows) + work.local.worker.grown_bytes <= _KEPT_BYTES:
         _kept.worker = work.local.worker
     return sink.finish()

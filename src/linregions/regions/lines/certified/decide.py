@@ -14,6 +14,7 @@ from linregions.exact.filter import FloatStep, Rows, Sums, norms_of_squares
 from linregions.networks.graph import IndexArray
 from linregions.regions.lines.certified.exactly import Court
 from linregions.regions.lines.certified.kernels.passes import list_changes, screen, sort_within
+from linregions.regions.lines.certified.kernels.passes import share as share_of
 from linregions.regions.lines.certified.rows import Bits, Stretch
 
 BoolArray = npt.NDArray[np.bool_]
@@ -170,7 +171,7 @@ def cuts_of(step: FloatStep, sums: Sums, start: Bits, end: Bits, stretch: Stretc
     together = interval[1:] == interval[:-1]
     doubts = np.flatnonzero(together & ~(np.diff(key) > (wide[1:] + wide[:-1]) * SLACK))
     tie = np.zeros(order.size, dtype=np.bool_)
-    for where, count in zip(*np.unique(interval[doubts], return_counts=True), strict=True):
+    for where, count in zip(*np.unique(interval[doubts], return_counts=True), strict=True) if doubts.size else ():
         low, high = np.searchsorted(interval, [where, where + 1])
         found, ties = court.roots(stretch, int(where), switch[order[low:high]].tolist())
         line = stretch.points.line[stretch.order[where]]
@@ -185,6 +186,12 @@ def _shares(
     step: FloatStep, sums: Sums, near: IndexArray, far: IndexArray, switch: IndexArray
 ) -> tuple[FloatArray, FloatArray]:
     """Return how far cuts are from the near ends of their intervals, and what that is off by at most."""
+    if not step.has_levels and len(sums.radii) == 1:
+        shares, blurs = np.empty((2, near.size))
+        norms, of_bias = step.operators[0].norms, sums.of_bias * step.bias_sizes + step.lost
+        rows = np.ascontiguousarray(sums.rows.values), near, far, switch, sums.weight
+        share_of(*rows, sums.radii[0], norms, of_bias, SLACK, U, shares, blurs)
+        return shares, blurs
     units, breakpoints = np.divmod(switch, step.n_breakpoints)
     values, weight, level = sums.rows.values, sums.weight, step.levels[units, breakpoints]
     here = values[near, units] - level

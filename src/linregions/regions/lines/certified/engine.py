@@ -83,7 +83,8 @@ class CertifiedWorker:
         """Partition a chunk of lines."""
         plan, network = self.plan, self.plan.network
         court, gathering = Court(network, domains), Gathering(network, len(domains))
-        size = max(1, self.n_rows // (plan.n_switches + 3))
+        # Most neurons switch once on a line, and some more often; a group that outgrows its room is halved.
+        size = max(1, self.n_rows * 4 // (5 * (plan.n_switches + 3)))
         n_steps = plan.n_steps
         for first in range(0, len(domains), size):
             group = domains[first : first + size]

@@ -19,6 +19,8 @@ from linregions.regions.lines.certified.rows import GIVEN, Bits, Stretch
 
 # Straight lines whose cells are held at once.
 _HELD = 4
+# Where more than one in so many units is asked for, all are found at once.
+_MANY = 8
 
 
 class Court:
@@ -41,6 +43,8 @@ class Court:
     def roots(self, stretch: Stretch, interval: int, switches: Sequence[int]) -> tuple[list[int], list[bool]]:
         """Return the order of cuts in an interval, and whether each, in this order, is where the one before it is."""
         cell = self._cell(stretch, interval, stretch.step)
+        if _MANY * len(switches) > self._steps[stretch.step].layout.n_units:
+            _ = cell.sums  # all at once
         places = [signs.root(cell.form(*self._split(stretch.step, switch))) for switch in switches]
 
         def compare(a: int, b: int) -> int:

@@ -66,8 +66,9 @@ class Gathering:
         )
         find = self._switches if self._network.is_chain else self._pieces
         found = find(stretch, places, begins)
-        at, switches = np.unique(found.row, return_counts=True)
-        where = places[at + 1]
+        first = np.flatnonzero(np.diff(found.row, prepend=-2))  # rows are in order
+        switches = np.diff(np.append(first, found.row.size))
+        where = places[found.row[first] + 1]
         self._found.append(
             Found(
                 stretch.points.line[stretch.order[where]],

@@ -87,6 +87,37 @@ def spread(start: Bits, interval: IntArray, switch: IntArray, tie: Bits, after: 
 
 
 @compiled()
+def share(
+    values: FloatArray, near: IntArray, far: IntArray, unit: IntArray, weight: FloatArray, radius: FloatArray,
+    norm: FloatArray, of_bias: FloatArray, slack: float, rounding: float, shares: FloatArray, blurs: FloatArray,
+) -> None:  # fmt: skip
+    """Write how far from their near ends units are zero, and what that is off by at most; see `decide`.
+
+    A unit is off by its norm times the radius of a point, and by what its bias is off by. A share of an interval that
+    has ends is at most 1, and so is its error.
+    """
+    for i in range(near.size):
+        p, q, u = near[i], far[i], unit[i]
+        a, b = values[p, u], values[q, u]
+        error_a = (radius[p] * norm[u] + of_bias[u]) * slack + 2 * rounding * abs(a)
+        error_b = (radius[q] * norm[u] + of_bias[u] * weight[q]) * slack + 2 * rounding * abs(b)
+        change = b - weight[q] * a
+        part = -a / change
+        if weight[q] == 1.0:
+            error = error_a if error_a > error_b else error_b
+            blur = error / abs(change) * slack + 4 * rounding
+            blurs[i] = blur if blur < 1.0 else 1.0
+            shares[i] = (part if part < 1.0 else 1.0) if part > 0.0 else 0.0
+        else:
+            slope = abs(b) - error_b
+            blur = (error_a + abs(part) * error_b) / slope * slack + 4 * rounding * abs(part)
+            if slope > 0.0 and blur < np.inf:
+                blurs[i], shares[i] = blur, part if part > 0.0 else 0.0
+            else:
+                blurs[i], shares[i] = np.inf, np.nan
+
+
+@compiled()
 def sort_within(interval: IntArray, key: FloatArray, order: IntArray) -> None:
     """Sort numbers by their keys within each interval, these being in order; what is no number comes last."""
     for i in range(interval.size):
