@@ -124,6 +124,20 @@ def test_no_mutation_is_accepted_at_length(seed: int) -> None:
     assert check_mutations(seed, 50, 40) > 1000
 
 
+def test_two_vertices_as_one() -> None:
+    """Faces that no edge at a vertex leads to from the face that looks at it are compared with it, too."""
+    net = lr.Network.from_layers([([[1.0, 0.0], [1.0, 0.0]], [0.5, -0.5]), ([[1.0, 1.0]], [0.0])])
+    window = lr.PlaneWindow.of_inputs([-1, -1], [1, 1])
+    _, proposal = prove_partition(lr.partition(net, window))
+    n = int(proposal.edges.max()) + 1
+    for a in range(n):
+        for b in range(a + 1, n):
+            ends, corners = (np.where(x == b, a, x) for x in (proposal.edges, proposal.face_vertices))
+            ends, corners = (np.where(x > b, x - 1, x) for x in (ends, corners))
+            with pytest.raises(Refuted):
+                prove(net, frame_of(window), proposal._replace(edges=ends, face_vertices=corners))
+
+
 def test_two_regions_as_one() -> None:
     """A complex that is sound but for a line that is not there is refuted."""
     net = lr.Network.from_layers([(np.eye(2), [0.0, 0.0]), ([[1.0, 1.0]], [0.0])])

@@ -89,6 +89,7 @@ def prove(network: Network, frame: Frame, proposal: Proposal, judge: Judge = jud
     if (first_changes(proposal.words[order]) < 0).any():
         raise Refuted("two regions have the same pattern")
     work = _Vertices(network, frame, proposal, columns, cycles, order, judge)
+    _check_about_vertices(proposal, columns, cycles, work.face)
     strict = np.zeros((cycles.n_vertices, columns.n_words), dtype=np.uint64)
     for who, found in work.run():
         strict[who] = found
@@ -346,6 +347,26 @@ def _forms(level: Level, face: IndexArray, unit: IndexArray) -> tuple[FloatArray
     off = sums.share[cell] * sums.norms[unit][:, None] * _SLACK
     off[:, 0] += 8 * U * sums.bias[unit]
     return sums.values[cell, :, unit], off + 2.0**-900
+
+
+def _check_about_vertices(proposal: Proposal, columns: Columns, cycles: Cycles, face: IndexArray) -> None:
+    """Check that faces differ from the one that looks at a vertex only in columns that are to be zero there."""
+    zero = np.zeros((cycles.n_vertices, columns.n_words), dtype=np.uint64)
+    bit = np.uint64(1) << (cycles.zero_column % 64).astype(np.uint64)
+    np.bitwise_or.at(zero, (cycles.zero_vertex, cycles.zero_column // 64), bit)
+    words, corners = proposal.words, proposal.face_vertices
+    winners = columns.winners(words) if columns.has_maxima else None
+    first_entries = columns.first_entry + columns.tournament.first_leaf
+    size = max(1, _CORNER_WORDS_AT_ONCE // columns.n_words)
+    for begin in range(0, corners.size, size):
+        v, own = corners[begin : begin + size], cycles.owner[begin : begin + size]
+        changed = (words[own] ^ words[face[v]]) & columns.plain_words & ~zero[v, : words.shape[1]]
+        differ = bool(changed.any())
+        if winners is not None:
+            row, window = np.nonzero(winners[own] != winners[face[v]])
+            differ |= not has_bit(zero, v[row], first_entries[window] + winners[own[row], window]).all()
+        if differ:
+            raise Refuted("regions about a vertex differ in a neuron that does not switch there")
 
 
 def _check_faces(proposal: Proposal, columns: Columns, cycles: Cycles, strict: Words) -> None:
