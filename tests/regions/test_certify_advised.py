@@ -66,9 +66,9 @@ def test_without_decisions_there_is_no_line() -> None:
     assert decisions_told({}) == ""
 
 
-def test_sixty_four_bands_are_far() -> None:
-    assert is_certifying_advised(0, 63.0)
-    assert not is_certifying_advised(0, 64.0)
+def test_what_is_far() -> None:
+    assert is_certifying_advised(0, 127.0)
+    assert not is_certifying_advised(0, 128.0)
     assert is_certifying_advised(1, 1e9)
     found = lr.partition(lr.random_network([2, 16, 16, 1], 0), SQUARE, sink=lr.RegionStatistics()).diagnostics
     assert found["certify_advised"] is is_certifying_advised(found["undecided"], found["smallest_margin"])

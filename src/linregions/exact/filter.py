@@ -76,6 +76,7 @@ class FloatStep:
         self.step = Step(tuple(terms), self.bias, step.layout, step.activation, step.name)
         self.terms = self.step.terms
         self.sources = tuple(term.source for term in step.terms)
+        self._n_read = scales[self.sources[0]].size if terms else 0
         # Products that a unit sums, and one for the bias.
         taps = [np.diff(term.offsets).max(initial=0) * term.blocks.shape[1] for term in terms]
         self.n_products = int(sum(taps)) + len(taps) + 1
@@ -111,7 +112,7 @@ class FloatStep:
         """The weights, (inputs, units), where they are one matrix."""
         if len(self.terms) == 1 and self.layout.n_sites == 1 and self.terms[0].site.size == 1:
             (term,) = self.terms
-            if term.site[0] == 0:
+            if term.blocks.shape[1] == self._n_read:
                 return np.ascontiguousarray(term.blocks[term.block[0]])
         return None
 
@@ -131,7 +132,7 @@ class FloatStep:
 
     def products(self, tensors: Mapping[int, Rows], n_rows: int) -> FloatArray:
         """Return the sums without biases."""
-        if self._matrix is not None and tensors[self.sources[0]].values.shape[1] == self._matrix.shape[0]:
+        if self._matrix is not None:
             return np.asarray(tensors[self.sources[0]].values @ self._matrix)
         return apply_terms(self.step, {source: tensors[source].values for source in self.sources}, n_rows)
 

@@ -63,6 +63,41 @@ def test_networks_exported_by_torch(name, opset, tmp_path):
     assert len(np.unique(theirs, axis=0)) > 1
     # Slopes are in single precision in the format, so a switch may move past a point.
     assert np.mean(np.any(ours != theirs, axis=1)) < 0.01
+    check_equal_partitions(network, straight, first, last)
+
+
+def check_equal_partitions(network: Any, straight: Any, first: Any, last: Any) -> None:
+    """The same breakpoints of a line and regions of a plane, but for what slopes in single precision move."""
+    rng = np.random.default_rng(0)
+    start = first + 0.05 * rng.normal(size=first.shape)  # off the margins, where units tie
+    end = start + 3.0 * (last - first)
+    line = lr.Segment(start, end)
+    window = lr.PlaneWindow.through(start, start + 0.02 * (end - start), start + 0.05 * rng.normal(size=first.shape))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", lr.errors.UndecidedWarning)
+        ours, theirs = lr.partition(network, line), lr.partition(straight, line)
+        faces, others = lr.partition(network, window), lr.partition(straight, window)
+    assert ours.n_regions == theirs.n_regions > 1
+    np.testing.assert_allclose(ours.breakpoints, theirs.breakpoints, atol=1e-5)
+    assert np.array_equal(np.diff(ours.switch_offsets), np.diff(theirs.switch_offsets))
+    assert faces.n_regions == others.n_regions
+    assert faces.vertices.shape == others.vertices.shape
+    np.testing.assert_allclose(np.sort(faces.areas), np.sort(others.areas), rtol=1e-3, atol=1e-5 * others.areas.sum())
+
+
+@pytest.mark.parametrize("name", ["LeNet", pytest.param("ResNet", marks=pytest.mark.slow),
+                                  pytest.param("UNet", marks=pytest.mark.slow)])  # fmt: skip
+def test_the_newest_operators(name, tmp_path):
+    onnx = pytest.importorskip("onnx")
+    module, straight = straight_from(name)
+    content = exported(module, module.shape, 17, training=torch.onnx.TrainingMode.PRESERVE)
+    newest = onnx.defs.onnx_opset_version()
+    model = onnx.version_converter.convert_version(onnx.ModelProto.FromString(content), newest)
+    assert model.opset_import[0].version == newest > 20
+    (tmp_path / "model.onnx").write_bytes(model.SerializeToString())
+    network = lr.from_onnx(tmp_path / "model.onnx")
+    x, _ = images(module.shape, 2)
+    check_equal_partitions(network, straight, *x.double().numpy().reshape(2, -1))
 
 
 def test_batch_norm_that_the_exporter_folds(tmp_path):

@@ -16,6 +16,7 @@ from linregions.errors import InvalidValueError, UnprovedWarning
 from linregions.measures.distances.choice import graph_plan_of, plan_of
 from linregions.measures.distances.graph_plan import CHANCE, DIRECTIONS
 from linregions.measures.distances.graph_work import USUAL, Effort, GraphDistanceWork, GraphSpace
+from linregions.measures.distances.intervals import Intervals, nearest_in
 from linregions.measures.distances.linear import LinearRegions
 from linregions.measures.distances.linear_graph import GraphLinearRegions
 from linregions.measures.distances.points import nearest_is_good, nearest_points
@@ -84,6 +85,17 @@ def boundary_distance(
     return_chances: Literal[True],
     **options: Unpack[_Given],
 ) -> tuple[Any, ...]: ...
+@overload
+def boundary_distance(
+    network: Network,
+    points: npt.ArrayLike,
+    *,
+    return_neurons: bool = ...,
+    return_points: bool = ...,
+    return_chances: bool = ...,
+    certify: Literal[True],
+    **options: Unpack[_Given],
+) -> tuple[Any, ...]: ...
 def boundary_distance(
     network: Network,
     points: npt.ArrayLike,
@@ -95,6 +107,7 @@ def boundary_distance(
     threads: int = 1,
     progress: bool = False,
     memory_limit: int | None = None,
+    certify: bool = False,
 ) -> Any:
     r"""Measure the Euclidean distance of each point to the nearest place where a neuron switches.
 
@@ -121,6 +134,9 @@ def boundary_distance(
     memory_limit : int or None
         How many bytes to work with, the network, the points and the result apart; None takes what is fastest. The
         result does not depend on it.
+    certify : bool
+        Whether to return also an interval that each distance is proved to lie in, for exactly the numbers given. Of
+        ``kind="activation"``, and of networks without maxima. A point takes as long as all its Jacobians do.
 
     Returns
     -------
@@ -135,6 +151,9 @@ def boundary_distance(
     chances : ndarray of float64, shape (...)
         Only with `return_chances`, at the end: 0 where the distance is proved, and else with which chance a nearer
         neuron was passed over. Always 0 for chains of dense layers.
+    intervals : ndarray of float64, shape (..., 2)
+        Only with `certify`, at the very end: between what the distance is. Distances that rounding has led outside
+        are moved to the nearer end. Both ends are 0 on a boundary.
 
     Raises
     ------
@@ -206,10 +225,19 @@ def boundary_distance(
             "Give at least one point."
         )
     wanted = as_choice(kind, "kind", _WHO, ("activation", "linear"))
-    options = Options.checked(_WHO, threads=threads, progress=progress, memory_limit=memory_limit)
+    options = Options.checked(_WHO, threads=threads, progress=progress, memory_limit=memory_limit, certify=certify)
+    if options.certify and wanted != "activation":
+        raise InvalidValueError(
+            f"`kind` is {wanted!r}, but {_WHO} with `certify=True` needs 'activation'. Leave `certify` out."
+        )
+    prover = Intervals(network, _WHO) if options.certify else None
     announce_compilation()
     shape, flat = inputs.shape[:-1], inputs.reshape(-1, network.n_in)
     found = distances_of(network, flat, wanted, options, with_points=return_points)
+    intervals = np.empty((len(flat) if prover else 0, 2))
+    if prover is not None:
+        prover.of_all(flat, intervals)
+        found.distances[:], found.chances[:] = nearest_in(found.distances, intervals), 0.0
     unproved = int(np.count_nonzero(found.chances))
     if unproved and not return_chances:
         warnings.warn(
@@ -226,6 +254,8 @@ def boundary_distance(
         results.append(found.nearest.reshape(*shape, network.n_in))
     if return_chances:
         results.append(found.chances.reshape(shape))
+    if prover is not None:
+        results.append(intervals.reshape(*shape, 2))
     return tuple(results) if len(results) > 1 else results[0]
 
 

@@ -70,8 +70,8 @@ class LinePartition(LineQueries):
         (above 1024 a lower bound of it; inf if there was none);
         ``undecided``: decisions that rounding may have changed, whichever way they were taken. Where it is 0, double
         precision decided everything;
-        ``certify_advised``: whether there are such decisions, or one within 64 bands, so that `certify=True` would have
-        had something to settle.
+        ``certify_advised``: whether there are such decisions, or one within 128 bands, so that `certify=True` would
+        have had something to settle.
         Of a certified partition instead ``certified``: True, every sign and order being proved; ``exact_decisions``:
         how many of them were left to integer arithmetic, and ``mended_decisions``: for how many of these floats gave
         another answer; ``undecided``: 0.

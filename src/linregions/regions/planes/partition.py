@@ -74,7 +74,7 @@ class PlanePartition(PlaneQueries):
         ``undecided``: signs and orders within their band, which float64 cannot tell; with 0 it decided everything;
         ``snapped_signs`` and ``merged_ties``: those of them taken as zero or equal though not so to the last bit;
         ``smallest_margin``: the closest decision not taken as zero, in multiples of its band;
-        ``certify_advised``: whether some are undecided, or one is within 64 bands, so that `certify=True` would have
+        ``certify_advised``: whether some are undecided, or one is within 128 bands, so that `certify=True` would have
         had something to settle;
         ``relative_tolerance``; ``cells``: how many cells the window was worked in.
         Of a certified partition also ``certified``: True, every sign and order being proved, so that ``undecided`` is
