@@ -124,6 +124,13 @@ def test_no_mutation_is_accepted_at_length(seed: int) -> None:
     assert check_mutations(seed, 50, 40) > 1000
 
 
+def test_threads_share_a_proof(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("linregions.exact.planes.proof._VALUES_AT_ONCE", 1 << 9)
+    for network, window in (degenerate_case(1), random_case(2)):
+        part = exact_partition(network, window)
+        assert prove_partition(part, 3)[0] == prove_partition(part)[0]
+
+
 def test_two_vertices_as_one() -> None:
     """Faces that no edge at a vertex leads to from the face that looks at it are compared with it, too."""
     net = lr.Network.from_layers([([[1.0, 0.0], [1.0, 0.0]], [0.5, -0.5]), ([[1.0, 1.0]], [0.0])])

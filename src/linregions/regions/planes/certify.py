@@ -35,7 +35,7 @@ def certified(
     try:
         with np.errstate(all="ignore"):  # what overflows is not proved
             part = find(network, window, options)
-        proof, _ = prove_partition(part)
+        proof, _ = prove_partition(part, options.threads)
     except (NumericalError, Refuted):
         return _mended(network, window, options)
     told = {
