@@ -61,6 +61,11 @@ def test_graphs(case, seed: int) -> None:
     check_both(*case(seed))
 
 
+@pytest.mark.parametrize("seed", [876576142, 737213265])
+def test_layers_that_read_one_site_of_several(seed: int) -> None:
+    check_both(*random_case(seed))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("number", range(1, 30))
 @pytest.mark.parametrize("family", FAMILIES)
