@@ -15,6 +15,9 @@ from linregions.exact.checker import verify
 from tests.support.file_damage import NETWORK, WINDOW
 from tests.support.graph_cases import degenerate_case
 
+# Files are written here as others may, without a checksum.
+pytestmark = pytest.mark.filterwarnings("ignore:.*without a checksum")
+
 
 @pytest.fixture(scope="module")
 def part() -> lr.PlanePartition:

@@ -61,6 +61,11 @@ def test_graphs(case, seed: int) -> None:
     check_both(*case(seed))
 
 
+@pytest.mark.parametrize("seed", [876576142, 737213265])
+def test_layers_that_read_one_site_of_several(seed: int) -> None:
+    check_both(*random_case(seed))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("number", range(1, 30))
 @pytest.mark.parametrize("family", FAMILIES)
@@ -122,6 +127,27 @@ def test_no_mutation_is_accepted(seed: int) -> None:
 @pytest.mark.parametrize("seed", range(5, 25))
 def test_no_mutation_is_accepted_at_length(seed: int) -> None:
     assert check_mutations(seed, 50, 40) > 1000
+
+
+def test_threads_share_a_proof(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("linregions.exact.planes.proof._VALUES_AT_ONCE", 1 << 9)
+    for network, window in (degenerate_case(1), random_case(2)):
+        part = exact_partition(network, window)
+        assert prove_partition(part, 3)[0] == prove_partition(part)[0]
+
+
+def test_two_vertices_as_one() -> None:
+    """Faces that no edge at a vertex leads to from the face that looks at it are compared with it, too."""
+    net = lr.Network.from_layers([([[1.0, 0.0], [1.0, 0.0]], [0.5, -0.5]), ([[1.0, 1.0]], [0.0])])
+    window = lr.PlaneWindow.of_inputs([-1, -1], [1, 1])
+    _, proposal = prove_partition(lr.partition(net, window))
+    n = int(proposal.edges.max()) + 1
+    for a in range(n):
+        for b in range(a + 1, n):
+            ends, corners = (np.where(x == b, a, x) for x in (proposal.edges, proposal.face_vertices))
+            ends, corners = (np.where(x > b, x - 1, x) for x in (ends, corners))
+            with pytest.raises(Refuted):
+                prove(net, frame_of(window), proposal._replace(edges=ends, face_vertices=corners))
 
 
 def test_two_regions_as_one() -> None:

@@ -21,7 +21,7 @@ from tests.support.graph_cases import degenerate_case, random_case, some_lines
 
 #: Of what `compare_certified` tells.
 LINES = ("certified line", "of any size", "certified graph")
-WINDOWS = ("window", "window, any size", "window of graph")
+WINDOWS = ("window", "window any size", "window of graph")
 CERTIFIED_DOMAINS = LINES + WINDOWS
 _SIZES = (5e-324, 1e-320, 1e-300, 1e-160, 1e160, 1e300)
 # How far a breakpoint may be off, in parts of itself or of the regions beside it.

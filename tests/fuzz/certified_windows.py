@@ -50,6 +50,8 @@ def differing(part: PlanePartition, exact: ExactPartition) -> str:
 
 def mutated(proposal: Proposal, rng: Rng) -> Proposal | None:
     """Return a proposal with one number changed, or two exchanged; None if that changes nothing."""
+    if rng.uniform() < 0.25:
+        return _rewired(proposal, rng)
     name = str(rng.choice(Proposal._fields))
     array = np.array(getattr(proposal, name))
     flat = array.reshape(-1)
@@ -68,6 +70,19 @@ def mutated(proposal: Proposal, rng: Rng) -> Proposal | None:
     else:
         flat[at] = rng.integers(-1, flat.max() + 2)
     return None if np.array_equal(array, getattr(proposal, name)) else proposal._replace(**{name: array})
+
+
+def _rewired(proposal: Proposal, rng: Rng) -> Proposal | None:
+    """Return a proposal in which two vertices are one, or two regions have exchanged their patterns; all else fits."""
+    if rng.uniform() < 0.3 and len(proposal.words) > 1:
+        words = proposal.words.copy()
+        a, b = rng.choice(len(words), 2, replace=False)
+        words[[a, b]] = words[[b, a]]
+        return proposal._replace(words=words)
+    a, b = rng.choice(int(proposal.edges.max()) + 1, 2, replace=False)
+    ends, corners = (np.where(array == b, a, array) for array in (proposal.edges, proposal.face_vertices))
+    ends, corners = (np.where(array > b, array - 1, array) for array in (ends, corners))
+    return proposal._replace(edges=ends, face_vertices=corners)
 
 
 def _holds(part: PlanePartition, proposal: Proposal | None) -> bool:

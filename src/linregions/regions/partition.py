@@ -122,7 +122,8 @@ def partition(
         cluster. No region is cut between them, and the result does not depend on them.
     certify : bool
         Prove every sign and order for exactly the floats given, with rigorous bounds, and in integer arithmetic where
-        bounds leave doubts; ``diagnostics["certified"]`` is True then. `tolerances` play no part.
+        bounds leave doubts; ``diagnostics["certified"]`` is True then. `tolerances` play no part. Of windows what floats
+        find is proved, which takes 5 to 13 times as long as to find it, or found anew by an exact engine.
 
     Returns
     -------
@@ -216,7 +217,8 @@ def count_regions(
         paper's B_N, joined where the gradient does not jump (see `partition`). "gradient" is decided exactly for the
         floats given, and takes two to three times as long as "linear".
     tolerances, threads, progress, memory_limit, executor, certify
-        As in `partition`. Without a limit, memory does not grow with the number of regions of a window.
+        As in `partition`. Without a limit, memory does not grow with the number of regions of a window, unless it is
+        to be certified: its regions are kept while they are proved.
 
     Returns
     -------

@@ -124,7 +124,8 @@ class FloatRows:
             read[term.source] = values
             error = error + repeats * tensor.error**2
             square = square + repeats * tensor.norm**2
-        if sizes.matrix is None:
+        # A layer may read one of several sites.
+        if sizes.matrix is None or read[step.terms[0].source].shape[1] != sizes.matrix.shape[0]:
             values = apply_terms(step, read, 3 * n_cells).reshape(n_cells, 3, -1)
         else:
             values = (read[step.terms[0].source] @ sizes.matrix).reshape(n_cells, 3, -1)

@@ -6,12 +6,15 @@ with rigorous bounds tell the signs there; what they leave open, integers decide
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from linregions._support.threads import one_blas_thread
 from linregions._support.validation import FloatArray
 from linregions.exact.bounds import U
 from linregions.exact.integers import quotient
@@ -73,10 +76,10 @@ def judge_in_numpy(asked: Asked, strict: npt.NDArray[np.bool_]) -> tuple[IndexAr
     return _judge(values * signs, bound, asked.first, strict)
 
 
-def prove(network: Network, frame: Frame, proposal: Proposal, judge: Judge = judge_in_numpy) -> Proof:
+def prove(network: Network, frame: Frame, proposal: Proposal, judge: Judge = judge_in_numpy, threads: int = 1) -> Proof:
     """Prove that the faces of a proposal are the closed activation regions of positive area, each once.
 
-    `judge` does the most of the work, and may be compiled code.
+    `judge` does much of the work, and may be compiled code. Blocks of vertices are shared between `threads`.
 
     Raises
     ------
@@ -89,9 +92,17 @@ def prove(network: Network, frame: Frame, proposal: Proposal, judge: Judge = jud
     if (first_changes(proposal.words[order]) < 0).any():
         raise Refuted("two regions have the same pattern")
     work = _Vertices(network, frame, proposal, columns, cycles, order, judge)
+    _check_about_vertices(proposal, columns, cycles, work.face)
     strict = np.zeros((cycles.n_vertices, columns.n_words), dtype=np.uint64)
-    for who, found in work.run():
-        strict[who] = found
+    with one_blas_thread():
+        if threads == 1:
+            for who in work.blocks():
+                strict[who] = work.strict(who)
+        else:
+            blocks = list(work.blocks())
+            with ThreadPoolExecutor(threads) as pool:
+                for who, found in zip(blocks, pool.map(work.strict, blocks), strict=True):
+                    strict[who] = found
     _check_faces(proposal, columns, cycles, strict)
     _check_orientation(proposal, columns, cycles, work.court)
     return Proof(order.size, cycles.n_vertices * columns.n, work.court.n_decisions)
@@ -105,7 +116,7 @@ class _Vertices:
         judge: Judge,
     ) -> None:  # fmt: skip
         self.columns, self.proposal, self.judge = columns, proposal, judge
-        self.court = Court(network, frame, columns)
+        self.court, self._court_is_held = Court(network, frame, columns), threading.Lock()
         self.rows = FloatRows(network.graph, columns.layout, frame.float_rows())
         rank = np.empty(order.size, dtype=np.intp)
         rank[order] = np.arange(order.size)
@@ -119,15 +130,16 @@ class _Vertices:
         self.zeros = cycles.zero_vertex.astype(np.int64) * columns.n + cycles.zero_column
         self.sides = np.array([[quotient(c, max(map(abs, side))) for c in side] for side in frame.sides])
 
-    def run(self) -> Iterator[tuple[IndexArray, Words]]:
-        """Yield some vertices, and the columns that are not zero there, as the regions about them need them."""
+    def blocks(self) -> Iterator[IndexArray]:
+        """Yield all vertices, some at a time."""
         widest = max([layer.n_units * layer.n_breakpoints for layer in self.columns.layout] + [1])
         size = max(16, _VALUES_AT_ONCE // widest)
-        for first in range(0, self.order.size, size):
-            who = self.order[first : first + size]
-            with np.errstate(all="ignore"):
-                yield who, self._strict(who)
-            self.court.forget_points()
+        return (self.order[first : first + size] for first in range(0, self.order.size, size))
+
+    def strict(self, who: IndexArray) -> Words:
+        """Return of some vertices the columns that are not zero there, on the side that regions about them claim."""
+        with np.errstate(all="ignore"):
+            return self._strict(who)
 
     def _strict(self, who: IndexArray) -> Words:
         columns = self.columns
@@ -157,7 +169,9 @@ class _Vertices:
             values, bound = self._entries(bits, face, compared)
             open_pairs.append(_judge(-values, bound, columns.first_entry, strict))
         open_pairs.append(_judge(*self._heights(places), columns.first_side, strict))
-        self._settle(who, face, faces, bits, strict, open_pairs)
+        with self._court_is_held:
+            self._settle(who, face, faces, bits, strict, open_pairs)
+            self.court.forget_points()
         return packed(strict, columns.n_words)
 
     # ---- where the vertices are --------------------------------------------------------------------------------------
@@ -213,8 +227,9 @@ class _Vertices:
         self, row: int, who: IndexArray, face: IndexArray, faces: IndexArray, bits: npt.NDArray[np.uint8]
     ) -> tuple[float, ...]:
         f, vertex = int(face[row]), int(who[row])
-        self.court.see(int(faces[f]), bits[f])
-        point = self.court.vertex(vertex, *self.lines[vertex].tolist())
+        with self._court_is_held:
+            self.court.see(int(faces[f]), bits[f])
+            point = self.court.vertex(vertex, *self.lines[vertex].tolist())
         if point is None:
             raise Refuted("two edges of a region that meet are parallel")
         return coordinates(point)
@@ -346,6 +361,26 @@ def _forms(level: Level, face: IndexArray, unit: IndexArray) -> tuple[FloatArray
     off = sums.share[cell] * sums.norms[unit][:, None] * _SLACK
     off[:, 0] += 8 * U * sums.bias[unit]
     return sums.values[cell, :, unit], off + 2.0**-900
+
+
+def _check_about_vertices(proposal: Proposal, columns: Columns, cycles: Cycles, face: IndexArray) -> None:
+    """Check that faces differ from the one that looks at a vertex only in columns that are to be zero there."""
+    zero = np.zeros((cycles.n_vertices, columns.n_words), dtype=np.uint64)
+    bit = np.uint64(1) << (cycles.zero_column % 64).astype(np.uint64)
+    np.bitwise_or.at(zero, (cycles.zero_vertex, cycles.zero_column // 64), bit)
+    words, corners = proposal.words, proposal.face_vertices
+    winners = columns.winners(words) if columns.has_maxima else None
+    first_entries = columns.first_entry + columns.tournament.first_leaf
+    size = max(1, _CORNER_WORDS_AT_ONCE // columns.n_words)
+    for begin in range(0, corners.size, size):
+        v, own = corners[begin : begin + size], cycles.owner[begin : begin + size]
+        changed = (words[own] ^ words[face[v]]) & columns.plain_words & ~zero[v, : words.shape[1]]
+        differ = bool(changed.any())
+        if winners is not None:
+            row, window = np.nonzero(winners[own] != winners[face[v]])
+            differ |= not has_bit(zero, v[row], first_entries[window] + winners[own[row], window]).all()
+        if differ:
+            raise Refuted("regions about a vertex differ in a neuron that does not switch there")
 
 
 def _check_faces(proposal: Proposal, columns: Columns, cycles: Cycles, strict: Words) -> None:

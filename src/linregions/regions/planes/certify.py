@@ -35,10 +35,16 @@ def certified(
     try:
         with np.errstate(all="ignore"):  # what overflows is not proved
             part = find(network, window, options)
-        proof, _ = prove_partition(part)
+        proof, _ = prove_partition(part, options.threads)
     except (NumericalError, Refuted):
         return _mended(network, window, options)
-    told = {"undecided": 0, "certified": True, "exact_decisions": proof.n_exact, "mended": False}
+    told = {
+        "undecided": 0,
+        "certify_advised": False,
+        "certified": True,
+        "exact_decisions": proof.n_exact,
+        "mended": False,
+    }
     return replace(part, diagnostics={**part.diagnostics, **told})
 
 
@@ -58,7 +64,7 @@ def _mended(network: Network, window: PlaneWindow, options: Options) -> PlanePar
         found = exact_regions(network, window, note)
     diagnostics = {
         "undecided": 0, "snapped_signs": 0, "merged_ties": 0, "smallest_margin": np.inf,
-        "relative_tolerance": options.tolerances.relative, "cells": 1,
+        "relative_tolerance": options.tolerances.relative, "cells": 1, "certify_advised": False,
         "certified": True, "exact_decisions": found.n_exact, "mended": True,
     }  # fmt: skip
     return PlanePartition(network, window, *found[:8], pack_patterns(network, found.patterns), diagnostics)

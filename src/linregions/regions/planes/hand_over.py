@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from linregions.exact.planes.border import sides_of
 from linregions.networks.network import Network
 from linregions.networks.switches import breakpoints_of_neurons
 from linregions.regions.planes.partition import PlanePartition
@@ -24,7 +25,7 @@ def hand_over(part: PlanePartition, sink: Sink) -> Any:
         cells=np.zeros(1, dtype=np.int64),
         cell_sizes=np.array([[*sizes, len(part.face_vertices), 0]]),
         vertices=part.vertices.copy(),
-        root_vertex=np.full(n_vertices, -1, dtype=np.int32),
+        root_vertex=_corners(part),
         edge=np.concatenate([part.edges.T, _switches(part)[None]]).astype(np.int32),
         face_offsets=part.face_offsets.astype(np.int32),
         side=np.stack([part.face_vertices, part.face_edges]).astype(np.int32),
@@ -36,6 +37,20 @@ def hand_over(part: PlanePartition, sink: Sink) -> Any:
     sink.begin(part.network, part.window, float(part.diagnostics["relative_tolerance"]))
     sink.collect(sink.digest(batch))
     return sink.finish(PlaneSummary(n_regions, n_vertices, n_edges, part.diagnostics))
+
+
+def _corners(part: PlanePartition) -> npt.NDArray[np.int32]:
+    """Return the numbers of the window's corners, which are the first of a root's vertices, and -1 for others."""
+    side = next(sides_of(part.window.polygon, part.vertices, part.edges, part.edge_faces))
+    ends, low, high = part.edges[side >= 0], *np.full((2, len(part.vertices)), -1, dtype=np.int32)
+    own = np.repeat(side[side >= 0], 2)
+    low[:] = len(part.window.polygon)
+    np.minimum.at(low, ends.ravel(), own)
+    np.maximum.at(high, ends.ravel(), own)
+    found = np.full(len(part.vertices), -1, dtype=np.int32)
+    corners = np.flatnonzero(low < high)
+    found[corners] = np.arange(corners.size)
+    return found
 
 
 def _switches(part: PlanePartition) -> npt.NDArray[np.int64]:

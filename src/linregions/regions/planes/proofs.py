@@ -36,7 +36,7 @@ def judge_compiled(asked: Asked, strict: npt.NDArray[np.bool_]) -> tuple[IndexAr
         room = count
 
 
-def prove_partition(part: Claim) -> tuple[Proof, Proposal]:
+def prove_partition(part: Claim, threads: int = 1) -> tuple[Proof, Proposal]:
     """Prove that a partition is right, whatever made it; return what took that, and what it claims.
 
     Raises
@@ -52,7 +52,7 @@ def prove_partition(part: Claim) -> tuple[Proof, Proposal]:
             part.edges, part.edge_faces, sides, part.face_offsets, part.face_vertices, part.face_edges, words
         )
         try:
-            return prove(part.network, frame, proposal, judge_compiled), proposal
+            return prove(part.network, frame, proposal, judge_compiled, threads), proposal
         except Refuted as error:
             refuted = error
     raise refuted
