@@ -41,8 +41,8 @@ def forbid_computing(monkeypatch):
 
     for name in SETTINGS:
         monkeypatch.setattr(f"linregions.experiments.{name}.measure", computed)
-        monkeypatch.setattr(f"linregions.experiments.{name}.partition", computed)
-    monkeypatch.setattr("linregions.experiments.figures.fig3.count_regions", computed)
+    monkeypatch.setattr("linregions.experiments.counting.partition", computed)
+    monkeypatch.setattr("linregions.experiments.counting.count_regions", computed)
 
 
 def test_every_figure_is_drawn_again_without_computing(results, tmp_path, monkeypatch, capsys):

@@ -7,6 +7,7 @@ from functools import cache
 import numpy as np
 import pytest
 
+from linregions.domains.windows import Line
 from linregions.regions.options import Options
 from linregions.regions.partition import count_regions
 from linregions.regions.planes.engine.knobs import Knobs
@@ -33,6 +34,25 @@ def test_counts_equal_the_table(name: str) -> None:
     assert found == (case.n_regions, case.n_vertices, case.n_edges)
     assert found[1] - found[2] + found[0] == 1
     assert count_regions(case.network, case.window) == case.n_regions
+
+
+@pytest.mark.parametrize("name", LARGEST_IS_SLOW)
+def test_counts_are_certified(name: str) -> None:
+    case, plain = zoo.golden(name), partition_of(name)
+    proved = partition_plane(case.network, case.window, Options(certify=True))
+    assert proved.diagnostics["certified"]
+    assert not proved.diagnostics["mended"]
+    found = (proved.n_regions, len(proved.vertices), len(proved.edges), proved.n_linear_regions)
+    assert found == (case.n_regions, case.n_vertices, case.n_edges, plain.n_linear_regions)
+
+
+@pytest.mark.parametrize("name", LARGEST_IS_SLOW)
+def test_whole_lines_are_certified(name: str) -> None:
+    network, rng = zoo.golden(name).network, np.random.default_rng(5)
+    lines = [Line(rng.normal(size=network.n_in), rng.normal(size=network.n_in)) for _ in range(20)]
+    for kind in ("activation", "linear"):
+        proved = count_regions(network, lines, kind, certify=True)
+        np.testing.assert_array_equal(proved, count_regions(network, lines, kind))
 
 
 @pytest.mark.parametrize("name", LARGEST_IS_SLOW)

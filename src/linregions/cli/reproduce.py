@@ -6,10 +6,11 @@ from argparse import ArgumentParser, Namespace
 from contextlib import nullcontext
 
 from linregions._support.validation import available_cores
-from linregions.cli.arguments import add_common, add_experiments, add_force, count_from, shows_progress
+from linregions.cli.arguments import add_certify, add_common, add_experiments, add_force, count_from, shows_progress
 from linregions.cli.results import print_result
 from linregions.experiments import EXPERIMENTS, reproduce
 from linregions.experiments.context import Context
+from linregions.experiments.report.proofs import proof_told
 from linregions.experiments.report.report import write_report
 from linregions.experiments.settings import chosen_settings, read_settings
 from linregions.experiments.sweeps.pool import dask_executor
@@ -39,6 +40,7 @@ def add(parser: ArgumentParser) -> None:
     )
     where.add_argument("--dask", metavar="ADDRESS", help="compute these cells on an existing Dask cluster")
     add_common(parser, numbers_alone=False)
+    add_certify(parser)
     add_force(parser)
 
 
@@ -63,6 +65,7 @@ def run(arguments: Namespace) -> None:
             workers=arguments.workers,
             executor=executor,
             force=arguments.force,
+            certify=arguments.certify,
         )
         for name in names:  # before any work
             context.check_replaced(name, settings[name])
@@ -70,5 +73,6 @@ def run(arguments: Namespace) -> None:
             done = reproduce(name, context, settings=settings[name])
             print(f"{name}: {EXPERIMENTS[name]}")
             # A table of thousands of rows is for the file; the overview is for the eye.
-            print_result(done.measurement.tables.get("overview", done.measurement.rows), done.files)
+            rows = done.measurement.tables.get("overview", done.measurement.rows)
+            print_result(rows, done.files, proof_told(done.saved))
     print(f"report: {write_report(arguments.out)}")

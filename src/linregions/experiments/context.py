@@ -16,6 +16,7 @@ from linregions._support.files import as_path, write_npz
 from linregions._support.tables import Row, plain, read_json, writable_folder, write_metadata, write_table
 from linregions._support.validation import as_choice, as_integer, as_threads
 from linregions.errors import FileFormatError, InvalidValueError, MissingDependencyError
+from linregions.experiments.counting import Counting
 from linregions.experiments.place import Place
 from linregions.experiments.saved import checksum_of_table
 from linregions.plotting import FORMATS
@@ -74,6 +75,9 @@ class Context:
         Computes the cells of a sweep in their place, e.g. ``distributed.Client(...).get_executor()``.
     force : bool
         Whether an experiment may replace what the folder has of it with other settings.
+    certify : bool
+        Whether every partition and every count of regions is proved (`linregions.partition`); what is measured in
+        other ways is not.
     """
 
     out: str | os.PathLike[str] = DEFAULT_FOLDER
@@ -85,6 +89,7 @@ class Context:
     workers: int = 1
     executor: Executor | None = None
     force: bool = False
+    certify: bool = False
 
     def __post_init__(self) -> None:
         who = "Context"
@@ -112,6 +117,11 @@ class Context:
         return Place(data, os.path.abspath(self.run_dir))
 
     @cached_property
+    def counting(self) -> Counting:
+        """What partitions and counts, certified where asked, with the tally of the experiment under way."""
+        return Counting(self.certify, self.threads)
+
+    @cached_property
     def dataset(self) -> Dataset:
         """The data set, loaded when first asked for."""
         return load_dataset(self.data)
@@ -135,10 +145,11 @@ class Context:
         try:
             there = read_json(file)
             theirs = {**there["settings"], "seed": there["seed"], "data": there["data"]}
+            theirs["certify"] = there.get("certified") is not None
         except (FileFormatError, KeyError, TypeError):
             other = "settings that cannot be read"
         else:
-            mine = {**mine["settings"], "seed": mine["seed"], "data": mine["data"]}
+            mine = {**mine["settings"], "seed": mine["seed"], "data": mine["data"], "certify": self.certify}
             keys = [key for key in {**mine, **theirs} if mine.get(key) != theirs.get(key)]
             if not keys:
                 return
@@ -171,6 +182,7 @@ class Context:
             data=os.fspath(self.data),
             tables=list(found.tables),
             files=[file.name for file in files],
+            **({"certified": self.counting.proof.numbers()} if self.certify else {}),
             checksums={file.name: checksum_of_table(file) for file in tables},
         )
         return files

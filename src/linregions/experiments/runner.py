@@ -108,6 +108,7 @@ def reproduce(name: str, context: Context, *, full: bool = False, settings: Any 
     MissingDependencyError
         If an optional package is missing, likewise.
     """
+    from linregions.experiments.counting import Proof
     from linregions.experiments.saved import load_saved
 
     module = experiment(name)
@@ -115,6 +116,7 @@ def reproduce(name: str, context: Context, *, full: bool = False, settings: Any 
     chosen = settings if settings is not None else module.FULL if full else module.QUICK
     context.check_replaced(name, chosen)
     _LOG.info("%s: %s", name, EXPERIMENTS[name])
+    context.counting.proof = Proof()
     found = module.measure(chosen, context)
     files = context.write(name, chosen, found)
     pictures = redraw(name, context.folder, context.formats)

@@ -16,6 +16,7 @@ from linregions._support.files import as_path, read_npz, tell_unchecked
 from linregions._support.fingerprints import checksum_of_text
 from linregions._support.tables import read_json, read_table
 from linregions.errors import FileFormatError, InvalidValueError
+from linregions.experiments.counting import Proof
 from linregions.regions.lines.partition import LinePartition
 from linregions.regions.planes.partition import PlanePartition
 
@@ -36,6 +37,7 @@ class Saved:
     seed: int
     tables: Sequence[str] = ()  # names of further tables beside `rows`
     checksums: Mapping[str, str] = field(default_factory=dict)  # of the files with tables; none in earlier versions
+    proof: Proof | None = None  # what certifying came to, where it was asked for
 
     @cached_property
     def rows(self) -> list[dict[str, Any]]:
@@ -105,8 +107,10 @@ def load_saved(results: str | os.PathLike[str], name: str) -> Saved:
             raise TypeError("checksums of another kind")
         if "checksum" not in content or not checksums:
             tell_unchecked(file, "linregions plot", _again(name))
-        return Saved(folder, name, content["settings"], int(content["seed"]), tables, checksums)
-    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        numbers = content.get("certified")
+        proof = None if numbers is None else Proof(**{key: int(value) for key, value in numbers.items()})
+        return Saved(folder, name, content["settings"], int(content["seed"]), tables, checksums, proof)
+    except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
         raise FileFormatError(
             f"`results` has a {file.name} without a usable entry ({error}), but linregions plot needs settings, seed "
             f"and tables. Make it again with `linregions reproduce {name} --out {os.fspath(folder)}`."

@@ -93,7 +93,7 @@ def measure(settings: Settings, context: Context) -> Measurement:
     """Count the regions on each line and measure the distances at each moment of each run."""
     chosen = _chosen(settings, context)
     lines = {
-        (training, inputs, epoch): InputLines(training, epoch, inputs, settings.lines)
+        (training, inputs, epoch): InputLines(training, epoch, inputs, settings.lines, context.certify)
         for training in chosen
         for inputs in settings.lines_to
         for epoch in settings.epochs

@@ -8,7 +8,6 @@ from linregions.experiments.context import Context, Measurement
 from linregions.experiments.figures import fig8
 from linregions.experiments.saved import Saved
 from linregions.plotting import plane_figure
-from linregions.regions.partition import partition
 
 NAME = "fig1"
 NEEDS = fig8.NEEDS
@@ -20,7 +19,7 @@ def measure(settings: Settings, context: Context) -> Measurement:
     """Cut the square after the last moment of training; the training is that of figure 8."""
     last = fig8.snapshots(settings, context)[-1]
     examples, window, numbers = fig8.plane(settings, context)
-    part = partition(last.network, window, threads=context.threads, progress=context.progress)
+    part = context.counting.partition(last.network, window, progress=context.progress)
     boundary = part.decision_boundary()
     arrays = {"areas": part.areas, "perimeters": part.perimeters, "linear_labels": part.linear_labels}
     arrays |= {"examples": examples, "example_numbers": numbers}

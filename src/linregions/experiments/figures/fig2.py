@@ -13,7 +13,6 @@ from linregions.experiments.saved import Saved
 from linregions.networks.network import Network
 from linregions.networks.random import random_network
 from linregions.plotting import layer_handles, plot_gradient_key, plot_layers, plot_plane
-from linregions.regions.partition import partition
 
 NAME = "fig2"
 NEEDS = ("plot",)
@@ -54,9 +53,7 @@ def measure(settings: Settings, context: Context) -> Measurement:
         [2, *settings.hidden, 1], np.random.default_rng(context.seed), bias_variance=settings.bias_variance
     )
     window = PlaneWindow.of_inputs([-settings.half] * 2, [settings.half] * 2)
-    parts = [
-        partition(first_layers(network, k), window, threads=context.threads) for k in range(1, len(settings.hidden) + 1)
-    ]
+    parts = [context.counting.partition(first_layers(network, k), window) for k in range(1, len(settings.hidden) + 1)]
     rows = [
         {
             "hidden_layers": k,

@@ -15,10 +15,8 @@ from linregions.errors import InvalidValueError
 from linregions.experiments.context import Context, Measurement
 from linregions.experiments.saved import Saved
 from linregions.experiments.summary import columns_of
-from linregions.measures.perturbation import perturbed_counts
 from linregions.networks.constructions import perturbed, sawtooth_network
 from linregions.plotting import plot_line
-from linregions.regions.partition import count_regions, partition
 
 NAME = "fig3"
 NEEDS = ("plot",)
@@ -59,17 +57,20 @@ def measure(settings: Settings, context: Context) -> Measurement:
         )
     rng, segment = np.random.default_rng(context.seed), Segment(np.zeros(1), np.ones(1))
     counts = np.zeros((len(settings.ns), settings.draws), dtype=np.int64)
-    rows, parts = [], {}
+    rows, parts, counting = [], {}, context.counting
     with ProgressBar(counts.size, "perturbed sawtooths", "network", context.progress) as bar:
         for n, found in zip(settings.ns, counts, strict=True):
             network, before = sawtooth_network(n), copy.deepcopy(rng)
-            found[:] = perturbed_counts(network, segment, settings.sd, settings.draws, rng, kind="linear")
+            for k in range(settings.draws):
+                (found[k],) = counting.counts(perturbed(network, settings.sd, rng), segment, ["linear"])
             bar.update(settings.draws)
             if n == settings.shown:
                 for _ in range(int(np.argmin(np.abs(found - np.median(found)))) + 1):  # the same draws again
                     typical = perturbed(network, settings.sd, before)
-                parts = {"sawtooth": partition(network, segment), "perturbed": partition(typical, segment)}
-            rows.append(row(n, network.n_neurons, count_regions(network, segment, "linear"), found))
+                shown = {"sawtooth": network, "perturbed": typical}
+                parts = {name: counting.partition(one, segment) for name, one in shown.items()}
+            (exact,) = counting.counts(network, segment, ["linear"])
+            rows.append(row(n, network.n_neurons, exact, found))
     arrays = {"n": np.array(settings.ns), "counts": counts}
     return Measurement(rows, arrays, parts)
 

@@ -9,11 +9,11 @@ import numpy as np
 
 from linregions.domains.windows import Line
 from linregions.experiments.context import Context, Measurement
+from linregions.experiments.counting import Counting
 from linregions.experiments.saved import Saved
 from linregions.experiments.summary import columns_of, over_runs
 from linregions.networks.random import random_network
 from linregions.plotting import plot_line
-from linregions.regions.partition import count_regions, partition
 
 NAME = "fig4"
 NEEDS = ("plot",)
@@ -53,7 +53,7 @@ def measure(settings: Settings, context: Context) -> Measurement:
     """Find all breakpoints on the whole input axis."""
     rng = np.random.default_rng(context.seed)
     network = random_network([1, *settings.hidden, 1], rng, bias_variance=settings.bias_variance)
-    part = partition(network, Line([0.0], [1.0]))
+    part = context.counting.partition(network, Line([0.0], [1.0]))
     values = network(part.domain.point(part.breakpoints))[:, 0]
     views = [_view(part.breakpoints, share) for share in settings.shares]
     rows = []
@@ -71,17 +71,19 @@ def measure(settings: Settings, context: Context) -> Measurement:
             }
         )
     arrays = {"x": part.breakpoints, "value": values, "neuron": part.neurons, "slope": part.slopes[:, 0]}
-    drawn = [row for hidden in settings.others for row in _many(hidden, settings, rng)]
+    drawn = [row for hidden in settings.others for row in _many(hidden, settings, context.counting, rng)]
     tables = {"initialisation": over_runs(drawn, ("architecture", "neurons"), _COUNTS)} if drawn else {}
     return Measurement(rows, arrays, {"partition": part}, tables)
 
 
-def _many(hidden: tuple[int, ...], settings: Settings, rng: np.random.Generator) -> list[dict[str, Any]]:
+def _many(
+    hidden: tuple[int, ...], settings: Settings, counting: Counting, rng: np.random.Generator
+) -> list[dict[str, Any]]:
     """Count the regions on the whole axis of many networks with the same widths."""
     rows = []
     for _ in range(settings.draws):
         network = random_network([1, *hidden, 1], rng, bias_variance=settings.bias_variance)
-        counts = [count_regions(network, Line([0.0], [1.0]), kind) for kind in ("activation", "linear")]
+        counts = counting.counts(network, Line([0.0], [1.0]))
         entries = dict(zip(_COUNTS, [count / network.n_neurons for count in counts], strict=True))
         rows.append({"architecture": str(list(hidden)), "neurons": network.n_neurons} | entries)
     return rows

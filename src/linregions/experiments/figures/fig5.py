@@ -58,7 +58,8 @@ def measure(settings: Settings, context: Context) -> Measurement:
     """Count the regions on each line at each moment of each run."""
     trainings.check_count(settings.lines, "lines", len(context.dataset.y_train), "training", NAME)
     chains = trainings.chosen(settings, context, NAME)
-    cells = {(t, epoch): LineCounts(t, epoch, settings.lines) for t in chains for epoch in settings.epochs}
+    lines, certify = settings.lines, context.certify
+    cells = {(t, epoch): LineCounts(t, epoch, lines, certify) for t in chains for epoch in settings.epochs}
     results = sweep(list(cells.values()), context, NAME)
     rows, counts = [], []
     for training in chains:

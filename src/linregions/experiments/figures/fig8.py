@@ -15,7 +15,6 @@ from linregions.experiments.saved import Saved
 from linregions.experiments.summary import columns_of, names_of, over_runs
 from linregions.plotting import explain_colors, plot_plane, plot_scale_bar
 from linregions.plotting.colors import LAYER_COLORS, LAYER_MARKERS
-from linregions.regions.partition import count_regions, partition
 from linregions.training import Snapshot, train
 
 NAME = "fig8"
@@ -112,7 +111,7 @@ def measure(settings: Settings, context: Context) -> Measurement:
     for run in range(settings.runs):
         taken = snapshots(settings, context, run)
         for snapshot in taken:
-            part = partition(snapshot.network, window, threads=context.threads, progress=context.progress)
+            part = context.counting.partition(snapshot.network, window, progress=context.progress)
             rows.append(row(run, context.seed + run, snapshot, part))
             if run == 0:
                 drawn[f"epoch-{snapshot.epoch:g}"] = part
@@ -130,7 +129,7 @@ def _count_in_squares(settings: Settings, context: Context, run: int, snapshot: 
     for scale in settings.scales:
         window = plane(settings, context, scale)[1]
         network = snapshot.network
-        counts = [count_regions(network, window, kind, threads=context.threads) for kind in ("activation", "linear")]
+        counts = context.counting.counts(network, window)
         rows.append(
             {
                 "run": run + 1,

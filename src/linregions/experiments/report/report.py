@@ -15,6 +15,7 @@ from linregions._support.tables import Row, cell_text, read_json
 from linregions.experiments.findings import Finding, runs_in, with_error
 from linregions.experiments.report.claims import CLAIMS, SETUP, UNKNOWN, Claim
 from linregions.experiments.report.kept import KeptSection, kept_sections
+from linregions.experiments.report.proofs import proof_told, proofs_table
 from linregions.experiments.runner import EXPERIMENTS, experiment, reproduced
 from linregions.experiments.saved import AbsentFileError, Saved, load_saved
 from linregions.experiments.summary import over_runs
@@ -89,6 +90,8 @@ def render(found: Mapping[str, Saved], earlier: Sequence[Mapping[str, KeptSectio
         for name in there
     ]
     holds = [finding.holds for _, finding in judged]
+    titles = {name: _title(name) for name in (*EXPERIMENTS, SETUP)}
+    proofs = proofs_table(found, titles)
     page: str = (
         _templates()
         .get_template("report.html")
@@ -100,7 +103,8 @@ def render(found: Mapping[str, Saved], earlier: Sequence[Mapping[str, KeptSectio
             n_open=holds.count(None),
             missing=[(name, _title(name)) for name in EXPERIMENTS if name not in there],
             overview=[entry for entry in judged if entry[0].about in {*there, SETUP}],
-            titles={name: _title(name) for name in (*EXPERIMENTS, SETUP)},
+            titles=titles,
+            proofs=_table("Certified counts", proofs) if proofs else "",
             setup=[entry for entry in judged if entry[0].about == SETUP],
             sections=sections,
             made=_made(found),
@@ -134,7 +138,7 @@ def _section(saved: Saved, judged: Sequence[Judged], kept: KeptSection | None) -
     title = f"{_title(saved.name)}: {EXPERIMENTS[saved.name]}"
     tables = [_table(title, rows) for title, rows in _tables(saved)]
     section: str = _parts().section(
-        saved.name, title, _picture(saved, title, kept), _sample(saved), judged, tables, _settings(saved)
+        saved.name, title, _picture(saved, title, kept), _caption(saved), judged, tables, _settings(saved)
     )
     return section
 
@@ -168,6 +172,11 @@ def _encoded(figure: Any, large: int = 250_000) -> tuple[str, bytes]:
         if picture.tell() <= large:
             break
     return kind, picture.getvalue()
+
+
+def _caption(saved: Saved) -> str:
+    proof = proof_told(saved)
+    return " ".join([_sample(saved), *([f"{proof.capitalize()}."] if proof else [])])
 
 
 def _sample(saved: Saved) -> str:

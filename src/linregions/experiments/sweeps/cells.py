@@ -23,10 +23,10 @@ from linregions._support.threads import one_blas_thread
 from linregions._support.validation import FloatArray
 from linregions.domains.windows import Line
 from linregions.errors import InvalidValueError
+from linregions.experiments.counting import Counting
 from linregions.experiments.place import Place
 from linregions.measures.distances.distance import boundary_distance
 from linregions.networks.network import Network
-from linregions.regions.partition import partition
 from linregions.training import Snapshot, train
 from linregions.training.datasets import Dataset, load_dataset
 
@@ -146,12 +146,17 @@ class OfFields:
     @property
     def settings(self) -> Mapping[str, Any]:
         """All that the result depends on."""
-        return dict(vars(self))
+        return _told(vars(self))
 
     @property
     def needs(self) -> tuple[Cell, ...]:
         """Nothing."""
         return ()
+
+
+def _told(fields: Mapping[str, Any]) -> dict[str, Any]:
+    # Cells that are not certified keep the names that they had before any could be.
+    return {key: value for key, value in fields.items() if key != "certify" or value}
 
 
 _Trained = TypeVar("_Trained", bound=Trained, covariant=True)
@@ -187,7 +192,7 @@ class AtSnapshot(OfFields):
     @property
     def settings(self) -> Mapping[str, Any]:
         """All fields, but of the training only its chain."""
-        return {"chain": self.training.chain} | {key: value for key, value in vars(self).items() if key != "training"}
+        return {"chain": self.training.chain} | {key: v for key, v in _told(vars(self)).items() if key != "training"}
 
     @property
     def needs(self) -> tuple[Cell, ...]:
@@ -204,6 +209,7 @@ class LineCounts(AtSnapshot):
     """Regions on whole lines through the origin and random training examples (sec. 3.1)."""
 
     lines: int = 100  # how many different examples; the same at every moment of a run
+    certify: bool = False
 
     def __str__(self) -> str:
         return f"lines, {self.training.chain}, epoch {self.epoch:g}"
@@ -214,16 +220,17 @@ class LineCounts(AtSnapshot):
         data, network = dataset(place.data, chain.data), self.snapshot(place).network
         rng = np.random.default_rng(chain.seed_of("lines"))
         examples = data.examples(rng.permutation(len(data.y_train))[: self.lines])
-        return line_counts(network, examples)
+        return line_counts(network, examples, self.certify)
 
 
-def line_counts(network: Network, directions: FloatArray) -> Result:
+def line_counts(network: Network, directions: FloatArray, certify: bool = False) -> Result:
     """Count the regions of both kinds on whole lines through the origin."""
-    parts = partition(network, [Line(np.zeros(network.n_in), direction) for direction in directions])
-    return {
+    counting = Counting(certify)
+    parts = counting.partitions(network, [Line(np.zeros(network.n_in), direction) for direction in directions])
+    return counting.told() | {
         "activation_regions": [part.n_regions for part in parts],
         "linear_regions": [part.n_linear_regions for part in parts],
-        "snapped_signs": sum(part.diagnostics["snapped_signs"] for part in parts),
+        "snapped_signs": sum(part.diagnostics.get("snapped_signs", 0) for part in parts),  # none where all is proved
     }
 
 

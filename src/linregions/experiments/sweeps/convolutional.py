@@ -67,6 +67,7 @@ class InputLines(AtSnapshot):
 
     inputs: Inputs = "train"
     lines: int = 100  # how many; the same at every moment of a run
+    certify: bool = False
 
     def __str__(self) -> str:
         return f"lines to {self.inputs} inputs, {self.training.chain}, epoch {self.epoch:g}"
@@ -75,7 +76,8 @@ class InputLines(AtSnapshot):
         """Count activation and linear regions on each line."""
         chain = self.training.chain
         seed = chain.seed_of(f"lines to {self.inputs}")
-        return line_counts(self.snapshot(place).network, drawn(place.data, chain.data, self.inputs, self.lines, seed))
+        inputs = drawn(place.data, chain.data, self.inputs, self.lines, seed)
+        return line_counts(self.snapshot(place).network, inputs, self.certify)
 
 
 @dataclass(frozen=True)

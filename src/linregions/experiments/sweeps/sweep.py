@@ -71,6 +71,8 @@ def sweep(cells: Sequence[Cell], context: Context, title: str) -> dict[Cell, Res
             for cell, result in computed:
                 results[cell] = store.save(cell, result)
                 bar.update()
+    for cell in plan:
+        context.counting.proof.add(results[cell].get("proof", {}))
     return results
 
 

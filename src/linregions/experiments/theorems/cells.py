@@ -13,12 +13,12 @@ import numpy.typing as npt
 from linregions._support.estimates import Estimate
 from linregions.domains.windows import PlaneWindow
 from linregions.errors import FewPointsWarning
+from linregions.experiments.counting import Counting
 from linregions.experiments.place import Place
 from linregions.experiments.sweeps.cells import OfFields, Result, seed_for
 from linregions.experiments.theorems.cases import Domain, Law, curve, legs, length
 from linregions.measures.density import boundary_density
 from linregions.measures.distances.distance import boundary_distance
-from linregions.regions.partition import count_regions, partition
 from linregions.theory import relu_moments
 from linregions.theory.boundary_volume import expected_boundary_volume, measured_boundary_volume
 from linregions.theory.neuron_statistics import gradient_moments, layer_means, neuron_statistics
@@ -38,7 +38,8 @@ class _OfLaw(OfFields):
 
     def rng(self, purpose: str) -> np.random.Generator:
         """Return a generator for one purpose."""
-        return np.random.default_rng(seed_for(type(self).__name__, self.settings, purpose))
+        drawn = {key: value for key, value in self.settings.items() if key != "certify"}  # the same networks either way
+        return np.random.default_rng(seed_for(type(self).__name__, drawn, purpose))
 
 
 def with_stderr(name: str, estimate: Estimate, factor: float = 1.0) -> dict[str, float]:
@@ -72,12 +73,13 @@ class OnCurve(_OfLaw):
 
     kind: str = "interval"  # {"interval", "segment", "polygon", "circle"}
     points: int = 32  # as in `BothSides`
+    certify: bool = False
 
     def compute(self, place: Place) -> Result:
         """Return the mean number of linear regions less one, and what Theorem 6 predicts, per unit of length."""
         path = curve(self.kind, self.law.n_in)
-        law, rng = self.law.make(), self.rng("networks")
-        counts = [count_regions(law.sample(rng), path, "linear") - 1 for _ in range(self.networks)]
+        law, rng, counting = self.law.make(), self.rng("networks"), Counting(self.certify)
+        counts = [counting.counts(law.sample(rng), path, ["linear"])[0] - 1 for _ in range(self.networks)]
         pieces, whole = legs(path), length(path)
         # The law of the networks does not change under rotations, so all legs of a circle are alike.
         alike = len(pieces) if self.kind == "circle" else 1
@@ -96,7 +98,8 @@ class OnCurve(_OfLaw):
         error = float(np.hypot.reduce([one.stderr for one in right]))
         predicted = Estimate(sum(one.value for one in right), error, per_leg)
         measured = Estimate.from_samples(np.array(counts, dtype=float))
-        return with_stderr("measured", measured, 1 / whole) | with_stderr("predicted", predicted, alike / whole)
+        both = with_stderr("measured", measured, 1 / whole) | with_stderr("predicted", predicted, alike / whole)
+        return both | counting.told()
 
 
 @dataclass(frozen=True)
@@ -179,16 +182,17 @@ class Tubes(_OfLaw):
 
     radii: tuple[float, ...] = (0.003, 0.01, 0.03, 0.1, 0.3)
     samples: int = 20_000  # random points for each area
+    certify: bool = False
 
     def compute(self, place: Place) -> Result:
         """Return area and bound of every tube, for activation and for linear boundaries."""
-        law, rng = self.law.make(), self.rng("networks")
+        law, rng, counting = self.law.make(), self.rng("networks"), Counting(self.certify)
         rows = []
         kinds: tuple[Literal["activation", "linear"], ...] = ("activation", "linear")
         for number in range(self.networks):
-            part = partition(law.sample(rng), PlaneWindow.of_inputs([-1.0, -1.0], [1.0, 1.0]))
+            part = counting.partition(law.sample(rng), PlaneWindow.of_inputs([-1.0, -1.0], [1.0, 1.0]))
             for kind, radius in itertools.product(kinds, self.radii):
                 area, bound = tube_volume(part, radius, rng, kind=kind, samples=self.samples)
                 entry = {"network": number, "kind": kind, "radius": radius}
                 rows.append(entry | with_stderr("area", area) | {"bound": bound})
-        return {"rows": rows}
+        return {"rows": rows} | counting.told()

@@ -83,7 +83,7 @@ FULL = Settings(
 
 def measure(settings: Settings, context: Context) -> Measurement:
     """Measure all statements, and tell in one row for each whether it holds."""
-    plan = Plan.of(settings, context.seed)
+    plan = Plan.of(settings, context.seed, context.certify)
     results = sweep(plan.cells, context, NAME)
     made = {
         "equalities": tables.equalities([(cell, results[cell]) for cell in plan.equalities]),
@@ -119,7 +119,7 @@ class Plan:
         return list(dict.fromkeys(listed))
 
     @classmethod
-    def of(cls, settings: Settings, seed: int) -> Plan:
+    def of(cls, settings: Settings, seed: int, certify: bool = False) -> Plan:
         """Lay out the cells for some settings."""
         equalities = []
         for law, domain, k in EQUALITIES:
@@ -137,7 +137,7 @@ class Plan:
         return cls(
             equalities,
             bounded,
-            _curves(settings, seed),
+            _curves(settings, seed, certify),
             _cubes(settings, seed),
             [Facts(law, settings.fact_networks, seed) for law in _FACTS],
             [
@@ -145,7 +145,7 @@ class Plan:
                 for width, depth in itertools.product(settings.growth_widths, settings.growth_depths)
             ],
             [
-                Tubes(law, settings.tube_networks, seed, samples=settings.tube_samples)
+                Tubes(law, settings.tube_networks, seed, samples=settings.tube_samples, certify=certify)
                 for law in (Law((2, 12, 12, 1), scale=0.5), Law((2, 8, 8, 1), "hard_tanh", "uniform", 1.0))
             ],
         )
@@ -175,7 +175,7 @@ def _shapes(settings: Settings) -> list[tuple[int, ...]]:
     return list(dict.fromkeys([*settings.arrangements, *((width,) * 3 for width in settings.sizes)]))
 
 
-def _curves(settings: Settings, seed: int) -> list[OnCurve]:
+def _curves(settings: Settings, seed: int, certify: bool) -> list[OnCurve]:
     count, points = settings.arrangement_networks, settings.arrangement_points
     cells = []
     for hidden, (kind, n_in) in itertools.product(_shapes(settings), CURVES):
@@ -185,7 +185,7 @@ def _curves(settings: Settings, seed: int) -> list[OnCurve]:
             laws.append(paper)
         if kind in {"interval", "circle"}:
             laws += zigzags
-        cells += [OnCurve(law, count, seed, kind, points) for law in laws]
+        cells += [OnCurve(law, count, seed, kind, points, certify) for law in laws]
     return cells
 
 
