@@ -122,8 +122,8 @@ def partition(
         cluster. No region is cut between them, and the result does not depend on them.
     certify : bool
         Prove every sign and order for exactly the floats given, with rigorous bounds, and in integer arithmetic where
-        bounds leave doubts; ``diagnostics["certified"]`` is True then. `tolerances` play no part. Of windows what floats
-        find is proved, which takes 5 to 13 times as long as to find it, or found anew by an exact engine.
+        bounds leave doubts; ``diagnostics["certified"]`` is True then. `tolerances` play no part. Of windows what
+        floats find is proved, which takes 5 to 13 times as long as to find it, or found anew by an exact engine.
 
     Returns
     -------

@@ -10,7 +10,8 @@ import numpy.typing as npt
 from linregions._support.limits import exceeded
 from linregions.domains.windows import PlaneWindow
 from linregions.networks.network import Network
-from linregions.networks.switches import has_maxima, switch_tables, unpack_patterns
+from linregions.networks.switches import has_maxima, switch_tables
+from linregions.regions.planes.edge_names import name_edges
 from linregions.regions.planes.kernels import assembly, uniting
 from linregions.regions.planes.kernels.records import N_CHAINS, OWN, SHARED
 from linregions.regions.planes.kernels.workspace import SWITCH, E, V
@@ -23,8 +24,6 @@ _UNITING = 52
 # How much more than what the regions met take, and as many elsewhere, is asked for where these do not fit.
 _SPARE = 2
 KEEP_NONE = "keep no regions, with `sink=RegionStatistics()` or `sink=RegionStream(folder)`"
-# Edges whose patterns are looked at together.
-_EDGES_AT_ONCE = 1024
 # How much an array grows that is full. What is added is memory at once, so that it should not be much.
 _GROWTH = 1.125
 
@@ -57,30 +56,6 @@ class _Growing:
 def bytes_to_unite(n_bytes: float, n_regions: float, uniting: float = _UNITING) -> float:
     """Return the most that a partition takes while it is made, from what its batches hold."""
     return (1.0 + _GROWTH) / 2.0 * n_bytes + uniting * n_regions
-
-
-def name_edges(
-    network: Network, words: npt.NDArray[Any], faces: npt.NDArray[Any], neurons: npt.NDArray[np.int32],
-    breakpoints: npt.NDArray[np.int32],
-) -> None:  # fmt: skip
-    """Name edges of a graph by the first neuron that differs beside them, and the lower of its two pieces.
-
-    Switches have the order of layouts, and those of a maximum are its comparisons. Where several coincide, or a maximum
-    changes, only the patterns tell.
-    """
-    is_window = np.zeros(network.n_neurons + 1, dtype=np.bool_)
-    is_window[network.numbering.window_neuron] = True
-    inner = np.flatnonzero(neurons >= 0)
-    for start in range(0, inner.size, _EDGES_AT_ONCE):
-        edges = inner[start : start + _EDGES_AT_ONCE]
-        changed = words[faces[edges, 0]] ^ words[faces[edges, 1]]
-        several = ((changed & (changed - np.uint64(1))) != 0).any(axis=1) | ((changed != 0).sum(axis=1) > 1)
-        edges = edges[several | is_window[neurons[edges]]]
-        left, right = (unpack_patterns(network, words[faces[edges, side]]) for side in (0, 1))
-        first = (left != right).argmax(axis=1)
-        rows = np.arange(edges.size)
-        neurons[edges] = first
-        breakpoints[edges] = np.minimum(left[rows, first], right[rows, first])
 
 
 class Collector(Sink):

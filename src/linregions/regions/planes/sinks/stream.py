@@ -19,10 +19,10 @@ from linregions.errors import InvalidValueError, LinRegionsError
 from linregions.networks.network import Network
 from linregions.networks.switches import breakpoints_of_neurons, bytes_of_words, has_maxima, switch_tables
 from linregions.regions.files import pack_network, pack_window
+from linregions.regions.planes.edge_names import name_edges
 from linregions.regions.planes.kernels.workspace import N_FACES, SWITCH, A, E, V
 from linregions.regions.planes.sink import BatchRecord, IndexArray, PlaneSummary, RegionBatch, Sink
 from linregions.regions.planes.sinks import streamed as streamed
-from linregions.regions.planes.sinks.collect import name_edges
 from linregions.regions.planes.sinks.sizes import measure
 from linregions.regions.planes.sinks.stream_parts import checksum_in, read_part
 from linregions.regions.planes.sinks.streamed import MANIFEST, PARTS, SOURCE, StreamedRegions
