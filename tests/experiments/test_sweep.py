@@ -141,7 +141,7 @@ def test_a_full_disk_loses_nothing(expected, tmp_path, monkeypatch):
         return write(self, *arguments, **keywords)
 
     monkeypatch.setattr(Path, "write_text", full)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(InvalidValueError, match="No space left"):
         sweep(chosen, context, "toy")
     monkeypatch.undo()
     assert len(list(tmp_path.rglob("*.json"))) == 10

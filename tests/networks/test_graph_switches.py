@@ -28,10 +28,11 @@ def of_seed(seed, **options):
 
 
 def of_maxima(seed):
-    """Return a network with windows of many sizes."""
+    """Return a network with windows of many sizes, whose entries are equal nowhere: rounding decides no winner."""
     rng = np.random.default_rng(seed)
     builder = Builder(rng, 3)
-    value = builder.step(builder.tensor(INPUT).then(rng.normal(size=(7, 3)), rng.normal(size=7)), lr.HARD_TANH)
+    bent = lr.PiecewiseLinear((-1.0, 1.0), (0.25, 1.0, 0.5), (0.0, 0.0))
+    value = builder.step(builder.tensor(INPUT).then(rng.normal(size=(7, 3)), rng.normal(size=7)), bent)
     sizes = rng.integers(1, 8, 4)
     value = builder.max(value, [sorted(int(e) for e in rng.permutation(7)[:size]) for size in sizes])
     return Network.from_graph(builder.finish(value)), rng

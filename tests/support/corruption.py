@@ -193,9 +193,13 @@ def _stream(folder: Path) -> Any:
     return _told([regions.network, regions.window.polygon, regions.window.basis, parts, numbers])
 
 
+def _folder(parent: Path) -> RunFolder:
+    return RunFolder(parent, SETTINGS, "dense")
+
+
 def _run(parent: Path) -> Any:
     """Return what training would go on from; what is damaged is trained once more."""
-    folder = RunFolder(parent, SETTINGS)
+    folder = _folder(parent)
     found = folder.snapshots({0, 5})
     told = {str(step): [one.epoch, one.network, one.test_accuracy, one.train_loss] for step, one in found.items()}
     return _told(told) if len(found) == 2 else None
@@ -228,7 +232,7 @@ def make(folder: Path) -> dict[str, Kind]:
     part = sorted((folder / "stream" / "parts").iterdir())[0]
     rows = [{"n": 3, "x": 0.5, "name": "a"}, {"n": 4, "x": 2.25, "name": "b"}]
     Context(out=folder, progress=False).write("fig2", {"hidden": [3]}, Measurement(rows, {"x": np.arange(9.0)}))
-    run = RunFolder(folder / "runs", SETTINGS)
+    run = _folder(folder / "runs")
     for step in (0, 5):
         run.add(Snapshot(step / 5, step, NETWORK, 0.9, 0.125 * step), {"moments": np.arange(5.0)})
     store, cell = CellStore(folder / "cells"), Base(3)
@@ -257,7 +261,9 @@ def make(folder: Path) -> dict[str, Kind]:
         "experiment: table": Kind(folder / "fig2.csv", text, lambda: repr(load_saved(folder, "fig2").rows)),
         "training: snapshot": Kind(run.path / "step-000000005.npz", archive, lambda: _run(folder / "runs")),
         "training: state": Kind(
-            run.path / "state.npz", archive, lambda: _gone_or_told(RunFolder(folder / "runs", SETTINGS).state())
+            run.path / "state.npz",
+            archive,
+            lambda: _gone_or_told(_folder(folder / "runs").state()),
         ),
         "training: index": Kind(run.path / "run.json", text, lambda: _run(folder / "runs")),
         "sweep cell": Kind(store.file(cell), text, lambda: store.load(cell)),

@@ -91,7 +91,6 @@ def train(
     --------
     >>> import numpy as np
     >>> from linregions.training.datasets import Dataset
-    from linregions.training.models import Dense, Model
     >>> x = np.random.default_rng(0).normal(size=(64, 2))
     >>> y = (x[:, 0] > 0).astype(np.int64)
     >>> half_planes = Dataset("half-planes", x, y, x, y, (2,))
