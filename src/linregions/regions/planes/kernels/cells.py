@@ -142,13 +142,17 @@ def _write_cell(ws: Workspace, sc: Scratch, root: Root, out: Output, cell: int, 
             for w in range(words.shape[0]):
                 words[w] = out.f_word[f0 + f - 1, w] if f > 0 else sc.base[w]
             for w in range(ws.f_word.shape[2]):
-                rest = ws.f_word[now, f, w]
-                if f > 0:
-                    rest ^= ws.f_word[now, f - 1, w]
+                own = ws.f_word[now, f, w]
+                rest = own ^ ws.f_word[now, f - 1, w] if f > 0 else own
                 while rest != ZERO:
-                    switch = np.uint64(sc.local[CROSSING, 64 * w + lowest_bit(rest) + 1])
+                    k = lowest_bit(rest)
                     rest &= rest - ONE
-                    words[switch >> np.uint64(6)] ^= ONE << (switch & np.uint64(63))
+                    switch = np.uint64(sc.local[CROSSING, 64 * w + k + 1])
+                    word, bit = switch >> np.uint64(6), ONE << (switch & np.uint64(63))
+                    if own >> np.uint64(k) & ONE == ONE:
+                        words[word] |= bit
+                    else:  # some that cross the cell are passed in all of it
+                        words[word] = words[word] & ~bit | sc.base[word] & bit
     for i in range(n_s):
         out.side[V, s0 + i] = v0 + ws.side[now, V, i]
         out.side[E, s0 + i] = e0 + ws.side[now, E, i]
