@@ -110,6 +110,11 @@ def test_zoo_does_not_depend_on_cells_bounded_by_later_layers(
     assert found.diagnostics["cells"] == (made[-1] if made else partition.diagnostics["cells"])
 
 
+def test_switches_that_are_passed_in_all_of_a_part_stay_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of an activation with several breakpoints, where words are made from the face before in the list."""
+    test_zoo_does_not_depend_on_cells_bounded_by_later_layers("hard tanh, whole numbers", 1, 2, monkeypatch)
+
+
 @pytest.mark.parametrize("name", [name for name in CASES if name.startswith(tuple(zoo.REWRITTEN))])
 def test_rewritten_cases_keep_their_counts(name: str) -> None:
     original = exact_of(next(start for start in zoo.REWRITTEN if name.startswith(start)))
