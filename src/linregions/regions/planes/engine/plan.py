@@ -32,7 +32,7 @@ EXPECTED_SWITCHES = 64
 # parts that fewer switches cross. These are numbers of a graph of _CHEAP multiply-adds; the rows of a cell or part of
 # one take time as the multiply-adds, so of dearer graphs they are larger.
 _CHEAP, _DEAREST = 1 << 19, 64.0
-_GRAPH_SWITCHES, _GRAPH_FACES, _GRAPH_PART_SWITCHES = 40, 4096, 20
+_GRAPH_SWITCHES, _GRAPH_FACES, _GRAPH_PART_SWITCHES = 30, 4096, 20
 # Faces from which on a cell goes on in parts while it takes more of them, a few at a time.
 CROWDED_FACES = 512
 
