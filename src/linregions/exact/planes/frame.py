@@ -27,11 +27,8 @@ class Frame(NamedTuple):
     def of(cls, origin: FloatArray, basis: FloatArray, polygon: FloatArray) -> Frame:
         """Return the frame of a window."""
         low, high = polygon.min(axis=0), polygon.max(axis=0)
-        centre = tuple(float(a / 2 + b / 2) for a, b in zip(low, high, strict=True))
-        powers = tuple(
-            math.frexp(max(float(b / 2 - m / 2), float(m / 2 - a / 2)))[1] + 1
-            for a, b, m in zip(low, high, centre, strict=True)
-        )
+        centre = float(low[0] / 2 + high[0] / 2), float(low[1] / 2 + high[1] / 2)
+        powers = _power(low[0], high[0], centre[0]), _power(low[1], high[1], centre[1])
         corners = []
         for corner in polygon.tolist():
             local = [
@@ -40,7 +37,7 @@ class Frame(NamedTuple):
             w = max(x.denominator for x in local)  # powers of two
             corners.append((w, *(int(x * w) for x in local)))
         sides = tuple(_side(a, b) for a, b in zip(corners, corners[1:] + corners[:1], strict=True))
-        return cls(centre, powers, _rows(origin, basis, centre, powers), tuple(corners), sides)  # type: ignore[arg-type]
+        return cls(centre, powers, _rows(origin, basis, centre, powers), tuple(corners), sides)
 
     def plane_coordinates(self, points: FloatArray) -> FloatArray:
         """Return the plane coordinates of local ones, shape (N, 2)."""
@@ -53,6 +50,10 @@ class Frame(NamedTuple):
         found = np.array([[quotient(number * up, down) for number in row] for row in numbers.tolist()])
         lost = (found == 0) & (numbers != 0)
         return np.where(lost, np.where(numbers > 0, TINY, -TINY), found)
+
+
+def _power(low: float, high: float, middle: float) -> int:
+    return math.frexp(max(float(high / 2 - middle / 2), float(middle / 2 - low / 2)))[1] + 1
 
 
 def _side(a: Point, b: Point) -> Form:
