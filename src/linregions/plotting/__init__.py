@@ -2,6 +2,7 @@
 
 from linregions.plotting.colors import gradient_colors, pattern_colors
 from linregions.plotting.curves import Look, looks, plot_curve, plot_histogram
+from linregions.plotting.explorer import Explorer, explore
 from linregions.plotting.figures import distance_figure, line_figure, plane_figure
 from linregions.plotting.keys import class_handles, explain_colors, newest_layer_handles
 from linregions.plotting.lines import LineArtists, plot_line
@@ -15,12 +16,14 @@ from linregions.plotting.streams import plot_stream
 __all__ = [
     "COLOR_BY",
     "FORMATS",
+    "Explorer",
     "LineArtists",
     "Look",
     "PlaneArtists",
     "class_handles",
     "distance_figure",
     "explain_colors",
+    "explore",
     "gradient_colors",
     "layer_handles",
     "line_figure",

@@ -94,7 +94,7 @@ def plot_line(
     """
     who = "plot_line"
     pyplot = matplotlib_module("matplotlib.pyplot", who)
-    low, high = _interval(partition, interval)
+    low, high = shown_interval(partition, interval)
     chosen = _chosen(outputs, partition.network.n_out, who)
     if ax is None:
         ax = pyplot.subplots(figsize=figure_size(None, (7.0, 3.5), who), layout="constrained")[1]
@@ -184,7 +184,8 @@ def _mark_below(ax: Axes, t: FloatArray) -> Any:
     )
 
 
-def _interval(partition: LinePicture, interval: tuple[float, float] | None) -> tuple[float, float]:
+def shown_interval(partition: LinePicture, interval: tuple[float, float] | None) -> tuple[float, float]:
+    """Return the range of t that is drawn: the one given, or all breakpoints with a margin where a line has no end."""
     if interval is not None:
         ends = as_float_array(interval, "interval", "plot_line", ndim=1)
         if ends.shape != (2,) or ends[0] >= ends[1]:

@@ -65,7 +65,7 @@ def plot_points(
     from matplotlib.patheffects import withStroke
 
     array = as_point_rows(points, "points", "plot_points", window.n_in)
-    texts = _labels(labels, len(array))
+    texts = labels_of(labels, len(array), "plot_points")
     places = window.to_axes(array)
     artists: list[Any] = list(
         ax.plot(*places.T, "o", color="black", markersize=6, markeredgecolor="white", markeredgewidth=1.0, zorder=6)
@@ -86,7 +86,7 @@ def plot_points(
     return artists
 
 
-def _labels(labels: Any, n: int) -> list[str]:
+def labels_of(labels: Any, n: int, who: str) -> list[str]:
     """Return a text for each point, of a list or array of any kind; none at all where none are given."""
     if labels is None:
         return []
@@ -94,7 +94,7 @@ def _labels(labels: Any, n: int) -> list[str]:
     entries = [given] if isinstance(given, str) else list(np.ravel(np.asarray(given, dtype=object)))
     if len(entries) != n:
         raise InvalidValueError(
-            f"`labels` has {len(entries)} entries for {n} points, but plot_points needs one for each. "
+            f"`labels` has {len(entries)} entries for {n} points, but {who} needs one for each. "
             "Give as many labels as points."
         )
     return [str(entry) for entry in entries]

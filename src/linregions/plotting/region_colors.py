@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 
@@ -148,7 +146,6 @@ def _scores(outputs: FloatArray, smallest: bool) -> FloatArray:
     return np.hstack([np.zeros_like(signed), signed]) if outputs.shape[1] == 1 else signed
 
 
-def _pale(color: Any) -> FloatArray:
-    from matplotlib.colors import to_rgb
-
-    return np.asarray(1.0 - _STRENGTH * (1.0 - np.asarray(to_rgb(color))))
+def _pale(color: str) -> FloatArray:
+    full = np.array([int(color[k : k + 2], 16) / 255 for k in (1, 3, 5)])
+    return np.asarray(1.0 - _STRENGTH * (1.0 - full))

@@ -212,6 +212,29 @@ class LinePartition(LineQueries):
 
         return plot_line(self, ax=ax, **options)
 
+    def explore(self, path: str | os.PathLike[str] | None = None, **options: Any) -> Any:
+        """Make one self-contained page to pan, zoom and hover over the graph.
+
+        Parameters
+        ----------
+        path : str or path-like, optional
+            Where to write it, e.g. ``"regions.html"``. Without it a notebook shows the page.
+        **options
+            See `linregions.plotting.explore`.
+
+        Returns
+        -------
+        linregions.plotting.Explorer
+
+        Raises
+        ------
+        MissingDependencyError
+            If jinja2 is not installed (``pip install 'linregions[plot]'``).
+        """
+        from linregions.plotting.explorer import explore
+
+        return explore(self, path, **options)
+
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the partition with its domain and network as an NPZ file (no pickle), whole or not at all.
 
