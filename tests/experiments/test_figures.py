@@ -134,7 +134,10 @@ def test_every_file_is_there_with_settings_seed_and_versions(done, small_set):
     assert results["fig8"].saved.rows == results["fig8"].measurement.rows
     for file in results["fig8"].files:
         assert file.stat().st_size > 0
-    assert {file.suffix for file in results["fig8"].files} - {".parquet"} == {".png", ".svg", ".csv", ".npz", ".json"}
+    assert {file.suffix for file in results["fig8"].files} - {".parquet"} == {
+        *(".png", ".svg", ".csv", ".npz", ".json"),
+        ".html",
+    }
     assert not [entry.name for entry in context.folder.iterdir() if entry.name.startswith(".")]
 
 

@@ -170,7 +170,7 @@ def redraw(
     Returns
     -------
     list of pathlib.Path
-        The pictures.
+        The pictures, and of regions through training a page to explore them in.
 
     Raises
     ------
@@ -185,4 +185,6 @@ def redraw(
     module, saved = experiment(name), load_saved(results, name)
     _LOG.info("%s: drawing", name)
     folder = saved.folder if out is None else as_path(out, "out", "linregions plot")
-    return save_figure(module.draw(saved), folder / name, formats)
+    files = save_figure(module.draw(saved), folder / name, formats)
+    page = getattr(module, "page", None)  # to explore what was found, where there is one
+    return files if page is None else [*files, page(saved).save(folder / f"{name}.html")]

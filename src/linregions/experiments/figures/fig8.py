@@ -13,7 +13,7 @@ from linregions.domains.windows import PlaneWindow
 from linregions.experiments.context import Context, Measurement
 from linregions.experiments.saved import Saved
 from linregions.experiments.summary import columns_of, names_of, over_runs
-from linregions.plotting import explain_colors, plot_plane, plot_scale_bar
+from linregions.plotting import Explorer, explain_colors, explore, plot_plane, plot_scale_bar
 from linregions.plotting.colors import LAYER_COLORS, LAYER_MARKERS
 from linregions.training import Snapshot, train
 
@@ -181,6 +181,24 @@ def draw(saved: Saved) -> Any:
     else:
         size.set_axis_off()
     return figure
+
+
+def page(saved: Saved) -> Explorer:
+    """Make a page to explore all moments of the first run in."""
+    examples = saved.arrays["examples"]
+    side = round(float(np.sqrt(examples.shape[1])))
+    moments = {
+        f"epoch {row['epoch']:g}: {row['test_accuracy']:.1%}": saved.plane(f"epoch-{row['epoch']:g}")
+        for row in saved.rows
+        if row["run"] == 1
+    }
+    return explore(
+        moments,
+        title="Regions through training: Hanin & Rolnick (2019), figure 8",
+        points=examples,
+        labels=[str(label) for label in saved.settings["labels"]],
+        image_shape=(side, side) if side * side == examples.shape[1] else None,
+    )
 
 
 def _draw_training(saved: Saved, ax: Any) -> None:
