@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from linregions._support.shown import Told
 from linregions._support.validation import as_float_array
 from linregions.errors import InvalidValueError
 
 
 @dataclass(frozen=True)
-class Estimate:
+class Estimate(Told):
     """A mean over independent samples.
 
     Parameters
@@ -83,6 +85,9 @@ class Estimate:
         if spread == 0.0:
             return math.copysign(math.inf, difference) if difference else 0.0
         return difference / spread
+
+    def _facts(self) -> dict[str, Any]:
+        return {"estimate": str(self), **({} if self.seed is None else {"seed": self.seed})}
 
     def __str__(self) -> str:
         if not (math.isfinite(self.stderr) and self.stderr > 0):

@@ -8,6 +8,7 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
+from linregions._support.shown import Shown
 from linregions._support.validation import FloatArray, as_rows, as_vector, frozen
 from linregions.errors import InvalidValueError
 
@@ -44,8 +45,8 @@ def _direction(value: npt.ArrayLike, who: str) -> FloatArray:
     return direction
 
 
-@dataclass(frozen=True, eq=False)
-class Segment:
+@dataclass(frozen=True, eq=False, repr=False)
+class Segment(Shown):
     """The segment from `a` to `b`; ``point(t) = a + t (b - a)`` with t in [0, 1].
 
     Parameters
@@ -78,8 +79,8 @@ class Segment:
         return np.asarray(self.a + s * (self.b - self.a))
 
 
-@dataclass(frozen=True, eq=False)
-class Ray:
+@dataclass(frozen=True, eq=False, repr=False)
+class Ray(Shown):
     """The half-line from a point; ``point(t) = point + t direction`` with t >= 0.
 
     Parameters
@@ -157,8 +158,8 @@ class Line(Ray):
     """
 
 
-@dataclass(frozen=True, eq=False)
-class Path:
+@dataclass(frozen=True, eq=False, repr=False)
+class Path(Shown):
     """A polygonal curve through m points; the integer part of t is the leg, its fraction the place on it.
 
     Parameters

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from linregions._support.shown import Shown
 from linregions._support.validation import FloatArray, as_positive, as_vector
 from linregions.domains.windows import PlaneWindow
 from linregions.errors import InvalidValueError
@@ -17,8 +18,8 @@ _SAME_CORNER = 1e-12
 _SIDES_ROUND_DISC = 16
 
 
-@dataclass(frozen=True, eq=False)
-class PlaneSection:
+@dataclass(frozen=True, eq=False, repr=False)
+class PlaneSection(Shown):
     """A plane's section through a solid: a window that covers it, its area, and a disc where it is one."""
 
     window: PlaneWindow  # with an orthonormal basis; the section itself, or a polygon round the disc
@@ -48,8 +49,8 @@ class PlaneSection:
         return np.asarray(np.maximum(np.minimum(along + half, lengths) - np.maximum(along - half, 0.0), 0.0))
 
 
-@dataclass(frozen=True, eq=False)
-class Box:
+@dataclass(frozen=True, eq=False, repr=False)
+class Box(Shown):
     """The box ``low <= x <= high``.
 
     Parameters
@@ -144,8 +145,8 @@ class Box:
         return np.asarray(self.low + (self.high - self.low) / 2)
 
 
-@dataclass(frozen=True, eq=False)
-class Ball:
+@dataclass(frozen=True, eq=False, repr=False)
+class Ball(Shown):
     """The ball of all points within `radius` of `center`.
 
     Parameters

@@ -6,10 +6,12 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from linregions._support.shown import Shown
 from linregions._support.validation import (
     FloatArray,
     as_float_array,
@@ -46,8 +48,8 @@ def _in_its_box(polygon: FloatArray) -> tuple[FloatArray, tuple[float, float]]:
     return polygon / np.array(scale), scale
 
 
-@dataclass(frozen=True, eq=False)
-class PlaneWindow:
+@dataclass(frozen=True, eq=False, repr=False)
+class PlaneWindow(Shown):
     """A convex polygon in a plane of the input space; ``point(u, v) = origin + u basis[0] + v basis[1]``.
 
     Parameters
@@ -261,6 +263,10 @@ class PlaneWindow:
         basis = np.zeros((2, origin.size))
         basis[[0, 1], chosen] = 1.0
         return cls(origin, basis, _rectangle(low, high, who), names=names)
+
+    def _facts(self) -> dict[str, Any]:
+        names = {} if self.axis_names is None else {"axes": ", ".join(self.axis_names)}
+        return {"inputs": self.n_in, "corners": len(self.polygon), "area": self.area, **names}
 
     @property
     def n_in(self) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +13,7 @@ import numpy.typing as npt
 from linregions._support.announcement import announce_compilation
 from linregions._support.limits import batch_numbers, limit_of_work, with_remedy
 from linregions._support.progress import ProgressBar
+from linregions._support.shown import Told
 from linregions._support.threads import one_blas_thread
 from linregions._support.validation import FloatArray, as_choice, as_generator, as_integer, as_point_rows, as_positive
 from linregions.domains.sections import random_frames
@@ -41,7 +43,7 @@ _FARTHEST = 2.0**40
 
 
 @dataclass(frozen=True, eq=False)
-class LocalComplexity:
+class LocalComplexity(Told):
     """What lies within a radius of each of N points; all arrays have shape (N,) and each its standard error.
 
     Made by `local_complexity`. Standard errors are those of the mean over the random frames or planes of a point, NaN
@@ -82,6 +84,13 @@ class LocalComplexity:
     def line_boundaries(self) -> FloatArray:
         """Mean number of boundaries on a diameter, shape (N,); its standard error is that of `line_regions`."""
         return self.line_regions - 1.0
+
+    def _facts(self) -> dict[str, Any]:
+        means = {name: getattr(self, name) for name in ("line_regions", "plane_regions", "frame_switches")}
+        told = {
+            name.replace("_", " "): f"mean {np.mean(values):.4g}" for name, values in means.items() if np.size(values)
+        }
+        return {"points": self.line_regions.size, "radius": self.radius, "kind": self.kind, **told}
 
     def __repr__(self) -> str:
         return f"LocalComplexity({self.line_regions.size} points, radius {self.radius:g}, {self.kind} regions)"

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from linregions._support.files import as_path, read_npz, write_npz
 from linregions._support.foreign_files import recognise
+from linregions._support.shown import Told
 from linregions._support.validation import FloatArray, as_float_array, as_integer, as_points, check_axes
 from linregions.errors import InvalidValueError, UnsupportedModuleError
 from linregions.networks.activations import RELU, PiecewiseLinear
@@ -37,7 +38,7 @@ __all__ = ["AffineLayer", "Network", "network_from_arrays", "network_to_arrays"]
 READERS: dict[str, Callable[[Path], Network]] = {}
 
 
-class Network:
+class Network(Told):
     """A network with piecewise-linear activations, in float64, that never changes.
 
     Make one with `Network.from_layers`, `random_network`, `from_torch` or `Network.load`.
@@ -457,6 +458,10 @@ class Network:
 
     def __repr__(self) -> str:
         return f"Network({self._body})"
+
+    def _facts(self) -> dict[str, Any]:
+        facts: dict[str, Any] = {"inputs": self.n_in, "outputs": self.n_out, "neurons": self.n_neurons}
+        return {**facts, "layers" if self.is_chain else "steps": str(self._body)}
 
 
 def _reader(name: str) -> str:

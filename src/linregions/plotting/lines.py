@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from linregions._support.shown import Quiet
 from linregions._support.validation import FloatArray, as_float_array, as_integer
 from linregions.domains.windows import Path
 from linregions.errors import InvalidValueError
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class LineArtists:
+class LineArtists(Quiet):
     """What `plot_line` put on the axes.
 
     Parameters

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from linregions._support.shown import Quiet
 from linregions._support.validation import FloatArray, as_choice, as_integer
 from linregions.plotting import region_colors
 from linregions.plotting.colors import LAYER_COLORS, pattern_colors
@@ -26,7 +27,7 @@ _RASTERIZE_ABOVE = 5000
 
 
 @dataclass(frozen=True)
-class PlaneArtists:
+class PlaneArtists(Quiet):
     """What `plot_plane` put on the axes.
 
     Parameters

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
+from linregions._support.shown import Shown
 from linregions._support.validation import (
     FloatArray,
     as_choice,
@@ -57,8 +58,8 @@ class Probe(Protocol):
         """
 
 
-@dataclass(frozen=True, eq=False)
-class LineProbe:
+@dataclass(frozen=True, eq=False, repr=False)
+class LineProbe(Shown):
     """Count regions on lines.
 
     Parameters
@@ -129,8 +130,8 @@ class LineProbe:
         return {**found, "regions_per_neuron": _ratio(mean, network.n_neurons)}
 
 
-@dataclass(frozen=True, eq=False)
-class DistanceProbe:
+@dataclass(frozen=True, eq=False, repr=False)
+class DistanceProbe(Shown):
     """Measure how far points are from the nearest boundary.
 
     Parameters
@@ -203,8 +204,8 @@ class DistanceProbe:
         }
 
 
-@dataclass(frozen=True, eq=False)
-class PlaneProbe:
+@dataclass(frozen=True, eq=False, repr=False)
+class PlaneProbe(Shown):
     """Count regions in a window of a plane.
 
     Parameters

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from linregions._support.saved_arrays import switches_of
+from linregions._support.shown import Told, doubts
 from linregions._support.validation import FloatArray
 from linregions.domains.windows import Line, LineDomain, Path, Ray, Segment, lengths_of
 from linregions.networks.network import Network
@@ -41,7 +42,7 @@ _BLOCK_NUMBERS = 1 << 20
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class LinePartition(LineQueries):
+class LinePartition(Told, LineQueries):
     """The linear regions of a network along a line, ray, segment or path, in order of the parameter t.
 
     Made by `partition`. Region k lies between breakpoints k - 1 and k.
@@ -265,6 +266,15 @@ class LinePartition(LineQueries):
         found = switches_of(saved, breakpoints_of_neurons(network), _ends(domain))
         arrays = {name: _read_only(array) for name, array in found.items()}
         return cls(domain, network, diagnostics=saved.mapping("diagnostics"), **arrays)
+
+    def _facts(self) -> dict[str, Any]:
+        return {
+            "domain": type(self.domain).__name__,
+            "activation regions": self.n_regions,
+            "linear regions": self.n_linear_regions,
+            "network": repr(self.network),
+            **doubts(self.diagnostics),
+        }
 
     def __repr__(self) -> str:
         return (

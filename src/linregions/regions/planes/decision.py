@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from linregions._support.shown import Shown, doubts
 from linregions._support.threads import one_blas_thread
 from linregions._support.validation import FloatArray
 from linregions.domains.frames import frame_of
@@ -27,8 +28,8 @@ IntArray = npt.NDArray[np.int32]
 REGIONS_AT_ONCE = (4096, 1024, 256, 64)
 
 
-@dataclass(frozen=True, eq=False)
-class DecisionBoundary:
+@dataclass(frozen=True, eq=False, repr=False)
+class DecisionBoundary(Shown):
     """Straight pieces with one class on the left and another on the right, one or more in each region they cross.
 
     Parameters
@@ -56,6 +57,9 @@ class DecisionBoundary:
     _ends: IndexArray
     _n_edges: int
     diagnostics: dict[str, Any] = field(default_factory=dict)
+
+    def _facts(self) -> dict[str, Any]:
+        return {"pieces": len(self.segments), "classes": np.unique(self.classes).size, **doubts(self.diagnostics)}
 
     @cached_property
     def polylines(self) -> list[FloatArray]:

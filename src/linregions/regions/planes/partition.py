@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from linregions._support.saved_arrays import complex_of
+from linregions._support.shown import Told, doubts
 from linregions._support.small_integers import keep_small
 from linregions._support.validation import FloatArray, as_choice, require
 from linregions.domains.windows import PlaneWindow
@@ -43,7 +44,7 @@ _ARRAYS = (
 
 @keep_small("edge_breakpoint")
 @dataclass(frozen=True, eq=False, repr=False)
-class PlanePartition(PlaneQueries):
+class PlanePartition(Told, PlaneQueries):
     """A window of a plane cut into activation regions: a complex of convex polygons.
 
     Parameters
@@ -375,6 +376,17 @@ class PlanePartition(PlaneQueries):
         n_edges, n_regions = len(arrays["edges"]), len(arrays["face_offsets"]) - 1
         arrays["edge_faces"] = saved.integers("edge_faces", np.int32, -1, n_regions, n_edges, 2)
         return cls(network, window, diagnostics=saved.mapping("diagnostics"), **arrays)
+
+    def _facts(self) -> dict[str, Any]:
+        return {
+            "activation regions": self.n_regions,
+            "vertices": len(self.vertices),
+            "edges": len(self.edges),
+            "area": self.window.area,
+            "boundaries": self.boundary_length,
+            "network": repr(self.network),
+            **doubts(self.diagnostics),
+        }
 
     def __repr__(self) -> str:
         v, e = self.vertices.shape[0], self.edges.shape[0]

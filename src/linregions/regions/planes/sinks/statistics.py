@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from linregions._support.shown import Shown, doubts
 from linregions._support.validation import FloatArray, as_float_array, as_integer
 from linregions.domains.windows import PlaneWindow
 from linregions.errors import InvalidValueError
@@ -28,8 +29,8 @@ _BINS_IN_DOUBLING = float(_BINS_IN_DECADE * np.log10(2.0))
 _MOST_SIDES = 64
 
 
-@dataclass(frozen=True, eq=False)
-class NotableRegion:
+@dataclass(frozen=True, eq=False, repr=False)
+class NotableRegion(Shown):
     """A region that stands out.
 
     Parameters
@@ -49,8 +50,8 @@ class NotableRegion:
     pattern: npt.NDArray[np.uint8]
 
 
-@dataclass(frozen=True, eq=False)
-class Histogram:
+@dataclass(frozen=True, eq=False, repr=False)
+class Histogram(Shown):
     """Counts of a positive quantity in tenths of a decade.
 
     Parameters
@@ -64,8 +65,8 @@ class Histogram:
     counts: npt.NDArray[np.int64]
 
 
-@dataclass(frozen=True, eq=False)
-class PlaneStatistics:
+@dataclass(frozen=True, eq=False, repr=False)
+class PlaneStatistics(Shown):
     """What is known of the regions of a window together; see `RegionStatistics`.
 
     Parameters
@@ -102,6 +103,18 @@ class PlaneStatistics:
     largest: tuple[NotableRegion, ...]
     nearest: tuple[NotableRegion, ...]
     diagnostics: dict[str, Any]
+
+    def _facts(self) -> dict[str, Any]:
+        kinds = {"linear regions": self.n_linear_regions, "gradient regions": self.n_gradient_regions}
+        return {
+            "activation regions": self.n_regions,
+            **{name: count for name, count in kinds.items() if count is not None},
+            "vertices": self.n_vertices,
+            "edges": self.n_edges,
+            "area": self.area,
+            "boundaries": self.boundary_length,
+            **doubts(self.diagnostics),
+        }
 
     def plot(self, axes: Any = None, **options: Any) -> Any:
         """Draw histograms of areas, perimeters and sides; see `linregions.plotting.plot_statistics`.

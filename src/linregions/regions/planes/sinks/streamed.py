@@ -16,6 +16,7 @@ from linregions._support.archives import read_archive
 from linregions._support.files import as_path, read_npz, replacing, tell_unchecked
 from linregions._support.fingerprints import checksum_of_mapping, digest_of_source
 from linregions._support.saved_arrays import SavedArrays
+from linregions._support.shown import Told
 from linregions._support.validation import FloatArray, as_integer
 from linregions.domains.windows import PlaneWindow
 from linregions.errors import FileFormatError, InvalidValueError, MissingDependencyError
@@ -28,7 +29,7 @@ from linregions.regions.planes.sinks.stream_parts import PART_NAME, REMEDY, parq
 MANIFEST, SOURCE, PARTS = "regions.json", "network-and-window.npz", "parts"
 
 
-class StreamedRegions:
+class StreamedRegions(Told):
     """The regions of a window in a folder that `RegionStream` wrote, as one.
 
     Get it from `linregions.partition` with that sink, or from `StreamedRegions.open`. Parts are read when they are
@@ -229,6 +230,9 @@ class StreamedRegions:
 
     def __len__(self) -> int:
         return self.n_regions
+
+    def _facts(self) -> dict[str, Any]:
+        return {"activation regions": self.n_regions, "parts": self.n_parts, "network": repr(self.network)}
 
     def __repr__(self) -> str:
         return f"StreamedRegions({self.n_regions:,} regions in {self.n_parts} part{'s' if self.n_parts > 1 else ''})"
