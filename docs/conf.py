@@ -7,7 +7,15 @@ sys.path.insert(0, str(Path(__file__).parent / "_extensions"))
 project = "linregions"
 copyright = "2026, the linregions founders"
 version = release = installed("linregions")
-extensions = ["sphinx.ext.autodoc", "sphinx.ext.autosummary", "numpydoc", "myst_parser", "mathml", "rooms"]
+extensions = [
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "numpydoc",
+    "myst_parser",
+    "mathml",
+    "rooms",
+    "example_page",
+]
 templates_path = ["_templates"]
 autosummary_generate = True
 myst_enable_extensions = ["dollarmath"]

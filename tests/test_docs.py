@@ -51,3 +51,10 @@ def test_resnet(tmp_path, monkeypatch):
     moved = np.linalg.norm(made["nearest"] - made["mnist"].x_test[:20], axis=1)
     np.testing.assert_allclose(moved, made["distances"])
     assert (tmp_path / "plane.png").stat().st_size > 10_000
+
+
+def test_explorer(tmp_path, monkeypatch):
+    pytest.importorskip("jinja2")
+    _run("explorer.md", tmp_path, monkeypatch)
+    pages = {file.name for file in tmp_path.glob("*.html")}
+    assert pages == {*("regions.html", "digits.html", "training.html", "line.html", "graph.html", "steepness.html")}

@@ -18,6 +18,8 @@ from tests.support.zoo import lines_network
 pytest.importorskip("jinja2")
 
 _PIXEL = """([x, y]) => {
+  explorer.stale = true;
+  explorer.moved = -1e9;
   explorer._draw();
   const { gl, canvas } = explorer.painter, out = new Uint8Array(4), box = canvas.getBoundingClientRect();
   const ratio = canvas.width / box.width, column = Math.floor((x - box.left) * ratio);

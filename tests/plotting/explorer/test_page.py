@@ -40,6 +40,18 @@ def test_a_line_is_a_graph_linked_with_the_picture(visit: Any) -> None:
     assert page.evaluate("explorer.graph.at") == pytest.approx(1.5, abs=0.02)
 
 
+def test_each_moment_has_its_graph(visit: Any) -> None:
+    parts = [some_partition(seed=seed) for seed in range(2)]
+    lines = [lr.partition(part.network, lr.Segment([-1, -1], [1, 0.5])) for part in parts]
+    page = visit(explore(parts, line=lines))
+    for k in (0, 1):
+        page.locator("#moment").fill(str(k))
+        wait_until(page, "n => explorer.state.complex.n === n", parts[k].n_regions)
+        values = page.evaluate("explorer.graph.valuesAt(0.25)")
+        assert values == pytest.approx(parts[k].network(lines[k].domain.point(0.25)).tolist())
+        assert page.evaluate("explorer.graph.breaks.length") == len(lines[k].breakpoints)
+
+
 def test_a_line_alone_is_a_page(visit: Any) -> None:
     line = lr.partition(lr.random_network([2, 12, 12, 4], 0, bias_variance=0.1), lr.Line([0, 0], [1, 0.5]))
     page = visit(line.explore())
@@ -148,6 +160,8 @@ def test_what_does_not_fit_is_refused() -> None:
         explore([3])
     with pytest.raises(InvalidTypeError, match="`line` is PlanePartition, but explore needs a LinePartition"):
         explore(part, line=part)
+    with pytest.raises(InvalidValueError, match="`line` has 1 partitions, but explore needs one for each of 2 moments"):
+        explore([part, part], line=lr.partition(part.network, lr.Segment([0, 0], [1, 1])))
     with pytest.raises(InvalidValueError, match="`partitions` have different windows, but explore needs the same one"):
         explore([part, other])
     with pytest.raises(InvalidValueError, match=r"`numbers` has shape \(3,\) for 'x', but explore needs one for each"):

@@ -46,8 +46,9 @@ _EVERYTHING = """() => {
 
 
 def _cases() -> list[Any]:
-    chosen = [case for k, case in enumerate(small_cases()) if k % 9 == 0]
-    named = [pytest.param(case.network, case.window, id=case.name) for case in chosen]
+    chosen = [(k // 9, case) for k, case in enumerate(small_cases()) if k % 9 == 0]
+    slow = [pytest.mark.slow]
+    named = [pytest.param(case.network, case.window, id=case.name, marks=slow[: k % 3]) for k, case in chosen]
     graphs = [
         pytest.param(*make(seed), id=f"{make.__name__} {seed}")
         for make in (random_case, degenerate_case)

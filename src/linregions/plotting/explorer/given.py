@@ -60,6 +60,19 @@ def as_line(line: Any) -> Any:
     return line
 
 
+def as_lines(line: Any, n_moments: int) -> list[Any]:
+    """Return a partition of a line for each moment, or none at all."""
+    if line is None:
+        return []
+    lines = [as_line(entry) for entry in (line if isinstance(line, list | tuple) else [line])]
+    if len(lines) != n_moments:
+        raise InvalidValueError(
+            f"`line` has {len(lines)} partitions, but explore needs one for each of {n_moments} moments. Give a list: "
+            "the line's partition by each network."
+        )
+    return lines
+
+
 def as_numbers(numbers: Mapping[str, Any] | None, parts: list[Any]) -> dict[str, list[FloatArray]]:
     """Return the numbers by name, an array for each moment."""
     result: dict[str, list[FloatArray]] = {}

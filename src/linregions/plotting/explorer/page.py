@@ -20,7 +20,7 @@ from linregions._support.files import as_path, replacing
 from linregions._support.validation import as_choice, as_point_rows
 from linregions.domains.windows import PlaneWindow
 from linregions.plotting.colors import LAYER_COLORS, OUTPUT_COLORS
-from linregions.plotting.explorer.given import as_line, as_moments, as_numbers
+from linregions.plotting.explorer.given import as_lines, as_moments, as_numbers
 from linregions.plotting.explorer.images import image_of
 from linregions.plotting.explorer.lines import add_line
 from linregions.plotting.explorer.moments import moment_of
@@ -126,7 +126,8 @@ def explore(
         ``(rows, columns)`` or ``(channels, rows, columns)`` of inputs that are images, with 1 or 3 channels: then the
         input at the pointer is shown. By default the shape that the network or `points` has, if it is such a one.
     line : LinePartition, optional
-        A line in the plane, drawn there and below as a graph; pointing at one shows the place in the other.
+        A line in the plane, drawn there and below as a graph; pointing at one shows the place in the other. With
+        several partitions a sequence, one of each network.
 
     Returns
     -------
@@ -172,9 +173,8 @@ def explore(
     }
     packs: list[Pack] = []
     window = next(iter(moments.values())).window if moments else None
-    shown_line = only_line if only_line is not None else line
-    if shown_line is not None:
-        page["lines"].append(add_line(shared, "line_0", as_line(shown_line), window))
+    shown = [only_line] if only_line is not None else as_lines(line, len(moments))
+    page["lines"] = [add_line(shared, f"line_{k}", entry, window) for k, entry in enumerate(shown)]
     if window is not None:
         page |= _about_window(window)
         page["points"], page["image"] = _points(shared, next(iter(moments.values())), points, labels, image_shape)

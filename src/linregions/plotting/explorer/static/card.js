@@ -35,11 +35,11 @@ class Card {
     parts.push(title);
     if (point) parts.push(this._point(point));
     const neighbours = complex.neighbours(f);
-    const facts = [["area", short(complex.areas[f])], ["share of the window", `${short(100 * share, 3)} %`]];
+    const facts = [["area", short(complex.areas[f])], ["share", `${short(100 * share, 3)} %`]];
     facts.push(["sides, neighbours", `${complex.sidesOf(f).length}, ${neighbours.length}`]);
     if (state.arrays.linear) facts.push(["linear region", whole(state.arrays.linear[f])]);
     state.moment.numbers.forEach((name, k) => facts.push([name, short(state.arrays[`number_${k}`][f])]));
-    if (edge >= 0) facts.push(["boundary here", this._neuron(complex.neuron[edge], moment)]);
+    if (edge >= 0) facts.push(["edge here", this._neuron(complex.neuron[edge], moment)]);
     const where = at || complex.middle(f), plane = complex.plane.toPlane(...where), axes = complex.plane.toAxes(...plane);
     const names = this.page.axisNames;
     facts.push([(at ? "pointer" : "middle") + (names ? ` (${names.join(", ")})` : ""), axes.map((x) => short(x, 5)).join(", ")]);

@@ -4,23 +4,40 @@ const MARGIN = { left: 64, right: 16, top: 30, bottom: 34 };
 
 class Graph {
   constructor(app, arrays, page = app.page) {
-    Object.assign(this, { app, page, line: page.lines[0], at: null, pointers: new Map() });
-    this.t = arrays.line_0_t; // ends, breakpoints and turns
-    this.values = arrays.line_0_values;
-    this.neuron = Int32Array.from(arrays.line_0_neuron, (k) => k - 1); // -1 where nothing switches
-    this.outputs = this.line.outputs;
+    Object.assign(this, { app, page, arrays, at: null, pointers: new Map() });
     this.canvas = document.getElementById("graph-picture");
     this.note = document.getElementById("graph-note");
-    this.whole = [this.t[0], this.t[this.t.length - 1]];
-    this.seen = [...this.whole];
-    this.breaks = [];
-    this.neuron.forEach((k, i) => k >= 0 && this.breaks.push(i));
+    this.use(0);
+    this._begin();
     this._hands();
     new ResizeObserver(() => this.redraw()).observe(this.canvas.parentElement);
     if (!app) document.getElementById("count").textContent = `${whole(this.line.regions)} regions · ${whole(this.line.linear_regions)} linear regions`;
     this.tell();
   }
 
+  // Show the line of another moment.
+  use(k) {
+    const { arrays } = this, before = this.whole;
+    this.k = k;
+    this.line = this.page.lines[k];
+    this.outputs = this.line.outputs;
+    this.t = arrays[`line_${k}_t`]; // ends, breakpoints and turns
+    this.values = arrays[`line_${k}_values`];
+    this.neuron = Int32Array.from(arrays[`line_${k}_neuron`], (number) => number - 1); // -1 where nothing switches
+    this.breaks = [];
+    this.neuron.forEach((number, i) => number >= 0 && this.breaks.push(i));
+    this.whole = [this.t[0], this.t[this.t.length - 1]];
+    if (!before || before[0] !== this.whole[0] || before[1] !== this.whole[1]) this.seen = [...this.whole];
+    this.redraw();
+  }
+  // Where few breakpoints lie far out, begin with most of them.
+  _begin() {
+    const n = this.breaks.length, of = (share) => this.t[this.breaks[Math.floor(share * (n - 1))]];
+    if (n < 10) return;
+    const low = of(0.05), high = of(0.95), [first, last] = this.whole;
+    if (last - first < 3 * (high - low)) return;
+    this.seen = [Math.max(first, low - 0.3 * (high - low)), Math.min(last, high + 0.3 * (high - low))];
+  }
   _hands() {
     const { canvas } = this, place = (event) => event.clientX - canvas.getBoundingClientRect().left;
     canvas.addEventListener("pointermove", (event) => {
@@ -116,13 +133,13 @@ class Graph {
     this.tell();
     if (this.app) {
       this.app.tracked = this._onCurve(this.at);
-      this.app.redraw();
+      this.app.redraw(false);
     }
     this.redraw();
   }
   // Where t lies in the scene: on straight pieces between corners of the curve.
   _onCurve(t) {
-    const curve = this.app.page.curves[0], corners = this.line.corners;
+    const curve = this.app.page.curves[this.k], corners = this.line.corners;
     let k = 0;
     while (k + 2 < corners.length && corners[k + 1] < t) k++;
     const share = (t - corners[k]) / (corners[k + 1] - corners[k]);
@@ -132,7 +149,7 @@ class Graph {
   pointTo(at) {
     this.at = null;
     this.app.tracked = null;
-    const curve = this.app.page.curves[0], corners = this.line.corners;
+    const curve = this.app.page.curves[this.k], corners = this.line.corners;
     let least = at ? 12 / this.app.view.scale : -1;
     for (let k = 0; at && k + 1 < curve.length; k++) {
       const [a, b] = [curve[k], curve[k + 1]], along = [b[0] - a[0], b[1] - a[1]];
@@ -197,7 +214,7 @@ class Graph {
       context.moveTo(MARGIN.left, y(start));
       for (let i = first + 1; i < last; i++) context.lineTo(x(this.t[i]), y(this.values[n * i + k]));
       context.lineTo(width - MARGIN.right, y(end));
-      Object.assign(context, { strokeStyle: n > 1 ? this.page.outputs[k % this.page.outputs.length] : ink("--text"), lineWidth: 1.6, lineJoin: "round" });
+      Object.assign(context, { strokeStyle: this._colorOf(k, ink), lineWidth: 1.6, lineJoin: "round" });
       context.stroke();
     }
     const shown = this.breaks.filter((i) => this.t[i] >= this.seen[0] && this.t[i] <= this.seen[1]);
@@ -218,6 +235,10 @@ class Graph {
     }
     context.restore();
   }
+  _colorOf(output, ink) {
+    const color = this.page.outputs[output % this.page.outputs.length];
+    return this.outputs === 1 || color === "#000000" ? ink("--text") : color;
+  }
   _axes(context, width, height, x, y, values, ink) {
     Object.assign(context, { strokeStyle: ink("--line"), fillStyle: ink("--soft"), lineWidth: 1, font: "12px system-ui, sans-serif" });
     for (const t of ticks(...this.seen, Math.max(2, this.width / 110))) {
@@ -234,7 +255,11 @@ class Graph {
       context.stroke();
     }
     context.textAlign = "right";
-    context.fillText("t", width - 4, height - 16);
+    context.fillText("t", width - MARGIN.right - 2, height - MARGIN.bottom - 10);
+    for (let k = 0, n = this.outputs; n > 1 && k < n; k++) {
+      context.fillStyle = this._colorOf(k, ink);
+      context.fillText(String(k), width - MARGIN.right - 14 * (n - 1 - k), MARGIN.top - 10);
+    }
   }
 }
 

@@ -1,11 +1,15 @@
 // The page: reads what it carries, and answers to what is done.
 
+const SLOW = 120; // milliseconds that drawing may take while the view moves
+const RESTING = 150;
+
 class App {
   constructor(page, arrays) {
     Object.assign(this, { page, moment: -1, states: [], hidden: new Set(), show: { layered: false, decision: true } });
-    Object.assign(this, { hovered: null, selected: -1, cross: false, tracked: null, ready: null });
+    Object.assign(this, { hovered: null, selected: -1, cross: false, tracked: null, moved: -Infinity });
     this.view = new View();
     this.view.extent = page.extent;
+    if (page.moments.length > 1) this.view.insets = [0, 0, 0, 56]; // room for the slider
     this.canvas = document.getElementById("picture");
     this.painter = new Painter(this.canvas);
     this.overlay = new Overlay(document.getElementById("overlay"), this.view);
@@ -63,6 +67,7 @@ class App {
     const state = await this.states[k];
     if (this.moment !== k) return; // another one was asked for meanwhile
     this.state = state;
+    if (this.graph) this.graph.use(k);
     this.select(-1);
     document.getElementById("count").textContent = this._count(state);
     this.panel.fit(state);
@@ -84,10 +89,12 @@ class App {
 
   // What is done
   pan(dx, dy) {
+    this.moved = performance.now();
     this.view.move(dx, dy);
     this.redraw();
   }
   zoom(factor, at = [this.view.width / 2, this.view.height / 2]) {
+    this.moved = performance.now();
     this.view.zoomAt(...at, factor);
     this.redraw();
   }
@@ -97,17 +104,19 @@ class App {
   }
   goTo(at) {
     this.view.centre(...at);
+    this.redraw();
     this.selectAt([this.view.width / 2, this.view.height / 2]);
   }
   goToRegion(f) {
     const { complex } = this.state;
     this.view.show(complex.boxes.subarray(4 * f, 4 * f + 4), 4);
     this.select(f);
+    this.redraw();
   }
   hover(at) {
     this.pointer = at;
     this._sense();
-    this.redraw();
+    this.redraw(false);
   }
   selectAt(at) {
     const f = this.state ? this.state.complex.locate(...this.view.toScene(...at)) : -1;
@@ -117,14 +126,14 @@ class App {
     this.selected = f;
     if (this.state) {
       this._tell();
-      this.redraw();
+      this.redraw(false);
       document.getElementById("said").textContent = f < 0 ? "" : `Region ${f} selected, area ${short(this.state.complex.areas[f])}, ${this.state.complex.neighbours(f).length} neighbours.`;
     }
   }
   setCross(shown) {
     if (this.cross === shown) return;
     this.cross = shown;
-    this.redraw();
+    this.redraw(false);
   }
   setFill(mode) {
     const { state, panel } = this, found = fillOf(mode, state, this.page);
@@ -179,8 +188,23 @@ class App {
     this.view.resize(clientWidth, clientHeight);
     this.redraw();
   }
-  redraw() {
+  // Draw at the next frame: what lies over the picture, and the picture where it has changed.
+  redraw(changed = true) {
+    this.stale = this.stale || changed;
     if (!this.waiting) this.waiting = requestAnimationFrame(() => this._draw());
+  }
+  // Where drawing takes long, a moving view shows the last picture in its new place, and a new one when it rests.
+  _moves() {
+    const { drawn, view, canvas } = this;
+    if (!this.slow || !drawn || performance.now() - this.moved > RESTING) {
+      canvas.style.transform = "";
+      return false;
+    }
+    const share = view.scale / drawn.scale, x = (drawn.x - view.x) * view.scale, y = (view.y - drawn.y) * view.scale;
+    canvas.style.transform = `translate(${x}px, ${y}px) scale(${share})`;
+    clearTimeout(this.later);
+    this.later = setTimeout(() => this.redraw(), RESTING);
+    return true;
   }
   get background() {
     return rgb(getComputedStyle(document.documentElement).getPropertyValue("--stage").trim());
@@ -192,18 +216,31 @@ class App {
     this.waiting = null;
     const { state, hovered } = this;
     if (!state || !this.view.width) return;
-    state.scene.draw(this.ratio, this.background, this.show);
+    if (this.stale && !this._moves()) {
+      this._drawPicture();
+      this.stale = false;
+    }
     const edge = hovered ? hovered.edge : -1, neuron = edge >= 0 ? state.complex.neuron[edge] : -1;
     const edgeColor = neuron < 0 ? "#777777" : this.page.layers[layerOf(state.moment.offsets, neuron) % this.page.layers.length];
     this.overlay.draw(this.ratio, state, this.page, {
       selected: this.selected, hovered: hovered ? hovered.f : -1, point: hovered ? hovered.point : -1,
-      edge, edgeColor, cross: this.cross, tracked: this.tracked,
+      edge, edgeColor, cross: this.cross, tracked: this.tracked, moment: this.moment,
     });
     document.getElementById("zoom").textContent = this.view.zoom < 1.5 ? "" : `${short(this.view.zoom, 3)}×`;
     if (this.graph) this.graph.redraw();
   }
 
+  _drawPicture() {
+    const { state, view } = this, start = performance.now();
+    state.scene.draw(this.ratio, this.background, this.show);
+    this.drawn = { x: view.x, y: view.y, scale: view.scale };
+    // The card works on after the call; the frame after the next comes when it is done.
+    requestAnimationFrame(() => requestAnimationFrame(() => (this.slow = performance.now() - start > SLOW)));
+  }
+
   async savePng() {
+    this.canvas.style.transform = "";
+    this._drawPicture();
     this._draw();
     download(await asPng([this.canvas, this.overlay.canvas], this.background), "regions.png");
   }
@@ -240,7 +277,10 @@ async function start() {
 }
 
 start().then(
-  () => (document.documentElement.dataset.ready = "true"),
+  () => {
+    performance.mark("ready");
+    document.documentElement.dataset.ready = "true";
+  },
   (error) => {
     console.error(error);
     const note = document.getElementById("trouble");

@@ -21,7 +21,7 @@ class Overlay {
       if (f >= 0) this._outline(complex, f, "#ffffff", 5.5, "#000000", f === marks.selected ? 3 : 2.2);
     }
     if (marks.edge >= 0) this._side(complex, marks.edge, marks.edgeColor);
-    page.curves.forEach((curve) => this._curve(curve));
+    if (page.curves.length) this._curve(page.curves[marks.moment]);
     if (marks.tracked) this._dot(...view.toScreen(...marks.tracked), 5, "#d55e00");
     page.points.forEach((point, k) => this._point(point, k === marks.point));
     if (marks.cross) this._cross();
