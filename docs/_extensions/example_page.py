@@ -1,4 +1,4 @@
-"""Writes the page of the guide to the explorer, by the guide's own first block of code, beside the built documentation."""
+"""Writes the page in the guide to the explorer, by that guide's first block of code, beside the documentation."""
 
 from __future__ import annotations
 
