@@ -9,10 +9,13 @@ import numpy as np
 import pytest
 
 import linregions as lr
+from linregions.networks.network import Network
 from linregions.plotting import explore
+from linregions.plotting.explorer import moments
 from tests.support.browser import wait_until
 from tests.support.explorer_pages import inner_points, on_screen, some_partition
 from tests.support.graph_cases import degenerate_case, random_case
+from tests.support.tiny_models import tiny
 from tests.support.zoo import small_cases
 
 pytest.importorskip("jinja2")
@@ -115,3 +118,26 @@ def test_inputs_are_shown_as_images(visit: Any) -> None:
     for width, height, *grey in page.evaluate(script):
         assert (width, height) == (4, 3)
         np.testing.assert_allclose(np.array(grey) / 255, images[1].ravel(), atol=0.02)  # a pixel off, and rounding
+
+
+def test_a_single_region_of_an_affine_network(visit: Any) -> None:
+    net = lr.Network.from_layers([([[1.0, 2.0], [3.0, -4.0]], [0.5, 0.25])])
+    part = lr.partition(net, lr.PlaneWindow.of_inputs([-1, -1], [1, 1]))
+    page = visit(explore(part))
+    (region,) = page.evaluate(_EVERYTHING)["regions"]
+    assert region["map"] == part.affine_maps[0].tolist()
+    assert region["neighbours"] == region["pattern"] == []
+    assert page.locator("#count").inner_text() == "1 region · 0 neurons"
+
+
+def test_what_does_not_fit_in_a_page_is_left_out(visit: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("_MOST_WEIGHTS", "_MOST_MAP_NUMBERS", "_MOST_FUNCTIONS"):
+        monkeypatch.setattr(moments, name, 0)
+    net = Network.from_graph(tiny("residual").graph)
+    part = lr.partition(net, tiny("residual").windows[0])
+    page = visit(explore(part))
+    assert [entry["map"] for entry in page.evaluate(_EVERYTHING)["regions"]] == [None] * part.n_regions
+    assert page.locator("#fill option").all_inner_texts()[0] == "pattern"
+    page.mouse.move(*on_screen(page, inner_points(part, 1))[0])
+    wait_until(page, "() => document.querySelector('#card h2') !== null")
+    assert "outputs" not in page.locator("#card").inner_text()
