@@ -18,7 +18,7 @@ def some_partition(outputs: int = 3, seed: int = 0) -> Any:
 def on_screen(page: Any, points: Any) -> np.ndarray:
     """Return where points, in plane coordinates, are in the page, in pixels."""
     script = "places => places.map(([u, v]) => explorer.view.toScreen(...explorer.page.plane.toScene(u, v)))"
-    box = page.locator("#picture").bounding_box()
+    box = page.locator("#stage").bounding_box()  # the canvas itself may be shown moved
     found = np.array(page.evaluate(script, np.asarray(points).tolist()))
     return np.asarray(found + np.array([box["x"], box["y"]]))
 

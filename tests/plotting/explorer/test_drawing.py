@@ -19,9 +19,9 @@ pytest.importorskip("jinja2")
 
 _PIXEL = """([x, y]) => {
   explorer.stale = true;
-  explorer.moved = -1e9;
+  explorer.moving = false;
   explorer._draw();
-  const { gl, canvas } = explorer.painter, out = new Uint8Array(4), box = canvas.getBoundingClientRect();
+  const { gl, canvas } = explorer.painter, out = new Uint8Array(4), box = canvas.parentElement.getBoundingClientRect();
   const ratio = canvas.width / box.width, column = Math.floor((x - box.left) * ratio);
   const row = canvas.height - 1 - Math.floor((y - box.top) * ratio);
   gl.readPixels(column, row, 1, 1, gl.RGBA, gl.UNSIGNED_BYTE, out);
@@ -194,3 +194,37 @@ def test_pieces_of_regions_have_the_class_there(visit: Any) -> None:
         expected = [int(colors[number][k : k + 2], 16) for k in (1, 3, 5)]
         np.testing.assert_allclose(page.evaluate(_PIXEL, place.tolist()), expected, atol=2)
     assert len(set(classes.tolist())) > 1
+
+
+def test_two_fingers_zoom_about_what_is_between_them(visit: Any) -> None:
+    page = visit(explore(some_partition()), has_touch=True)
+    box = page.locator("#picture").bounding_box()
+    x, y = box["x"] + 300, box["y"] + 250
+    script = "([x, y]) => explorer.view.toScene(x, y)"
+    before = page.evaluate(script, [300, 250])
+    fingers = page.context.new_cdp_session(page)
+    for kind, apart in (("touchStart", 40), ("touchMove", 60), ("touchMove", 120), ("touchEnd", None)):
+        places = [] if apart is None else [{"x": x - apart, "y": y, "id": 0}, {"x": x + apart, "y": y, "id": 1}]
+        fingers.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": places})
+    wait_until(page, "() => explorer.view.zoom > 2")
+    assert page.evaluate("explorer.view.zoom") == pytest.approx(3, rel=0.02)
+    np.testing.assert_allclose(page.evaluate(script, [300, 250]), before, atol=0.01)
+    assert page.evaluate("explorer.selected") == -1  # it was no tap
+
+
+def test_where_drawing_is_slow_the_last_picture_moves_along(visit: Any) -> None:
+    part = some_partition()
+    page = visit(explore(part, color_by="pattern"))
+    page.evaluate("explorer.setShow('decision', false)")
+    page.evaluate("explorer.panel.own.forEach(k => explorer.setLayer(k, false))")
+    page.wait_for_timeout(300)
+    moved = page.evaluate("""() => new Promise(done => {
+      Object.defineProperty(explorer, "slow", { get: () => true, set: () => {} });
+      explorer.pan(40, -25);
+      requestAnimationFrame(() => requestAnimationFrame(() => done(explorer.canvas.style.transform)));
+    })""")
+    assert moved.startswith("translate(40px, -25px)")
+    wait_until(page, "() => explorer.canvas.style.transform === '' && !explorer.stale")
+    region = int(part.areas.argmax())
+    place = on_screen(page, [part.polygon(region).mean(axis=0)])[0]
+    np.testing.assert_allclose(page.evaluate(_PIXEL, place.tolist()), page.evaluate(_COLOR, region), atol=2)

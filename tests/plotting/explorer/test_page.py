@@ -184,3 +184,13 @@ def test_jinja_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(MissingDependencyError, match=r"`jinja2` .*explore.*linregions\[plot\]"):
         explore(some_partition())
     templates.cache_clear()
+
+
+def test_a_browser_that_cannot_draw_is_told_so(started: Any, tmp_path: Path) -> None:
+    page = started.new_page()
+    page.add_init_script("HTMLCanvasElement.prototype.getContext = () => null")
+    page.goto(explore(some_partition()).save(tmp_path / "page.html").as_uri())
+    wait_until(page, "() => !document.getElementById('trouble').hidden")
+    assert "WebGL 2" in page.locator("#trouble").inner_text()
+    assert "Switch on hardware acceleration" in page.locator("#trouble").inner_text()
+    page.close()

@@ -16,7 +16,7 @@ class Hands {
     canvas.addEventListener("blur", () => app.setCross(false));
   }
   at(event) {
-    const box = this.canvas.getBoundingClientRect();
+    const box = this.canvas.parentElement.getBoundingClientRect(); // the canvas itself may be shown moved
     return [event.clientX - box.left, event.clientY - box.top];
   }
   down(event) {

@@ -6,7 +6,7 @@ const RESTING = 150;
 class App {
   constructor(page, arrays) {
     Object.assign(this, { page, moment: -1, states: [], hidden: new Set(), show: { layered: false, decision: true } });
-    Object.assign(this, { hovered: null, selected: -1, cross: false, tracked: null, moved: -Infinity });
+    Object.assign(this, { hovered: null, selected: -1, cross: false, tracked: null, moving: false });
     this.view = new View();
     this.view.extent = page.extent;
     if (page.moments.length > 1) this.view.insets = [0, 0, 0, 56]; // room for the slider
@@ -89,12 +89,12 @@ class App {
 
   // What is done
   pan(dx, dy) {
-    this.moved = performance.now();
+    this._start();
     this.view.move(dx, dy);
     this.redraw();
   }
   zoom(factor, at = [this.view.width / 2, this.view.height / 2]) {
-    this.moved = performance.now();
+    this._start();
     this.view.zoomAt(...at, factor);
     this.redraw();
   }
@@ -194,16 +194,22 @@ class App {
     if (!this.waiting) this.waiting = requestAnimationFrame(() => this._draw());
   }
   // Where drawing takes long, a moving view shows the last picture in its new place, and a new one when it rests.
+  _start() {
+    this.moving = true;
+    clearTimeout(this.later);
+    this.later = setTimeout(() => {
+      this.moving = false;
+      if (this.stale) this.redraw();
+    }, RESTING);
+  }
   _moves() {
     const { drawn, view, canvas } = this;
-    if (!this.slow || !drawn || performance.now() - this.moved > RESTING) {
+    if (!this.slow || !this.moving || !drawn) {
       canvas.style.transform = "";
       return false;
     }
     const share = view.scale / drawn.scale, x = (drawn.x - view.x) * view.scale, y = (view.y - drawn.y) * view.scale;
     canvas.style.transform = `translate(${x}px, ${y}px) scale(${share})`;
-    clearTimeout(this.later);
-    this.later = setTimeout(() => this.redraw(), RESTING);
     return true;
   }
   get background() {
