@@ -55,7 +55,7 @@ def _dense() -> lr.Network:
 
 
 _WINDOW = lr.PlaneWindow.of_inputs([-1.0, -1.0], [1.0, 1.0])
-_LINES = [
+_LINES: list[Any] = [
     lr.Line(np.array([0.0, 0.1]), np.array([1.0, 0.3])),
     lr.Segment(np.array([-1.0, 0.0]), np.array([1.0, 0.5])),
 ]
@@ -76,7 +76,8 @@ def _first() -> dict[str, Callable[[], object]]:
             lr.count_regions(_dense(), _WINDOW, kind)
 
     def lines() -> None:
-        for part in lr.partition(_dense(), _LINES):
+        parts: list[Any] = lr.partition(_dense(), _LINES)
+        for part in parts:
             _ = part.n_linear_regions, part.patterns, part.slopes
         lr.count_regions(_dense(), _LINES, "linear")
 
