@@ -130,7 +130,7 @@ def test_no_mutation_is_accepted_at_length(seed: int) -> None:
 
 
 def test_threads_share_a_proof(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("linregions.exact.planes.proof._VALUES_AT_ONCE", 1 << 9)
+    monkeypatch.setattr("linregions.exact.planes.proof.VALUES_AT_ONCE", 1 << 9)
     for network, window in (degenerate_case(1), random_case(2)):
         part = exact_partition(network, window)
         assert prove_partition(part, 3)[0] == prove_partition(part)[0]

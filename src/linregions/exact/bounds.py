@@ -70,6 +70,18 @@ def operator_norm_above(matrix: FloatArray) -> float:
     return min(found, frobenius * scale * SLACK)
 
 
+def leading_digits(n: int) -> int:
+    """Return how many binary digits of numbers may be multiplied, so that sums of n products are exact."""
+    return (51 - int(np.ceil(np.log2(n + 1)))) // 2
+
+
+def cut(values: FloatArray, largest: FloatArray, digits: int) -> FloatArray:
+    """Return values cut to whole multiples of a power of two, at most 2^digits of it each."""
+    # Adding and subtracting 3/4 2^(53 + e) rounds to multiples of 2^(e - 1), whatever the sign.
+    unit = np.ldexp(0.75, np.frexp(largest)[1] + 53 - digits)
+    return np.asarray((values + unit) - unit)
+
+
 def check_arithmetic() -> None:
     """Make sure that small numbers are kept, on which every bound rests.
 

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from linregions._support.validation import FloatArray
-from linregions.exact.bounds import SLACK, TINY, U, gamma, norms_above, operator_norm_above
+from linregions.exact.bounds import SLACK, TINY, U, cut, gamma, leading_digits, norms_above, operator_norm_above
 from linregions.exact.forms import exact_intercepts, scales_of
 from linregions.exact.integers import quotient
 from linregions.networks.graph import INPUT, Graph, IndexArray, Step, Term, apply_terms
@@ -159,8 +159,8 @@ class FloatStep:
     def _leading(self) -> tuple[FloatArray, FloatArray, FloatArray, float]:
         """Return the weights' leading digits and the rest, bounds of the norms of the rest, and of all of these."""
         assert self._matrix is not None
-        digits = _leading_digits(self._matrix.shape[0])
-        leading = _cut(self._matrix, np.abs(self._matrix).max(axis=0), digits)
+        digits = leading_digits(self._matrix.shape[0])
+        leading = cut(self._matrix, np.abs(self._matrix).max(axis=0), digits)
         rest = self._matrix - leading
         norms = norms_above(rest, axis=0)
         return leading, rest, norms, float(norms_above(norms))
@@ -174,7 +174,7 @@ class FloatStep:
         assert self._matrix is not None
         leading, rest, rest_norms, rest_norm = self._leading
         (bound,) = self.operators
-        own = _cut(rows.values, np.abs(rows.values).max(axis=1)[:, None], _leading_digits(rows.values.shape[1]))
+        own = cut(rows.values, np.abs(rows.values).max(axis=1)[:, None], leading_digits(rows.values.shape[1]))
         small = rows.values - own
         own_norm, small_norm = norms_of(own), norms_of(small)
         whole, bias = own @ leading, weight[:, None] * self.bias
@@ -232,18 +232,6 @@ class FloatStep:
         rounded = 4 * U * (self.steepest * rows.norm + self.height_norm * weight) + TINY * self.n_units
         error = (self.steepest * rows.error + rounded) * SLACK
         return Rows(made, error, norms_of(made))
-
-
-def _leading_digits(n: int) -> int:
-    """Return how many binary digits of numbers may be multiplied, so that sums of n products are exact."""
-    return (51 - int(np.ceil(np.log2(n + 1)))) // 2
-
-
-def _cut(values: FloatArray, largest: FloatArray, digits: int) -> FloatArray:
-    """Return values cut to whole multiples of a power of two, at most 2^digits of it each."""
-    # Adding and subtracting 3/4 2^(53 + e) rounds to multiples of 2^(e - 1), whatever the sign.
-    unit = np.ldexp(0.75, np.frexp(largest)[1] + 53 - digits)
-    return np.asarray((values + unit) - unit)
 
 
 def norms_of(values: FloatArray) -> FloatArray:

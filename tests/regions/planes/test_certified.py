@@ -65,6 +65,15 @@ def test_a_limit_holds_for_the_proof() -> None:
         lr.partition(NETWORK, WINDOW, certify=True, memory_limit=10_000)
 
 
+def test_a_limit_that_a_partition_keeps_and_its_proof_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("linregions.regions.planes.certify._BYTES_OF_A_CORNER", 10**6)
+    limit = 10**8
+    assert lr.partition(NETWORK, WINDOW, memory_limit=limit).n_regions
+    with pytest.raises(MemoryLimitError, match="to keep and to prove the regions of this window") as found:
+        lr.partition(NETWORK, WINDOW, certify=True, memory_limit=limit)
+    assert lr.partition(NETWORK, WINDOW, certify=True, memory_limit=found.value.needed).n_regions
+
+
 def test_what_cannot_be_proved_is_found_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     def refute(*_) -> None:
         raise proof.Refuted("it is not")

@@ -22,7 +22,7 @@ def sides_of(polygon: FloatArray, vertices: FloatArray, edges: Integers, edge_fa
     Going round the border, a side ends at the vertex that is the next corner of `polygon`. Where several vertices are
     so close to a corner that rounding may have moved it, one after the other is taken for it.
     """
-    border = np.flatnonzero((edge_faces < 0).any(axis=1))
+    border = np.flatnonzero((edge_faces[:, 0] < 0) | (edge_faces[:, 1] < 0))
     forward = edge_faces[border, 0] >= 0
     begin = np.where(forward, edges[border, 0], edges[border, 1])
     end = np.where(forward, edges[border, 1], edges[border, 0])

@@ -86,10 +86,10 @@ def _check_ranges(proposal: Proposal, columns: Columns, n_sides: int) -> None:
     outside = (faces < 0).any(axis=1)
     if ((side >= 0) != outside).any() or side.max(initial=-1) >= n_sides or side.min(initial=-1) < -1:
         raise Refuted("an edge is on a side of the window and between two regions, or on no side and at the border")
-    _check_patterns(words, columns)
+    check_patterns(words, columns)
 
 
-def _check_patterns(words: Words, columns: Columns) -> None:
+def check_patterns(words: Words, columns: Columns) -> None:
     """Check that bits are those of patterns, in their one form."""
     spare = words.shape[1] * 64 - columns.n_switches
     if spare and words.shape[1] and (words[:, -1] >> np.uint64(64 - spare)).any():

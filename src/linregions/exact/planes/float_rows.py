@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from fractions import Fraction
 from typing import NamedTuple
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import numpy.typing as npt
 
 from linregions._support.validation import FloatArray
-from linregions.exact.bounds import SLACK, TINY, U, gamma, norms_above
+from linregions.exact.bounds import SLACK, TINY, U, cut, gamma, leading_digits, norms_above
 from linregions.exact.forms import exact_intercepts
 from linregions.exact.integers import quotient
 from linregions.networks.activations import RELU
@@ -66,6 +67,12 @@ class _Sizes(NamedTuple):
     slope_is_exact: bool
     matrix: FloatArray | None  # of a dense layer alone
     is_relu: bool
+    leading: FloatArray | None  # the leading digits of the matrix
+    part_left: float  # by what part of its norm the weights of a unit are more
+
+
+# Of steps of graphs, which never change; kept as long as these.
+_known: WeakKeyDictionary[Graph, dict[int, _Sizes]] = WeakKeyDictionary()
 
 
 class FloatRows:
@@ -77,7 +84,7 @@ class FloatRows:
             rows = rows[:, graph.input_layout.order]
             norm = _norms(rows[None])
             self.input = Tensor(rows, 2 * U * norm, norm)
-        self._sizes: dict[int, _Sizes] = {}
+        self._sizes = _known.setdefault(graph, {})
         self._needed: dict[int, list[int]] = {}
 
     def at(self, k: int, bits: npt.NDArray[np.uint8]) -> Rows:
@@ -124,8 +131,12 @@ class FloatRows:
             read[term.source] = values
             error = error + repeats * tensor.error**2
             square = square + repeats * tensor.norm**2
+        lost = gamma(sizes.products + 4) * np.sqrt(square)
         # A layer may read one of several sites.
-        if sizes.matrix is None or read[step.terms[0].source].shape[1] != sizes.matrix.shape[0]:
+        is_matrix = sizes.matrix is not None and read[step.terms[0].source].shape[1] == sizes.matrix.shape[0]
+        if is_matrix and sizes.leading is not None and step.terms[0].source == INPUT:
+            values, lost = _product_of_inputs(self.input, sizes)
+        elif sizes.matrix is None or not is_matrix:
             values = apply_terms(step, read, 3 * n_cells).reshape(n_cells, 3, -1)
         else:
             values = (read[step.terms[0].source] @ sizes.matrix).reshape(n_cells, 3, -1)
@@ -133,7 +144,7 @@ class FloatRows:
         # Cauchy-Schwarz: a sum of products is off by no more than this times the norm of the weights. The bias may add
         # 2 U times the sum, which is no more than what is bounded here and the bias.
         norm = np.sqrt(square) * SLACK
-        share = (np.sqrt(error) + (gamma(sizes.products + 4) + 4 * U) * norm) * SLACK
+        share = (np.sqrt(error) + lost + 4 * U * norm) * SLACK
         share, norm = (np.where(array > 0, np.maximum(array, _LEAST_NORM), array) for array in (share, norm))
         return Sums(values, share, norm, sizes.norms, np.abs(step.bias))
 
@@ -166,10 +177,37 @@ class FloatRows:
         error = np.where(error > 0, np.maximum(error, _LEAST_NORM), error)
         return Tensor(values.reshape(-1, values.shape[2]), error, norm)
 
+    def matrix(self, k: int) -> FloatArray | None:
+        """Return the weights of a step, (inputs, units), if it is one matrix."""
+        return self._sizes_of(k).matrix
+
+    def norms(self, k: int) -> FloatArray:
+        """Return bounds on the norms of the weights of a step's units."""
+        return self._sizes_of(k).norms
+
     def _sizes_of(self, k: int) -> _Sizes:
         if k not in self._sizes:
             self._sizes[k] = _sizes(self.graph.steps[k])
         return self._sizes[k]
+
+
+def _product_of_inputs(inputs: Tensor, sizes: _Sizes) -> tuple[FloatArray, FloatArray]:
+    """Return products of rows of inputs, many of them perhaps, with a matrix, to nearly all digits, and what is lost.
+
+    Products of leading digits are whole numbers in some unit, and so are their sums, which no order of adding rounds;
+    what is left is so small that its rounding hardly counts. Products that underflow are covered by `_LEAST_NORM`.
+    """
+    assert sizes.matrix is not None
+    assert sizes.leading is not None
+    rows, depth = inputs.values, sizes.matrix.shape[0]
+    own = cut(rows, np.abs(rows).max(axis=1)[:, None], leading_digits(depth))
+    small, rest = rows - own, sizes.matrix - sizes.leading
+    values = own @ sizes.leading
+    more = own @ rest + small @ sizes.matrix
+    lost = gamma(2 * depth + 8) * (_norms(own) * sizes.part_left + _norms(small))
+    # The last sum is rounded, and is no more than the norm and what is lost.
+    lost = (lost + 2 * U * (_norms(rows) + lost)) * SLACK
+    return (values + more).reshape(1, 3, -1), lost[None]
 
 
 def not_vanishing(number: Fraction) -> float:
@@ -201,9 +239,15 @@ def _sizes(step: Step) -> _Sizes:
     matrix = np.ascontiguousarray(step.terms[0].blocks[step.terms[0].block[0]]) if dense else None
     if dense and (step.terms[0].site[0] != 0 or products[0] != step.terms[0].blocks.shape[1] + 1):
         matrix = None
+    leading, part_left = None, 0.0
+    if matrix is not None and matrix.size and np.isfinite(matrix).all():
+        leading = cut(matrix, np.abs(matrix).max(axis=0), leading_digits(matrix.shape[0]))
+        rest = norms_above(matrix - leading, axis=0)
+        part_left = float((rest / np.where(norms.reshape(-1) > 0, norms.reshape(-1), 1.0)).max(initial=0.0)) * SLACK
     return _Sizes(
-        norms.reshape(-1), int(products.max(initial=0)), repeats, heights, exact, matrix, step.activation == RELU
-    )
+        norms.reshape(-1), int(products.max(initial=0)), repeats, heights, exact, matrix, step.activation == RELU,
+        leading, part_left,
+    )  # fmt: skip
 
 
 def _repeats(term: Term) -> int:

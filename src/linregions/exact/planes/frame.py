@@ -43,6 +43,10 @@ class Frame(NamedTuple):
         """Return the plane coordinates of local ones, shape (N, 2)."""
         return np.asarray(np.array(self.centre) + np.ldexp(points, np.array(self.powers)))
 
+    def local(self, points: FloatArray) -> FloatArray:
+        """Return about where points of the plane are in local coordinates, shape (N, 2)."""
+        return np.asarray(np.ldexp(points - np.array(self.centre), -np.array(self.powers)))
+
     def float_rows(self) -> FloatArray:
         """Return the rows rounded to floats, (3, n_in): infinite where too large, and none that vanishes."""
         numbers, exponent = self.rows

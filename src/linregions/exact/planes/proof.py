@@ -23,15 +23,15 @@ from linregions.exact.planes.cycles import Cycles, cycles_of
 from linregions.exact.planes.float_rows import FloatRows
 from linregions.exact.planes.frame import Frame
 from linregions.exact.planes.places import Places, meetings
-from linregions.exact.planes.proposal import Columns, Proposal, Refuted, Words, has_bit, packed, unpacked
+from linregions.exact.planes.proposal import Columns, IntArray, Proposal, Refuted, Words, has_bit, packed, unpacked
 from linregions.exact.planes.trie import Level, first_changes, in_order, levels
 from linregions.exact.signs import coordinates, determinant_3, meeting
 from linregions.networks.network import Network
 
 IndexArray = npt.NDArray[np.intp]
 
-# How many values are computed at a time, and how many coefficients of forms.
-_VALUES_AT_ONCE = 1 << 19
+#: How many values are computed at a time.
+VALUES_AT_ONCE = 1 << 19
 _CORNER_WORDS_AT_ONCE = 1 << 20
 _SLACK = 1.0 + 2.0**-30
 # Bounds of what is there are not below this, so that their products do not vanish.
@@ -91,7 +91,7 @@ def prove(network: Network, frame: Frame, proposal: Proposal, judge: Judge = jud
     order = in_order(proposal.words)
     if (first_changes(proposal.words[order]) < 0).any():
         raise Refuted("two regions have the same pattern")
-    work = _Vertices(network, frame, proposal, columns, cycles, order, judge)
+    work = _Vertices(network, frame, proposal, columns, _Seen.of(proposal, columns, cycles, order), judge)
     _check_about_vertices(proposal, columns, cycles, work.face)
     strict = np.zeros((cycles.n_vertices, columns.n_words), dtype=np.uint64)
     with one_blas_thread():
@@ -108,32 +108,82 @@ def prove(network: Network, frame: Frame, proposal: Proposal, judge: Judge = jud
     return Proof(order.size, cycles.n_vertices * columns.n, work.court.n_decisions)
 
 
-class _Vertices:
-    """The vertices of a proposal, each looked at from a face about it."""
+def prove_vertices(
+    network: Network, frame: Frame, proposal: Proposal, columns: Columns, face: IntArray, lines: IntArray,
+    who: IndexArray,
+) -> int:  # fmt: skip
+    """Prove of some vertices that all columns but two are as a face says, and not zero; return how many took integers.
 
-    def __init__(
-        self, network: Network, frame: Frame, proposal: Proposal, columns: Columns, cycles: Cycles, order: IndexArray,
-        judge: Judge,
-    ) -> None:  # fmt: skip
-        self.columns, self.proposal, self.judge = columns, proposal, judge
-        self.court, self._court_is_held = Court(network, frame, columns), threading.Lock()
-        self.rows = FloatRows(network.graph, columns.layout, frame.float_rows())
+    -1 if some are zero, which is not wrong.
+
+    Raises
+    ------
+    Refuted
+        If one has another sign.
+    """
+    if not who.size:
+        return 0
+    faces, number = np.unique(face[who], return_inverse=True)
+    order = in_order(proposal.words[faces])
+    rank = np.empty(order.size, dtype=np.intp)
+    rank[order] = np.arange(order.size)
+    who = who[np.argsort(rank[number], kind="stable")]
+    zeros = (who[:, None] * columns.n + np.sort(lines[who], axis=1)).astype(np.int64)
+    seen = _Seen(face, lines, np.sort(zeros.ravel()), who)
+    work = _Vertices(network, frame, proposal, columns, seen, judge_in_numpy)
+    with one_blas_thread():
+        for some in work.blocks():
+            expected = np.ones((some.size, columns.n), dtype=np.bool_)
+            np.put_along_axis(expected, lines[some].astype(np.intp), False, axis=1)
+            if (work.strict(some) != packed(expected, columns.n_words)).any():
+                return -1
+    return work.court.n_decisions
+
+
+def side_forms(frame: Frame) -> FloatArray:
+    """Return the forms of a window's sides, each in some unit, rounded, (sides, 3)."""
+    return np.array([[quotient(c, max(map(abs, side))) for c in side] for side in frame.sides])
+
+
+class _Seen(NamedTuple):
+    """From where vertices are looked at, and what is to be zero there."""
+
+    face: IntArray  # (V,)
+    lines: IntArray  # (V, 2) the columns that define each
+    zeros: npt.NDArray[np.int64]  # vertex times columns plus column, in order
+    order: IndexArray  # vertices, those first whose face's pattern is first
+
+    @classmethod
+    def of(cls, proposal: Proposal, columns: Columns, cycles: Cycles, order: IndexArray) -> _Seen:
+        """Look from the first face about each vertex; `order` is that of faces."""
         rank = np.empty(order.size, dtype=np.intp)
         rank[order] = np.arange(order.size)
         # Of the corners at a vertex the one whose face comes first: the last one that is written.
         backwards = np.argsort(-rank[cycles.owner], kind="stable")
         corner = np.empty(cycles.n_vertices, dtype=np.intp)
         corner[proposal.face_vertices[backwards]] = backwards
-        self.face = cycles.owner[corner]
-        self.lines = np.stack([cycles.column[cycles.before[corner]], cycles.column[corner]], axis=1)
-        self.order = np.argsort(rank[self.face], kind="stable")  # of vertices
-        self.zeros = cycles.zero_vertex.astype(np.int64) * columns.n + cycles.zero_column
-        self.sides = np.array([[quotient(c, max(map(abs, side))) for c in side] for side in frame.sides])
+        face = cycles.owner[corner]
+        lines = np.stack([cycles.column[cycles.before[corner]], cycles.column[corner]], axis=1)
+        zeros = cycles.zero_vertex.astype(np.int64) * columns.n + cycles.zero_column
+        return cls(face, lines, zeros, np.argsort(rank[face], kind="stable"))
+
+
+class _Vertices:
+    """The vertices of a proposal, each looked at from a face about it."""
+
+    def __init__(
+        self, network: Network, frame: Frame, proposal: Proposal, columns: Columns, seen: _Seen, judge: Judge
+    ) -> None:
+        self.columns, self.proposal, self.judge = columns, proposal, judge
+        self.court, self._court_is_held = Court(network, frame, columns), threading.Lock()
+        self.rows = FloatRows(network.graph, columns.layout, frame.float_rows())
+        self.face, self.lines, self.zeros, self.order = seen
+        self.sides = side_forms(frame)
 
     def blocks(self) -> Iterator[IndexArray]:
         """Yield all vertices, some at a time."""
         widest = max([layer.n_units * layer.n_breakpoints for layer in self.columns.layout] + [1])
-        size = max(16, _VALUES_AT_ONCE // widest)
+        size = max(16, VALUES_AT_ONCE // widest)
         return (self.order[first : first + size] for first in range(0, self.order.size, size))
 
     def strict(self, who: IndexArray) -> Words:
@@ -363,7 +413,7 @@ def _forms(level: Level, face: IndexArray, unit: IndexArray) -> tuple[FloatArray
     return sums.values[cell, :, unit], off + 2.0**-900
 
 
-def _check_about_vertices(proposal: Proposal, columns: Columns, cycles: Cycles, face: IndexArray) -> None:
+def _check_about_vertices(proposal: Proposal, columns: Columns, cycles: Cycles, face: IntArray) -> None:
     """Check that faces differ from the one that looks at a vertex only in columns that are to be zero there."""
     zero = np.zeros((cycles.n_vertices, columns.n_words), dtype=np.uint64)
     bit = np.uint64(1) << (cycles.zero_column % 64).astype(np.uint64)

@@ -13,6 +13,7 @@ from linregions.domains.windows import PlaneWindow
 from linregions.errors import NumericalError
 from linregions.exact.bounds import check_arithmetic
 from linregions.exact.planes.engine import exact_regions
+from linregions.exact.planes.proof import VALUES_AT_ONCE
 from linregions.exact.planes.proposal import Refuted
 from linregions.networks.network import Network
 from linregions.networks.switches import pack_patterns
@@ -22,6 +23,11 @@ from linregions.regions.planes.proofs import prove_partition
 
 # What the exact engine holds for each region, and for each of its corners and each switch of a layer.
 _BYTES_OF_A_REGION, _BYTES_OF_A_SIGN = 2000, 14
+# And a proof for each corner of a region, and for each of the values that are computed at a time.
+_BYTES_OF_A_CORNER, _BYTES_OF_A_VALUE = 200, 48
+_ARRAYS = (
+    "vertices", "edges", "edge_neuron", "edge_faces", "face_offsets", "face_vertices", "face_edges", "pattern_words",
+)  # fmt: skip
 
 
 def certified(
@@ -35,6 +41,7 @@ def certified(
     try:
         with np.errstate(all="ignore"):  # what overflows is not proved
             part = find(network, window, options)
+        _check_that_it_fits(part, options)
         proof, _ = prove_partition(part, options.threads)
     except (NumericalError, Refuted):
         return _mended(network, window, options)
@@ -46,6 +53,21 @@ def certified(
         "mended": False,
     }
     return replace(part, diagnostics={**part.diagnostics, **told})
+
+
+def _check_that_it_fits(part: PlanePartition, options: Options) -> None:
+    """Raise if there is no room to prove a partition beside it."""
+    limit = options.memory_limit
+    if limit is not None and (needed := proof_bytes(part, options.threads)) > limit:
+        raise exceeded(limit, options.who, needed, "to keep and to prove the regions of this window")
+
+
+def proof_bytes(part: PlanePartition, threads: int) -> int:
+    """Return about what a partition and its proof take: what follows its size, and a block of values in each thread."""
+    kept = sum(getattr(part, name).nbytes for name in _ARRAYS)
+    widest = max([layer.n_units * layer.n_breakpoints for layer in part.network.numbering.layout] + [1])
+    block = min(VALUES_AT_ONCE, part.vertices.shape[0] * widest)
+    return int(kept + _BYTES_OF_A_CORNER * part.face_vertices.size + threads * _BYTES_OF_A_VALUE * block)
 
 
 def _mended(network: Network, window: PlaneWindow, options: Options) -> PlanePartition:

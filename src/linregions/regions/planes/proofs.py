@@ -17,6 +17,7 @@ from linregions.exact.planes.proof import Asked, Proof, prove
 from linregions.exact.planes.proposal import Proposal, Refuted
 from linregions.networks.switches import canonical_words
 from linregions.regions.files import pack_network, pack_window
+from linregions.regions.planes.quick_proofs import proved_quickly
 
 IndexArray = npt.NDArray[np.intp]
 Claim = Any  # a PlanePartition, which has what is here as a method
@@ -52,7 +53,8 @@ def prove_partition(part: Claim, threads: int = 1) -> tuple[Proof, Proposal]:
             part.edges, part.edge_faces, sides, part.face_offsets, part.face_vertices, part.face_edges, words
         )
         try:
-            return prove(part.network, frame, proposal, judge_compiled, threads), proposal
+            found = proved_quickly(part.network, frame, proposal, frame.local(part.vertices))
+            return found or prove(part.network, frame, proposal, judge_compiled, threads), proposal
         except Refuted as error:
             refuted = error
     raise refuted
