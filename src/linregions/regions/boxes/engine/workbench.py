@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from linregions.regions.boxes.engine.frame import BoxFrame
-from linregions.regions.boxes.kernels import records
-from linregions.regions.boxes.kernels.records import Bench, Output, Plan
+from linregions.regions.boxes.kernels import bench as B
+from linregions.regions.boxes.kernels.bench import Bench, Output, Plan
 
 # Fields that grow, with the axis along which they do.
 _POOLS = {
@@ -24,13 +24,13 @@ def make_bench(plan: Plan, d: int, with_patterns: bool) -> Bench:
     words = -(-columns // 64)
     n_switches = plan.words_on.shape[0]
     return Bench(
-        count=np.zeros(9, dtype=np.int64),
+        counts=np.zeros(9, dtype=np.int64),
         margin=np.full(1, np.inf),
         entry=np.zeros((_ENTRIES, 10), dtype=np.int64),
         crossing=np.zeros((_ENTRIES, max(words, 1)), dtype=np.uint64),
         earlier=np.zeros(_ENTRIES, dtype=np.uint64),
-        label=np.zeros((_ENTRIES, records.N_SLOTS), dtype=np.int32),
-        sign=np.zeros((_ENTRIES, records.N_SLOTS), dtype=np.int8),
+        label=np.zeros((_ENTRIES, B.N_SLOTS), dtype=np.int32),
+        sign=np.zeros((_ENTRIES, B.N_SLOTS), dtype=np.int8),
         key=np.zeros((_ENTRIES, 2), dtype=np.uint64),
         pattern=np.zeros((_ENTRIES, -(-n_switches // 64) if with_patterns else 0), dtype=np.uint64),
         next_rows=np.zeros((_ENTRIES, d + 1, widest)),
@@ -56,7 +56,7 @@ def make_bench(plan: Plan, d: int, with_patterns: bool) -> Bench:
         piece=np.zeros(widest, dtype=np.int64),
         normal=np.zeros(d + 1),
         chosen_size=np.zeros(d),
-        system=np.zeros((records.N_SLOTS + 1, 2 * d + 2)),
+        system=np.zeros((B.N_SLOTS + 1, 2 * d + 2)),
         chosen=np.zeros((d, 2 * d + 1)),
     )
 
@@ -93,7 +93,7 @@ def put_root(bench: Bench, frame: BoxFrame) -> None:
     n = corners.shape[0]
     bench.place[:n] = corners
     bench.error[:n] = 0.0
-    bench.flags[:n] = records.PLACED
+    bench.flags[:n] = B.PLACED
     bench.zeros_at[:n, 0] = -1
     bench.vertex[:n] = np.arange(n)
     numbers = np.arange(n, dtype=np.uint64)
@@ -108,9 +108,9 @@ def put_root(bench: Bench, frame: BoxFrame) -> None:
     bench.pattern[0] = 0
     entry = bench.entry[0]
     entry[:] = 0
-    entry[[records.COUNT, records.LAYER, records.POOL, records.SIMPLE, records.CROSSED, records.SLOTS]] = (
+    entry[[B.COUNT, B.LAYER, B.POOL, B.SIMPLE, B.CROSSED, B.SLOTS]] = (
         n, -1, n, 1, -1, 2 * d,
     )  # fmt: skip
-    bench.count[:] = 0
-    bench.count[records.ENTRIES] = 1
+    bench.counts[:] = 0
+    bench.counts[B.ENTRIES] = 1
     bench.margin[0] = np.inf

@@ -11,8 +11,8 @@ from linregions.regions.boxes.batch import CellBatch
 from linregions.regions.boxes.engine.frame import BoxFrame
 from linregions.regions.boxes.engine.plan import make_plan
 from linregions.regions.boxes.engine.workbench import grown, make_bench, make_output, put_root
-from linregions.regions.boxes.kernels import records
-from linregions.regions.boxes.kernels.records import Bench, Output, Plan
+from linregions.regions.boxes.kernels import bench as B
+from linregions.regions.boxes.kernels.bench import Bench, Output, Plan
 from linregions.regions.boxes.kernels.walk import walk
 from linregions.regions.tolerances import DEFAULT_TOLERANCES
 
@@ -32,20 +32,20 @@ class Worker:
     @property
     def n_cells(self) -> int:
         """Number of cells so far."""
-        return int(self.bench.count[records.CELLS])
+        return int(self.bench.counts[B.CELLS])
 
     def batches(self) -> Iterator[CellBatch]:
         """Yield cells, views of the buffers that hold until the next ones."""
         while True:
             status = walk(self.plan, self.bench, self.out, self.emits, _STEPS)
-            if status == records.GROW:
+            if status == B.GROW:
                 self.bench = grown(self.bench)
-            elif status in (records.CROWDED, records.INCONSISTENT):
+            elif status in (B.CROWDED, B.INCONSISTENT):
                 raise NumericalError("signs contradict one another")
-            elif status == records.FULL or (status == records.DONE and self.out.filled[0]):
+            elif status == B.FULL or (status == B.DONE and self.out.filled[0]):
                 yield self._batch()
                 self.out.filled[:] = 0
-            if status == records.DONE:
+            if status == B.DONE:
                 return
 
     def _batch(self) -> CellBatch:

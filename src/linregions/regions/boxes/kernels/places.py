@@ -10,7 +10,7 @@ import numpy as np
 
 from linregions._support.kernels.bits import lowest_bit
 from linregions._support.kernels.compiled import compiled
-from linregions.regions.boxes.kernels.records import PLACED, REFINED, SNAPPED, UNDECIDED, Bench, Plan
+from linregions.regions.boxes.kernels.bench import PLACED, REFINED, SNAPPED, UNDECIDED, Bench, Plan
 
 ZERO, ONE = np.uint64(0), np.uint64(1)
 NO_LABEL = -(1 << 30)
@@ -149,7 +149,7 @@ def place_anew(plan: Plan, bench: Bench, e: int, slots: np.uint64, extra: int, v
         for i in range(d):
             place[v, i] -= bench.chosen[i, 2 * d]
         bench.error[v] = error
-        bench.count[REFINED] += 1
+        bench.counts[REFINED] += 1
 
 
 @compiled(internal=True)
@@ -174,9 +174,9 @@ def sign_at(plan: Plan, bench: Bench, e: int, slots: np.uint64, extra: int, v: i
                 bench.margin[0] = abs(value) / band
             return 1 if value > 0.0 else -1
         if bench.flags[v] & PLACED:
-            bench.count[SNAPPED] += 1
+            bench.counts[SNAPPED] += 1
             if band > 0.0 and (value != 0.0 or steep != 0.0):
-                bench.count[UNDECIDED] += 1
+                bench.counts[UNDECIDED] += 1
             return 0
         place_anew(plan, bench, e, slots, extra, v)
 

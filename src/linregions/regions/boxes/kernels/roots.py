@@ -7,7 +7,7 @@ import numpy as np
 from linregions._support.kernels.bits import count_bits, lowest_bit
 from linregions._support.kernels.compiled import compiled
 from linregions.regions.boxes.kernels.places import NO_LABEL, ONE, ZERO, sign_at
-from linregions.regions.boxes.kernels.records import (
+from linregions.regions.boxes.kernels.bench import (
     COLUMNS,
     COUNT,
     DONE,
@@ -155,7 +155,7 @@ def begin_layer(plan: Plan, bench: Bench, layer: int) -> int:
     Nothing has changed where there was no room (GROW).
     """
     d = bench.place.shape[1]
-    e = bench.count[ENTRIES] - 1
+    e = bench.counts[ENTRIES] - 1
     entry = bench.entry[e]
     offset, n = entry[OFFSET], entry[COUNT]
     width, n_breakpoints = plan.widths[layer], plan.n_breakpoints[layer]
@@ -246,5 +246,5 @@ def begin_layer(plan: Plan, bench: Bench, layer: int) -> int:
     for k in range(w):
         bench.crossing[e, k] = ~ZERO
     settle(plan, bench, e, 0)
-    bench.count[ROOTS] += 1
+    bench.counts[ROOTS] += 1
     return DONE

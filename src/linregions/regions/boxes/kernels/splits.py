@@ -7,7 +7,7 @@ import numpy as np
 from linregions._support.kernels.bits import count_bits, lowest_bit
 from linregions._support.kernels.compiled import compiled
 from linregions.regions.boxes.kernels.places import NO_LABEL, ONE, ZERO, place_between, sign_at
-from linregions.regions.boxes.kernels.records import (
+from linregions.regions.boxes.kernels.bench import (
     COUNT,
     CROSSED,
     CROWDED,
@@ -53,7 +53,7 @@ def list_zeros(bench: Bench, e: int, slots: np.uint64, v: int, zeros: int) -> in
 
 @compiled(internal=True)
 def _common_zeros(bench: Bench, e: int, p: int, q: int, slots: np.uint64, v: int, zeros: int) -> int:
-    """List what vanishes at two vertices, if it is more than the slots that they have in common; return the end, or -1."""
+    """List what vanishes at two vertices, if that is more than the slots they share; return the end, or -1."""
     begin = zeros
     for i in range(bench.zeros_at[p, 0], bench.zeros_at[p, 1]):
         label = bench.zero[i]
@@ -150,7 +150,7 @@ def split(plan: Plan, bench: Bench) -> int:
     Nothing has changed where there was no room (GROW).
     """
     d = bench.place.shape[1]
-    e = bench.count[ENTRIES] - 1
+    e = bench.counts[ENTRIES] - 1
     entry = bench.entry[e]
     layer, offset, n, j = entry[LAYER], entry[OFFSET], entry[COUNT], entry[CROSSED]
     w, first_vertex = bench.frame[layer, WIDTH], bench.frame[layer, FIRST_VERTEX]
@@ -306,10 +306,10 @@ def split(plan: Plan, bench: Bench) -> int:
             old, new = bench.next_rows[one, r], bench.next_rows[two, r]
             for k in range(width):
                 new[k] = old[k]
-    bench.count[ENTRIES] = e + 2
+    bench.counts[ENTRIES] = e + 2
     settle(plan, bench, one, j_word)
     settle(plan, bench, two, j_word)
-    bench.count[SPLITS] += 1
+    bench.counts[SPLITS] += 1
     return DONE
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from linregions._support.kernels.bits import count_bits, lowest_bit
 from linregions._support.kernels.compiled import compiled
 from linregions.regions.boxes.kernels.places import ONE, ZERO
-from linregions.regions.boxes.kernels.records import (
+from linregions.regions.boxes.kernels.bench import (
     CELLS,
     COUNT,
     CROSSED,
@@ -33,7 +33,7 @@ from linregions.regions.boxes.kernels.splits import split
 def _emit(plan: Plan, bench: Bench, out: Output) -> int:
     """Write the node on top, which is a cell, to the output."""
     d = bench.place.shape[1]
-    e = bench.count[ENTRIES] - 1
+    e = bench.counts[ENTRIES] - 1
     entry = bench.entry[e]
     offset, n, used = entry[OFFSET], entry[COUNT], entry[SLOTS]
     cell, row, at = out.filled[0], out.filled[1], out.filled[2]
@@ -97,7 +97,7 @@ def walk(plan: Plan, bench: Bench, out: Output, emits: bool, steps: int) -> int:
     """Work nodes until there are none (DONE), after some steps (PAUSED), or until buffers are FULL or have to GROW."""
     last = plan.widths.shape[0] - 1
     for _ in range(steps):
-        e = bench.count[ENTRIES] - 1
+        e = bench.counts[ENTRIES] - 1
         if e < 0:
             return DONE
         entry = bench.entry[e]
@@ -108,9 +108,9 @@ def walk(plan: Plan, bench: Bench, out: Output, emits: bool, steps: int) -> int:
             if emits:
                 status = _emit(plan, bench, out)
             if status == DONE:
-                bench.count[ENTRIES] = e
-                bench.count[CELLS] += 1
-                bench.count[MOST_VERTICES] = max(bench.count[MOST_VERTICES], entry[COUNT])
+                bench.counts[ENTRIES] = e
+                bench.counts[CELLS] += 1
+                bench.counts[MOST_VERTICES] = max(bench.counts[MOST_VERTICES], entry[COUNT])
         else:
             status = begin_layer(plan, bench, entry[LAYER] + 1)
         if status != DONE:

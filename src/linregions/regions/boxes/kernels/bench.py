@@ -21,7 +21,7 @@ DONE, PAUSED, FULL, GROW, CROWDED, INCONSISTENT = range(6)
 OFFSET, COUNT, LAYER, POOL, WORDS, ZEROS, SIMPLE, CROSSED, SLOTS, TASK = range(10)
 # Rows of `Bench.frame`: columns of a layer, words for them, and where its vertices begin in the two pools.
 COLUMNS, WIDTH, FIRST_VERTEX, FIRST_WORD = range(4)
-# Rows of `Bench.count`.
+# Rows of `Bench.counts`.
 ENTRIES, CELLS, SNAPPED, UNDECIDED, REFINED, MOST_VERTICES, SPLITS, ROOTS, WANTED = range(9)
 # Bit of `Bench.flags`: the place was found from the planes of its slots.
 PLACED = np.uint8(1)
@@ -56,7 +56,7 @@ class Plan(NamedTuple):
 class Bench(NamedTuple):
     """The buffers of a thread: a stack of nodes, those to come first on top, and pools of their vertices."""
 
-    count: IndexArray  # ENTRIES, ...
+    counts: IndexArray  # ENTRIES, ...
     margin: FloatArray  # (1,): least of the decisions, in bands
     entry: IndexArray  # (entries, rows)
     crossing: WordArray  # (entries, words): columns that cross a node
