@@ -107,7 +107,9 @@ def batch_of(arrangement: Arrangement, cells: list[list[Point]], seed: int) -> C
         for h in [*range(n, n + 2 * d), *range(n)]:
             on_h = frozenset(k for k, zeros in enumerate(on) if h in zeros)
             if len(on_h) >= d and dimension([cell[k] for k in sorted(on_h)]) == d - 1:
-                facets.setdefault(on_h, h)
+                # Of planes that are one, the cell on the negative side of the first names the last.
+                known = facets.setdefault(on_h, h)
+                facets[on_h] = h if known < n and signs[known] < 0 else known
         taken = [(h, on_h) for on_h, h in facets.items()] + [(0, frozenset())] * int(rng.integers(3))
         taken = [taken[k] for k in rng.permutation(len(taken))]
         for h, _ in taken:
@@ -202,3 +204,21 @@ def reflections(d: int) -> Arrangement:
     unit = np.eye(d)
     pairs = [unit[i] + sign * unit[j] for i, j in combinations(range(d), 2) for sign in (1, -1)]
     return Arrangement.of([*unit, *pairs], np.zeros(d + len(pairs)))
+
+
+def part_of(batch: CellBatch, first: int, last: int) -> CellBatch:
+    """Return the cells from `first` to `last` of a batch as a batch."""
+    a, b = batch.cell_offsets[first], batch.cell_offsets[last]
+    s, t = batch.slot_offsets[first], batch.slot_offsets[last]
+    return CellBatch(
+        batch.cell_offsets[first : last + 1] - a,
+        batch.points[a:b],
+        batch.slots[a:b],
+        batch.vertex_keys[a:b],
+        batch.tight[a:b],
+        batch.slot_offsets[first : last + 1] - s,
+        batch.slot_labels[s:t],
+        batch.slot_signs[s:t],
+        batch.cell_keys[first:last],
+        batch.pattern_words[first:last],
+    )

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from linregions.errors import NumericalError
-from linregions.regions.boxes.batch import CellBatch
+from linregions.regions.boxes.batch import CellBatch, FloatArray, IndexArray, WordArray
 from linregions.regions.boxes.kernels.records import (
     FACES_FULL,
     INCONSISTENT,
@@ -18,10 +18,6 @@ from linregions.regions.boxes.kernels.records import (
     Faces,
     Measured,
 )
-
-FloatArray = npt.NDArray[np.float64]
-IndexArray = npt.NDArray[np.int64]
-WordArray = npt.NDArray[np.uint64]
 
 _N_FACES, _N_TIES = 1 << 10, 1 << 8
 

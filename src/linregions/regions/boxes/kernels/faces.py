@@ -6,7 +6,7 @@ import numpy as np
 
 from linregions._support.kernels.bits import count_bits, lowest_bit
 from linregions._support.kernels.compiled import compiled
-from linregions.regions.boxes.batch import CellBatch
+from linregions.regions.boxes.batch import CellBatch, FloatArray, IndexArray, WordArray
 from linregions.regions.boxes.kernels.keys import name_of
 from linregions.regions.boxes.kernels.records import (
     CODIMENSION,
@@ -21,10 +21,7 @@ from linregions.regions.boxes.kernels.records import (
     TIES_FULL,
     ZERO,
     Faces,
-    FloatArray,
-    IndexArray,
     Measured,
-    WordArray,
 )
 
 _STEP = np.uint64(0x9E3779B97F4A7C15)

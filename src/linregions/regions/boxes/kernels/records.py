@@ -7,9 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.float64]
-IndexArray = npt.NDArray[np.int64]
-WordArray = npt.NDArray[np.uint64]
+from linregions.regions.boxes.batch import FloatArray, IndexArray, WordArray
 
 ONE, ZERO = np.uint64(1), np.uint64(0)
 # Columns of `Measured.tie` and entries of `Measured.filled`.

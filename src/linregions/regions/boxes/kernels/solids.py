@@ -6,7 +6,7 @@ import numpy as np
 
 from linregions._support.kernels.bits import count_bits, lowest_bit
 from linregions._support.kernels.compiled import compiled
-from linregions.regions.boxes.batch import CellBatch
+from linregions.regions.boxes.batch import CellBatch, IndexArray
 from linregions.regions.boxes.kernels.faces import add_facets, add_tie
 from linregions.regions.boxes.kernels.records import (
     DONE,
@@ -17,7 +17,6 @@ from linregions.regions.boxes.kernels.records import (
     ONE,
     TIES_FULL,
     ZERO,
-    IndexArray,
     Measured,
 )
 
