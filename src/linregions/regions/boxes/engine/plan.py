@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from linregions.networks.network import Network
 from linregions.networks.switches import count_switches, switch_layout
-from linregions.regions.boxes.engine.frame import BoxFrame
+from linregions.regions.boxes.frame import BoxFrame
 from linregions.regions.boxes.kernels.bench import Plan
 
 FloatArray = npt.NDArray[np.float64]

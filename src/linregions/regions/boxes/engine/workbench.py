@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from linregions.regions.boxes.engine.frame import BoxFrame
+from linregions.regions.boxes.frame import BoxFrame
 from linregions.regions.boxes.kernels import bench as B
 from linregions.regions.boxes.kernels.bench import Bench, Output, Plan
 

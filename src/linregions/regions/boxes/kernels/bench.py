@@ -17,8 +17,9 @@ SignArray = npt.NDArray[np.int8]
 # What a kernel says when it returns.
 DONE, PAUSED, FULL, GROW, CROWDED, INCONSISTENT = range(6)
 # Rows of `Bench.entry`: where the vertices of a node are in `Bench.vertex` and how many; its layer; how far the pools
-# are filled while it is worked; whether every vertex lies on d facets; whether switches cross it; slots ever used.
-OFFSET, COUNT, LAYER, POOL, WORDS, ZEROS, SIMPLE, CROSSED, SLOTS, TASK = range(10)
+# are filled while it is worked; whether every vertex lies on d facets; the first column that crosses it, or -1;
+# slots ever used; cuts from the whole box, of nodes that become tasks.
+OFFSET, COUNT, LAYER, POOL, WORDS, ZEROS, SIMPLE, CROSSED, SLOTS, DEPTH = range(10)
 # Rows of `Bench.frame`: columns of a layer, words for them, and where its vertices begin in the two pools.
 COLUMNS, WIDTH, FIRST_VERTEX, FIRST_WORD = range(4)
 # Rows of `Bench.counts`.
