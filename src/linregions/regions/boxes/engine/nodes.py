@@ -128,5 +128,6 @@ def put_node(plan: Plan, bench: Bench, node: Node) -> Bench:
         bench.rows[layer] = plan.rows
     bench.counts[:] = 0
     bench.counts[B.ENTRIES] = 1
+    bench.counts[B.LISTS] = n_zeros
     bench.margin[0] = np.inf
     return bench
