@@ -114,7 +114,7 @@ class Measurer:
                 n, wider = out.filled[N_TIES], _room_for_ties(self._n_ties)
                 for old, new in zip(out[_FIRST_TIES:], wider, strict=True):
                     new[:n] = old[:n]
-                out = Measured(*out[:_FIRST_TIES], *wider)
+                out = out._replace(**dict(zip(Measured._fields[_FIRST_TIES:], wider, strict=True)))
             elif status == FACES_FULL:
                 self._faces = _faces(d, 2 * self._faces.word.size)
             elif status == INCONSISTENT:
