@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from linregions._support.estimates import Estimate
 from linregions._support.old_addresses import OldAddresses
+from linregions.domains.polytopes import Polytope
 from linregions.domains.solids import Ball, Box
 from linregions.domains.windows import Line, Path, PlaneWindow, Ray, Segment
 from linregions.errors import LinRegionsError
@@ -72,6 +73,7 @@ __all__ = [
     "PlanePartition",
     "PlaneProbe",
     "PlaneWindow",
+    "Polytope",
     "Ray",
     "RegionBatch",
     "RegionStatistics",
