@@ -28,6 +28,7 @@ from linregions.networks.importers import approximate, from_nnet, from_onnx, fro
 from linregions.networks.local_maps import ActivationRegion
 from linregions.networks.network import AffineLayer, Network
 from linregions.networks.random import random_network
+from linregions.regions.boxes.partition import BoxPartition
 from linregions.regions.lines.partition import LinePartition
 from linregions.regions.partition import count_regions, partition
 from linregions.regions.planes.partition import PlanePartition
@@ -60,6 +61,7 @@ __all__ = [
     "AffineLayer",
     "Ball",
     "Box",
+    "BoxPartition",
     "DistanceProbe",
     "Estimate",
     "LinRegionsError",

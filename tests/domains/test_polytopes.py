@@ -65,7 +65,7 @@ def test_what_is_refused(normals: list[list[float]], offsets: list[float], match
 
 
 def test_what_has_no_bounds_is_refused() -> None:
-    with pytest.raises(InvalidValueError, match="coordinate 1 unbounded.*`within`.*lines.*planes.*densities"):
+    with pytest.raises(InvalidValueError, match=r"coordinate 1 unbounded.*`within`.*lines.*planes.*densities"):
         lr.Polytope([[1.0, 0.0], [-1.0, 0.0]], [1.0, 1.0])
     with pytest.raises(InvalidValueError, match="met by no point"):
         lr.Polytope([[1.0, 0.0], [-1.0, 0.0]], [-2.0, 1.0])
