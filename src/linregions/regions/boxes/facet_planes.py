@@ -12,7 +12,7 @@ from linregions.domains.solids import Box
 from linregions.networks.network import Network
 from linregions.networks.switches import unpack_patterns
 from linregions.regions.adjacency import IndexArray
-from linregions.regions.outputs import piece_slopes
+from linregions.regions.outputs import WordArray, piece_slopes
 
 Partition = Any  # a BoxPartition, which has what is here as an attribute
 # How many numbers a temporary array may hold.
@@ -51,7 +51,7 @@ def facet_planes(part: Partition) -> FloatArray:
     return np.asarray(rows / np.linalg.norm(rows[:, :d], axis=1, keepdims=True))
 
 
-def _switches(network: Network, words: IndexArray, neurons: IndexArray, breakpoints: IndexArray) -> FloatArray:
+def _switches(network: Network, words: WordArray, neurons: IndexArray, breakpoints: IndexArray) -> FloatArray:
     """Return where neurons of a chain switch, each in its own region, as rows that point to where they are higher."""
     d = network.n_in
     rows = np.empty((neurons.size, d + 1))

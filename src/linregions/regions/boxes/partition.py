@@ -17,12 +17,13 @@ from linregions.errors import InvalidValueError
 from linregions.networks.network import Network
 from linregions.networks.switches import breakpoints_of_neurons, unpack_patterns
 from linregions.regions.boxes.arrays import BoxCells
+from linregions.regions.boxes.boundaries import facet_boundaries
 from linregions.regions.boxes.queries import BoxQueries
 from linregions.regions.boxes.saved import cells_of
+from linregions.regions.boxes.strata import strata_of
 from linregions.regions.files import read_result, unpack_solid, write_result
 from linregions.regions.kinds import KINDS
 from linregions.regions.outputs import region_maps
-from linregions.regions.planes.boundaries import boundaries_between
 
 _FORMAT = "linregions-box-1"
 _ARRAYS = tuple(each.name for each in fields(BoxCells) if each.name != "diagnostics")
@@ -103,6 +104,11 @@ class BoxPartition(BoxQueries):
         return cls(network, domain, **{each.name: getattr(cells, each.name) for each in fields(cells)})
 
     @property
+    def cells(self) -> BoxCells:
+        """Its arrays without network and domain."""
+        return BoxCells(**{each.name: getattr(self, each.name) for each in fields(BoxCells)})
+
+    @property
     def n_in(self) -> int:
         """Number d of inputs."""
         return int(self.vertices.shape[1])
@@ -153,11 +159,7 @@ class BoxPartition(BoxQueries):
         return self.facet_is_linear_boundary if kind == "linear" else self.facet_is_gradient_boundary
 
     def _boundaries(self, kind: str) -> npt.NDArray[np.bool_]:
-        inner = np.flatnonzero(self.facet_side < 0)
-        first, second = np.ascontiguousarray(self.facet_cells[inner].T.astype(np.int32))
-        result = np.zeros(self.n_facets, dtype=bool)
-        result[inner] = boundaries_between(self.network, kind, self.patterns, first, second)
-        return result
+        return facet_boundaries(self.network, kind, self.patterns, self.facet_cells)
 
     @cached_property
     def linear_labels(self) -> npt.NDArray[np.int32]:
@@ -216,9 +218,7 @@ class BoxPartition(BoxQueries):
         boundary = self.is_boundary_of(kind)
         if number == 1:
             return float(self.facet_volumes[boundary].sum())
-        from linregions.regions.boxes.strata import strata_of
-
-        return float(strata_of(self, boundary)[number])
+        return float(strata_of(self.cells, boundary)[number])
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the partition, its domain and its network as one NPZ file (no pickle), whole or not at all.

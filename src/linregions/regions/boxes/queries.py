@@ -16,6 +16,7 @@ from linregions.domains.solids import Box
 from linregions.networks.network import Network
 from linregions.networks.switches import bytes_of_words, count_switches, pack_patterns, unpack_patterns
 from linregions.regions.adjacency import Adjacency, IndexArray, adjacency_of, as_region, data_frame, hexadecimal
+from linregions.regions.boxes.boundaries import joined_labels
 from linregions.regions.boxes.facet_planes import facet_planes, side_planes
 from linregions.regions.pattern_table import PatternTable
 
@@ -44,7 +45,7 @@ class BoxRegion:
     @property
     def vertices(self) -> FloatArray:
         """Corners, shape (corners, d)."""
-        return self.partition.vertices[self.partition.corners_of(self.index)]
+        return np.asarray(self.partition.vertices[self.partition.corners_of(self.index)])
 
     @property
     def pattern(self) -> npt.NDArray[np.uint8]:
@@ -60,7 +61,7 @@ class BoxRegion:
     @property
     def centroid(self) -> FloatArray:
         """Centre of mass, shape (d,)."""
-        return self.partition.centroids[self.index]
+        return np.asarray(self.partition.centroids[self.index])
 
     @property
     def affine_map(self) -> FloatArray:
@@ -226,10 +227,7 @@ class BoxQueries:
         is_boundary : ndarray of bool, shape (K,)
             Which facets separate; those on the domain's sides do anyway.
         """
-        from linregions.regions.planes.kernels.boundaries import components
-
-        open_ = self.facet_cells[(self.facet_side < 0) & ~is_boundary]
-        return np.asarray(components(self.n_regions, open_.astype(np.int32)))
+        return joined_labels(self.n_regions, self.facet_cells, is_boundary)
 
     def locate(self, points: npt.ArrayLike) -> IndexArray:
         """Find the region that each point lies in.
@@ -331,13 +329,15 @@ class BoxQueries:
 
     def summary(self) -> dict[str, Any]:
         """Return the main numbers by name: counts, measures, and how close the decisions were."""
-        names = ("vertices", "edges", "faces", "cells")
-        return {
+        found: dict[str, Any] = {
             "regions": self.n_regions,
             "linear_regions": self.n_linear_regions,
             "f_vector": self.face_counts.tolist(),
             "volume": float(self.volumes.sum()),
             "boundary_volume": self.boundary_volume,
             "strata": self.strata_activation.tolist(),
-            **{key: self.diagnostics[key] for key in ("undecided", "smallest_margin") if key in self.diagnostics},
-        } | ({name: int(count) for name, count in zip(names, self.face_counts, strict=True)} if self.n_in == 3 else {})
+        }
+        found.update(
+            {key: self.diagnostics[key] for key in ("undecided", "smallest_margin") if key in self.diagnostics}
+        )
+        return found

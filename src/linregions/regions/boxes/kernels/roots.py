@@ -6,7 +6,6 @@ import numpy as np
 
 from linregions._support.kernels.bits import count_bits, lowest_bit
 from linregions._support.kernels.compiled import compiled
-from linregions.regions.boxes.kernels.places import NO_LABEL, ONE, ZERO, sign_at
 from linregions.regions.boxes.kernels.bench import (
     COLUMNS,
     COUNT,
@@ -25,6 +24,7 @@ from linregions.regions.boxes.kernels.bench import (
     Bench,
     Plan,
 )
+from linregions.regions.boxes.kernels.places import NO_LABEL, ONE, ZERO, sign_at
 from linregions.regions.boxes.kernels.splits import settle
 
 _CAUTION = 32.0  # twice that of signs at vertices, which look again

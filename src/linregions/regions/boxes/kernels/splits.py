@@ -6,7 +6,6 @@ import numpy as np
 
 from linregions._support.kernels.bits import count_bits, lowest_bit
 from linregions._support.kernels.compiled import compiled
-from linregions.regions.boxes.kernels.places import NO_LABEL, ONE, ZERO, place_between, sign_at
 from linregions.regions.boxes.kernels.bench import (
     COUNT,
     CROSSED,
@@ -30,6 +29,7 @@ from linregions.regions.boxes.kernels.bench import (
     Bench,
     Plan,
 )
+from linregions.regions.boxes.kernels.places import NO_LABEL, ONE, ZERO, place_between, sign_at
 
 _ALL = ~ZERO
 _TINY = 2.0**-1000

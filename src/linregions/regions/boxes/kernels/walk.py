@@ -6,7 +6,6 @@ import numpy as np
 
 from linregions._support.kernels.bits import count_bits, lowest_bit
 from linregions._support.kernels.compiled import compiled
-from linregions.regions.boxes.kernels.places import ONE, ZERO
 from linregions.regions.boxes.kernels.bench import (
     CELLS,
     COUNT,
@@ -25,6 +24,7 @@ from linregions.regions.boxes.kernels.bench import (
     Output,
     Plan,
 )
+from linregions.regions.boxes.kernels.places import ONE, ZERO
 from linregions.regions.boxes.kernels.roots import append_zeros, begin_layer, count_zeros
 from linregions.regions.boxes.kernels.splits import split
 
