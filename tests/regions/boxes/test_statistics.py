@@ -70,6 +70,7 @@ def in_batches(network: Network, domain: Any, size: int, **options: Any) -> tupl
 @pytest.mark.parametrize("many", [0, 1 << 14])
 def test_statistics_are_those_of_the_exact_twin(name: str, many: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(joined, "_MANY", many)  # 0: facets are matched after every batch
+    monkeypatch.setattr(joined, "_PAIRS", 3)
     network, domain = make(17, *CASES[name])
     found, cells = in_batches(network, domain, 5, linear=True, gradient=True)
     check(found, network, cells)

@@ -15,6 +15,8 @@ from linregions.regions.planes.boundaries import boundaries_between
 
 # Facets that wait for another cell are looked through when so many more have come than after the last time.
 _MANY = 1 << 14
+# Patterns of so many pairs of cells are unpacked at a time.
+_PAIRS = 1 << 12
 
 
 class Open(NamedTuple):
@@ -94,9 +96,12 @@ class JoinedCount:
             return
         names, labels, words = (np.concatenate(parts) for parts in zip(*self._parts, strict=True))
         first, second, alone = _matched(names)
-        patterns = unpack_patterns(self.network, np.concatenate([words[first], words[second]]))
-        left, right = np.arange(2 * first.size, dtype=np.int32).reshape(2, -1)
-        is_boundary = boundaries_between(self.network, self.kind, patterns, left, right)
+        is_boundary = np.empty(first.size, dtype=bool)
+        for begin in range(0, first.size, _PAIRS):
+            block = slice(begin, begin + _PAIRS)
+            patterns = unpack_patterns(self.network, np.concatenate([words[first[block]], words[second[block]]]))
+            left, right = np.arange(len(patterns), dtype=np.int32).reshape(2, -1)
+            is_boundary[block] = boundaries_between(self.network, self.kind, patterns, left, right)
         pairs = np.stack([labels[first], labels[second]], axis=1)[~is_boundary]
         known, numbers = np.unique(pairs, return_inverse=True)
         joined = components(known.size, numbers.reshape(-1, 2).astype(np.int32))
