@@ -16,6 +16,7 @@ from linregions.regions.boxes.arrays import BoxCells
 from linregions.regions.boxes.boundaries import facet_boundaries, joined_labels
 from linregions.regions.boxes.find import find_cells, run_box_sink
 from linregions.regions.boxes.sink import BoxSummary
+from linregions.regions.boxes.sinks.joined_count import JoinedCounter
 from linregions.regions.boxes.sinks.statistics import BoxStatistics, CellStatistics
 from tests.reference.exact_boxes import exact_boxes
 from tests.support.box_batches import part_of
@@ -121,3 +122,24 @@ def test_statistics_of_the_engine(widths: list[int]) -> None:
     domain = Box(low, low + 1.5)
     found = run_box_sink(network, domain, BoxStatistics(linear=True, gradient=True, largest=5))
     check(found, network, find_cells(network, domain))
+
+
+@pytest.mark.parametrize("kind", ["linear", "gradient"])
+def test_regions_of_other_kinds_are_counted_with_nothing_kept(kind: str) -> None:
+    rng = np.random.default_rng(5)
+    layers = [(rng.normal(size=(b, a)), rng.normal(size=b)) for a, b in ((3, 8), (8, 6), (6, 3), (3, 1))]
+    layers[1][0][:, :3] = 0.0  # neurons that reach the output through few others only
+    layers[2][0][:2] = 0.0
+    network, domain = Network.from_layers(layers), Box([-1.0, -1.0, -1.0], [1.0, 1.0, 1.0])
+    part = lr.partition(network, domain)
+    counter = JoinedCounter(kind)
+    assert run_box_sink(network, domain, counter) == getattr(part, f"n_{kind}_regions") < part.n_regions
+    assert counter.undecided == 0
+
+
+def test_statistics_of_a_polytope() -> None:
+    network = lr.random_network([3, 12, 1], 1, bias_variance=0.1)
+    domain = lr.Polytope([[1.0, 1.0, 1.0]], [0.5], Box([0.0, 0.0, 0.0], [1.0, 1.0, 1.0]))
+    found = run_box_sink(network, domain, BoxStatistics(linear=True, gradient=True))
+    check(found, network, find_cells(network, domain))
+    assert found.volume == pytest.approx(1 / 48, rel=1e-12)

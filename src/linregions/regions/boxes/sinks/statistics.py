@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from linregions._support.validation import FloatArray, as_float_array, as_integer
+from linregions.domains.polytopes import Polytope
 from linregions.domains.solids import Box
 from linregions.errors import InvalidValueError
 from linregions.networks.network import Network
@@ -18,7 +19,7 @@ from linregions.regions.boxes.frame import BoxFrame
 from linregions.regions.boxes.joined import JoinedCells, JoinedCount, joined_cells
 from linregions.regions.boxes.measuring import BatchMeasures, Measurer
 from linregions.regions.boxes.sink import BoxSink, BoxSummary
-from linregions.regions.boxes.sinks.checks import volume_defect
+from linregions.regions.boxes.sinks.checks import volume_defect, volume_of
 from linregions.regions.boxes.totals import Totals
 from linregions.regions.planes.sinks.statistics import Histogram
 
@@ -162,9 +163,9 @@ class BoxStatistics(BoxSink):
         self._kinds = [kind for kind, wanted in (("linear", self.linear), ("gradient", self.gradient)) if wanted]
         self.n_largest = as_integer(largest, "largest", "BoxStatistics", 0)
 
-    def begin(self, network: Network, domain: Box, relative: float) -> None:
+    def begin(self, network: Network, domain: Box | Polytope, relative: float) -> None:
         """Forget everything."""
-        self._network, self._domain = network, domain
+        self._network, self._domain, self._whole = network, domain, volume_of(domain)
         self._totals = Totals(network.n_in)
         self._facets = np.zeros(_MOST_FACETS + 1, dtype=np.int64)
         self._n_facets = 0
@@ -182,13 +183,7 @@ class BoxStatistics(BoxSink):
         shares = volumes / self._whole
         largest = np.argsort(-volumes, kind="stable")[: self.n_largest]
         return _Digest(
-            measures._replace(
-                volumes=volumes[:0],
-                centroids=measures.centroids[:0],
-                present=measures.present[:0],
-                facet_volumes=measures.facet_volumes[:0],
-                facet_names=measures.facet_names[:0],
-            ),
+            measures.sums(),
             np.bincount(np.minimum(n_facets, _MOST_FACETS), minlength=_MOST_FACETS + 1),
             int(n_facets.sum(dtype=np.int64)),
             _put_to_bins(volumes),
@@ -245,11 +240,6 @@ class BoxStatistics(BoxSink):
             ),
             diagnostics=diagnostics,
         )
-
-    @property
-    def _whole(self) -> float:
-        around = getattr(self._domain, "within", self._domain)  # the box itself, or that round a polytope
-        return float(np.prod(around.high - around.low))
 
 
 def _put_to_bins(volumes: FloatArray) -> tuple[int, IndexArray]:
