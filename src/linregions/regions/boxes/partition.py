@@ -21,9 +21,10 @@ from linregions.regions.boxes.boundaries import facet_boundaries
 from linregions.regions.boxes.queries import BoxQueries
 from linregions.regions.boxes.saved import cells_of
 from linregions.regions.boxes.strata import strata_of
+from linregions.regions.boxes.surfaces import Surface, surface_of
 from linregions.regions.files import read_result, unpack_solid, write_result
 from linregions.regions.kinds import KINDS
-from linregions.regions.outputs import region_maps
+from linregions.regions.outputs import Comparison, region_maps
 
 _FORMAT = "linregions-box-1"
 _ARRAYS = tuple(each.name for each in fields(BoxCells) if each.name != "diagnostics")
@@ -219,6 +220,58 @@ class BoxPartition(BoxQueries):
         if number == 1:
             return float(self.facet_volumes[boundary].sum())
         return float(strata_of(self.cells, boundary)[number])
+
+    def level_set(self, output: int = 0, level: float = 0.0) -> Surface:
+        """Find where one output equals a level, exactly: the boundary of where it is above; three inputs.
+
+        Parameters
+        ----------
+        output : int
+            Which output, from 0.
+        level : float
+
+        Returns
+        -------
+        Surface
+            Of two classes, 0 (not above the level) and 1 (above); normals point to where it is above.
+
+        Raises
+        ------
+        InvalidValueError, InvalidTypeError
+            If there is no such output, or `level` is no finite number.
+        NumericalError
+            If rounding makes the signs at corners contradict one another.
+
+        Notes
+        -----
+        A region on which the output is the level throughout belongs to class 0. Where the output touches the level from
+        one side only there is no polygon. The output is evaluated at all vertices; after that only regions that it
+        crosses are looked at.
+        """
+        return surface_of(self, Comparison.of_level(self.network.n_out, output, level, "BoxPartition.level_set"))
+
+    def decision_boundary(self, decision: str = "argmax") -> Surface:
+        """Find where the class changes, exactly: the arg-max of the outputs, or the sign of a single one; three inputs.
+
+        Parameters
+        ----------
+        decision : {"argmax", "argmin"}
+            ``"argmin"`` for networks whose outputs are costs. Of outputs that tie the lowest number is the class. A
+            single output has the classes 0 (not above zero; not below zero for ``"argmin"``) and 1.
+
+        Returns
+        -------
+        Surface
+
+        Raises
+        ------
+        InvalidValueError
+            If `decision` is unknown.
+        NumericalError
+            If rounding makes the signs at corners contradict one another.
+        """
+        who = "BoxPartition.decision_boundary"
+        return surface_of(self, Comparison.of_classes(self.network.n_out, decision, who))
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the partition, its domain and its network as one NPZ file (no pickle), whole or not at all.
