@@ -10,7 +10,7 @@ from linregions.regions.boxes.batch import FloatArray, IndexArray, IntArray
 
 # A direction in which the radius grows by less than this is none: rounding of an orthonormal basis.
 _STILL = 1e-14
-# Most cells take a tenth as many changes of the active set. After these, the first constraint goes instead of the worst.
+# Most cells take a tenth as many changes of the active set. After these, the first constraint goes, not the worst.
 _PATIENCE = 100
 _MOST = 1000
 
