@@ -18,6 +18,7 @@ from linregions.networks.network import Network
 from linregions.networks.switches import breakpoints_of_neurons, unpack_patterns
 from linregions.regions.boxes.arrays import BoxCells
 from linregions.regions.boxes.boundaries import facet_boundaries
+from linregions.regions.boxes.inscribed import inscribed_balls
 from linregions.regions.boxes.queries import BoxQueries
 from linregions.regions.boxes.saved import cells_of
 from linregions.regions.boxes.strata import strata_of
@@ -137,6 +138,21 @@ class BoxPartition(BoxQueries):
     def _maps(self, cells: Any) -> FloatArray:
         rows = np.vstack([np.eye(self.n_in), np.zeros(self.n_in)])
         return region_maps(self.network, rows, self.pattern_words[cells])
+
+    @cached_property
+    def _balls(self) -> tuple[FloatArray, FloatArray]:
+        planes = self.facet_planes
+        return inscribed_balls(self.cells, np.ascontiguousarray(planes[:, :-1]), planes[:, -1].copy())
+
+    @property
+    def inradii(self) -> FloatArray:
+        """Radius of the largest ball in every region, shape (F,)."""
+        return self._balls[0]
+
+    @property
+    def incenters(self) -> FloatArray:
+        """Centre of that ball, shape (F, d); where several are as large, of one of them."""
+        return self._balls[1]
 
     @cached_property
     def boundary_volume(self) -> float:

@@ -128,7 +128,7 @@ class Surface:
     @property
     def border(self) -> IndexArray:
         """Edges where the surface ends, shape (B, 2): all lie on the domain's sides, or where three classes meet."""
-        return self._edges[0][self._edges[2] != 0]
+        return np.asarray(self._edges[0][self._edges[2] != 0])
 
     @property
     def is_closed(self) -> bool:
@@ -216,7 +216,8 @@ class Surface:
                 "as it is."
             )
         side_offsets, side_corners, side_class, side_region = self.sides
-        behind, before = wanted == self.classes.T
+        behind = np.asarray(self.classes[:, 0] == wanted)
+        before = np.asarray(self.classes[:, 1] == wanted)
         chosen = side_class == wanted
         forwards = _taken(self.offsets, self.corners, behind)
         backwards = _taken(self.offsets, _reversed(self.offsets, self.corners), before)
