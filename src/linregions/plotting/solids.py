@@ -11,11 +11,12 @@ import numpy.typing as npt
 from linregions.errors import InvalidValueError
 from linregions.plotting.colors import pattern_colors
 from linregions.plotting.region_colors import class_color
-from linregions.plotting.style import matplotlib_module
+from linregions.plotting.style import figure_size, matplotlib_module
 
 FloatArray = npt.NDArray[np.float64]
 # More polygons than these take matplotlib minutes, and show nothing.
 _MOST_POLYGONS = 100_000
+_SIZE = (7.0, 7.0)  # inches
 # Where light comes from, seen by the reader, and how much of a colour is left in the shade.
 _LIGHT, _SHADE = np.array([0.4, -0.5, 0.77]), 0.45
 
@@ -107,6 +108,28 @@ def plot_cells(
     return _draw(corners, points, own_colors[owner], len(corners) < 5000, opacity, ax, who)
 
 
+def surface_figure(surface: Any, *, title: str, size: tuple[float, float] | None = None) -> Any:
+    """Return a figure of a surface, not known to pyplot; the title goes above."""
+    figure, ax = _figure(size, "surface_figure")
+    plot_surface(surface, ax)
+    ax.set_title(title)
+    return figure
+
+
+def cells_figure(partition: Any, *, title: str, size: tuple[float, float] | None = None) -> Any:
+    """Return a figure of all regions of a box of three inputs, moved apart, not known to pyplot."""
+    figure, ax = _figure(size, "cells_figure")
+    plot_cells(partition, ax=ax, apart=0.6)
+    ax.set_title(title)
+    return figure
+
+
+def _figure(size: tuple[float, float] | None, who: str) -> tuple[Any, Any]:
+    figure = matplotlib_module("matplotlib.figure", who).Figure(figsize=figure_size(size, _SIZE, who))
+    matplotlib_module("mpl_toolkits.mplot3d", who)  # brings the projection
+    return figure, figure.add_subplot(projection="3d")
+
+
 def _draw(
     corners: list[FloatArray], points: FloatArray, colors: FloatArray, edges: bool, opacity: float, ax: Any, who: str
 ) -> Any:
@@ -118,7 +141,7 @@ def _draw(
     art3d = matplotlib_module("mpl_toolkits.mplot3d.art3d", who)
     if ax is None:
         pyplot = matplotlib_module("matplotlib.pyplot", who)
-        ax = pyplot.figure(figsize=(6, 6)).add_subplot(projection="3d")
+        ax = pyplot.figure(figsize=figure_size(None, _SIZE, who)).add_subplot(projection="3d")
     shaded = np.column_stack([colors * _light_on(corners)[:, None], np.full(len(corners), opacity)])
     artist = art3d.Poly3DCollection(
         corners, facecolors=shaded, edgecolors=(0, 0, 0, 0.35) if edges else shaded, linewidths=0.25 if edges else 0.1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import Any
@@ -288,6 +289,20 @@ class BoxPartition(BoxQueries):
         """
         who = "BoxPartition.decision_boundary"
         return surface_of(self, Comparison.of_classes(self.network.n_out, decision, who))
+
+    def plot(self, regions: Sequence[int] | None = None, ax: Any = None, **options: Any) -> Any:
+        """Draw regions of a box of three inputs; see `linregions.plotting.plot_cells` for the options.
+
+        Raises
+        ------
+        InvalidValueError
+            If there are not three inputs, or too many polygons.
+        MissingDependencyError
+            If matplotlib is not installed (``pip install 'linregions[plot]'``).
+        """
+        from linregions.plotting import plot_cells
+
+        return plot_cells(self, regions, ax, **options)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the partition, its domain and its network as one NPZ file (no pickle), whole or not at all.

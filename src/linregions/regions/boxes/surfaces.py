@@ -268,7 +268,7 @@ class Surface:
         MissingDependencyError
             If matplotlib is not installed (``pip install 'linregions[plot]'``).
         """
-        from linregions.plotting.solids import plot_surface
+        from linregions.plotting import plot_surface
 
         return plot_surface(self, ax=ax, **options)
 
