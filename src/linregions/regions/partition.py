@@ -229,8 +229,7 @@ def count_regions(
         floats given, and takes two to three times as long as "linear".
     tolerances, threads, progress, memory_limit, executor, certify
         As in `partition`. Without a limit, memory does not grow with the number of regions of a window, unless it is
-        to be certified: its regions are kept while they are proved. Of a Box or Polytope, memory grows with linear and
-        gradient regions only.
+        to be certified: its regions are kept while they are proved.
 
     Returns
     -------
