@@ -37,13 +37,14 @@ def count_box(
 
     Memory does not grow with their number.
     """
-    from linregions.regions.boxes.sinks.count import QuickCounter, RegionCounter
+    from linregions.regions.boxes.sinks.count import CellCounter, QuickCounter
+    from linregions.regions.boxes.sinks.joined_count import JoinedCounter
 
     if kind == "activation":
         count: int | None = run_box_sink(network, domain, QuickCounter(), options)
         if count is not None:
             return count, 0
-    counter = RegionCounter(kind)
+    counter = CellCounter() if kind == "activation" else JoinedCounter(kind)
     found: int = run_box_sink(network, domain, counter, options)
     return found, counter.undecided
 

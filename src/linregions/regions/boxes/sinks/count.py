@@ -1,15 +1,14 @@
-"""Sinks that count regions: quickly in general position, and measured, which tells whether cells fit to one another."""
+"""Sinks that count cells: quickly in general position, or measured, which tells whether they fit to one another."""
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 from linregions.domains.polytopes import Polytope
 from linregions.domains.solids import Box
 from linregions.errors import NumericalError
 from linregions.networks.network import Network
 from linregions.regions.boxes.batch import CellBatch
-from linregions.regions.boxes.joined import JoinedCells, JoinedCount, joined_cells
 from linregions.regions.boxes.measuring import BatchMeasures, Measurer
 from linregions.regions.boxes.sink import BoxSink, BoxSummary
 from linregions.regions.boxes.sinks.checks import volume_defect
@@ -40,43 +39,30 @@ class QuickCounter(BoxSink):
         return summary.n_cells
 
 
-class Counted(NamedTuple):
-    """What is needed of a batch."""
-
-    measures: BatchMeasures
-    joined: JoinedCells | None
-
-
-class RegionCounter(BoxSink):
-    """Count regions of a kind; check volumes and how cells fit to one another.
+class CellCounter(BoxSink):
+    """Count cells, and check volumes and how they fit to one another.
 
     `undecided` tells how many decisions float64 could not tell.
     """
 
-    def __init__(self, kind: str) -> None:
-        self.kind, self.undecided = kind, 0
+    def __init__(self) -> None:
+        self.undecided = 0
 
     def begin(self, network: Network, domain: Box | Polytope, relative: float) -> None:
         """Start anew."""
-        self.network, self.domain = network, domain
-        self._totals = Totals(network.n_in)
-        self._joined = JoinedCount(network, self.kind)
+        self._domain, self._totals = domain, Totals(network.n_in)
 
-    def digest(self, batch: CellBatch) -> Counted:
-        """Return the measures of a batch, and which of its cells are one region."""
-        joins = self.kind != "activation"
-        measures = Measurer(batch.points.shape[1]).measure(batch, names=joins)
-        return Counted(measures, joined_cells(self.network, batch, measures, self.kind) if joins else None)
+    def digest(self, batch: CellBatch) -> BatchMeasures:
+        """Return sums over a batch."""
+        return Measurer(batch.points.shape[1]).measure(batch).sums()
 
-    def collect(self, digested: Counted) -> None:
+    def collect(self, digested: BatchMeasures) -> None:
         """Add them."""
-        self._totals.add(digested.measures)
-        if digested.joined is not None:
-            self._joined.add(digested.joined)
+        self._totals.add(digested)
 
     def finish(self, summary: BoxSummary) -> int:
-        """Return the number of regions."""
+        """Return the number of cells."""
         strata, _ = self._totals.finish()
-        volume_defect(float(strata[0]), self.domain)
+        volume_defect(float(strata[0]), self._domain)
         self.undecided = int(summary.diagnostics["undecided"])
-        return summary.n_cells if self.kind == "activation" else self._joined.finish()
+        return summary.n_cells
