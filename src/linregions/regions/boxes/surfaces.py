@@ -286,6 +286,7 @@ def surface_of(part: Partition, comparison: Comparison) -> Surface:
     low, high = np.minimum.reduceat(own, starts), np.maximum.reduceat(own, starts)
     contested = (low != high) | np.logical_or.reduceat(compared.is_tie()[part.cell_vertices], starts)
     polygons = polygons_of(part, contested, low)
+    compared.refine(np.unique(polygons.corners))
     undecided = 0
     for k in range(1, compared.n):
         if polygons.corners.size:
