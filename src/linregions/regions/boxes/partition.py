@@ -24,6 +24,7 @@ from linregions.regions.boxes.queries import BoxQueries
 from linregions.regions.boxes.saved import cells_of
 from linregions.regions.boxes.strata import strata_of
 from linregions.regions.boxes.surfaces import Surface, surface_of
+from linregions.regions.boxes.topology import class_betti_numbers, persistence, sublevel_betti_numbers
 from linregions.regions.files import read_result, unpack_solid, write_result
 from linregions.regions.kinds import KINDS
 from linregions.regions.outputs import Comparison, region_maps
@@ -265,7 +266,8 @@ class BoxPartition(BoxQueries):
         one side only there is no polygon. The output is evaluated at all vertices; after that only regions that it
         crosses are looked at.
         """
-        return surface_of(self, Comparison.of_level(self.network.n_out, output, level, "BoxPartition.level_set"))
+        who = "BoxPartition.level_set"
+        return surface_of(self, Comparison.of_level(self.network.n_out, output, level, who), who)
 
     def decision_boundary(self, decision: str = "argmax") -> Surface:
         """Find where the class changes, exactly: the arg-max of the outputs, or the sign of a single one; three inputs.
@@ -288,7 +290,74 @@ class BoxPartition(BoxQueries):
             If rounding makes the signs at corners contradict one another.
         """
         who = "BoxPartition.decision_boundary"
-        return surface_of(self, Comparison.of_classes(self.network.n_out, decision, who))
+        return surface_of(self, Comparison.of_classes(self.network.n_out, decision, who), who)
+
+    def betti_numbers(self, output: int = 0, level: float = 0.0) -> tuple[int, ...]:
+        """Return the Betti numbers of where an output is at most a level: components, tunnels, cavities, ....
+
+        Parameters
+        ----------
+        output : int
+            Which output, from 0.
+        level : float
+
+        Returns
+        -------
+        tuple of int, d of them
+            Of the closed set in the domain, points where the output only touches the level included.
+
+        Raises
+        ------
+        InvalidValueError, InvalidTypeError
+            If there is no such output, or `level` is no finite number.
+        MissingDependencyError
+            If gudhi is not installed (``pip install 'linregions[topology]'``).
+        """
+        return sublevel_betti_numbers(self, output, level, "BoxPartition.betti_numbers")
+
+    def decision_betti_numbers(self, decision: str = "argmax") -> dict[int, tuple[int, ...]]:
+        """Return the Betti numbers of the closure of each class: components, tunnels and cavities; three inputs.
+
+        Parameters
+        ----------
+        decision : {"argmax", "argmin"}
+            As in `decision_boundary`.
+
+        Returns
+        -------
+        dict of tuples of three int, by class
+            Classes that no region has are left out.
+
+        Raises
+        ------
+        InvalidValueError
+            If there are not three inputs, or `decision` is unknown.
+        MissingDependencyError
+            If gudhi is not installed (``pip install 'linregions[topology]'``).
+        """
+        return class_betti_numbers(self, decision, "BoxPartition.decision_betti_numbers")
+
+    def persistence(self, output: int = 0) -> list[tuple[int, tuple[float, float]]]:
+        """Return the persistence diagram of where an output is at most a rising level.
+
+        Parameters
+        ----------
+        output : int
+            Which output, from 0.
+
+        Returns
+        -------
+        list of (dimension, (birth, death))
+            As gudhi orders them, for its own plots; inf where a class stays.
+
+        Raises
+        ------
+        InvalidValueError, InvalidTypeError
+            If there is no such output.
+        MissingDependencyError
+            If gudhi is not installed (``pip install 'linregions[topology]'``).
+        """
+        return persistence(self, output, "BoxPartition.persistence")
 
     def plot(self, regions: Sequence[int] | None = None, ax: Any = None, **options: Any) -> Any:
         """Draw regions of a box of three inputs; see `linregions.plotting.plot_cells` for the options.

@@ -277,20 +277,35 @@ class Surface:
         return f"Surface({self.n_polygons} polygons, area {self.area:.6g}, {state})"
 
 
-def surface_of(part: Partition, comparison: Comparison) -> Surface:
-    """Find where the largest of what is compared changes in a box of three inputs."""
+def _cut_up(part: Partition, comparison: Comparison, *, whole: bool) -> tuple[Compared, Polygons, int]:
+    """Cut regions by classes; also return how many signs are undecided. The `whole` partition, or what is needed."""
     compared = Compared(part, comparison)
     starts = part.cell_offsets[:-1]
-    winner = np.argmax(compared.values, axis=1)
-    own = winner[part.cell_vertices]
+    own = np.argmax(compared.values, axis=1)[part.cell_vertices]
     low, high = np.minimum.reduceat(own, starts), np.maximum.reduceat(own, starts)
     contested = (low != high) | np.logical_or.reduceat(compared.is_tie()[part.cell_vertices], starts)
-    polygons = polygons_of(part, contested, low)
+    polygons = polygons_of(part, contested | whole, low)
     compared.refine(np.unique(polygons.corners))
     undecided = 0
     for k in range(1, compared.n):
-        if polygons.corners.size:
-            undecided += cut_by(polygons, compared, k)
+        undecided += cut_by(polygons, compared, k)
+    return compared, polygons, undecided
+
+
+def classes_of_parts(part: Partition, comparison: Comparison) -> tuple[Polygons, IndexArray]:
+    """Return all regions cut into parts of one class each, and the names of the classes by label."""
+    compared, polygons, _ = _cut_up(part, comparison, whole=True)
+    return polygons, compared.names
+
+
+def surface_of(part: Partition, comparison: Comparison, who: str) -> Surface:
+    """Find where the largest of what is compared changes in a box of three inputs."""
+    if part.n_in != 3:
+        raise InvalidValueError(
+            f"`self` has {part.n_in} inputs, but {who} needs three for a surface. Partition a plane or a line of the "
+            "input space, which have the same method."
+        )
+    compared, polygons, undecided = _cut_up(part, comparison, whole=False)
     labels = polygons.label
     first, second = polygons.beside.T
     changes = (second >= 0) & (labels[first] != labels[second])
