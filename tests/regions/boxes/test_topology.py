@@ -104,7 +104,5 @@ def test_what_is_refused() -> None:
     part = engine_partition(lr.random_network([2, 4, 2], 0), cube(2))
     with pytest.raises(InvalidValueError, match=r"`self` has 2 inputs, but BoxPartition.decision_betti_numbers needs"):
         part.decision_betti_numbers()
-    with pytest.raises(InvalidValueError, match=r"`self` has 2 inputs, but BoxPartition.level_set needs three"):
-        part.level_set()
     with pytest.raises(InvalidValueError, match="`output` is 2"):
         part.betti_numbers(2)

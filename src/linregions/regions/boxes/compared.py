@@ -27,7 +27,9 @@ GROWTH = 8.0
 
 
 class Compared:
-    """The compared outputs at the vertices of a partition, in single precision until they are `refined`.
+    """The compared outputs at the vertices of a partition, in single precision until they are refined.
+
+    No band of rounding in the domain is larger than `coarse`.
 
     The class of a vertex is the number of the largest, the lowest of those that tie.
     """
@@ -38,7 +40,7 @@ class Compared:
         self.points: FloatArray = part.vertices
         largest = np.abs(self.points).max(axis=0, initial=0.0)
         self._sizes = root_mean_squares(self.network, largest[None])[0]
-        self._coarse = float(self.relative * self._sizes.max())
+        self.coarse = float(self.relative * self._sizes.max())
         with one_blas_thread():
             self.values, self._screened = _screen(self.network, self.points)
 
@@ -62,14 +64,14 @@ class Compared:
         if self.n < 2:
             return np.zeros(len(self.values), dtype=bool)
         ahead = np.partition(self.values, self.n - 2, axis=1)[:, -2:]
-        band = max(2 * self._coarse, 2 * _SINGLE * float(self._sizes.max()) * self._screened)
+        band = max(2 * self.coarse, 2 * _SINGLE * float(self._sizes.max()) * self._screened)
         return np.asarray(ahead[:, 1] - ahead[:, 0] <= band)
 
     def signs(self, k: int, widened: FloatArray) -> tuple[FloatArray, SignArray]:
         """Return how far output k is ahead of all before it, (V,), and its signs, with bands `widened` by factors."""
         gaps = self.values[:, k] - self.values[:, :k].max(axis=1)
         signs = np.sign(gaps).astype(np.int8)
-        near = np.flatnonzero(np.abs(gaps) <= 2 * self._coarse * widened)
+        near = np.flatnonzero(np.abs(gaps) <= 2 * self.coarse * widened)
         if near.size:
             bands = self.relative * root_mean_squares(self.network, np.abs(self.points[near]))
             bands = bands[:, k] + bands[:, :k].max(axis=1)

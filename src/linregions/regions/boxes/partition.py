@@ -20,6 +20,7 @@ from linregions.networks.switches import breakpoints_of_neurons, unpack_patterns
 from linregions.regions.boxes.arrays import BoxCells
 from linregions.regions.boxes.boundaries import facet_boundaries
 from linregions.regions.boxes.inscribed import inscribed_balls
+from linregions.regions.boxes.pieces import BoundaryPieces, pieces_of
 from linregions.regions.boxes.queries import BoxQueries
 from linregions.regions.boxes.saved import cells_of
 from linregions.regions.boxes.strata import strata_of
@@ -239,8 +240,8 @@ class BoxPartition(BoxQueries):
             return float(self.facet_volumes[boundary].sum())
         return float(strata_of(self.cells, boundary)[number])
 
-    def level_set(self, output: int = 0, level: float = 0.0) -> Surface:
-        """Find where one output equals a level, exactly: the boundary of where it is above; three inputs.
+    def level_set(self, output: int = 0, level: float = 0.0) -> Any:
+        """Find where one output equals a level, exactly: the boundary of where it is above.
 
         Parameters
         ----------
@@ -250,7 +251,7 @@ class BoxPartition(BoxQueries):
 
         Returns
         -------
-        Surface
+        Surface, or BoundaryPieces for other than three inputs
             Of two classes, 0 (not above the level) and 1 (above); normals point to where it is above.
 
         Raises
@@ -267,10 +268,10 @@ class BoxPartition(BoxQueries):
         crosses are looked at.
         """
         who = "BoxPartition.level_set"
-        return surface_of(self, Comparison.of_level(self.network.n_out, output, level, who), who)
+        return self._where_it_changes(Comparison.of_level(self.network.n_out, output, level, who))
 
-    def decision_boundary(self, decision: str = "argmax") -> Surface:
-        """Find where the class changes, exactly: the arg-max of the outputs, or the sign of a single one; three inputs.
+    def decision_boundary(self, decision: str = "argmax") -> Any:
+        """Find where the class changes, exactly: the arg-max of the outputs, or the sign of a single one.
 
         Parameters
         ----------
@@ -280,7 +281,7 @@ class BoxPartition(BoxQueries):
 
         Returns
         -------
-        Surface
+        Surface, or BoundaryPieces for other than three inputs
 
         Raises
         ------
@@ -290,7 +291,10 @@ class BoxPartition(BoxQueries):
             If rounding makes the signs at corners contradict one another.
         """
         who = "BoxPartition.decision_boundary"
-        return surface_of(self, Comparison.of_classes(self.network.n_out, decision, who), who)
+        return self._where_it_changes(Comparison.of_classes(self.network.n_out, decision, who))
+
+    def _where_it_changes(self, comparison: Comparison) -> Surface | BoundaryPieces:
+        return surface_of(self, comparison) if self.n_in == 3 else pieces_of(self, comparison)
 
     def betti_numbers(self, output: int = 0, level: float = 0.0) -> tuple[int, ...]:
         """Return the Betti numbers of where an output is at most a level: components, tunnels, cavities, ....
