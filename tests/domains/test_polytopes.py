@@ -50,7 +50,8 @@ def test_a_last_bit_decides_whether_a_corner_is_cut_off() -> None:
     reached = sum((Fraction(a) * Fraction(b) for a, b in zip(normal.tolist(), high.tolist(), strict=True)), Fraction(0))
     for offset in (np.nextafter(float(reached), 0), float(reached), np.nextafter(float(reached), 2)):
         polytope = lr.Polytope([normal], [offset], within=lr.Box(low, high))
-        touching = [sides >> 6 & 1 for sides in polytope.vertex_sides]
+        touching = polytope.incidence[:, 6]
+        assert polytope.incidence[:, :6].sum(axis=1).tolist() == [3 - (t and len(touching) > 8) for t in touching]
         if Fraction(float(offset)) < reached:
             assert (len(touching), sum(touching)) == (10, 3)
         else:

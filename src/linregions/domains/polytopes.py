@@ -103,7 +103,7 @@ class Polytope:
         return self.within
 
     @cached_property
-    def _corners(self) -> tuple[FloatArray, tuple[int, ...]]:
+    def _corners(self) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
         return _corners(self.normals, self.offsets, self.box)
 
     @property
@@ -112,8 +112,8 @@ class Polytope:
         return self._corners[0]
 
     @property
-    def vertex_sides(self) -> tuple[int, ...]:
-        """The sides that each corner lies on, exactly, as a bit mask of their numbers."""
+    def incidence(self) -> npt.NDArray[np.bool_]:
+        """Whether a corner lies on a side, exactly, touching ones included, shape (V, sides)."""
         return self._corners[1]
 
     def contains(self, points: FloatArray) -> npt.NDArray[np.bool_]:
@@ -164,8 +164,8 @@ def _empty(found: str) -> InvalidValueError:
     )
 
 
-def _corners(normals: FloatArray, offsets: FloatArray, box: Box) -> tuple[FloatArray, tuple[int, ...]]:
-    """Return the corners that half-spaces leave of a box, cutting it by one after the other, and the sides of each.
+def _corners(normals: FloatArray, offsets: FloatArray, box: Box) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
+    """Return the corners that half-spaces leave of a box, cutting it by one after the other, and on which sides each is.
 
     A corner is a point with a set of sides, as a bit mask; two corners span an edge if no third has all their common
     sides. All signs are those of exact arithmetic: whether a half-space touches a corner or cuts it off by a last bit.
@@ -204,4 +204,5 @@ def _corners(normals: FloatArray, offsets: FloatArray, box: Box) -> tuple[FloatA
     size = np.linalg.svd(spread / np.maximum(np.abs(spread).max(axis=0), np.finfo(float).tiny), compute_uv=False)
     if points.shape[0] <= d or not (np.ptp(points, axis=0) > 0).all() or size[-1] <= _BAND * size[0]:
         raise _empty("leave a set without inner points")
-    return frozen(points), tuple(sides for _, sides in corners)
+    n_sides = 2 * d + offsets.size
+    return frozen(points), frozen(np.array([[sides >> s & 1 for s in range(n_sides)] for _, sides in corners], bool))
