@@ -165,7 +165,7 @@ def _empty(found: str) -> InvalidValueError:
 
 
 def _corners(normals: FloatArray, offsets: FloatArray, box: Box) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
-    """Return the corners that half-spaces leave of a box, cutting it by one after the other, and on which sides each is.
+    """Return the corners that half-spaces leave of a box, one after the other, and on which sides each corner is.
 
     A corner is a point with a set of sides, as a bit mask; two corners span an edge if no third has all their common
     sides. All signs are those of exact arithmetic: whether a half-space touches a corner or cuts it off by a last bit.

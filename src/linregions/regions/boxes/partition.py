@@ -14,6 +14,7 @@ import numpy.typing as npt
 from linregions._support.validation import FloatArray, as_choice, as_integer
 from linregions.domains.polytopes import Polytope
 from linregions.domains.solids import Box
+from linregions.domains.windows import PlaneWindow
 from linregions.errors import InvalidValueError
 from linregions.networks.network import Network
 from linregions.networks.switches import breakpoints_of_neurons, unpack_patterns
@@ -23,6 +24,7 @@ from linregions.regions.boxes.inscribed import inscribed_balls
 from linregions.regions.boxes.pieces import BoundaryPieces, pieces_of
 from linregions.regions.boxes.queries import BoxQueries
 from linregions.regions.boxes.saved import cells_of
+from linregions.regions.boxes.sections import BoxSection, section_of
 from linregions.regions.boxes.strata import strata_of
 from linregions.regions.boxes.surfaces import Surface, surface_of
 from linregions.regions.boxes.topology import class_betti_numbers, persistence, sublevel_betti_numbers
@@ -295,6 +297,25 @@ class BoxPartition(BoxQueries):
 
     def _where_it_changes(self, comparison: Comparison) -> Surface | BoundaryPieces:
         return surface_of(self, comparison) if self.n_in == 3 else pieces_of(self, comparison)
+
+    def section(self, window: PlaneWindow) -> BoxSection:
+        """Cut the regions by a plane: its own partition, and the region of the box that each of its regions is in.
+
+        Parameters
+        ----------
+        window : PlaneWindow
+            Only what of it lies in the domain is taken.
+
+        Returns
+        -------
+        BoxSection
+
+        Raises
+        ------
+        InvalidValueError, InvalidTypeError
+            If it is no window of the input space, or does not meet the domain.
+        """
+        return section_of(self, window, "BoxPartition.section")
 
     def betti_numbers(self, output: int = 0, level: float = 0.0) -> tuple[int, ...]:
         """Return the Betti numbers of where an output is at most a level: components, tunnels, cavities, ....
