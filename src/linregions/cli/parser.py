@@ -15,6 +15,8 @@ COMMANDS = {
     "plot": "draw figures again from the files of reproduce, computing nothing",
     "plane": "cut a window of a plane into the regions of a network",
     "explore": "make a page to pan, zoom and hover over regions in a browser",
+    "box": "cut a box of one to five inputs into the regions of a network",
+    "surface": "find a level set or the decision boundary of three inputs as a mesh",
     "verify": "check that the saved regions of a window are right, in exact arithmetic",
     "line": "cut a line, ray, segment or path into the regions of a network",
     "distance": "measure distances of points to the nearest boundary",
