@@ -1,0 +1,1 @@
+"""Boxes of one to five inputs, cut into cells that are small polytopes."""

@@ -1,0 +1,1 @@
+"""Compiled code of boxes: cells as lists of vertices."""
