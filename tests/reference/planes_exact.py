@@ -315,7 +315,12 @@ def good_neurons(net: Network, pattern: Sequence[int]) -> list[bool]:
 def evaluate_exactly(net: Network, window: PlaneWindow, u: Fraction, v: Fraction) -> tuple[list[int], list[Fraction]]:
     """Return pattern and outputs at one point of the plane by a plain forward pass, independent of the partition."""
     columns = zip(window.origin, window.basis[0], window.basis[1], strict=True)
-    values = [Fraction(o) + u * Fraction(a) + v * Fraction(b) for o, a, b in columns]
+    return forward_exactly(net, [Fraction(o) + u * Fraction(a) + v * Fraction(b) for o, a, b in columns])
+
+
+def forward_exactly(net: Network, point: Sequence[Fraction]) -> tuple[list[int], list[Fraction]]:
+    """Return pattern and outputs at a point of the input space by a plain forward pass."""
+    values = list(point)
     pattern: list[int] = []
     for k, layer in enumerate(net.layers):
         values = [
