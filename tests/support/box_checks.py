@@ -92,7 +92,7 @@ def check_cells(cells: BoxCells, exact: ExactBoxes, close: float = 1e-9) -> list
     assert sorted(match) == list(range(len(number)))
     assert c.face_counts.tolist() == exact.face_counts
 
-    low, high = (np.array([p for p in c.vertices]).min(axis=0), np.array(c.vertices).max(axis=0))
+    low, high = c.vertices.min(axis=0), c.vertices.max(axis=0)
     size, whole = float(np.max(high - low)), float(np.prod(high - low))
     np.testing.assert_allclose(c.volumes, exact.rounded_volumes[match], rtol=close, atol=close * whole)
     scale = whole * size ** -np.arange(exact.dimension + 1.0)
