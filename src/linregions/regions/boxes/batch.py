@@ -34,4 +34,4 @@ class CellBatch(NamedTuple):
     @property
     def n_cells(self) -> int:
         """Number of cells."""
-        return self.cell_offsets.shape[0] - 1
+        return int(self.cell_offsets.shape[0] - 1)

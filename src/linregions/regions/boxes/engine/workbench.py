@@ -1,0 +1,116 @@
+"""The buffers of a thread: a bench with room to begin with, which grows where it has to."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from linregions.regions.boxes.frame import BoxFrame
+from linregions.regions.boxes.kernels import bench as B
+from linregions.regions.boxes.kernels.bench import Bench, Output, Plan
+
+# Fields that grow, with the axis along which they do.
+_POOLS = {
+    "entry": 0, "crossing": 0, "earlier": 0, "label": 0, "sign": 0, "key": 0, "pattern": 0, "next_rows": 0,
+    "vertex": 0, "slots": 0, "place": 0, "error": 0, "flags": 0, "zeros_at": 0, "word": 0, "zero": 0, "part": 1,
+    "part_slots": 1, "part_value": 1, "cut": 0, "cut_slots": 0,
+}  # fmt: skip
+_ENTRIES, _VERTICES, _PART = 64, 4096, 512
+
+
+def make_bench(plan: Plan, d: int, with_patterns: bool) -> Bench:
+    """Allocate the buffers for a plan."""
+    n_layers, widest = plan.biases.shape
+    columns = int((plan.widths * plan.n_breakpoints).max(initial=1))
+    words = -(-columns // 64)
+    n_switches = plan.words_on.shape[0]
+    return Bench(
+        counts=np.zeros(9, dtype=np.int64),
+        margin=np.full(1, np.inf),
+        entry=np.zeros((_ENTRIES, 10), dtype=np.int64),
+        crossing=np.zeros((_ENTRIES, max(words, 1)), dtype=np.uint64),
+        earlier=np.zeros(_ENTRIES, dtype=np.uint64),
+        label=np.zeros((_ENTRIES, B.N_SLOTS), dtype=np.int32),
+        sign=np.zeros((_ENTRIES, B.N_SLOTS), dtype=np.int8),
+        key=np.zeros((_ENTRIES, 2), dtype=np.uint64),
+        pattern=np.zeros((_ENTRIES, -(-n_switches // 64) if with_patterns else 0), dtype=np.uint64),
+        next_rows=np.zeros((_ENTRIES, d + 1, widest)),
+        vertex=np.zeros(2 * _VERTICES, dtype=np.int32),
+        slots=np.zeros(2 * _VERTICES, dtype=np.uint64),
+        frame=np.zeros((n_layers, 4), dtype=np.int64),
+        column=np.zeros((n_layers, columns), dtype=np.int32),
+        rows=np.zeros((n_layers, d + 1, widest)),
+        place=np.zeros((_VERTICES, d)),
+        error=np.zeros(_VERTICES),
+        flags=np.zeros(_VERTICES, dtype=np.uint8),
+        zeros_at=np.full((_VERTICES, 2), -1, dtype=np.int64),
+        word=np.zeros(4 * _VERTICES * words, dtype=np.uint64),
+        zero=np.zeros(1024, dtype=np.int32),
+        part=np.zeros((3, _PART), dtype=np.int32),
+        part_slots=np.zeros((3, _PART), dtype=np.uint64),
+        part_value=np.zeros((2, _PART)),
+        cut=np.zeros(_PART, dtype=np.int32),
+        cut_slots=np.zeros(_PART, dtype=np.uint64),
+        value=np.zeros(widest),
+        low=np.zeros(widest),
+        high=np.zeros(widest),
+        piece=np.zeros(widest, dtype=np.int64),
+        normal=np.zeros(d + 1),
+        chosen_size=np.zeros(d),
+        system=np.zeros((B.N_SLOTS + 1, 2 * d + 2)),
+        chosen=np.zeros((d, 2 * d + 1)),
+    )
+
+
+def make_output(d: int, words: int, cells: int = 2048, vertices: int = 1 << 15, labels: int = 1 << 15) -> Output:
+    """Allocate room for some cells."""
+    return Output(
+        filled=np.zeros(3, dtype=np.int64),
+        cell_offsets=np.zeros(cells + 1, dtype=np.int64),
+        points=np.zeros((vertices, d)),
+        slots=np.zeros(vertices, dtype=np.uint64),
+        vertex_keys=np.zeros((vertices, 2), dtype=np.uint64),
+        tight=np.zeros(vertices, dtype=np.uint8),
+        slot_offsets=np.zeros(cells + 1, dtype=np.int64),
+        slot_labels=np.zeros(labels, dtype=np.int32),
+        slot_signs=np.zeros(labels, dtype=np.int8),
+        cell_keys=np.zeros((cells, 2), dtype=np.uint64),
+        pattern_words=np.zeros((cells, words), dtype=np.uint64),
+    )
+
+
+def grown(bench: Bench) -> Bench:
+    """Return the bench with twice the room, and all that is in it."""
+    made = {}
+    for name, axis in _POOLS.items():
+        array = getattr(bench, name)
+        made[name] = np.concatenate([array, np.zeros_like(array)], axis=axis)
+    return bench._replace(**made)
+
+
+def put_root(bench: Bench, frame: BoxFrame) -> None:
+    """Make the box itself the only node."""
+    d, corners = frame.d, frame.corners()
+    n = corners.shape[0]
+    bench.place[:n] = corners
+    bench.error[:n] = 0.0
+    bench.flags[:n] = B.PLACED
+    bench.zeros_at[:n, 0] = -1
+    bench.vertex[:n] = np.arange(n)
+    numbers = np.arange(n, dtype=np.uint64)
+    bench.slots[:n] = 0
+    for i in range(d):
+        high = numbers >> np.uint64(i) & np.uint64(1)
+        bench.slots[:n] |= np.uint64(1) << (np.uint64(2 * i) + high)
+    bench.label[0, : 2 * d] = -1 - np.arange(2 * d)
+    bench.sign[0, : 2 * d] = -1
+    bench.earlier[0] = (1 << 2 * d) - 1
+    bench.key[0] = 0
+    bench.pattern[0] = 0
+    entry = bench.entry[0]
+    entry[:] = 0
+    entry[[B.COUNT, B.LAYER, B.POOL, B.SIMPLE, B.CROSSED, B.SLOTS]] = (
+        n, -1, n, 1, -1, 2 * d,
+    )  # fmt: skip
+    bench.counts[:] = 0
+    bench.counts[B.ENTRIES] = 1
+    bench.margin[0] = np.inf

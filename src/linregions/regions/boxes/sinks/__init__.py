@@ -1,0 +1,1 @@
+"""What becomes of the cells of a box."""
