@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from linregions._support.estimates import Estimate
 from linregions._support.old_addresses import OldAddresses
+from linregions.domains.polytopes import Polytope
 from linregions.domains.solids import Ball, Box
 from linregions.domains.windows import Line, Path, PlaneWindow, Ray, Segment
 from linregions.errors import LinRegionsError
@@ -27,6 +28,7 @@ from linregions.networks.importers import approximate, from_nnet, from_onnx, fro
 from linregions.networks.local_maps import ActivationRegion
 from linregions.networks.network import AffineLayer, Network
 from linregions.networks.random import random_network
+from linregions.regions.boxes.partition import BoxPartition
 from linregions.regions.lines.partition import LinePartition
 from linregions.regions.partition import count_regions, partition
 from linregions.regions.planes.partition import PlanePartition
@@ -59,6 +61,7 @@ __all__ = [
     "AffineLayer",
     "Ball",
     "Box",
+    "BoxPartition",
     "DistanceProbe",
     "Estimate",
     "LinRegionsError",
@@ -72,6 +75,7 @@ __all__ = [
     "PlanePartition",
     "PlaneProbe",
     "PlaneWindow",
+    "Polytope",
     "Ray",
     "RegionBatch",
     "RegionStatistics",

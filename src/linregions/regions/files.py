@@ -12,12 +12,15 @@ import numpy.typing as npt
 
 from linregions._support.files import brief, read_npz, write_npz
 from linregions._support.saved_arrays import SavedArrays
+from linregions.domains.polytopes import Polytope
+from linregions.domains.solids import Box
 from linregions.domains.windows import Line, LineDomain, Path, PlaneWindow, Ray, Segment
 from linregions.errors import InvalidTypeError, InvalidValueError
 from linregions.networks.network import Network, network_from_arrays, network_to_arrays
 
 Arrays = dict[str, npt.NDArray[Any]]
-Domain = TypeVar("Domain", bound=LineDomain | PlaneWindow)
+Solid = Box | Polytope
+Domain = TypeVar("Domain", bound=LineDomain | PlaneWindow | Solid)
 
 _LINES: dict[str, tuple[type[Segment] | type[Ray] | type[Path], tuple[str, ...]]] = {
     "Segment": (Segment, ("a", "b")),
@@ -63,7 +66,27 @@ def unpack_window(saved: SavedArrays) -> PlaneWindow:
     return PlaneWindow(*arrays, names=names)  # type: ignore[arg-type]
 
 
-def _pack_domain(domain: LineDomain | PlaneWindow) -> Arrays:
+def pack_solid(domain: Solid) -> Arrays:
+    """Return a box or a polytope as part of a file."""
+    box = domain if isinstance(domain, Box) else domain.box
+    arrays = {"domain_low": box.low, "domain_high": box.high}
+    if isinstance(domain, Polytope):
+        arrays |= {"domain_normals": domain.normals, "domain_offsets": domain.offsets}
+    return arrays
+
+
+def unpack_solid(saved: SavedArrays) -> Solid:
+    """Return the box or the polytope in a file, or raise."""
+    box = Box(saved.floats("domain_low", None), saved.floats("domain_high", None))
+    if "domain_normals" not in saved.arrays:
+        return box
+    normals = saved.floats("domain_normals", None, box.n_in)
+    return Polytope(normals, saved.floats("domain_offsets", len(normals)), box)
+
+
+def _pack_domain(domain: LineDomain | PlaneWindow | Solid) -> Arrays:
+    if isinstance(domain, Box | Polytope):
+        return pack_solid(domain)
     if isinstance(domain, PlaneWindow):
         return pack_window(domain) | ({} if domain.names is None else {"window_names": np.array(domain.names)})
     kind = type(domain).__name__
@@ -79,7 +102,11 @@ def unpack_line(saved: SavedArrays) -> LineDomain:
 
 
 def write_result(
-    path: str | os.PathLike[str], form: str, result: Result, domain: LineDomain | PlaneWindow, names: Iterable[str]
+    path: str | os.PathLike[str],
+    form: str,
+    result: Result,
+    domain: LineDomain | PlaneWindow | Solid,
+    names: Iterable[str],
 ) -> None:
     """Write a result, whole or not at all: its format, domain and network, diagnostics, and the arrays named."""
     arrays = {
@@ -107,6 +134,6 @@ def read_result(
     except (KeyError, InvalidValueError, InvalidTypeError) as error:
         raise saved.wrong(f"which lacks or garbles an entry ({brief(error)})", "all of them") from None
     if domain.n_in != network.n_in:
-        place = "window" if isinstance(domain, PlaneWindow) else "line"
+        place = {PlaneWindow: "window", Box: "box", Polytope: "polytope"}.get(type(domain), "line")
         raise saved.wrong(f"whose {place} lies in {domain.n_in} dimensions", f"the network's {network.n_in}")
     return saved, network, domain

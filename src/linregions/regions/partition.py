@@ -12,10 +12,14 @@ import numpy.typing as npt
 
 from linregions._support.announcement import announce_compilation
 from linregions._support.validation import as_choice, as_integer
+from linregions.domains.polytopes import Polytope
+from linregions.domains.solids import Box
 from linregions.domains.windows import Line, LineDomain, Path, PlaneWindow, Ray, Segment
 from linregions.errors import InvalidTypeError, InvalidValueError, UndecidedWarning
 from linregions.networks.importers import as_network
 from linregions.networks.network import Network
+from linregions.regions.boxes.find import count_box, partition_box
+from linregions.regions.boxes.partition import BoxPartition
 from linregions.regions.kinds import KINDS
 from linregions.regions.lines.find import count_lines, partition_lines
 from linregions.regions.lines.partition import LinePartition
@@ -25,8 +29,9 @@ from linregions.regions.planes.partition import PlanePartition
 from linregions.regions.planes.sink import Sink
 from linregions.regions.tolerances import DEFAULT_TOLERANCES, Tolerances
 
-Domain = LineDomain | PlaneWindow
-_DOMAINS = (Segment, Ray, Line, Path, PlaneWindow)
+Solid = Box | Polytope
+Domain = LineDomain | PlaneWindow | Solid
+_DOMAINS = (Segment, Ray, Line, Path, PlaneWindow, Box, Polytope)
 
 
 def _checked(network: Any, domain: Any, options: Options) -> tuple[Network, list[Domain], bool]:
@@ -43,8 +48,8 @@ def _checked(network: Any, domain: Any, options: Options) -> tuple[Network, list
         name = f"domain[{k}]" if batch else "domain"
         if not isinstance(entry, _DOMAINS):
             raise InvalidTypeError(
-                f"`{name}` is {type(entry).__name__}, but {who} needs a Segment, Ray, Line, Path or PlaneWindow. "
-                "Build one from points of the input space."
+                f"`{name}` is {type(entry).__name__}, but {who} needs a Segment, Ray, Line, Path, PlaneWindow, Box "
+                "or Polytope. Build one from points of the input space."
             )
         if entry.n_in != model.n_in:
             raise InvalidValueError(
@@ -81,11 +86,13 @@ def partition(network: Network, domain: PlaneWindow, *, sink: Sink, **options: U
 @overload
 def partition(network: Network, domain: PlaneWindow, **options: Unpack[OptionsGiven]) -> PlanePartition: ...
 @overload
+def partition(network: Network, domain: Solid, **options: Unpack[OptionsGiven]) -> BoxPartition: ...
+@overload
 def partition(network: Network, domain: LineDomain, **options: Unpack[OptionsGiven]) -> LinePartition: ...
 @overload
 def partition(
     network: Network, domain: Sequence[Domain], **options: Unpack[OptionsGiven]
-) -> list[LinePartition | PlanePartition]: ...
+) -> list[LinePartition | PlanePartition | BoxPartition]: ...
 def partition(
     network: Network,
     domain: Domain | Sequence[Domain],
@@ -104,8 +111,9 @@ def partition(
     ----------
     network : Network
         Or a PyTorch module or an MLP of scikit-learn, which is converted at each call (`from_torch`, `from_sklearn`).
-    domain : Segment, Ray, Line, Path, PlaneWindow or a list of them
-        Lines and curves of a list are worked together, which is much faster than one by one.
+    domain : Segment, Ray, Line, Path, PlaneWindow, Box, Polytope or a list of them
+        Lines and curves of a list are worked together, which is much faster than one by one. A Box or Polytope is one
+        of all inputs, 1 to 5 of them.
     tolerances : Tolerances
         How close to zero counts as zero, relative to the magnitudes at hand.
     threads : int
@@ -122,12 +130,13 @@ def partition(
         cluster. No region is cut between them, and the result does not depend on them.
     certify : bool
         Prove every sign and order for exactly the floats given, with rigorous bounds, and in integer arithmetic where
-        bounds leave doubts; ``diagnostics["certified"]`` is True then. `tolerances` play no part. Of windows what
-        floats find is proved, which takes 5 to 13 times as long as to find it, or found anew by an exact engine.
+        bounds leave doubts; ``diagnostics["certified"]`` is True then. Not for a Box or Polytope. `tolerances` play no
+        part. Of windows what floats find is proved, which takes 5 to 13 times as long as to find it, or found anew by
+        an exact engine.
 
     Returns
     -------
-    LinePartition or PlanePartition, or a list of them for a list of domains; with a sink, what that returns
+    LinePartition, PlanePartition or BoxPartition, or a list for a list of domains; with a sink, what that returns
 
     Raises
     ------
@@ -164,7 +173,7 @@ def partition(
     if sink is not None:
         return run_sink(model, _one_window(domains, batch), _checked_sink(sink), options)
     result: list[Any] = [None] * len(domains)
-    lines = [k for k, entry in enumerate(domains) if not isinstance(entry, PlaneWindow)]
+    lines = [k for k, entry in enumerate(domains) if not isinstance(entry, PlaneWindow | Box | Polytope)]
     if lines:
         chosen: list[Any] = [domains[k] for k in lines]
         for k, part in zip(lines, partition_lines(model, chosen, options), strict=True):
@@ -172,6 +181,8 @@ def partition(
     for k, entry in enumerate(domains):
         if isinstance(entry, PlaneWindow):
             result[k] = partition_plane(model, entry, options)
+        elif isinstance(entry, Box | Polytope):
+            result[k] = partition_box(model, entry, options)
     return result if batch else result[0]
 
 
@@ -211,14 +222,15 @@ def count_regions(
     Parameters
     ----------
     network : Network
-    domain : Segment, Ray, Line, Path, PlaneWindow or a list of them
+    domain : Segment, Ray, Line, Path, PlaneWindow, Box, Polytope or a list of them
     kind : {"activation", "linear", "gradient"}
         Regions of constant pattern; these joined where no good neuron switches; or pieces of the complement of the
         paper's B_N, joined where the gradient does not jump (see `partition`). "gradient" is decided exactly for the
         floats given, and takes two to three times as long as "linear".
     tolerances, threads, progress, memory_limit, executor, certify
         As in `partition`. Without a limit, memory does not grow with the number of regions of a window, unless it is
-        to be certified: its regions are kept while they are proved.
+        to be certified: its regions are kept while they are proved. Of a Box or Polytope, memory grows with linear and
+        gradient regions only.
 
     Returns
     -------
@@ -249,7 +261,7 @@ def count_regions(
     model, domains, batch = _checked(network, domain, options)
     wanted = as_choice(kind, "kind", "count_regions", KINDS)
     counts, undecided = np.zeros(len(domains), dtype=np.int64), 0
-    lines = [k for k, entry in enumerate(domains) if not isinstance(entry, PlaneWindow)]
+    lines = [k for k, entry in enumerate(domains) if not isinstance(entry, PlaneWindow | Box | Polytope)]
     if lines:
         chosen: list[Any] = [domains[k] for k in lines]
         counts[lines], doubts = count_lines(model, chosen, wanted, options)
@@ -257,6 +269,9 @@ def count_regions(
     for k, entry in enumerate(domains):
         if isinstance(entry, PlaneWindow):
             counts[k], found = count_plane(model, entry, wanted, options)
+            undecided += found
+        elif isinstance(entry, Box | Polytope):
+            counts[k], found = count_box(model, entry, wanted, options)
             undecided += found
     warn_of_undecided(undecided)
     return counts if batch else int(counts[0])

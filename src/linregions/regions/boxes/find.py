@@ -1,40 +1,56 @@
-"""Find the cells of one box: all of them as a partition, or only their number."""
+"""Find the cells of one box or polytope: all of them as a partition, or only their number."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from linregions._support.limits import Exceeded, exceeded, out_of_memory
+from linregions.domains.polytopes import Polytope, check_dimension
 from linregions.domains.solids import Box
-from linregions.errors import InvalidValueError
+from linregions.errors import InvalidValueError, UnsupportedModuleError
 from linregions.networks.network import Network
 from linregions.regions.boxes.arrays import BoxCells
+from linregions.regions.boxes.partition import BoxPartition
 from linregions.regions.boxes.sink import BoxSink
 from linregions.regions.options import DEFAULT_OPTIONS, Options
 
-MOST_INPUTS = 5
+Solid = Box | Polytope
 
 
-def find_cells(network: Network, domain: Box, options: Options = DEFAULT_OPTIONS) -> BoxCells:
-    """Return all cells of one box as flat arrays; arguments are checked by `linregions.partition`."""
+def partition_box(network: Network, domain: Solid, options: Options = DEFAULT_OPTIONS) -> BoxPartition:
+    """Partition one box or polytope; arguments are checked by `linregions.partition`."""
+    return BoxPartition.of(network, domain, find_cells(network, domain, options))
+
+
+def find_cells(network: Network, domain: Solid, options: Options = DEFAULT_OPTIONS) -> BoxCells:
+    """Return all cells of one box or polytope as flat arrays."""
     from linregions.regions.boxes.sinks.collect import CellCollector
 
     found: BoxCells = run_box_sink(network, domain, CellCollector(options.memory_limit, options.who), options)
     return found
 
 
-def count_box(network: Network, domain: Box, options: Options = DEFAULT_OPTIONS) -> tuple[int, int]:
-    """Count the cells of one box; also return how many decisions float64 could not tell."""
+def count_box(
+    network: Network, domain: Solid, kind: str = "activation", options: Options = DEFAULT_OPTIONS
+) -> tuple[int, int]:
+    """Count the regions of one box or polytope; also return how many decisions float64 could not tell.
+
+    Linear and gradient regions are counted in a partition, which has to be kept for that.
+    """
     from linregions.regions.boxes.sinks.count import CellCounter
 
-    counter = CellCounter()
-    count: int = run_box_sink(network, domain, counter, options)
-    return count, counter.undecided
+    if kind == "activation":
+        counter = CellCounter()
+        count: int = run_box_sink(network, domain, counter, options)
+        return count, counter.undecided
+    part = partition_box(network, domain, options)
+    found = part.n_linear_regions if kind == "linear" else part.n_gradient_regions
+    return found, int(part.diagnostics["undecided"])
 
 
-def run_box_sink(network: Network, domain: Box, sink: BoxSink, options: Options = DEFAULT_OPTIONS) -> Any:
+def run_box_sink(network: Network, domain: Solid, sink: BoxSink, options: Options = DEFAULT_OPTIONS) -> Any:
     """Hand the cells of one box to a sink."""
-    check_box(network, options.who)
+    check_box(network, options)
     from linregions.regions.boxes.engine.work import run_box
 
     try:
@@ -47,11 +63,16 @@ def run_box_sink(network: Network, domain: Box, sink: BoxSink, options: Options 
         raise exceeded(options.memory_limit, options.who, options.threads * error.needed, what, remedy) from None
 
 
-def check_box(network: Network, who: str) -> None:
-    """Raise if boxes of this network cannot be cut into cells."""
-    if network.n_in > MOST_INPUTS:
+def check_box(network: Network, options: Options) -> None:
+    """Raise if a box of this network cannot be cut into cells, or not as it is asked for."""
+    check_dimension(network.n_in, "domain", options.who)
+    if options.certify:
         raise InvalidValueError(
-            f"`domain` is a box of {network.n_in} inputs, but {who} needs at most {MOST_INPUTS}, since cells have too "
-            "many corners beyond. Cut it along lines (`Segment`) or planes (`PlaneWindow`), or estimate densities with "
-            "`boundary_density`."
+            f"`certify` is True, but {options.who} needs False for a Box or Polytope, of which signs are not proved. "
+            "Leave it out and see `diagnostics['undecided']`, or certify sections (`PlaneWindow`) of it."
+        )
+    if not network.is_chain:
+        raise UnsupportedModuleError(
+            f"`network` is a graph of {len(network.graph.steps)} steps, but {options.who} of a Box or Polytope needs a "
+            "chain of dense layers. Take sections of it (`PlaneWindow`, `Segment`)."
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,8 @@ from linregions.regions.boxes.kernels.records import (
 )
 
 _N_FACES, _N_TIES = 1 << 10, 1 << 8
+# Arrays of `Measured` from here on have a row for each tie.
+_FIRST_TIES = Measured._fields.index("tie_name")
 
 
 class Ties(NamedTuple):
@@ -29,6 +31,14 @@ class Ties(NamedTuple):
     codimension: npt.NDArray[np.int8]  # (n,)
     on_side: npt.NDArray[np.bool_]  # (n,)
     volumes: FloatArray  # (n,)
+
+
+class Listed(NamedTuple):
+    """Faces of codimension two and more of the cells of a batch, each as often as a cell has it."""
+
+    ties: Ties
+    words: WordArray  # (n,): slots of the cell that the face lies on
+    cells: IndexArray  # (n,)
 
 
 class BatchMeasures(NamedTuple):
@@ -66,6 +76,22 @@ class Measurer:
         NumericalError
             If a cell is no polytope.
         """
+        out = self._run(batch, names)
+        return BatchMeasures(*out[:7], int(out.filled[N_INNER]), _copied(out))
+
+    def list_faces(self, batch: CellBatch) -> Listed:
+        """List the faces of codimension two and more of every cell, whether other cells have them or not.
+
+        Raises
+        ------
+        NumericalError
+            If a cell is no polytope.
+        """
+        out = self._run(batch._replace(tight=np.ones_like(batch.tight)), False)
+        n = out.filled[N_TIES]
+        return Listed(_copied(out), out.tie_word[:n].copy(), out.tie_cell[:n].copy())
+
+    def _run(self, batch: CellBatch, names: bool) -> Measured:
         from linregions.regions.boxes.kernels.faces import measure_cells
         from linregions.regions.boxes.kernels.solids import measure_solids
 
@@ -79,15 +105,16 @@ class Measurer:
             np.zeros(d + 1),
             np.zeros(d + 1, dtype=np.int64),
             np.zeros(3, dtype=np.int64),
-            *_ties(self._n_ties),
+            *_room_for_ties(self._n_ties),
         )
         while True:
             status = measure_solids(batch, self._corner, out) if d == 3 else measure_cells(batch, self._faces, out)
             if status == TIES_FULL:
                 self._n_ties *= 2
-                n, wider = out.filled[N_TIES], _ties(self._n_ties)
-                wider[0][:n], wider[1][:n], wider[2][:n] = out.tie_name[:n], out.tie[:n], out.tie_volume[:n]
-                out = out._replace(tie_name=wider[0], tie=wider[1], tie_volume=wider[2])
+                n, wider = out.filled[N_TIES], _room_for_ties(self._n_ties)
+                for old, new in zip(out[_FIRST_TIES:], wider, strict=True):
+                    new[:n] = old[:n]
+                out = out._replace(**dict(zip(Measured._fields[_FIRST_TIES:], wider, strict=True)))
             elif status == FACES_FULL:
                 self._faces = _faces(d, 2 * self._faces.word.size)
             elif status == INCONSISTENT:
@@ -96,14 +123,22 @@ class Measurer:
                     "smaller box, or count regions only."
                 )
             else:
-                break
-        n = out.filled[N_TIES]
-        ties = Ties(out.tie_name[:n].copy(), out.tie[:n, 0].copy(), out.tie[:n, 1] != 0, out.tie_volume[:n].copy())
-        return BatchMeasures(*out[:7], int(out.filled[N_INNER]), ties)
+                return out
 
 
-def _ties(n: int) -> tuple[WordArray, npt.NDArray[np.int8], FloatArray]:
-    return np.empty((n, 2), dtype=np.uint64), np.empty((n, 2), dtype=np.int8), np.empty(n)
+def _copied(out: Measured) -> Ties:
+    n = out.filled[N_TIES]
+    return Ties(out.tie_name[:n].copy(), out.tie[:n, 0].copy(), out.tie[:n, 1] != 0, out.tie_volume[:n].copy())
+
+
+def _room_for_ties(n: int) -> tuple[npt.NDArray[Any], ...]:
+    return (
+        np.empty((n, 2), dtype=np.uint64),
+        np.empty((n, 2), dtype=np.int8),
+        np.empty(n),
+        np.empty(n, dtype=np.uint64),
+        np.empty(n, dtype=np.int64),
+    )
 
 
 def _faces(d: int, n: int) -> Faces:

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any
 
+from linregions.domains.polytopes import Polytope
 from linregions.domains.solids import Box
 from linregions.networks.network import Network
 from linregions.regions.boxes.batch import CellBatch
@@ -29,7 +30,7 @@ class BoxSink(ABC):
     #: Whether cells are wanted, and not only their number.
     needs_cells: bool = True
 
-    def begin(self, network: Network, domain: Box, relative: float) -> None:  # noqa: B027
+    def begin(self, network: Network, domain: Box | Polytope, relative: float) -> None:  # noqa: B027
         """Start anew: called before any batch, and again if all work is done once more in another band."""
 
     @abstractmethod

@@ -18,6 +18,7 @@ from linregions.networks.network import Network
 from linregions.networks.switches import bytes_of_words, count_switches, pack_patterns, unpack_patterns
 from linregions.regions.adjacency import Adjacency, IndexArray, adjacency_of, as_region, data_frame, hexadecimal
 from linregions.regions.outputs import patterns_in_plane
+from linregions.regions.pattern_table import PatternTable
 
 # How near a boundary, in sizes of the window, a point may be whose pattern is that of no region.
 _NEAREST, _FARTHEST = -46, -20
@@ -225,34 +226,14 @@ class PlaneQueries:
         return window.coordinates(points)
 
     @cached_property
-    def _hashes(self) -> tuple[npt.NDArray[np.uint64], IndexArray]:
-        """Hashes of the patterns, sorted, and the regions they belong to."""
-        hashes = _hash(self.pattern_words)
-        order = np.argsort(hashes, kind="stable")
-        return hashes[order], order.astype(np.int64)
-
-    def _look_up(self, words: npt.NDArray[np.uint64]) -> IndexArray:
-        """Return the region of each pattern, -1 where none has it."""
-        hashes, order = self._hashes
-        wanted = _hash(words)
-        at = np.minimum(np.searchsorted(hashes, wanted), hashes.size - 1)
-        result = np.full(words.shape[0], -1, dtype=np.int64)
-        open_ = np.flatnonzero(hashes[at] == wanted)
-        while open_.size:  # more than once only if two patterns share a hash
-            region = order[at[open_]]
-            same = np.all(self.pattern_words[region] == words[open_], axis=1)
-            result[open_[same]] = region[same]
-            open_ = open_[~same]
-            at[open_] += 1
-            open_ = open_[at[open_] < hashes.size]
-            open_ = open_[hashes[at[open_]] == wanted[open_]]
-        return result
+    def _table(self) -> PatternTable:
+        return PatternTable(self.pattern_words)
 
     def _locate_in_frame(self, rows: FloatArray, points: FloatArray) -> IndexArray:
         def look_up(where: FloatArray) -> IndexArray:
             result = np.empty(where.shape[0], dtype=np.int64)
             for begin, patterns in patterns_in_plane(self.network, rows, where):
-                result[begin : begin + patterns.shape[0]] = self._look_up(pack_patterns(self.network, patterns))
+                result[begin : begin + patterns.shape[0]] = self._table.find(pack_patterns(self.network, patterns))
             return result
 
         result = look_up(points)
@@ -348,13 +329,3 @@ def _inside(polygon: FloatArray, points: FloatArray, grain: FloatArray) -> npt.N
         slack = 2.0**-48 * np.hypot(*side) + grain @ np.abs(side[::-1])
         inside &= side[0] * (points[:, 1] - a[1]) - side[1] * (points[:, 0] - a[0]) >= -slack
     return inside
-
-
-def _hash(words: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
-    """Mix the words of each pattern into one."""
-    result = np.full(words.shape[0], 0x9E3779B97F4A7C15, dtype=np.uint64)
-    for k in range(words.shape[1]):
-        result ^= words[:, k]
-        result *= np.uint64(0xFF51AFD7ED558CCD)
-        result ^= result >> np.uint64(32)
-    return result

@@ -50,7 +50,7 @@ def cut_to_nodes(plan: Plan, frame: BoxFrame, with_patterns: bool) -> tuple[list
     Returns the bench too, for what it has counted.
     """
     bench, out = make_bench(plan, frame.d, with_patterns), make_output(frame.d, 0, 1, 1, 1)
-    put_root(bench, frame)
+    bench = put_root(bench, frame)
     deepest = _depth(plan, frame.d)
     nodes: list[Node] = []
     while bench.counts[B.ENTRIES]:
@@ -128,5 +128,6 @@ def put_node(plan: Plan, bench: Bench, node: Node) -> Bench:
         bench.rows[layer] = plan.rows
     bench.counts[:] = 0
     bench.counts[B.ENTRIES] = 1
+    bench.counts[B.LISTS] = n_zeros
     bench.margin[0] = np.inf
     return bench

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
-
 import numpy as np
 import numpy.typing as npt
 
 from linregions.networks.network import Network
 from linregions.networks.switches import count_switches, switch_layout
-from linregions.regions.boxes.frame import BoxFrame
+from linregions.regions.boxes.frame import BoxFrame, affine_at
 from linregions.regions.boxes.kernels.bench import Plan
 
 FloatArray = npt.NDArray[np.float64]
@@ -31,9 +29,7 @@ def _first_rows(weight: FloatArray, bias: FloatArray, frame: BoxFrame) -> FloatA
     """Return the rows of the first layer, each constant rounded once."""
     rows = np.empty((frame.d + 1, bias.size))
     rows[1:] = (weight * frame.scale).T
-    center = [Fraction(x) for x in frame.center.tolist()]
-    for k, (own, b) in enumerate(zip(weight.tolist(), bias.tolist(), strict=True)):
-        rows[0, k] = float(sum((Fraction(w) * x for w, x in zip(own, center, strict=True)), Fraction(b)))
+    rows[0] = affine_at(weight, bias, frame.center)
     return rows
 
 

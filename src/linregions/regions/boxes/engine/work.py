@@ -12,6 +12,7 @@ import numpy as np
 
 from linregions._support.limits import Exceeded
 from linregions._support.remote import SMALL
+from linregions.domains.polytopes import Polytope
 from linregions.domains.solids import Box
 from linregions.errors import NumericalError
 from linregions.networks.network import Network
@@ -39,7 +40,7 @@ class BoxJob:
     """A box to be worked, and how: all that a worker anywhere needs to know."""
 
     network: Network
-    domain: Box
+    domain: Box | Polytope
     relative: float
     sink: BoxSink
     limit: int | None  # bytes of buffers in each thread
@@ -173,7 +174,7 @@ class BoxWork(Work):
         )
 
 
-def run_box(network: Network, domain: Box, sink: BoxSink, options: Options) -> Any:
+def run_box(network: Network, domain: Box | Polytope, sink: BoxSink, options: Options) -> Any:
     """Find all cells of a box and return what the sink makes of them.
 
     Raises NumericalError if signs contradict one another in all of three bands, and Exceeded if the buffers do not fit

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from linregions.errors import InvalidValueError
 from linregions.regions.boxes.frame import BoxFrame
 from linregions.regions.boxes.kernels import bench as B
 from linregions.regions.boxes.kernels.bench import Bench, Output, Plan
@@ -87,30 +88,37 @@ def grown(bench: Bench) -> Bench:
     return bench._replace(**made)
 
 
-def put_root(bench: Bench, frame: BoxFrame) -> None:
-    """Make the box itself the only node."""
-    d, corners = frame.d, frame.corners()
-    n = corners.shape[0]
-    bench.place[:n] = corners
-    bench.error[:n] = 0.0
-    bench.flags[:n] = B.PLACED
+def put_root(bench: Bench, frame: BoxFrame) -> Bench:
+    """Make the domain itself the only node of a bench, which is returned with room for it."""
+    start = frame.start()
+    n, n_slots = start.error.size, start.sides.size
+    if n_slots >= B.N_SLOTS:
+        raise InvalidValueError(
+            f"`domain` has {n_slots} sides, but its cells need fewer than {B.N_SLOTS}. Give one with fewer, such as "
+            "a Box, and select regions by their centroids."
+        )
+    while n > bench.error.size // 2 or n * frame.sides.shape[0] > bench.zero.size:
+        bench = grown(bench)
+    bench.place[:n], bench.error[:n], bench.slots[:n] = start.place, start.error, start.slots
+    bench.flags[:n] = np.where(start.error > 0.0, 0, B.PLACED)
     bench.zeros_at[:n, 0] = -1
+    n_zeros = 0
+    for v, (slots, zeros) in enumerate(zip(start.slots.tolist(), start.zeros, strict=True)):
+        if slots.bit_count() != zeros.size:
+            bench.zero[n_zeros : n_zeros + zeros.size] = -1 - zeros
+            bench.zeros_at[v] = n_zeros, n_zeros + zeros.size
+            n_zeros += zeros.size
     bench.vertex[:n] = np.arange(n)
-    numbers = np.arange(n, dtype=np.uint64)
-    bench.slots[:n] = 0
-    for i in range(d):
-        high = numbers >> np.uint64(i) & np.uint64(1)
-        bench.slots[:n] |= np.uint64(1) << (np.uint64(2 * i) + high)
-    bench.label[0, : 2 * d] = -1 - np.arange(2 * d)
-    bench.sign[0, : 2 * d] = -1
-    bench.earlier[0] = (1 << 2 * d) - 1
+    bench.label[0, :n_slots] = -1 - start.sides
+    bench.sign[0, :n_slots] = -1
+    bench.earlier[0] = (1 << n_slots) - 1
     bench.key[0] = 0
     bench.pattern[0] = 0
     entry = bench.entry[0]
     entry[:] = 0
-    entry[[B.COUNT, B.LAYER, B.POOL, B.SIMPLE, B.CROSSED, B.SLOTS]] = (
-        n, -1, n, 1, -1, 2 * d,
-    )  # fmt: skip
+    entry[B.COUNT], entry[B.LAYER], entry[B.CROSSED], entry[B.POOL] = n, -1, -1, n
+    entry[B.SIMPLE], entry[B.SLOTS], entry[B.ZEROS] = np.all(np.bitwise_count(start.slots) == frame.d), n_slots, n_zeros
     bench.counts[:] = 0
-    bench.counts[B.ENTRIES] = 1
+    bench.counts[B.ENTRIES], bench.counts[B.LISTS] = 1, n_zeros
     bench.margin[0] = np.inf
+    return bench

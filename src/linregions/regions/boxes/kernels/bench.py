@@ -23,7 +23,7 @@ OFFSET, COUNT, LAYER, POOL, WORDS, ZEROS, SIMPLE, CROSSED, SLOTS, DEPTH = range(
 # Rows of `Bench.frame`: columns of a layer, words for them, and where its vertices begin in the two pools.
 COLUMNS, WIDTH, FIRST_VERTEX, FIRST_WORD = range(4)
 # Rows of `Bench.counts`.
-ENTRIES, CELLS, SNAPPED, UNDECIDED, REFINED, MOST_VERTICES, SPLITS, ROOTS, WANTED = range(9)
+ENTRIES, CELLS, SNAPPED, UNDECIDED, REFINED, MOST_VERTICES, SPLITS, ROOTS, LISTS = range(9)
 # Bit of `Bench.flags`: the place was found from the planes of its slots.
 PLACED = np.uint8(1)
 # Slots of a cell.

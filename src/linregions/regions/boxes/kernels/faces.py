@@ -77,8 +77,7 @@ def _place(table: IndexArray, words: WordArray, stamp: int, word: np.uint64) -> 
 @compiled(internal=True)
 def add_tie(
     batch: CellBatch,
-    begin: int,
-    end: int,
+    cell: int,
     word: np.uint64,
     codimension: int,
     on_side: bool,
@@ -90,7 +89,7 @@ def add_tie(
     if n == out.tie_volume.shape[0]:
         return False
     low, high = ZERO, ZERO
-    for v in range(begin, end):
+    for v in range(batch.cell_offsets[cell], batch.cell_offsets[cell + 1]):
         if batch.slots[v] & word == word:
             first, second = name_of(batch.vertex_keys[v, 0], batch.vertex_keys[v, 1])
             low += first
@@ -98,6 +97,7 @@ def add_tie(
     out.tie_name[n, 0], out.tie_name[n, 1] = low, high
     out.tie[n, CODIMENSION], out.tie[n, ON_SIDE] = codimension, on_side
     out.tie_volume[n] = volume
+    out.tie_word[n], out.tie_cell[n] = word, cell
     out.filled[N_TIES] = n + 1
     return True
 
@@ -240,7 +240,7 @@ def measure_cells(batch: CellBatch, faces: Faces, out: Measured) -> int:
                 elif codimension == 0:
                     counted[dim] += 1
                 elif faces.is_tie[face]:
-                    if not add_tie(batch, begin, end, word, codimension, on_side, faces.volume[face], out):
+                    if not add_tie(batch, cell, word, codimension, on_side, faces.volume[face], out):
                         out.filled[N_TIES] = n_ties
                         return TIES_FULL
                 elif word & positive == ZERO:

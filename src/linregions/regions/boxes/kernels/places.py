@@ -19,6 +19,9 @@ ROUNDING = 2.0**-52
 _CAUTION = 16.0
 # Roundings of a row of an affine map, in its size: it is a sum of many terms.
 _ROW_ROUNDINGS = 8.0
+# Bands from which on the place of a vertex is good enough, and the error from which on it is found anew in any case:
+# bounds of errors grow from cut to cut, errors do not.
+_FAR, _LOOSE = 128.0, 2.0**-30
 # A pivot below this leaves a place to where it was.
 _LEAST_PIVOT = 2.0**-40
 
@@ -169,11 +172,12 @@ def sign_at(plan: Plan, bench: Bench, e: int, slots: np.uint64, extra: int, v: i
             far = max(far, abs(x))
         size = plan.constant_size[layer, unit] + abs(level) + plan.slope_size[layer, unit] * far
         band = plan.relative * size + _CAUTION * bench.error[v] * steep
-        if abs(value) > band:
-            if abs(value) < bench.margin[0] * band:
-                bench.margin[0] = abs(value) / band
+        if abs(value) > _FAR * band:
             return 1 if value > 0.0 else -1
         if bench.flags[v] & PLACED:
+            if abs(value) > band:
+                bench.margin[0] = min(bench.margin[0], abs(value) / band)
+                return 1 if value > 0.0 else -1
             bench.counts[SNAPPED] += 1
             if band > 0.0 and (value != 0.0 or steep != 0.0):
                 bench.counts[UNDECIDED] += 1
@@ -183,9 +187,11 @@ def sign_at(plan: Plan, bench: Bench, e: int, slots: np.uint64, extra: int, v: i
 
 @compiled(internal=True)
 def place_between(
-    plan: Plan, bench: Bench, p: int, q: int, value_p: float, value_q: float, layer: int, unit: int, v: int
-) -> None:
-    """Place a vertex where a unit is zero between two, which it is positive and negative at."""
+    plan: Plan, bench: Bench, e: int, slots: np.uint64, p: int, q: int, value_p: float, value_q: float,
+    layer: int, column: int, v: int,
+) -> None:  # fmt: skip
+    """Place a vertex where a column is zero between two, which it is positive and negative at, on slots of a node."""
+    unit = column // plan.n_breakpoints[layer]
     d = bench.place.shape[1]
     place, rows = bench.place, bench.rows[layer]
     share = value_p / (value_p - value_q)
@@ -197,8 +203,10 @@ def place_between(
         long = max(long, abs(step))
         far = max(far, max(abs(a), abs(b)))
         steep += abs(rows[i + 1, unit])
-    error = max(bench.error[p], bench.error[q])
+    error = (1.0 - share) * bench.error[p] + share * bench.error[q]
     size = plan.constant_size[layer, unit] + plan.slope_size[layer, unit] * far
     along = (_ROW_ROUNDINGS * ROUNDING * size + steep * error) / (value_p - value_q)
     bench.error[v] = error + 2.0 * ROUNDING * far + long * min(along, 1.0)
     bench.flags[v] = 0
+    if bench.error[v] > _LOOSE:
+        place_anew(plan, bench, e, slots, plan.first_switch[layer] + column, v)

@@ -36,6 +36,8 @@ class Measured(NamedTuple):
     tie_name: WordArray  # (ties, 2)
     tie: npt.NDArray[np.int8]  # (ties, 2): CODIMENSION; whether it is ON_SIDE of the domain, as far as this cell tells
     tie_volume: FloatArray  # (ties,)
+    tie_word: WordArray  # (ties,): slots of the cell that the face lies on
+    tie_cell: IndexArray  # (ties,): of the batch
 
 
 class Faces(NamedTuple):

@@ -48,7 +48,7 @@ def measure_solids(batch: CellBatch, corner: IndexArray, out: Measured) -> int:
                 fresh &= fresh - ONE
             a_is_tie = batch.tight[a] != 0 or count_bits(word) != 3
             if a_is_tie:
-                if not add_tie(batch, begin, end, word, 3, word & sides != ZERO, 1.0, out):
+                if not add_tie(batch, cell, word, 3, word & sides != ZERO, 1.0, out):
                     out.filled[N_TIES] = n_ties
                     return TIES_FULL
             elif word & positive == ZERO:
@@ -63,7 +63,7 @@ def measure_solids(batch: CellBatch, corner: IndexArray, out: Measured) -> int:
                 bx, by, bz = points[b, 0], points[b, 1], points[b, 2]
                 if a_is_tie and (batch.tight[b] != 0 or count_bits(slots[b]) != 3):
                     size = np.sqrt((ax - bx) ** 2 + (ay - by) ** 2 + (az - bz) ** 2)
-                    if not add_tie(batch, begin, end, common, 2, common & sides != ZERO, size, out):
+                    if not add_tie(batch, cell, common, 2, common & sides != ZERO, size, out):
                         out.filled[N_TIES] = n_ties
                         return TIES_FULL
                 elif common & positive == ZERO:

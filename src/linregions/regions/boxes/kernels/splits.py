@@ -17,6 +17,7 @@ from linregions.regions.boxes.kernels.bench import (
     GROW,
     INCONSISTENT,
     LAYER,
+    LISTS,
     N_SLOTS,
     OFFSET,
     POOL,
@@ -48,7 +49,18 @@ def list_zeros(bench: Bench, e: int, slots: np.uint64, v: int, zeros: int) -> in
         bench.zero[zeros] = bench.label[e, s]
         zeros += 1
     bench.zeros_at[v, 0], bench.zeros_at[v, 1] = begin, zeros
+    bench.counts[LISTS] += 1
     return zeros
+
+
+@compiled(internal=True)
+def forget_lists(bench: Bench, e: int) -> None:
+    """Forget the lists of vertices that were made in a node worked before, which had this place: its slots do."""
+    zeros, offset = bench.entry[e, ZEROS], bench.entry[e, OFFSET]
+    for i in range(offset, offset + bench.entry[e, COUNT]):
+        v = bench.vertex[i]
+        if bench.zeros_at[v, 0] >= zeros:
+            bench.zeros_at[v, 0] = -1
 
 
 @compiled(internal=True)
@@ -212,7 +224,7 @@ def split(plan: Plan, bench: Bench) -> int:
                 continue
             if top >= room or words + 2 * w > room_words or cut >= room_cut:
                 return GROW
-            place_between(plan, bench, p, q, value_p, part_value[0, k], layer, unit, top)
+            place_between(plan, bench, e, common, p, q, value_p, part_value[0, k], layer, column, top)
             bench.zeros_at[top, 0] = -1
             if bench.zeros_at[p, 0] >= 0 and bench.zeros_at[q, 0] >= 0:
                 zeros = _common_zeros(bench, e, p, q, common, top, zeros)

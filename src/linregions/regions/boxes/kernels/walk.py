@@ -15,6 +15,7 @@ from linregions.regions.boxes.kernels.bench import (
     FULL,
     GROW,
     LAYER,
+    LISTS,
     MOST_VERTICES,
     OFFSET,
     PAUSED,
@@ -26,7 +27,7 @@ from linregions.regions.boxes.kernels.bench import (
 )
 from linregions.regions.boxes.kernels.places import ONE, ZERO
 from linregions.regions.boxes.kernels.roots import append_zeros, begin_layer, count_zeros
-from linregions.regions.boxes.kernels.splits import split
+from linregions.regions.boxes.kernels.splits import forget_lists, split
 
 
 @compiled(internal=True)
@@ -101,6 +102,8 @@ def walk(plan: Plan, bench: Bench, out: Output, emits: bool, steps: int) -> int:
         if e < 0:
             return DONE
         entry = bench.entry[e]
+        if bench.counts[LISTS] > 0:
+            forget_lists(bench, e)
         if entry[CROSSED] >= 0:
             status = split(plan, bench)
         elif entry[LAYER] == last:

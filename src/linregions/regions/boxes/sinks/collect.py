@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from linregions._support.limits import exceeded
+from linregions.domains.polytopes import Polytope
 from linregions.domains.solids import Box
 from linregions.networks.network import Network
 from linregions.networks.switches import switch_tables
@@ -23,7 +24,7 @@ class CellCollector(BoxSink):
     def __init__(self, limit: int | None, who: str) -> None:
         self.limit, self.who = limit, who
 
-    def begin(self, network: Network, domain: Box, relative: float) -> None:
+    def begin(self, network: Network, domain: Box | Polytope, relative: float) -> None:
         """Start anew."""
         self.network, self.domain = network, domain
         self._assembler = CellAssembler(network.n_in)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from linregions.domains.polytopes import Polytope
 from linregions.domains.solids import Box
 from linregions.networks.network import Network
 from linregions.regions.boxes.batch import CellBatch
@@ -20,7 +21,7 @@ class CellCounter(BoxSink):
     def __init__(self) -> None:
         self.undecided = 0
 
-    def begin(self, network: Network, domain: Box, relative: float) -> None:
+    def begin(self, network: Network, domain: Box | Polytope, relative: float) -> None:
         """Start anew."""
         self.needs_cells = network.n_in <= _CHEAP
         self.domain = domain
