@@ -63,7 +63,7 @@ def test_nearly_degenerate_networks_are_right_or_doubted(family: str, d: int, fi
             cells = find_cells(*problem)
         except NumericalError:
             continue
-        check_invariants(cells, problem.network, volume(problem.domain))
+        check_invariants(cells, problem.network, volume(problem.domain), _LOOSE)
         counted, undecided = count_box(*problem)
         assert counted == len(cells.volumes)
         if cells.diagnostics["undecided"]:
@@ -168,7 +168,7 @@ def test_samples_are_met_by_volume(d: int) -> None:
 def test_networks_of_the_shape_of_acas_xu_in_small_boxes() -> None:
     rng = np.random.default_rng(5)
     net = zoo.float_network([5, *[50] * 6, 5], rng, bias=0.1)
-    for half in (0.02, 0.05):
+    for half in (0.01, 0.03):
         middle = rng.uniform(-0.4, 0.4, 5)
         domain = lr.Box(middle - half, middle + half)
         cells = find_cells(net, domain)
