@@ -17,7 +17,7 @@ from tests.reference.exact_boxes import exact_boxes
 from tests.support import zoo
 from tests.support.box_cases import alcoves, arrangement, cube, reflections
 from tests.support.box_checks import check_cells, check_invariants, check_places
-from tests.support.box_families import EXACT, FAMILIES, NEAR, BoxProblem, make, turned_round
+from tests.support.box_families import EXACT, FAMILIES, NEAR, make, turned_round
 from tests.support.examples import pairs
 
 # So many networks of each family for each number of inputs: in three to five inputs more than 2,000 in all.
