@@ -86,7 +86,7 @@ def _mass(found: npt.NDArray[np.float32], k: int) -> FloatArray:
         # Newton's identities.
         terms = [(-1) ** p * products[size - 1 - p] * power for p, power in enumerate(powers)]
         products.append(np.maximum(np.sum(terms, axis=0) / size, 0.0))
-    return products[k]
+    return np.asarray(products[k])
 
 
 def points_in(cells: FloatArray, rng: np.random.Generator) -> FloatArray:
