@@ -14,6 +14,8 @@ COMMANDS = {
     "reproduce": "reproduce figures and theorems of Hanin & Rolnick (2019)",
     "plot": "draw figures again from the files of reproduce, computing nothing",
     "plane": "cut a window of a plane into the regions of a network",
+    "box": "cut a box of one to five inputs into the regions of a network",
+    "surface": "find a level set or the decision boundary of three inputs as a mesh",
     "verify": "check that the saved regions of a window are right, in exact arithmetic",
     "line": "cut a line, ray, segment or path into the regions of a network",
     "distance": "measure distances of points to the nearest boundary",

@@ -9,6 +9,7 @@ from linregions.plotting.marks import layer_handles, plot_gradient_key, plot_poi
 from linregions.plotting.planes import PlaneArtists, plot_layers, plot_plane
 from linregions.plotting.region_colors import COLOR_BY
 from linregions.plotting.saving import FORMATS, save_figure
+from linregions.plotting.solids import plot_cells, plot_surface
 from linregions.plotting.statistics import plot_statistics
 from linregions.plotting.streams import plot_stream
 
@@ -28,6 +29,7 @@ __all__ = [
     "newest_layer_handles",
     "pattern_colors",
     "plane_figure",
+    "plot_cells",
     "plot_curve",
     "plot_gradient_key",
     "plot_histogram",
@@ -38,5 +40,6 @@ __all__ = [
     "plot_scale_bar",
     "plot_statistics",
     "plot_stream",
+    "plot_surface",
     "save_figure",
 ]

@@ -8,7 +8,7 @@ import pytest
 from linregions.networks.switches import unpack_patterns
 from linregions.regions.boxes.boundaries import facet_boundaries, joined_labels
 from linregions.regions.boxes.flat import facet_planes
-from linregions.regions.boxes.strata import strata_of
+from linregions.regions.boxes.strata import strata_of, strata_of_faces
 from tests.reference.exact_boxes import exact_boxes
 from tests.support.box_checks import check_cells
 from tests.support.box_families import EXACT, make
@@ -31,6 +31,7 @@ def test_cells_boundaries_and_strata_are_those_of_the_exact_twin(name: str) -> N
     assert labels.tolist() == exact.linear_labels
     strata = exact.strata("linear")
     np.testing.assert_allclose(strata_of(cells, is_boundary), strata, rtol=1e-9, atol=1e-9 * strata.max())
+    np.testing.assert_allclose(strata_of_faces(cells, is_boundary), strata, rtol=1e-9, atol=1e-9 * strata.max())
     everything = facet_boundaries(network, "activation", patterns, cells.facet_cells)
     np.testing.assert_array_equal(everything, cells.facet_side < 0)
     gradient = facet_boundaries(network, "gradient", patterns, cells.facet_cells)

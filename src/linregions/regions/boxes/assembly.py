@@ -60,7 +60,7 @@ def piece_of(batch: CellBatch, measurer: Measurer) -> Piece:
     assert facets.filled[N_FACETS] == n
     row = facets.row
     return Piece(
-        measures._replace(facet_volumes=measures.facet_volumes[:0], facet_names=measures.facet_names[:0]),
+        measures._replace(facet_volumes=np.empty(0), facet_names=np.empty((0, 2), dtype=np.uint64)),
         batch.points.copy(),
         batch.vertex_keys.copy(),
         batch.cell_offsets[1:].copy(),

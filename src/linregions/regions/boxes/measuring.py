@@ -57,6 +57,16 @@ class BatchMeasures(NamedTuple):
     n_inner: int  # facets that are in no side of the domain, each counted by both cells
     ties: Ties
 
+    def sums(self) -> BatchMeasures:
+        """Return the sums alone, without what is of each cell or facet."""
+        return self._replace(
+            volumes=self.volumes[:0].copy(),
+            centroids=self.centroids[:0].copy(),
+            present=self.present[:0].copy(),
+            facet_volumes=self.facet_volumes[:0].copy(),
+            facet_names=self.facet_names[:0].copy(),
+        )
+
 
 class Measurer:
     """What measures batches in one thread, with its buffers."""

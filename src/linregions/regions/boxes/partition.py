@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import Any
@@ -18,12 +19,14 @@ from linregions.networks.network import Network
 from linregions.networks.switches import breakpoints_of_neurons, unpack_patterns
 from linregions.regions.boxes.arrays import BoxCells
 from linregions.regions.boxes.boundaries import facet_boundaries
+from linregions.regions.boxes.inscribed import inscribed_balls
 from linregions.regions.boxes.queries import BoxQueries
 from linregions.regions.boxes.saved import cells_of
 from linregions.regions.boxes.strata import strata_of
+from linregions.regions.boxes.surfaces import Surface, surface_of
 from linregions.regions.files import read_result, unpack_solid, write_result
 from linregions.regions.kinds import KINDS
-from linregions.regions.outputs import region_maps
+from linregions.regions.outputs import Comparison, region_maps
 
 _FORMAT = "linregions-box-1"
 _ARRAYS = tuple(each.name for each in fields(BoxCells) if each.name != "diagnostics")
@@ -138,6 +141,21 @@ class BoxPartition(BoxQueries):
         return region_maps(self.network, rows, self.pattern_words[cells])
 
     @cached_property
+    def _balls(self) -> tuple[FloatArray, FloatArray]:
+        planes = self.facet_planes
+        return inscribed_balls(self.cells, np.ascontiguousarray(planes[:, :-1]), planes[:, -1].copy())
+
+    @property
+    def inradii(self) -> FloatArray:
+        """Radius of the largest ball in every region, shape (F,)."""
+        return self._balls[0]
+
+    @property
+    def incenters(self) -> FloatArray:
+        """Centre of that ball, shape (F, d); where several are as large, of one of them."""
+        return self._balls[1]
+
+    @cached_property
     def boundary_volume(self) -> float:
         """(d - 1)-dimensional volume of all boundaries between activation regions, without the domain's sides."""
         return float(self.facet_volumes[self.facet_side < 0].sum())
@@ -219,6 +237,72 @@ class BoxPartition(BoxQueries):
         if number == 1:
             return float(self.facet_volumes[boundary].sum())
         return float(strata_of(self.cells, boundary)[number])
+
+    def level_set(self, output: int = 0, level: float = 0.0) -> Surface:
+        """Find where one output equals a level, exactly: the boundary of where it is above; three inputs.
+
+        Parameters
+        ----------
+        output : int
+            Which output, from 0.
+        level : float
+
+        Returns
+        -------
+        Surface
+            Of two classes, 0 (not above the level) and 1 (above); normals point to where it is above.
+
+        Raises
+        ------
+        InvalidValueError, InvalidTypeError
+            If there is no such output, or `level` is no finite number.
+        NumericalError
+            If rounding makes the signs at corners contradict one another.
+
+        Notes
+        -----
+        A region on which the output is the level throughout belongs to class 0. Where the output touches the level from
+        one side only there is no polygon. The output is evaluated at all vertices; after that only regions that it
+        crosses are looked at.
+        """
+        return surface_of(self, Comparison.of_level(self.network.n_out, output, level, "BoxPartition.level_set"))
+
+    def decision_boundary(self, decision: str = "argmax") -> Surface:
+        """Find where the class changes, exactly: the arg-max of the outputs, or the sign of a single one; three inputs.
+
+        Parameters
+        ----------
+        decision : {"argmax", "argmin"}
+            ``"argmin"`` for networks whose outputs are costs. Of outputs that tie the lowest number is the class. A
+            single output has the classes 0 (not above zero; not below zero for ``"argmin"``) and 1.
+
+        Returns
+        -------
+        Surface
+
+        Raises
+        ------
+        InvalidValueError
+            If `decision` is unknown.
+        NumericalError
+            If rounding makes the signs at corners contradict one another.
+        """
+        who = "BoxPartition.decision_boundary"
+        return surface_of(self, Comparison.of_classes(self.network.n_out, decision, who))
+
+    def plot(self, regions: Sequence[int] | None = None, ax: Any = None, **options: Any) -> Any:
+        """Draw regions of a box of three inputs; see `linregions.plotting.plot_cells` for the options.
+
+        Raises
+        ------
+        InvalidValueError
+            If there are not three inputs, or too many polygons.
+        MissingDependencyError
+            If matplotlib is not installed (``pip install 'linregions[plot]'``).
+        """
+        from linregions.plotting import plot_cells
+
+        return plot_cells(self, regions, ax, **options)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the partition, its domain and its network as one NPZ file (no pickle), whole or not at all.

@@ -33,6 +33,13 @@ def strata_of(cells: BoxCells, is_boundary: npt.NDArray[np.bool_]) -> FloatArray
     ndarray of float64, shape (d + 1,)
         Codimension 0 is the volume of all cells.
     """
+    if np.array_equal(is_boundary, cells.facet_cells[:, 1] >= 0):
+        return cells.strata_activation.copy()
+    return strata_of_faces(cells, is_boundary)
+
+
+def strata_of_faces(cells: BoxCells, is_boundary: npt.NDArray[np.bool_]) -> FloatArray:
+    """Return the same, by looking at every face of every cell."""
     from linregions.regions.boxes.kernels.strata import IS_ON_SIDE, mark_simple, note_faces
 
     d = cells.vertices.shape[1]
@@ -67,9 +74,10 @@ def strata_of(cells: BoxCells, is_boundary: npt.NDArray[np.bool_]) -> FloatArray
     is_simple, has_all = np.empty(len(of_face), dtype=bool), np.empty(len(of_face), dtype=bool)
     mark_simple(of_face, is_simple, has_all)
     codimension = of_face[:, 0]
-    many = np.flatnonzero(~is_simple)
+    inside = of_face[:, IS_ON_SIDE] == 0
+    many = np.flatnonzero(~is_simple & inside)
     sizes = np.linalg.eigvalsh(products.taken()[many])
     has_all[many] = (sizes > _SAME_PLANE * sizes[:, -1:]).sum(axis=1) >= codimension[many]
-    counts = has_all & (of_face[:, IS_ON_SIDE] == 0)
+    counts = has_all & inside
     strata[2:] += np.bincount(codimension[counts], volume[counts], minlength=d + 1)[2:]
     return strata

@@ -26,6 +26,8 @@ COLUMNS, WIDTH, FIRST_VERTEX, FIRST_WORD = range(4)
 ENTRIES, CELLS, SNAPPED, UNDECIDED, REFINED, MOST_VERTICES, SPLITS, ROOTS, LISTS = range(9)
 # Bit of `Bench.flags`: the place was found from the planes of its slots.
 PLACED = np.uint8(1)
+# Rows of `Bench.value`.
+LOW, HIGH, VALUE = range(3)
 # Slots of a cell.
 N_SLOTS = 64
 
@@ -83,10 +85,10 @@ class Bench(NamedTuple):
     part_value: FloatArray  # (2, room): values at negative and positive ones
     cut: IntArray  # (room,): new vertices of a cut
     cut_slots: WordArray  # (room,)
-    value: FloatArray  # (width,): pre-activations of a layer, the least and largest ones, and the pieces that are known
-    low: FloatArray  # (width,)
-    high: FloatArray  # (width,)
-    piece: IndexArray  # (width,)
+    value: FloatArray  # (3, width): LOW and HIGH pre-activations of a layer's units; VALUE: room for those of a vertex
+    piece: IndexArray  # (width,): the pieces that they are known to be on
+    active: IndexArray  # (width + 4,): units that are not zero
+    factor: FloatArray  # (d + 1, width + 4): their rows
     normal: FloatArray  # (d + 1,): what cuts a node
     chosen_size: FloatArray  # (d,)
     system: FloatArray  # (65, 2 d + 2): planes through a vertex: constant, normal, size; room for another copy of it

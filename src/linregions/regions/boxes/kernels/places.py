@@ -21,7 +21,7 @@ _CAUTION = 16.0
 _ROW_ROUNDINGS = 8.0
 # Bands from which on the place of a vertex is good enough, and the error from which on it is found anew in any case:
 # bounds of errors grow from cut to cut, errors do not.
-_FAR, _LOOSE = 128.0, 2.0**-30
+_FAR, _LOOSE = 128.0, 2.0**-24
 # A pivot below this leaves a place to where it was.
 _LEAST_PIVOT = 2.0**-40
 
@@ -156,8 +156,8 @@ def place_anew(plan: Plan, bench: Bench, e: int, slots: np.uint64, extra: int, v
 
 
 @compiled(internal=True)
-def sign_at(plan: Plan, bench: Bench, e: int, slots: np.uint64, extra: int, v: int, layer: int, column: int) -> int:
-    """Decide the sign of a column of a layer at a vertex, which lies on slots of a node and on one more plane."""
+def _close_sign(plan: Plan, bench: Bench, e: int, slots: np.uint64, extra: int, v: int, layer: int, column: int) -> int:
+    """Decide a sign that is close to zero, or whose vertex is not placed well."""
     d = bench.place.shape[1]
     n_breakpoints = plan.n_breakpoints[layer]
     unit = column // n_breakpoints
@@ -185,7 +185,30 @@ def sign_at(plan: Plan, bench: Bench, e: int, slots: np.uint64, extra: int, v: i
         place_anew(plan, bench, e, slots, extra, v)
 
 
-@compiled(internal=True)
+@compiled(inlined=True)
+def sign_at(plan: Plan, bench: Bench, e: int, slots: np.uint64, extra: int, v: int, layer: int, column: int) -> int:
+    """Decide the sign of a column of a layer at a vertex, which lies on slots of a node and on one more plane.
+
+    Nearly all are far from zero, which costs no call: one that takes the bench costs as much as a hundred flops.
+    """
+    d = bench.place.shape[1]
+    n_breakpoints = plan.n_breakpoints[layer]
+    unit = column // n_breakpoints
+    level = plan.breakpoints[layer, column - unit * n_breakpoints]
+    rows = bench.rows[layer]
+    value, steep, far = rows[0, unit] - level, 0.0, 0.0
+    for i in range(d):
+        x, a = bench.place[v, i], rows[i + 1, unit]
+        value += a * x
+        steep += abs(a)
+        far = max(far, abs(x))
+    size = plan.constant_size[layer, unit] + abs(level) + plan.slope_size[layer, unit] * far
+    if abs(value) > _FAR * (plan.relative * size + _CAUTION * bench.error[v] * steep):
+        return 1 if value > 0.0 else -1
+    return _close_sign(plan, bench, e, slots, extra, v, layer, column)
+
+
+@compiled(inlined=True)
 def place_between(
     plan: Plan, bench: Bench, e: int, slots: np.uint64, p: int, q: int, value_p: float, value_q: float,
     layer: int, column: int, v: int,
@@ -195,15 +218,23 @@ def place_between(
     d = bench.place.shape[1]
     place, rows = bench.place, bench.rows[layer]
     share = value_p / (value_p - value_q)
-    long, far, steep = 0.0, 0.0, 0.0
+    long, far, steep, far_p, far_q = 0.0, 0.0, 0.0, 0.0, 0.0
     for i in range(d):
         a, b = place[p, i], place[q, i]
         step = b - a
-        place[v, i] = a + share * step
+        x = a + share * step
+        place[v, i] = x
         long = max(long, abs(step))
-        far = max(far, max(abs(a), abs(b)))
+        far_p, far_q, far = max(far_p, abs(a)), max(far_q, abs(b)), max(far, abs(x))
         steep += abs(rows[i + 1, unit])
-    error = (1.0 - share) * bench.error[p] + share * bench.error[q]
+    # An end is on the planes of the edge and on another one, so it bounds how far off the edge is, as either does; and
+    # the farther from the centre, the larger terms are.
+    error_p = bench.error[p] * (far / far_p if far > far_p else 1.0)
+    error_q = bench.error[q] * (far / far_q if far > far_q else 1.0)
+    if far_p == 0.0:
+        error_p = error_q
+    error = error_p if far_q == 0.0 else min(error_p, error_q)
+    far = max(far_p, far_q)
     size = plan.constant_size[layer, unit] + plan.slope_size[layer, unit] * far
     along = (_ROW_ROUNDINGS * ROUNDING * size + steep * error) / (value_p - value_q)
     bench.error[v] = error + 2.0 * ROUNDING * far + long * min(along, 1.0)

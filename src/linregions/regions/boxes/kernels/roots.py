@@ -14,14 +14,20 @@ from linregions.regions.boxes.kernels.bench import (
     FIRST_VERTEX,
     FIRST_WORD,
     GROW,
+    HIGH,
     LAYER,
+    LOW,
     OFFSET,
     POOL,
     ROOTS,
+    VALUE,
     WIDTH,
     WORDS,
     ZEROS,
     Bench,
+    FloatArray,
+    IndexArray,
+    IntArray,
     Plan,
 )
 from linregions.regions.boxes.kernels.places import NO_LABEL, ONE, ZERO, sign_at
@@ -30,7 +36,7 @@ from linregions.regions.boxes.kernels.splits import settle
 _CAUTION = 32.0  # twice that of signs at vertices, which look again
 
 
-@compiled(internal=True)
+@compiled(inlined=True)
 def count_zeros(bench: Bench, e: int, i: int) -> int:
     """Return how many sides and switches vanish at a vertex of a node, that at place i of the list."""
     layer = bench.entry[e, LAYER]
@@ -86,37 +92,54 @@ def append_zeros(plan: Plan, bench: Bench, e: int, i: int, zeros: int) -> int:
     return zeros
 
 
-@compiled(internal=True)
-def _find_ranges(plan: Plan, bench: Bench, e: int, layer: int) -> None:
-    """Find the least and largest pre-activation of each unit of a layer at the vertices of a node."""
-    d = bench.place.shape[1]
-    width = plan.widths[layer]
-    rows, low, high = bench.rows[layer], bench.low, bench.high
-    offset = bench.entry[e, OFFSET]
+@compiled(internal=True, fastmath={"contract", "nnan", "nsz"})
+def _find_ranges(place: FloatArray, vertex: IntArray, rows: FloatArray, width: int, out: FloatArray) -> None:
+    """Find the least and largest pre-activation of each unit of a layer at some vertices: LOW and HIGH of `out`."""
+    d = place.shape[1]
+    low, high, value = out[LOW], out[HIGH], out[VALUE]
     constants = rows[0]
-    for i in range(offset, offset + bench.entry[e, COUNT]):
-        v = bench.vertex[i]
-        value = bench.value
-        x = bench.place[v, 0]
-        slopes = rows[1]
-        for k in range(width):
-            value[k] = constants[k] + x * slopes[k]
-        for r in range(1, d):
-            x = bench.place[v, r]
-            slopes = rows[r + 1]
+    for k in range(width):
+        low[k] = np.inf
+        high[k] = -np.inf
+    for i in range(vertex.shape[0]):
+        v = vertex[i]
+        if d == 3:
+            x, y, z = place[v, 0], place[v, 1], place[v, 2]
+            of_x, of_y, of_z = rows[1], rows[2], rows[3]
             for k in range(width):
-                value[k] += x * slopes[k]
-        if i == offset:
-            for k in range(width):
-                low[k] = value[k]
-                high[k] = value[k]
+                sum_ = constants[k] + x * of_x[k] + y * of_y[k] + z * of_z[k]
+                low[k] = min(low[k], sum_)
+                high[k] = max(high[k], sum_)
         else:
+            for k in range(width):
+                value[k] = constants[k]
+            for r in range(d):
+                x, slopes = place[v, r], rows[r + 1]
+                for k in range(width):
+                    value[k] += x * slopes[k]
             for k in range(width):
                 low[k] = min(low[k], value[k])
                 high[k] = max(high[k], value[k])
 
 
-@compiled(internal=True)
+@compiled(internal=True, fastmath={"contract"})
+def _add_rows(
+    weights: FloatArray, units: IndexArray, factors: FloatArray, n: int, made: FloatArray, width: int
+) -> None:
+    """Add to each row the sum of the weights of n units times its factors of them, four at a time."""
+    for r in range(factors.shape[0]):
+        row, own = made[r], factors[r]
+        for j in range(0, n, 4):
+            a, b, c, d = own[j], own[j + 1], own[j + 2], own[j + 3]
+            of_a = weights[units[j] * width : (units[j] + 1) * width]
+            of_b = weights[units[j + 1] * width : (units[j + 1] + 1) * width]
+            of_c = weights[units[j + 2] * width : (units[j + 2] + 1) * width]
+            of_d = weights[units[j + 3] * width : (units[j + 3] + 1) * width]
+            for k in range(width):
+                row[k] += (a * of_a[k] + b * of_b[k]) + (c * of_c[k] + d * of_d[k])
+
+
+@compiled(inlined=True)
 def _begin_next_rows(plan: Plan, bench: Bench, e: int, layer: int) -> None:
     """Begin the affine map to the next layer with biases and with what the units do from their lowest piece on."""
     d = bench.place.shape[1]
@@ -129,23 +152,25 @@ def _begin_next_rows(plan: Plan, bench: Bench, e: int, layer: int) -> None:
         for k in range(width):
             made[r, k] = 0.0
     rows = bench.rows[layer]
+    n = 0
     for unit in range(n_before):
         piece = bench.piece[unit]
         slope = plan.slopes[layer, piece]
         start = plan.heights[layer, piece] - slope * plan.knots[layer, piece]
-        at = plan.weights_at[after] + unit * width
-        weights = plan.weights[at : at + width]
-        if slope != 0.0:
-            for r in range(d + 1):
-                factor = slope * rows[r, unit]
-                if r == 0:
-                    factor += start
-                row = made[r]
-                for k in range(width):
-                    row[k] += factor * weights[k]
-        elif start != 0.0:
-            for k in range(width):
-                made[0, k] += start * weights[k]
+        if slope != 0.0 or start != 0.0:
+            bench.active[n] = unit
+            bench.factor[0, n] = start + slope * rows[0, unit]
+            for r in range(1, d + 1):
+                bench.factor[r, n] = slope * rows[r, unit]
+            n += 1
+    while n & 3:
+        bench.active[n] = 0
+        for r in range(d + 1):
+            bench.factor[r, n] = 0.0
+        n += 1
+    begin = plan.weights_at[after]
+    weights = plan.weights[begin : begin + n_before * width]
+    _add_rows(weights, bench.active, bench.factor, n, made, width)
 
 
 @compiled(internal=True)
@@ -186,7 +211,7 @@ def begin_layer(plan: Plan, bench: Bench, layer: int) -> int:
         for r in range(d + 1):
             for k in range(width):
                 bench.rows[layer, r, k] = plan.rows[r, k]
-    _find_ranges(plan, bench, e, layer)
+    _find_ranges(bench.place, bench.vertex[offset : offset + n], bench.rows[layer], width, bench.value)
     far, error = 0.0, 0.0
     for i in range(n):
         error = max(error, bench.error[top + i])
@@ -205,9 +230,9 @@ def begin_layer(plan: Plan, bench: Bench, layer: int) -> int:
         for b in range(n_breakpoints):
             level = plan.breakpoints[layer, b]
             wide = band + plan.relative * abs(level)
-            if bench.low[unit] - level > wide:
+            if bench.value[LOW, unit] - level > wide:
                 piece += 1
-            elif bench.high[unit] - level >= -wide:
+            elif bench.value[HIGH, unit] - level >= -wide:
                 bench.column[layer, columns] = unit * n_breakpoints + b
                 columns += 1
         bench.piece[unit] = piece

@@ -82,7 +82,7 @@ def _common_zeros(bench: Bench, e: int, p: int, q: int, slots: np.uint64, v: int
     return zeros
 
 
-@compiled(internal=True)
+@compiled(inlined=True)
 def _is_edge(bench: Bench, e: int, common: np.uint64, p: int, q: int) -> bool:
     """Tell whether no third vertex lies on all slots that two have in common."""
     offset = bench.entry[e, OFFSET]
@@ -92,16 +92,43 @@ def _is_edge(bench: Bench, e: int, common: np.uint64, p: int, q: int) -> bool:
     return True
 
 
-@compiled(internal=True)
-def _all_simple(bench: Bench, begin: int, end: int) -> int:
-    d = bench.place.shape[1]
-    for i in range(begin, end):
+@compiled(inlined=True)
+def _all_simple(bench: Bench, e: int) -> int:
+    """Return whether all vertices of a node lie on d slots."""
+    d, begin = bench.place.shape[1], bench.entry[e, OFFSET]
+    for i in range(begin, begin + bench.entry[e, COUNT]):
         if count_bits(bench.slots[i]) != d:
             return 0
     return 1
 
 
-@compiled(internal=True)
+@compiled(inlined=True)
+def _switch_on(plan: Plan, bench: Bench, e: int, layer: int, column: int) -> None:
+    """Switch a column on in a node: in its key and pattern, and in the affine map to the next layer."""
+    switch = plan.first_switch[layer] + column
+    bench.key[e, 0] ^= plan.words_on[switch, 0]
+    bench.key[e, 1] ^= plan.words_on[switch, 1]
+    if bench.pattern.shape[1] > 0:
+        bench.pattern[e, switch >> 6] |= ONE << np.uint64(switch & 63)
+    if layer + 1 < plan.widths.shape[0]:
+        d = bench.place.shape[1]
+        unit = column // plan.n_breakpoints[layer]
+        b = column - unit * plan.n_breakpoints[layer]
+        width = plan.widths[layer + 1]
+        steeper = plan.slopes[layer, b + 1] - plan.slopes[layer, b]
+        at = plan.weights_at[layer + 1] + unit * width
+        weights = plan.weights[at : at + width]
+        for r in range(d + 1):
+            factor = bench.rows[layer, r, unit]
+            if r == 0:
+                factor -= plan.breakpoints[layer, b]
+            factor *= steeper
+            row = bench.next_rows[e, r]
+            for k in range(width):
+                row[k] += factor * weights[k]
+
+
+@compiled(inlined=True)
 def settle(plan: Plan, bench: Bench, e: int, first: int) -> None:
     """Find which of the columns that may cross a node do, and switch on those that are positive on all of it."""
     layer, offset = bench.entry[e, LAYER], bench.entry[e, OFFSET]
@@ -129,33 +156,7 @@ def settle(plan: Plan, bench: Bench, e: int, first: int) -> None:
     bench.entry[e, CROSSED] = crossed
 
 
-@compiled(internal=True)
-def _switch_on(plan: Plan, bench: Bench, e: int, layer: int, column: int) -> None:
-    """Switch a column on in a node: in its key and pattern, and in the affine map to the next layer."""
-    switch = plan.first_switch[layer] + column
-    bench.key[e, 0] ^= plan.words_on[switch, 0]
-    bench.key[e, 1] ^= plan.words_on[switch, 1]
-    if bench.pattern.shape[1] > 0:
-        bench.pattern[e, switch >> 6] |= ONE << np.uint64(switch & 63)
-    if layer + 1 < plan.widths.shape[0]:
-        d = bench.place.shape[1]
-        unit = column // plan.n_breakpoints[layer]
-        b = column - unit * plan.n_breakpoints[layer]
-        width = plan.widths[layer + 1]
-        steeper = plan.slopes[layer, b + 1] - plan.slopes[layer, b]
-        at = plan.weights_at[layer + 1] + unit * width
-        weights = plan.weights[at : at + width]
-        for r in range(d + 1):
-            factor = bench.rows[layer, r, unit]
-            if r == 0:
-                factor -= plan.breakpoints[layer, b]
-            factor *= steeper
-            row = bench.next_rows[e, r]
-            for k in range(width):
-                row[k] += factor * weights[k]
-
-
-@compiled(internal=True)
+@compiled(inlined=True)
 def split(plan: Plan, bench: Bench) -> int:
     """Split the node on top by the first column that crosses it: the negative part takes its place, on top the other.
 
@@ -305,8 +306,8 @@ def split(plan: Plan, bench: Bench) -> int:
         each[SIMPLE] = 1
     entry[SLOTS], other[SLOTS] = max(used, free_below + 1), max(used, free_above + 1)
     if on > 0 or was_simple == 0:
-        entry[SIMPLE] = _all_simple(bench, offset, middle)
-        other[SIMPLE] = _all_simple(bench, middle, at)
+        for each_one in range(e, e + 2):
+            bench.entry[each_one, SIMPLE] = _all_simple(bench, each_one)
     bench.key[two, 0], bench.key[two, 1] = bench.key[one, 0], bench.key[one, 1]
     for k in range(bench.pattern.shape[1]):
         bench.pattern[two, k] = bench.pattern[one, k]
@@ -319,8 +320,8 @@ def split(plan: Plan, bench: Bench) -> int:
             for k in range(width):
                 new[k] = old[k]
     bench.counts[ENTRIES] = e + 2
-    settle(plan, bench, one, j_word)
-    settle(plan, bench, two, j_word)
+    for each_one in range(e, e + 2):
+        settle(plan, bench, each_one, j_word)
     bench.counts[SPLITS] += 1
     return DONE
 
