@@ -23,6 +23,7 @@ import numpy.typing as npt
 from linregions._support.estimates import Estimate
 from linregions._support.threads import one_blas_thread
 from linregions._support.validation import FloatArray, as_choice, as_generator, as_integer
+from linregions.domains.polytopes import MOST_INPUTS
 from linregions.domains.solids import Box, PlaneSection
 from linregions.domains.windows import Path, PlaneWindow, Segment
 from linregions.errors import FewPointsWarning, InvalidTypeError, InvalidValueError
@@ -37,8 +38,6 @@ from linregions.theory.ensembles import RandomNetworks
 
 BoundedDomain = Segment | Path | PlaneWindow | Box | tuple[npt.ArrayLike, npt.ArrayLike]
 _SAMPLINGS = ("cells", "uniform")
-# Of boxes whose places where three or more neurons switch are measured, in partitions of the whole of them.
-_MOST_INPUTS = 5
 # How many points are tried on a few networks, until so many for each network carry the mean; fewer deserve a warning.
 _FEWEST_POINTS, _MOST_POINTS, _PILOT_NETWORKS = 64, 8192, 64
 _ENOUGH, _FEW = 4.0, 2.0
@@ -228,9 +227,9 @@ def _checked(law: Any, domain: Any, k: Any, rng: Any, who: str) -> tuple[list[Bo
     if isinstance(domain, Path):  # the ends of legs are met with probability 0
         places = [Segment(a, b) for a, b in itertools.pairwise(domain.points)]
     legs = [bounded_domain(place, law.n_in, count, who) for place in places]
-    if count > 2 and legs[0].dimension > _MOST_INPUTS:
+    if count > 2 and legs[0].dimension > MOST_INPUTS:
         raise InvalidValueError(
-            f"`k` is {count} in {legs[0].dimension} dimensions, but {who} needs 1 or 2 beyond boxes of {_MOST_INPUTS} "
+            f"`k` is {count} in {legs[0].dimension} dimensions, but {who} needs 1 or 2 beyond boxes of {MOST_INPUTS} "
             "inputs. Integrate `boundary_integrand`, which takes any k, yourself."
         )
     return legs, count, as_generator(rng, "rng", who)
