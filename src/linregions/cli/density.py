@@ -108,7 +108,7 @@ def run(arguments: Namespace) -> None:
 
 
 def _places(network: Network, codimension: int) -> int:
-    """Count sets of distinct neurons with a breakpoint each: T x #neurons of Theorem 2, pairs and more of Corollary 7."""
+    """Count sets of neurons with a breakpoint each: T x #neurons of Theorem 2, pairs and more of Corollary 7."""
     sets = [1] + [0] * codimension
     for count in breakpoints_of_neurons(network).tolist():
         for k in range(codimension, 0, -1):
