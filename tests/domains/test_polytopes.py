@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -41,6 +42,20 @@ def test_half_spaces_through_corners_and_edges_of_the_box() -> None:
     cube = lr.Box(np.zeros(3), np.ones(3))
     octant = lr.Polytope([[1, -1, 0], [0, 1, -1], [1, 1, 1]], [0, 0, 3], within=cube)  # 0 <= x <= y <= z <= 1
     assert sorted(octant.vertices.tolist()) == [[0, 0, 0], [0, 0, 1], [0, 1, 1], [1, 1, 1]]
+
+
+def test_a_last_bit_decides_whether_a_corner_is_cut_off() -> None:
+    low, high = np.array([0.1, 0.2, 0.3]), np.array([0.7, 0.9, 1.1])
+    normal = np.array([0.3, 0.7, 0.1])
+    reached = sum((Fraction(a) * Fraction(b) for a, b in zip(normal.tolist(), high.tolist(), strict=True)), Fraction(0))
+    for offset in (np.nextafter(float(reached), 0), float(reached), np.nextafter(float(reached), 2)):
+        polytope = lr.Polytope([normal], [offset], within=lr.Box(low, high))
+        touching = polytope.incidence[:, 6]
+        assert polytope.incidence[:, :6].sum(axis=1).tolist() == [3 - (t and len(touching) > 8) for t in touching]
+        if Fraction(float(offset)) < reached:
+            assert (len(touching), sum(touching)) == (10, 3)
+        else:
+            assert (len(touching), sum(touching)) == (8, int(Fraction(float(offset)) == reached))
 
 
 def test_half_spaces_that_bound_need_no_box() -> None:

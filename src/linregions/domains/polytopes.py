@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import cached_property
+from itertools import product
 
 import numpy as np
 import numpy.typing as npt
@@ -101,9 +103,18 @@ class Polytope:
         return self.within
 
     @cached_property
+    def _corners(self) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
+        return _corners(self.normals, self.offsets, self.box)
+
+    @property
     def vertices(self) -> FloatArray:
         """Corners, shape (V, n_in)."""
-        return _corners(self.normals, self.offsets, self.box)
+        return self._corners[0]
+
+    @property
+    def incidence(self) -> npt.NDArray[np.bool_]:
+        """Whether a corner lies on a side, exactly, touching ones included, shape (V, sides)."""
+        return self._corners[1]
 
     def contains(self, points: FloatArray) -> npt.NDArray[np.bool_]:
         """Tell which points, shape (n, n_in), are in the polytope, but for rounding."""
@@ -153,35 +164,45 @@ def _empty(found: str) -> InvalidValueError:
     )
 
 
-def _corners(normals: FloatArray, offsets: FloatArray, box: Box) -> FloatArray:
-    """Return the corners that half-spaces leave of a box, cutting it by one after the other.
+def _corners(normals: FloatArray, offsets: FloatArray, box: Box) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
+    """Return the corners that half-spaces leave of a box, one after the other, and on which sides each corner is.
 
     A corner is a point with a set of sides, as a bit mask; two corners span an edge if no third has all their common
-    sides.
+    sides. All signs are those of exact arithmetic: whether a half-space touches a corner or cuts it off by a last bit.
     """
     d = box.n_in
-    bits = (np.arange(1 << d)[:, None] >> np.arange(d)) & 1
-    points = np.where(bits, box.high, box.low)
-    sides = [sum(1 << (2 * i + int(b)) for i, b in enumerate(row)) for row in bits]
-    for k, (normal, offset) in enumerate(zip(normals, offsets, strict=True)):
-        inside = offset - points @ normal
-        inside[np.abs(inside) <= _BAND * (np.abs(points) @ np.abs(normal) + abs(offset))] = 0.0
-        if not (inside > 0).any():
-            raise _empty("leave a set without inner points" if (inside == 0).any() else "are met by no point")
+    ends = [(Fraction(low), Fraction(high)) for low, high in zip(box.low.tolist(), box.high.tolist(), strict=True)]
+    corners = [
+        ([ends[i][k >> i & 1] for i in range(d)], sum(1 << (2 * i + (k >> i & 1)) for i in range(d)))
+        for k in range(1 << d)
+    ]
+    for k, (normal, offset) in enumerate(zip(normals.tolist(), offsets.tolist(), strict=True)):
+        row = [Fraction(number) for number in normal]
+        inside = [Fraction(offset) - sum(a * x for a, x in zip(row, point, strict=True)) for point, _ in corners]
+        if not any(each > 0 for each in inside):
+            raise _empty("leave a set without inner points" if 0 in inside else "are met by no point")
         new = 1 << (2 * d + k)
-        kept = [(points[i], sides[i] | (new if inside[i] == 0 else 0)) for i in np.flatnonzero(inside >= 0)]
-        for i in np.flatnonzero(inside > 0):
-            for j in np.flatnonzero(inside < 0):
-                common = sides[i] & sides[j]
-                if common.bit_count() < d - 1 or any(
-                    each & common == common for m, each in enumerate(sides) if m not in (i, j)
-                ):
-                    continue
-                share = inside[i] / (inside[i] - inside[j])
-                kept.append((points[i] + share * (points[j] - points[i]), common | new))
-        points, sides = np.array([point for point, _ in kept]), [side for _, side in kept]
+        kept = [
+            (point, sides | (0 if gap else new))
+            for (point, sides), gap in zip(corners, inside, strict=True)
+            if gap >= 0
+        ]
+        for i, j in product(range(len(corners)), repeat=2):
+            if not inside[i] > 0 > inside[j]:
+                continue
+            common = corners[i][1] & corners[j][1]
+            if common.bit_count() < d - 1 or any(
+                sides & common == common for m, (_, sides) in enumerate(corners) if m not in (i, j)
+            ):
+                continue
+            share = inside[i] / (inside[i] - inside[j])
+            point = [a + share * (b - a) for a, b in zip(corners[i][0], corners[j][0], strict=True)]
+            kept.append((point, common | new))
+        corners = kept
+    points = np.array([[float(x) for x in point] for point, _ in corners])
     spread = points - points.mean(axis=0)
     size = np.linalg.svd(spread / np.maximum(np.abs(spread).max(axis=0), np.finfo(float).tiny), compute_uv=False)
     if points.shape[0] <= d or not (np.ptp(points, axis=0) > 0).all() or size[-1] <= _BAND * size[0]:
         raise _empty("leave a set without inner points")
-    return frozen(points)
+    n_sides = 2 * d + offsets.size
+    return frozen(points), frozen(np.array([[sides >> s & 1 for s in range(n_sides)] for _, sides in corners], bool))

@@ -107,7 +107,7 @@ class Box:
 
     def section(self, point: FloatArray, basis: FloatArray) -> PlaneSection | None:
         """Return the section by the plane through an inner point; None if rounding leaves no polygon."""
-        polygon = _without_double_corners(_polygon_of_half_planes(*self._half_planes(point, basis)))
+        polygon = without_double_corners(_polygon_of_half_planes(*self._half_planes(point, basis)))
         if polygon.shape[0] < 3:
             return None
         window = PlaneWindow(point, basis, polygon)
@@ -123,8 +123,8 @@ class Box:
         point, basis = section.window.origin, section.window.basis
         polygon = section.window.polygon
         for normal, room in zip(*self._half_planes(point, basis), strict=True):
-            polygon = _cut(polygon, normal, room)
-        polygon = _without_double_corners(polygon)
+            polygon = cut_polygon(polygon, normal, room)
+        polygon = without_double_corners(polygon)
         if polygon.shape[0] < 3:
             return None
         window = PlaneWindow(point, basis, polygon)
@@ -242,7 +242,7 @@ def _polygon_of_half_planes(normals: FloatArray, room: FloatArray) -> FloatArray
     return np.array(corners)
 
 
-def _cut(polygon: FloatArray, normal: FloatArray, room: float) -> FloatArray:
+def cut_polygon(polygon: FloatArray, normal: FloatArray, room: float) -> FloatArray:
     """Return the part of a convex polygon with ``normal @ p <= room``, in order."""
     inside = room - polygon @ normal
     after, inside_after = np.roll(polygon, -1, axis=0), np.roll(inside, -1)
@@ -254,6 +254,7 @@ def _cut(polygon: FloatArray, normal: FloatArray, room: float) -> FloatArray:
     return np.asarray(both[np.stack([inside > 0, crossed], axis=1).ravel()])
 
 
-def _without_double_corners(polygon: FloatArray) -> FloatArray:
+def without_double_corners(polygon: FloatArray) -> FloatArray:
+    """Return a polygon without corners that rounding alone tells apart."""
     gaps = np.linalg.norm(polygon - np.roll(polygon, 1, axis=0), axis=1)
     return np.asarray(polygon[gaps > _SAME_CORNER * np.abs(polygon).max(initial=0.0)])

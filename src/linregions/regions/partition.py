@@ -18,8 +18,9 @@ from linregions.domains.windows import Line, LineDomain, Path, PlaneWindow, Ray,
 from linregions.errors import InvalidTypeError, InvalidValueError, UndecidedWarning
 from linregions.networks.importers import as_network
 from linregions.networks.network import Network
-from linregions.regions.boxes.find import count_box, partition_box
+from linregions.regions.boxes.find import count_box, partition_box, run_box_sink
 from linregions.regions.boxes.partition import BoxPartition
+from linregions.regions.boxes.sink import BoxSink
 from linregions.regions.kinds import KINDS
 from linregions.regions.lines.find import count_lines, partition_lines
 from linregions.regions.lines.partition import LinePartition
@@ -60,29 +61,39 @@ def _checked(network: Any, domain: Any, options: Options) -> tuple[Network, list
     return model, domains, batch
 
 
-def _checked_sink(sink: Any) -> Sink:
-    if not isinstance(sink, Sink):
+def _handed_to(sink: Any, model: Network, domains: list[Domain], batch: bool, options: Options) -> Any:
+    """Hand the regions of a window, a box or a polytope to a sink, if it is one for these."""
+    if not isinstance(sink, Sink | BoxSink):
         raise InvalidTypeError(
             f"`sink` is {sink!r} ({type(sink).__name__}), but partition needs an instance of a linregions.Sink. "
-            "Pass e.g. `RegionStatistics()`."
+            "Pass e.g. `RegionStatistics()`, or `BoxStatistics()` for a box."
         )
-    if sink.cells_in_batch is not None:
-        as_integer(sink.cells_in_batch, "sink.cells_in_batch", "partition", 1)
-    return sink
-
-
-def _one_window(domains: list[Domain], batch: bool) -> PlaneWindow:
-    if batch or not isinstance(domains[0], PlaneWindow):
-        seen = f"a list of {len(domains)} domains" if batch else type(domains[0]).__name__
+    wanted = "one PlaneWindow" if isinstance(sink, Sink) else "one Box or Polytope"
+    domain = domains[0]
+    if batch or not isinstance(domain, PlaneWindow | Box | Polytope):
+        seen = f"a list of {len(domains)} domains" if batch else type(domain).__name__
         raise InvalidTypeError(
-            f"`domain` is {seen}, but partition with a `sink` needs one PlaneWindow. "
-            "Leave the sink out, or call partition for each window."
+            f"`domain` is {seen}, but partition with a `sink` needs {wanted}. "
+            "Leave the sink out, or call partition for each domain."
         )
-    return domains[0]
+    if isinstance(sink, BoxSink):
+        if not isinstance(domain, PlaneWindow):
+            return run_box_sink(model, domain, sink, options)
+    elif isinstance(domain, PlaneWindow):
+        if sink.cells_in_batch is not None:
+            as_integer(sink.cells_in_batch, "sink.cells_in_batch", "partition", 1)
+        return run_sink(model, domain, sink, options)
+    other = "RegionStatistics" if isinstance(domain, PlaneWindow) else "BoxStatistics"
+    raise InvalidTypeError(
+        f"`sink` is {type(sink).__name__}, which takes regions of {wanted}, but partition needs one for a "
+        f"{type(domain).__name__}. Pass e.g. `{other}()`."
+    )
 
 
 @overload
 def partition(network: Network, domain: PlaneWindow, *, sink: Sink, **options: Unpack[OptionsGiven]) -> Any: ...
+@overload
+def partition(network: Network, domain: Solid, *, sink: BoxSink, **options: Unpack[OptionsGiven]) -> Any: ...
 @overload
 def partition(network: Network, domain: PlaneWindow, **options: Unpack[OptionsGiven]) -> PlanePartition: ...
 @overload
@@ -100,7 +111,7 @@ def partition(
     tolerances: Tolerances = DEFAULT_TOLERANCES,
     threads: int = 1,
     progress: bool = False,
-    sink: Sink | None = None,
+    sink: Sink | BoxSink | None = None,
     memory_limit: int | None = None,
     executor: Executor | Client | None = None,
     certify: bool = False,
@@ -122,7 +133,7 @@ def partition(
         Show a bar on a terminal or in a notebook.
     sink : linregions.Sink, optional
         What takes the regions of a window as they are found, instead of keeping them all: `RegionStatistics`,
-        `RegionStream`, or one of your own. Its result is returned.
+        `RegionStream`, or one of your own; or those of a Box or Polytope: `BoxStatistics`. Its result is returned.
     memory_limit : int, optional
         Bytes that the work and its result may take. The result does not depend on it.
     executor : concurrent.futures.Executor or dask.distributed.Client, optional
@@ -171,7 +182,7 @@ def partition(
     options = Options.checked("partition", tolerances, threads, progress, memory_limit, executor, certify)
     model, domains, batch = _checked(network, domain, options)
     if sink is not None:
-        return run_sink(model, _one_window(domains, batch), _checked_sink(sink), options)
+        return _handed_to(sink, model, domains, batch, options)
     result: list[Any] = [None] * len(domains)
     lines = [k for k, entry in enumerate(domains) if not isinstance(entry, PlaneWindow | Box | Polytope)]
     if lines:
@@ -229,8 +240,7 @@ def count_regions(
         floats given, and takes two to three times as long as "linear".
     tolerances, threads, progress, memory_limit, executor, certify
         As in `partition`. Without a limit, memory does not grow with the number of regions of a window, unless it is
-        to be certified: its regions are kept while they are proved. Of a Box or Polytope, memory grows with linear and
-        gradient regions only.
+        to be certified: its regions are kept while they are proved.
 
     Returns
     -------

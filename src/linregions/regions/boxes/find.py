@@ -35,17 +35,18 @@ def count_box(
 ) -> tuple[int, int]:
     """Count the regions of one box or polytope; also return how many decisions float64 could not tell.
 
-    Linear and gradient regions are counted in a partition, which has to be kept for that.
+    Memory does not grow with their number.
     """
-    from linregions.regions.boxes.sinks.count import CellCounter
+    from linregions.regions.boxes.sinks.count import CellCounter, QuickCounter
+    from linregions.regions.boxes.sinks.joined_count import JoinedCounter
 
     if kind == "activation":
-        counter = CellCounter()
-        count: int = run_box_sink(network, domain, counter, options)
-        return count, counter.undecided
-    part = partition_box(network, domain, options)
-    found = part.n_linear_regions if kind == "linear" else part.n_gradient_regions
-    return found, int(part.diagnostics["undecided"])
+        count: int | None = run_box_sink(network, domain, QuickCounter(), options)
+        if count is not None:
+            return count, 0
+    counter = CellCounter() if kind == "activation" else JoinedCounter(kind)
+    found: int = run_box_sink(network, domain, counter, options)
+    return found, counter.undecided
 
 
 def run_box_sink(network: Network, domain: Solid, sink: BoxSink, options: Options = DEFAULT_OPTIONS) -> Any:

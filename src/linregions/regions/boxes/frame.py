@@ -13,8 +13,8 @@ from linregions._support.validation import FloatArray
 from linregions.domains.polytopes import Polytope
 from linregions.domains.solids import Box
 
-# How near a corner of a polytope is to its sides, in the terms of the inequality; how far off it may be.
-_BAND = 2.0**-42
+# How far off a corner of a polytope may be, which is exact but for the subtraction of the centre.
+_ROUNDING = 2.0**-50
 
 
 class Start(NamedTuple):
@@ -35,6 +35,7 @@ class BoxFrame:
     scale: FloatArray  # (d,): powers of two
     sides: FloatArray  # (n_sides, d + 1): constants and outward normals of the sides
     corners: FloatArray  # (n, d): of a polytope, in these coordinates; of a box none
+    incidence: npt.NDArray[np.bool_]  # (n, n_sides): sides that each of these lies on, those that only touch included
 
     @classmethod
     def of(cls, domain: Box | Polytope) -> BoxFrame:
@@ -49,11 +50,12 @@ class BoxFrame:
             sides[2 * i, [0, i + 1]] = (box.low[i] - center[i]) / scale[i], -1.0
             sides[2 * i + 1, [0, i + 1]] = (center[i] - box.high[i]) / scale[i], 1.0
         if not isinstance(domain, Polytope):
-            return cls(center, scale, sides, np.zeros((0, d)))
+            return cls(center, scale, sides, np.zeros((0, d)), np.zeros((0, 2 * d), dtype=np.bool_))
         constants = affine_at(domain.normals, -domain.offsets, center)
         own = np.column_stack([constants, domain.normals * scale])
         own = np.ldexp(own, -np.frexp(np.abs(own).max(axis=1))[1][:, None])
-        return cls(center, scale, np.vstack([sides, own]), (domain.vertices - center) / scale)
+        corners = (domain.vertices - center) / scale
+        return cls(center, scale, np.vstack([sides, own]), corners, domain.incidence)
 
     @property
     def d(self) -> int:
@@ -72,9 +74,7 @@ class BoxFrame:
         return Start(place, np.zeros(1 << d), _bits(zeros), np.arange(2 * d), list(zeros))
 
     def _start_of_polytope(self) -> Start:
-        constants, normals = self.sides[:, 0], self.sides[:, 1:]
-        band = _BAND * (np.abs(constants) + np.abs(self.corners) @ np.abs(normals).T)
-        on = np.abs(constants + self.corners @ normals.T) <= band
+        on = self.incidence
         # A facet has corners that no other side has all of; of sides that coincide the first.
         shared = on.T.astype(np.int64) @ on
         sizes = on.sum(axis=0)
@@ -86,7 +86,7 @@ class BoxFrame:
         slots = np.zeros(self.corners.shape[0], dtype=np.uint64)
         for k, side in enumerate(facets.tolist()):
             slots |= on[:, side].astype(np.uint64) << np.uint64(k)
-        error = np.full(self.corners.shape[0], 64 * _BAND)
+        error = np.full(self.corners.shape[0], _ROUNDING)
         return Start(self.corners, error, slots, facets, [np.flatnonzero(row) for row in on])
 
 

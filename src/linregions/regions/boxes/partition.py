@@ -14,16 +14,20 @@ import numpy.typing as npt
 from linregions._support.validation import FloatArray, as_choice, as_integer
 from linregions.domains.polytopes import Polytope
 from linregions.domains.solids import Box
+from linregions.domains.windows import PlaneWindow
 from linregions.errors import InvalidValueError
 from linregions.networks.network import Network
 from linregions.networks.switches import breakpoints_of_neurons, unpack_patterns
 from linregions.regions.boxes.arrays import BoxCells
 from linregions.regions.boxes.boundaries import facet_boundaries
 from linregions.regions.boxes.inscribed import inscribed_balls
+from linregions.regions.boxes.pieces import BoundaryPieces, pieces_of
 from linregions.regions.boxes.queries import BoxQueries
 from linregions.regions.boxes.saved import cells_of
+from linregions.regions.boxes.sections import BoxSection, section_of
 from linregions.regions.boxes.strata import strata_of
 from linregions.regions.boxes.surfaces import Surface, surface_of
+from linregions.regions.boxes.topology import class_betti_numbers, persistence, sublevel_betti_numbers
 from linregions.regions.files import read_result, unpack_solid, write_result
 from linregions.regions.kinds import KINDS
 from linregions.regions.outputs import Comparison, region_maps
@@ -238,8 +242,8 @@ class BoxPartition(BoxQueries):
             return float(self.facet_volumes[boundary].sum())
         return float(strata_of(self.cells, boundary)[number])
 
-    def level_set(self, output: int = 0, level: float = 0.0) -> Surface:
-        """Find where one output equals a level, exactly: the boundary of where it is above; three inputs.
+    def level_set(self, output: int = 0, level: float = 0.0) -> Any:
+        """Find where one output equals a level, exactly: the boundary of where it is above.
 
         Parameters
         ----------
@@ -249,7 +253,7 @@ class BoxPartition(BoxQueries):
 
         Returns
         -------
-        Surface
+        Surface, or BoundaryPieces for other than three inputs
             Of two classes, 0 (not above the level) and 1 (above); normals point to where it is above.
 
         Raises
@@ -265,10 +269,11 @@ class BoxPartition(BoxQueries):
         one side only there is no polygon. The output is evaluated at all vertices; after that only regions that it
         crosses are looked at.
         """
-        return surface_of(self, Comparison.of_level(self.network.n_out, output, level, "BoxPartition.level_set"))
+        who = "BoxPartition.level_set"
+        return self._where_it_changes(Comparison.of_level(self.network.n_out, output, level, who))
 
-    def decision_boundary(self, decision: str = "argmax") -> Surface:
-        """Find where the class changes, exactly: the arg-max of the outputs, or the sign of a single one; three inputs.
+    def decision_boundary(self, decision: str = "argmax") -> Any:
+        """Find where the class changes, exactly: the arg-max of the outputs, or the sign of a single one.
 
         Parameters
         ----------
@@ -278,7 +283,7 @@ class BoxPartition(BoxQueries):
 
         Returns
         -------
-        Surface
+        Surface, or BoundaryPieces for other than three inputs
 
         Raises
         ------
@@ -288,7 +293,96 @@ class BoxPartition(BoxQueries):
             If rounding makes the signs at corners contradict one another.
         """
         who = "BoxPartition.decision_boundary"
-        return surface_of(self, Comparison.of_classes(self.network.n_out, decision, who))
+        return self._where_it_changes(Comparison.of_classes(self.network.n_out, decision, who))
+
+    def _where_it_changes(self, comparison: Comparison) -> Surface | BoundaryPieces:
+        return surface_of(self, comparison) if self.n_in == 3 else pieces_of(self, comparison)
+
+    def section(self, window: PlaneWindow) -> BoxSection:
+        """Cut the regions by a plane: its own partition, and the region of the box that each of its regions is in.
+
+        Parameters
+        ----------
+        window : PlaneWindow
+            Only what of it lies in the domain is taken.
+
+        Returns
+        -------
+        BoxSection
+
+        Raises
+        ------
+        InvalidValueError, InvalidTypeError
+            If it is no window of the input space, or does not meet the domain.
+        """
+        return section_of(self, window, "BoxPartition.section")
+
+    def betti_numbers(self, output: int = 0, level: float = 0.0) -> tuple[int, ...]:
+        """Return the Betti numbers of where an output is at most a level: components, tunnels, cavities, ....
+
+        Parameters
+        ----------
+        output : int
+            Which output, from 0.
+        level : float
+
+        Returns
+        -------
+        tuple of int, d of them
+            Of the closed set in the domain, points where the output only touches the level included.
+
+        Raises
+        ------
+        InvalidValueError, InvalidTypeError
+            If there is no such output, or `level` is no finite number.
+        MissingDependencyError
+            If gudhi is not installed (``pip install 'linregions[topology]'``).
+        """
+        return sublevel_betti_numbers(self, output, level, "BoxPartition.betti_numbers")
+
+    def decision_betti_numbers(self, decision: str = "argmax") -> dict[int, tuple[int, ...]]:
+        """Return the Betti numbers of the closure of each class: components, tunnels and cavities; three inputs.
+
+        Parameters
+        ----------
+        decision : {"argmax", "argmin"}
+            As in `decision_boundary`.
+
+        Returns
+        -------
+        dict of tuples of three int, by class
+            Classes that no region has are left out.
+
+        Raises
+        ------
+        InvalidValueError
+            If there are not three inputs, or `decision` is unknown.
+        MissingDependencyError
+            If gudhi is not installed (``pip install 'linregions[topology]'``).
+        """
+        return class_betti_numbers(self, decision, "BoxPartition.decision_betti_numbers")
+
+    def persistence(self, output: int = 0) -> list[tuple[int, tuple[float, float]]]:
+        """Return the persistence diagram of where an output is at most a rising level.
+
+        Parameters
+        ----------
+        output : int
+            Which output, from 0.
+
+        Returns
+        -------
+        list of (dimension, (birth, death))
+            As gudhi orders them, for its own plots; inf where a class stays.
+
+        Raises
+        ------
+        InvalidValueError, InvalidTypeError
+            If there is no such output.
+        MissingDependencyError
+            If gudhi is not installed (``pip install 'linregions[topology]'``).
+        """
+        return persistence(self, output, "BoxPartition.persistence")
 
     def plot(self, regions: Sequence[int] | None = None, ax: Any = None, **options: Any) -> Any:
         """Draw regions of a box of three inputs; see `linregions.plotting.plot_cells` for the options.

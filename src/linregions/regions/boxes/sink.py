@@ -18,6 +18,8 @@ class BoxSummary:
 
     n_cells: int
     diagnostics: dict[str, Any]
+    is_general: bool  # whether no sign was taken for zero, and the domain is simple
+    euler: int  # alternating sum of the numbers of faces, if so and cells are not wanted
 
 
 class BoxSink(ABC):

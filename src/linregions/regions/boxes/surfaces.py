@@ -14,6 +14,7 @@ from linregions._support.validation import FloatArray, as_integer
 from linregions.errors import InvalidValueError, NumericalError
 from linregions.regions.boxes.compared import Compared
 from linregions.regions.boxes.meshes import to_trimesh, write_mesh
+from linregions.regions.boxes.pieces import contested_regions
 from linregions.regions.boxes.slicing import Polygons, chained, cut_by, polygons_of
 from linregions.regions.outputs import Comparison
 
@@ -277,19 +278,27 @@ class Surface:
         return f"Surface({self.n_polygons} polygons, area {self.area:.6g}, {state})"
 
 
-def surface_of(part: Partition, comparison: Comparison) -> Surface:
-    """Find where the largest of what is compared changes in a box of three inputs."""
+def _cut_up(part: Partition, comparison: Comparison, *, whole: bool) -> tuple[Compared, Polygons, int]:
+    """Cut regions by classes; also return how many signs are undecided. The `whole` partition, or what is needed."""
     compared = Compared(part, comparison)
-    starts = part.cell_offsets[:-1]
-    winner = np.argmax(compared.values, axis=1)
-    own = winner[part.cell_vertices]
-    low, high = np.minimum.reduceat(own, starts), np.maximum.reduceat(own, starts)
-    contested = (low != high) | np.logical_or.reduceat(compared.is_tie()[part.cell_vertices], starts)
-    polygons = polygons_of(part, contested, low)
+    winner, contested = contested_regions(part, compared)
+    polygons = polygons_of(part, contested | whole, winner)
+    compared.refine(np.unique(polygons.corners))
     undecided = 0
     for k in range(1, compared.n):
-        if polygons.corners.size:
-            undecided += cut_by(polygons, compared, k)
+        undecided += cut_by(polygons, compared, k)
+    return compared, polygons, undecided
+
+
+def classes_of_parts(part: Partition, comparison: Comparison) -> tuple[Polygons, IndexArray]:
+    """Return all regions cut into parts of one class each, and the names of the classes by label."""
+    compared, polygons, _ = _cut_up(part, comparison, whole=True)
+    return polygons, compared.names
+
+
+def surface_of(part: Partition, comparison: Comparison) -> Surface:
+    """Find where the largest of what is compared changes in a box of three inputs."""
+    compared, polygons, undecided = _cut_up(part, comparison, whole=False)
     labels = polygons.label
     first, second = polygons.beside.T
     changes = (second >= 0) & (labels[first] != labels[second])

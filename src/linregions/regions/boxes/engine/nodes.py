@@ -18,7 +18,7 @@ from linregions.regions.boxes.kernels.walk import walk
 # Cells that a task is to have, if there are as many as in general position, and the most cuts from the whole box.
 _CELLS_IN_TASK, _DEEPEST = 4096, 9
 # Arrays of the bench with a row for each node, and with one for each vertex.
-_OF_NODES = ("crossing", "earlier", "label", "sign", "key", "pattern", "next_rows")
+_OF_NODES = ("crossing", "earlier", "off", "label", "sign", "key", "pattern", "next_rows")
 _OF_VERTICES = ("place", "error", "flags", "zeros_at")
 
 
@@ -28,6 +28,7 @@ class Node(NamedTuple):
     entry: IndexArray
     crossing: WordArray
     earlier: WordArray
+    off: WordArray
     label: IntArray
     sign: npt.NDArray[np.int8]
     key: WordArray

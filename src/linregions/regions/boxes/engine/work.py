@@ -59,6 +59,7 @@ class Worked(NamedTuple):
     snapped: int
     undecided: int
     margin: float
+    euler: int
 
 
 class Walker:
@@ -122,7 +123,8 @@ class BoxWork(Work):
     def __init__(self, job: BoxJob, plan: Plan, frame: BoxFrame, tasks: list[Node]) -> None:
         self.job, self.plan, self.frame, self.tasks = job, plan, frame, tasks
         self.stopped, self.local = threading.Event(), threading.local()
-        self.n_cells, self.snapped, self.undecided, self.margin = 0, 0, 0, np.inf
+        self.n_cells, self.snapped, self.undecided, self.margin, self.euler = 0, 0, 0, np.inf, 0
+        self.is_simple = True
 
     def share(self, task: Node) -> float:
         """Return the part of the work that a node is."""
@@ -142,14 +144,16 @@ class BoxWork(Work):
             int(counts[B.SNAPPED]),
             int(counts[B.UNDECIDED]),
             float(walker.bench.margin[0]),
+            int(counts[B.EULER]),
         )
 
-    def add(self, n_cells: int, snapped: int, undecided: int, margin: float) -> None:
+    def add(self, n_cells: int, snapped: int, undecided: int, margin: float, euler: int) -> None:
         """Add to the sums."""
         self.n_cells += n_cells
         self.snapped += snapped
         self.undecided += undecided
         self.margin = min(self.margin, margin)
+        self.euler += euler
 
     def note(self) -> str:
         """Return what was found so far."""
@@ -171,6 +175,8 @@ class BoxWork(Work):
                 "certify_advised": is_certifying_advised(undecided, self.margin),
                 "relative_tolerance": self.job.relative,
             },
+            self.is_simple and self.snapped == 0,
+            self.euler,
         )
 
 
@@ -200,7 +206,9 @@ def _attempt(job: BoxJob, options: Options, attempt: int) -> Any:
     work = BoxWork(job, plan, frame, nodes)
     work.stopped = options.stopped or work.stopped
     counts = bench.counts
-    work.add(0, int(counts[B.SNAPPED]), int(counts[B.UNDECIDED]), float(bench.margin[0]))
+    work.add(0, int(counts[B.SNAPPED]), int(counts[B.UNDECIDED]), float(bench.margin[0]), 0)
+    start = frame.start()
+    work.is_simple = all(zeros.size == frame.d for zeros in start.zeros)
     for worked in drive(work, options):
         work.add(*worked[1:])
         for digested in worked.digested:

@@ -11,7 +11,7 @@ from linregions.regions.boxes.kernels.bench import Bench, Output, Plan
 
 # Fields that grow, with the axis along which they do.
 _POOLS = {
-    "entry": 0, "crossing": 0, "earlier": 0, "label": 0, "sign": 0, "key": 0, "pattern": 0, "next_rows": 0,
+    "entry": 0, "crossing": 0, "earlier": 0, "off": 0, "label": 0, "sign": 0, "key": 0, "pattern": 0, "next_rows": 0,
     "vertex": 0, "slots": 0, "place": 0, "error": 0, "flags": 0, "zeros_at": 0, "word": 0, "zero": 0, "part": 1,
     "part_slots": 1, "part_value": 1, "cut": 0, "cut_slots": 0,
 }  # fmt: skip
@@ -25,11 +25,12 @@ def make_bench(plan: Plan, d: int, with_patterns: bool) -> Bench:
     words = -(-columns // 64)
     n_switches = plan.words_on.shape[0]
     return Bench(
-        counts=np.zeros(9, dtype=np.int64),
+        counts=np.zeros(10, dtype=np.int64),
         margin=np.full(1, np.inf),
         entry=np.zeros((_ENTRIES, 10), dtype=np.int64),
         crossing=np.zeros((_ENTRIES, max(words, 1)), dtype=np.uint64),
         earlier=np.zeros(_ENTRIES, dtype=np.uint64),
+        off=np.zeros(_ENTRIES, dtype=np.uint64),
         label=np.zeros((_ENTRIES, B.N_SLOTS), dtype=np.int32),
         sign=np.zeros((_ENTRIES, B.N_SLOTS), dtype=np.int8),
         key=np.zeros((_ENTRIES, 2), dtype=np.uint64),
@@ -57,6 +58,7 @@ def make_bench(plan: Plan, d: int, with_patterns: bool) -> Bench:
         factor=np.zeros((d + 1, widest + 4)),
         normal=np.zeros(d + 1),
         chosen_size=np.zeros(d),
+        beside=np.zeros((B.N_SLOTS, B.N_SLOTS), dtype=np.uint64),
         system=np.zeros((B.N_SLOTS + 1, 2 * d + 2)),
         chosen=np.zeros((d, 2 * d + 1)),
     )
@@ -112,6 +114,7 @@ def put_root(bench: Bench, frame: BoxFrame) -> Bench:
     bench.label[0, :n_slots] = -1 - start.sides
     bench.sign[0, :n_slots] = -1
     bench.earlier[0] = (1 << n_slots) - 1
+    bench.off[0] = bench.earlier[0]
     bench.key[0] = 0
     bench.pattern[0] = 0
     entry = bench.entry[0]

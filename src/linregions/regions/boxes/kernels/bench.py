@@ -23,7 +23,7 @@ OFFSET, COUNT, LAYER, POOL, WORDS, ZEROS, SIMPLE, CROSSED, SLOTS, DEPTH = range(
 # Rows of `Bench.frame`: columns of a layer, words for them, and where its vertices begin in the two pools.
 COLUMNS, WIDTH, FIRST_VERTEX, FIRST_WORD = range(4)
 # Rows of `Bench.counts`.
-ENTRIES, CELLS, SNAPPED, UNDECIDED, REFINED, MOST_VERTICES, SPLITS, ROOTS, LISTS = range(9)
+ENTRIES, CELLS, SNAPPED, UNDECIDED, REFINED, MOST_VERTICES, SPLITS, ROOTS, LISTS, EULER = range(10)
 # Bit of `Bench.flags`: the place was found from the planes of its slots.
 PLACED = np.uint8(1)
 # Rows of `Bench.value`.
@@ -64,6 +64,7 @@ class Bench(NamedTuple):
     entry: IndexArray  # (entries, rows)
     crossing: WordArray  # (entries, words): columns that cross a node
     earlier: WordArray  # (entries,): slots of sides and earlier layers
+    off: WordArray  # (entries,): slots of sides, and of switches that are negative in a node
     label: IntArray  # (entries, 64)
     sign: SignArray  # (entries, 64)
     key: WordArray  # (entries, 2)
@@ -91,6 +92,7 @@ class Bench(NamedTuple):
     factor: FloatArray  # (d + 1, width + 4): their rows
     normal: FloatArray  # (d + 1,): what cuts a node
     chosen_size: FloatArray  # (d,)
+    beside: WordArray  # (64, 64): slots that are met together with two
     system: FloatArray  # (65, 2 d + 2): planes through a vertex: constant, normal, size; room for another copy of it
     chosen: FloatArray  # (d, 2 d + 1): d of them, what their inverse is made of
 

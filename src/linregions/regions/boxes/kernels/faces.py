@@ -131,8 +131,14 @@ def add_facets(batch: CellBatch, cell: int, out: Measured) -> tuple[np.uint64, n
 
 
 @compiled(inlined=True)
-def _cone(d: int, points: FloatArray, faces: Faces, child: int, face: int, dim: int) -> None:
-    """Add the cone over a child, of one dimension less than the face's `dim`, to the volume of a face."""
+def _cone(
+    d: int, points: FloatArray, faces: Faces, child: int, face: int, dim: int, share: float, weight: float
+) -> None:
+    """Add the cone over a child, of one dimension less than the face's `dim`, to the volume of a face.
+
+    `share`, 1 / `dim`, is the part that such a cone has of a prism, `weight`, dim / (dim + 1), that of its base in the
+    centroid. Divisions would take half of the time.
+    """
     apex, foot = faces.apex[face], faces.apex[child]
     step = faces.step
     for i in range(d):
@@ -147,26 +153,27 @@ def _cone(d: int, points: FloatArray, faces: Faces, child: int, face: int, dim: 
     for i in range(d):
         square += step[i] * step[i]
     height = np.sqrt(square)
-    part = height * faces.volume[child] / dim
+    part = height * faces.volume[child] * share
     faces.volume[face] += part
+    base = part * weight
+    part -= base
     for i in range(d):
-        faces.center[face, i] += part * (points[apex, i] + dim * faces.center[child, i]) / (dim + 1)
+        faces.center[face, i] += part * points[apex, i] + base * faces.center[child, i]
     if height > faces.height[face]:
         faces.height[face] = height
         faces.child[face] = child
+        inverse = 1.0 / height
         for i in range(d):
-            faces.basis[face, dim - 1, i] = step[i] / height
+            faces.basis[face, dim - 1, i] = step[i] * inverse
 
 
 @compiled(inlined=True)
 def _finish(d: int, points: FloatArray, faces: Faces, face: int, dim: int) -> None:
     """Give a face whose children are all known its centroid, and the directions that it has from the farthest."""
     volume = faces.volume[face]
+    inverse = 1.0 / volume
     for i in range(d):
-        if volume > 0.0:
-            faces.center[face, i] /= volume
-        else:
-            faces.center[face, i] = points[faces.apex[face], i]
+        faces.center[face, i] = faces.center[face, i] * inverse if inverse < np.inf else points[faces.apex[face], i]
     child = faces.child[face]
     for row in range(dim - 1):
         for i in range(d):
@@ -223,6 +230,7 @@ def measure_cells(batch: CellBatch, faces: Faces, out: Measured) -> int:
         # A dimension after the other: what is found to hold faces of this one is what the next will go through.
         for dim in range(d + 1):
             codimension = d - dim
+            share, weight = 1.0 / (dim + 1), (dim + 1.0) / (dim + 2.0)
             for face in range(first, last):
                 word = faces.word[face]
                 if dim > 0:
@@ -267,7 +275,7 @@ def measure_cells(batch: CellBatch, faces: Faces, out: Measured) -> int:
                         faces.table[1, place] = parent
                     faces.is_tie[parent] &= faces.is_tie[face]
                     if slots[faces.apex[parent]] & word != word:
-                        _cone(d, points, faces, face, parent, dim + 1)
+                        _cone(d, points, faces, face, parent, dim + 1, share, weight)
             first, last = last, n
         if n - first != 0 or faces.word[n - 1] != ZERO:
             return INCONSISTENT

@@ -294,6 +294,8 @@ def split(plan: Plan, bench: Bench) -> int:
         bench.label[two, s], bench.sign[two, s] = bench.label[one, s], bench.sign[one, s]
     bench.earlier[two] = bench.earlier[one] & slots_above
     bench.earlier[one] &= slots_below
+    bench.off[two] = bench.off[one] & ~bit_above
+    bench.off[one] |= bit_below
     bench.label[one, free_below], bench.sign[one, free_below] = switch, -1
     bench.label[two, free_above], bench.sign[two, free_above] = switch, 1
     was_simple = entry[SIMPLE]

@@ -12,6 +12,7 @@ from linregions.regions.boxes.kernels.bench import (
     CROSSED,
     DONE,
     ENTRIES,
+    EULER,
     FULL,
     GROW,
     LAYER,
@@ -28,6 +29,7 @@ from linregions.regions.boxes.kernels.bench import (
 from linregions.regions.boxes.kernels.places import ONE, ZERO
 from linregions.regions.boxes.kernels.roots import append_zeros, begin_layer, count_zeros
 from linregions.regions.boxes.kernels.splits import forget_lists, split
+from linregions.regions.boxes.kernels.tally import own_faces
 
 
 @compiled(internal=True)
@@ -110,6 +112,8 @@ def walk(plan: Plan, bench: Bench, out: Output, emits: bool, steps: int) -> int:
             status = DONE
             if emits:
                 status = _emit(plan, bench, out)
+            else:
+                bench.counts[EULER] += own_faces(bench, e)
             if status == DONE:
                 bench.counts[ENTRIES] = e
                 bench.counts[CELLS] += 1

@@ -1,9 +1,12 @@
-"""The sink that counts cells, and checks that they fill the box and fit to one another where that is cheap."""
+"""Sinks that count cells: quickly in general position, or measured, which tells whether they fit to one another."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from linregions.domains.polytopes import Polytope
 from linregions.domains.solids import Box
+from linregions.errors import NumericalError
 from linregions.networks.network import Network
 from linregions.regions.boxes.batch import CellBatch
 from linregions.regions.boxes.measuring import BatchMeasures, Measurer
@@ -11,25 +14,47 @@ from linregions.regions.boxes.sink import BoxSink, BoxSummary
 from linregions.regions.boxes.sinks.checks import volume_defect
 from linregions.regions.boxes.totals import Totals
 
-# Inputs up to which measures take less time than the cells.
-_CHEAP = 3
+
+class QuickCounter(BoxSink):
+    """Count cells by the engine alone, and check Euler's number; return None where some sign was taken for zero."""
+
+    needs_cells = False
+
+    def digest(self, batch: CellBatch) -> Any:
+        """Do nothing: there are no batches."""
+
+    def collect(self, digested: Any) -> None:
+        """Do nothing."""
+
+    def finish(self, summary: BoxSummary) -> int | None:
+        """Return the number of cells, if they are in general position."""
+        if not summary.is_general:
+            return None
+        if summary.euler != 1:
+            raise NumericalError(
+                f"`network` has in float64 cells whose faces have the alternating sum {summary.euler}, but it must be "
+                "1: signs near ties were taken wrongly. Pass `tolerances=Tolerances(relative=...)` with another width, "
+                "or move the box slightly."
+            )
+        return summary.n_cells
 
 
 class CellCounter(BoxSink):
-    """Count cells; `undecided` tells how many decisions float64 could not tell."""
+    """Count cells, and check volumes and how they fit to one another.
+
+    `undecided` tells how many decisions float64 could not tell.
+    """
 
     def __init__(self) -> None:
         self.undecided = 0
 
     def begin(self, network: Network, domain: Box | Polytope, relative: float) -> None:
         """Start anew."""
-        self.needs_cells = network.n_in <= _CHEAP
-        self.domain = domain
-        self._totals = Totals(network.n_in)
+        self._domain, self._totals = domain, Totals(network.n_in)
 
     def digest(self, batch: CellBatch) -> BatchMeasures:
-        """Return the measures of a batch."""
-        return Measurer(batch.points.shape[1]).measure(batch)
+        """Return sums over a batch."""
+        return Measurer(batch.points.shape[1]).measure(batch).sums()
 
     def collect(self, digested: BatchMeasures) -> None:
         """Add them."""
@@ -37,8 +62,7 @@ class CellCounter(BoxSink):
 
     def finish(self, summary: BoxSummary) -> int:
         """Return the number of cells."""
-        if self.needs_cells:
-            strata, _ = self._totals.finish()
-            volume_defect(float(strata[0]), self.domain)
+        strata, _ = self._totals.finish()
+        volume_defect(float(strata[0]), self._domain)
         self.undecided = int(summary.diagnostics["undecided"])
         return summary.n_cells
