@@ -113,7 +113,7 @@ class Counts(_OfLaw):
     def compute(self, place: Place) -> Result:
         """Return the mean number of regions."""
         law, rng = self.law.make(), self.rng("networks")
-        box = Box(*self.domain.make(self.law.n_in))
+        box = Box(np.full(self.law.n_in, self.domain.low), np.full(self.law.n_in, self.domain.high))
         counts = [count_regions(law.sample(rng), _as_flat(box)) for _ in range(self.networks)]
         return with_stderr("regions", Estimate.from_samples(np.array(counts, dtype=float)))
 

@@ -230,8 +230,8 @@ def _inputs(entries: Sequence[Row]) -> list[int]:
 
 def _heuristic(n_in: int, entries: Sequence[Row]) -> dict[str, Any]:
     """Tell with what power of the number of neurons regions grow, and whether that is the number of inputs, nearly."""
-    logs = [np.log([row[key] for row in entries]) for key in ("neurons", "regions")]
-    exponent = float(np.polyfit(*logs, 1)[0])
+    neurons, regions = (np.log([row[key] for row in entries]) for key in ("neurons", "regions"))
+    exponent = float(np.polyfit(neurons, regions, 1)[0])
     statement = f"Regions as #neurons^{n_in} / {n_in}!, {n_in} input{'s' * (n_in > 1)}"
     # Of an order only: the constant is less than 1, and biases of the second layer count for less in few inputs.
     ratios = [row["ratio"] for row in entries]
