@@ -19,7 +19,9 @@ class BoxSummary:
     n_cells: int
     diagnostics: dict[str, Any]
     is_general: bool  # whether no sign was taken for zero, and the domain is simple
-    euler: int  # alternating sum of the numbers of faces, if so and cells are not wanted
+    # If so and cells are not wanted:
+    euler: int  # alternating sum of the numbers of faces
+    fits: bool  # whether each facet inside the domain is met from both its sides
 
 
 class BoxSink(ABC):

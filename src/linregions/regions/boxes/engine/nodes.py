@@ -130,5 +130,6 @@ def put_node(plan: Plan, bench: Bench, node: Node) -> Bench:
     bench.counts[:] = 0
     bench.counts[B.ENTRIES] = 1
     bench.counts[B.LISTS] = n_zeros
+    bench.fit[0] = 0
     bench.margin[0] = np.inf
     return bench

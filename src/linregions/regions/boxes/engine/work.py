@@ -60,6 +60,7 @@ class Worked(NamedTuple):
     undecided: int
     margin: float
     euler: int
+    fit: int
 
 
 class Walker:
@@ -77,6 +78,8 @@ class Walker:
         out = self.out
         out.filled[:] = 0
         while True:
+            if self.stopped.is_set():
+                raise CancelledError
             status = walk(self.plan, self.bench, out, self.emits, _STEPS)
             if status == B.GROW:
                 self._grow()
@@ -87,8 +90,6 @@ class Walker:
                 out.filled[:] = 0
             if status == B.DONE:
                 return
-            if self.stopped.is_set():
-                raise CancelledError
 
     def _grow(self) -> None:
         if self.limit is not None:
@@ -124,7 +125,7 @@ class BoxWork(Work):
         self.job, self.plan, self.frame, self.tasks = job, plan, frame, tasks
         self.stopped, self.local = threading.Event(), threading.local()
         self.n_cells, self.snapped, self.undecided, self.margin, self.euler = 0, 0, 0, np.inf, 0
-        self.is_simple = True
+        self.is_simple, self.fit = True, 0
 
     def share(self, task: Node) -> float:
         """Return the part of the work that a node is."""
@@ -145,15 +146,17 @@ class BoxWork(Work):
             int(counts[B.UNDECIDED]),
             float(walker.bench.margin[0]),
             int(counts[B.EULER]),
+            int(walker.bench.fit[0]),
         )
 
-    def add(self, n_cells: int, snapped: int, undecided: int, margin: float, euler: int) -> None:
+    def add(self, n_cells: int, snapped: int, undecided: int, margin: float, euler: int, fit: int) -> None:
         """Add to the sums."""
         self.n_cells += n_cells
         self.snapped += snapped
         self.undecided += undecided
         self.margin = min(self.margin, margin)
         self.euler += euler
+        self.fit = (self.fit + fit) % (1 << 64)
 
     def note(self) -> str:
         """Return what was found so far."""
@@ -177,6 +180,7 @@ class BoxWork(Work):
             },
             self.is_simple and self.snapped == 0,
             self.euler,
+            self.fit == 0,
         )
 
 
@@ -206,7 +210,7 @@ def _attempt(job: BoxJob, options: Options, attempt: int) -> Any:
     work = BoxWork(job, plan, frame, nodes)
     work.stopped = options.stopped or work.stopped
     counts = bench.counts
-    work.add(0, int(counts[B.SNAPPED]), int(counts[B.UNDECIDED]), float(bench.margin[0]), 0)
+    work.add(0, int(counts[B.SNAPPED]), int(counts[B.UNDECIDED]), float(bench.margin[0]), 0, 0)
     start = frame.start()
     work.is_simple = all(zeros.size == frame.d for zeros in start.zeros)
     for worked in drive(work, options):

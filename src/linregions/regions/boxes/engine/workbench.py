@@ -26,6 +26,7 @@ def make_bench(plan: Plan, d: int, with_patterns: bool) -> Bench:
     n_switches = plan.words_on.shape[0]
     return Bench(
         counts=np.zeros(10, dtype=np.int64),
+        fit=np.zeros(1, dtype=np.uint64),
         margin=np.full(1, np.inf),
         entry=np.zeros((_ENTRIES, 10), dtype=np.int64),
         crossing=np.zeros((_ENTRIES, max(words, 1)), dtype=np.uint64),

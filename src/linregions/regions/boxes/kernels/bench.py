@@ -60,6 +60,7 @@ class Bench(NamedTuple):
     """The buffers of a thread: a stack of nodes, those to come first on top, and pools of their vertices."""
 
     counts: IndexArray  # ENTRIES, ...
+    fit: WordArray  # (1,): sum of names of facets met from the negative side, less those met from the positive one
     margin: FloatArray  # (1,): least of the decisions, in bands
     entry: IndexArray  # (entries, rows)
     crossing: WordArray  # (entries, words): columns that cross a node

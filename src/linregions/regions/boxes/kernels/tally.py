@@ -8,13 +8,17 @@ from __future__ import annotations
 
 from linregions._support.kernels.bits import count_bits, lowest_bit
 from linregions._support.kernels.compiled import compiled
-from linregions.regions.boxes.kernels.bench import COUNT, OFFSET, Bench
+from linregions.regions.boxes.kernels.bench import COUNT, OFFSET, Bench, WordArray
 from linregions.regions.boxes.kernels.places import ONE, ZERO
 
 
 @compiled(internal=True)
-def own_faces(bench: Bench, e: int) -> int:
-    """Return the faces of a simple cell that are counted in it: those of even dimension less those of odd dimension."""
+def own_faces(bench: Bench, on: WordArray, zero: WordArray, e: int) -> int:
+    """Return the faces of a simple cell that are counted in it: those of even dimension less those of odd dimension.
+
+    Names of its facets go into the sum that is zero when each is met from both sides, where `on` and `zero` are the
+    words of keys.
+    """
     d = bench.place.shape[1]
     begin = bench.entry[e, OFFSET]
     end = begin + bench.entry[e, COUNT]
@@ -28,6 +32,18 @@ def own_faces(bench: Bench, e: int) -> int:
             corners += n == d
             edge_ends += d if n == d else 1
     facets = count_bits(met & off)
+    fit = ZERO
+    while met != ZERO:
+        s = lowest_bit(met)
+        met &= met - ONE
+        label = bench.label[e, s]
+        if label >= 0:
+            name = bench.key[e, 0] ^ zero[label, 0]
+            if bench.sign[e, s] < 0:
+                fit += name
+            else:
+                fit -= name ^ on[label, 0]
+    bench.fit[0] += fit
     edges = edge_ends >> 1
     if d == 1:
         return corners - 1

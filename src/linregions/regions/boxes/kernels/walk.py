@@ -113,7 +113,7 @@ def walk(plan: Plan, bench: Bench, out: Output, emits: bool, steps: int) -> int:
             if emits:
                 status = _emit(plan, bench, out)
             else:
-                bench.counts[EULER] += own_faces(bench, e)
+                bench.counts[EULER] += own_faces(bench, plan.words_on, plan.words_zero, e)
             if status == DONE:
                 bench.counts[ENTRIES] = e
                 bench.counts[CELLS] += 1

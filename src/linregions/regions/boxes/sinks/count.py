@@ -16,7 +16,7 @@ from linregions.regions.boxes.totals import Totals
 
 
 class QuickCounter(BoxSink):
-    """Count cells by the engine alone, and check Euler's number; return None where some sign was taken for zero."""
+    """Count cells by the engine alone, and check how they meet; return None where some sign was taken for zero."""
 
     needs_cells = False
 
@@ -30,11 +30,11 @@ class QuickCounter(BoxSink):
         """Return the number of cells, if they are in general position."""
         if not summary.is_general:
             return None
-        if summary.euler != 1:
+        if summary.euler != 1 or not summary.fits:
             raise NumericalError(
-                f"`network` has in float64 cells whose faces have the alternating sum {summary.euler}, but it must be "
-                "1: signs near ties were taken wrongly. Pass `tolerances=Tolerances(relative=...)` with another width, "
-                "or move the box slightly."
+                "`network` has in float64 cells that do not meet face to face (the alternating sum of the numbers of "
+                f"their faces is {summary.euler}): signs near ties were taken wrongly. Pass "
+                "`tolerances=Tolerances(relative=...)` with another width, or move the box slightly."
             )
         return summary.n_cells
 
