@@ -35,6 +35,14 @@ def test_importing(tmp_path, monkeypatch):
     assert made["part"].n_regions > 1000
 
 
+def test_boxes(tmp_path, monkeypatch):
+    pytest.importorskip("gudhi")
+    made = _run("boxes.md", tmp_path, monkeypatch)
+    assert made["part"].volumes.sum() == pytest.approx(8.0)
+    assert made["part"].diagnostics["undecided"] == 0
+    assert len(made["surface"]) > 100
+
+
 @pytest.mark.slow
 def test_resnet(tmp_path, monkeypatch):
     pytest.importorskip("matplotlib").use("agg")

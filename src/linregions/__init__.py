@@ -29,6 +29,7 @@ from linregions.networks.local_maps import ActivationRegion
 from linregions.networks.network import AffineLayer, Network
 from linregions.networks.random import random_network
 from linregions.regions.boxes.partition import BoxPartition
+from linregions.regions.boxes.sinks.statistics import BoxStatistics
 from linregions.regions.lines.partition import LinePartition
 from linregions.regions.partition import count_regions, partition
 from linregions.regions.planes.partition import PlanePartition
@@ -62,6 +63,7 @@ __all__ = [
     "Ball",
     "Box",
     "BoxPartition",
+    "BoxStatistics",
     "DistanceProbe",
     "Estimate",
     "LinRegionsError",

@@ -70,6 +70,17 @@ def test_half_spaces_are_the_cells(network: Network) -> None:
         assert (offsets - normals @ region.centroid > 0).all()
 
 
+@pytest.mark.parametrize("network", networks(), ids=repr)
+def test_inscribed_balls_touch_the_half_spaces(network: Network) -> None:
+    part = twin_in_cube(network)
+    for region in part:
+        normals, offsets = region.halfspaces
+        gaps = offsets - normals @ part.incenters[region.index]
+        assert gaps.min() == pytest.approx(part.inradii[region.index], abs=1e-12)
+        assert gaps.min() >= (offsets - normals @ region.centroid).min() - 1e-12
+    np.testing.assert_array_equal(part.locate(part.incenters), np.arange(len(part)))
+
+
 @pytest.mark.parametrize("network", networks()[:4], ids=repr)
 def test_linear_regions_and_strata_are_those_of_the_twin(network: Network) -> None:
     exact, part = exact_boxes(network, cube(network.n_in)), twin_in_cube(network)

@@ -64,7 +64,7 @@ def in_batches(network: Network, domain: Any, size: int, **options: Any) -> tupl
     sink.begin(network, domain, 0.0)
     for first in range(0, batch.n_cells, size):
         sink.collect(sink.digest(part_of(batch, first, min(first + size, batch.n_cells))))
-    return sink.finish(BoxSummary(batch.n_cells, {"undecided": 0})), exact_cells(exact)
+    return sink.finish(BoxSummary(batch.n_cells, {"undecided": 0}, False, 0)), exact_cells(exact)
 
 
 @pytest.mark.parametrize("name", pairs(CASES, [()], 30))
@@ -110,7 +110,7 @@ def test_facets_without_a_second_cell_are_refused() -> None:
     sink.begin(network, domain, 0.0)
     sink.collect(sink.digest(part_of(batch, 1, batch.n_cells)))
     with pytest.raises(NumericalError, match="Euler"):
-        sink.finish(BoxSummary(batch.n_cells - 1, {}))
+        sink.finish(BoxSummary(batch.n_cells - 1, {}, False, 0))
     with pytest.raises(NumericalError, match="beyond which no cell is found"):
         sink._counts[0].finish()
 
@@ -143,3 +143,35 @@ def test_statistics_of_a_polytope() -> None:
     found = run_box_sink(network, domain, BoxStatistics(linear=True, gradient=True))
     check(found, network, find_cells(network, domain))
     assert found.volume == pytest.approx(1 / 48, rel=1e-12)
+
+
+def test_threads_and_limits_do_not_change_a_bit() -> None:
+    network, domain = lr.random_network([3, 24, 12, 1], 2, bias_variance=0.1), Box([-1.0] * 3, [1.0] * 3)
+    one, *others = (
+        lr.partition(network, domain, sink=BoxStatistics(linear=True), **options)
+        for options in ({}, {"threads": 2}, {"threads": 3, "memory_limit": 2**30})
+    )
+    for other in others:
+        assert (one.n_regions, one.n_linear_regions) == (other.n_regions, other.n_linear_regions)
+        for name in ("face_counts", "strata", "facets", "volume_moments"):
+            np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
+        np.testing.assert_array_equal(one.volumes.counts, other.volumes.counts)
+        for mine, its in zip(one.largest, other.largest, strict=True):
+            assert mine.volume == its.volume
+            np.testing.assert_array_equal(mine.pattern, its.pattern)
+
+
+def test_statistics_of_windows_are_those_of_planes() -> None:
+    network = lr.random_network([2, 24, 12, 1], 2, bias_variance=0.1)
+    low, high = [-1.0, -0.5], [1.0, 2.0]
+    found = lr.partition(network, Box(low, high), sink=BoxStatistics(linear=True, gradient=True))
+    planes = lr.partition(
+        network, lr.PlaneWindow.of_inputs(low, high), sink=lr.RegionStatistics(linear=True, gradient=True)
+    )
+    assert found.n_regions == planes.n_regions
+    assert found.n_linear_regions == planes.n_linear_regions
+    assert found.n_gradient_regions == planes.n_gradient_regions
+    assert found.face_counts.tolist() == [planes.n_vertices, planes.n_edges, planes.n_regions]
+    np.testing.assert_allclose(found.strata[:2], [planes.area, planes.boundary_length], rtol=1e-9)
+    assert found.facets.tolist() == planes.sides.tolist()
+    np.testing.assert_allclose([cell.volume for cell in found.largest], [region.area for region in planes.largest])

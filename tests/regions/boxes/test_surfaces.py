@@ -11,9 +11,10 @@ import pytest
 
 import linregions as lr
 from linregions import BoxPartition, Network, PlaneWindow
-from linregions.errors import InvalidValueError
+from linregions.errors import InvalidValueError, NumericalError
 from linregions.regions.boxes.surfaces import Surface
 from tests.support.box_cases import cube
+from tests.support.box_families import FAMILIES, make
 from tests.support.engine_partitions import engine_partition
 from tests.support.examples import pairs
 from tests.support.twin_partitions import twin_partition
@@ -53,6 +54,19 @@ def test_random_networks_have_watertight_surfaces(row: int, kind: int) -> None:
     check_classes(surface, 2, 8.0)
     np.testing.assert_allclose(network(surface.vertices[np.unique(surface.corners)])[:, 0], level, atol=1e-9)
     check_classes(part.decision_boundary(), max(2, network.n_out), 8.0)
+
+
+@pytest.mark.parametrize(("family", "number"), pairs(FAMILIES, range(5), 5))
+def test_surfaces_of_degenerate_networks_are_watertight(family: str, number: int) -> None:
+    problem = make(7, family, 3, number)
+    try:
+        part = engine_partition(problem.network, problem.domain)
+    except NumericalError:
+        pytest.skip("the engine refuses it")
+    values = problem.network(part.vertices)[:, 0]
+    for level in (float(np.median(values)), float(values[len(values) // 3]), 0.0):  # met at corners
+        check_classes(part.level_set(level=level), 2, float(part.volumes.sum()))
+    check_classes(part.decision_boundary(), max(2, problem.network.n_out), float(part.volumes.sum()))
 
 
 @cache
@@ -121,8 +135,8 @@ def test_an_octahedron() -> None:
 )
 def test_ties_with_regions(weights: list[float], level: float, area: float, manifold: bool) -> None:
     network = Network.from_layers([([[1.0, 0, 0], [-1.0, 0, 0]], [0.0, 0.0]), ([weights], [0.0])])
-    for make in (engine_partition, twin_partition):
-        surface = make(network, cube(3)).level_set(level=level)
+    for partition_by in (engine_partition, twin_partition):
+        surface = partition_by(network, cube(3)).level_set(level=level)
         assert surface.area == pytest.approx(area)
         assert surface.is_manifold == manifold
         check_classes(surface, 2, 8.0)

@@ -22,6 +22,9 @@ SingleArray = npt.NDArray[np.float32]
 _POINTS = 1 << 13
 # How far single precision may be off, relative to the terms that are added up: 2**9 of its rounding units.
 _SINGLE = 2.0**-15
+# A corner may be off by rounding of the whole domain, however near the origin it is: this share of the domain's size
+# counts as its own in bands.
+_SHARE_OF_DOMAIN = 2.0**-6
 # A cell in which rounding leaves signs that no affine function has takes more of them as zero: bands grow by this.
 GROWTH = 8.0
 
@@ -40,7 +43,8 @@ class Compared:
         self.points: FloatArray = part.vertices
         largest = np.abs(self.points).max(axis=0, initial=0.0)
         self._sizes = root_mean_squares(self.network, largest[None])[0]
-        self.coarse = float(self.relative * self._sizes.max())
+        self._least = _SHARE_OF_DOMAIN * np.ptp(self.points, axis=0)
+        self.coarse = 2 * float(self.relative * self._sizes.max())
         with one_blas_thread():
             self.values, self._screened = _screen(self.network, self.points)
 
@@ -67,13 +71,17 @@ class Compared:
         band = max(2 * self.coarse, 2 * _SINGLE * float(self._sizes.max()) * self._screened)
         return np.asarray(ahead[:, 1] - ahead[:, 0] <= band)
 
+    def bands(self, points: FloatArray) -> FloatArray:
+        """Return how far rounding may move each output at some corners."""
+        return self.relative * root_mean_squares(self.network, np.abs(points) + self._least)
+
     def signs(self, k: int, widened: FloatArray) -> tuple[FloatArray, SignArray]:
         """Return how far output k is ahead of all before it, (V,), and its signs, with bands `widened` by factors."""
         gaps = self.values[:, k] - self.values[:, :k].max(axis=1)
         signs = np.sign(gaps).astype(np.int8)
         near = np.flatnonzero(np.abs(gaps) <= 2 * self.coarse * widened)
         if near.size:
-            bands = self.relative * root_mean_squares(self.network, np.abs(self.points[near]))
+            bands = self.bands(self.points[near])
             bands = bands[:, k] + bands[:, :k].max(axis=1)
             signs[near[np.abs(gaps[near]) <= bands * widened[near]]] = 0
         return gaps, signs

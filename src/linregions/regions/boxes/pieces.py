@@ -13,7 +13,7 @@ from linregions._support.validation import FloatArray
 from linregions.regions.boxes.batch import CellBatch
 from linregions.regions.boxes.compared import Compared
 from linregions.regions.boxes.measuring import Measurer
-from linregions.regions.outputs import Comparison, root_mean_squares
+from linregions.regions.outputs import Comparison
 
 IndexArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
@@ -153,7 +153,7 @@ def _signs(compared: Compared, body: _Body, label: int, other: int) -> tuple[Flo
     signs = np.sign(gaps)
     near = np.flatnonzero(np.abs(gaps) <= 2 * compared.coarse)
     if near.size:
-        bands = compared.relative * root_mean_squares(compared.network, np.abs(body.points[near]))
+        bands = compared.bands(body.points[near])
         signs[near[np.abs(gaps[near]) <= bands[:, label] + bands[:, other]]] = 0
     return gaps, signs
 

@@ -49,25 +49,40 @@ class Polygons:
 def cut_by(polygons: Polygons, compared: Compared, k: int) -> int:
     """Cut where output k takes the lead from all before it; cells where it has it get the label k.
 
-    Returns how many signs are within rounding of zero.
+    Returns how many signs are within rounding of zero. Where zeros contradict one another, as they may in regions that
+    are smaller than rounding, all count as negative, and if signs still do, more of them count as zero.
     """
-    widened = np.ones(len(compared.values))
+    widened, used = np.ones(len(compared.values)), np.unique(polygons.corners)
+    lowered = False
     while True:
         gaps, signs = compared.signs(k, widened)
+        undecided = int(np.count_nonzero((signs[used] == 0) & (gaps[used] != 0)))
+        if lowered:  # as if the other outputs were higher by less than any number
+            signs[signs == 0] = -1
         doubtful = _doubtful(polygons, signs)
-        if not doubtful.any():
-            break
-        grow = np.unique(polygons.corners[doubtful[polygons.of_corner]])
+        if not doubtful.any() and _is_cut(polygons, compared, k, gaps, signs):
+            return undecided
+        if not lowered:
+            lowered = True
+            continue
+        grow = np.unique(polygons.corners[doubtful[polygons.of_corner]]) if doubtful.any() else used
         widened[grow] *= GROWTH
         if widened[grow].max() > _WIDEST:
             raise NumericalError(
                 "`network` has an output whose signs at the corners of a region contradict one another in float64, but "
                 "a surface needs an affine function there. Give a smaller box or another level."
             )
-    used = np.unique(polygons.corners)
-    undecided = int(np.count_nonzero((signs[used] == 0) & (gaps[used] != 0)))
-    _cut(polygons, compared, k, gaps, signs)
-    return undecided
+
+
+def _is_cut(polygons: Polygons, compared: Compared, k: int, gaps: FloatArray, signs: SignArray) -> bool:
+    """Cut and return True; leave all as it is and return False if a cell's cut is no polygon."""
+    before = compared.points, compared.values
+    try:
+        _cut(polygons, compared, k, gaps, signs)
+    except NumericalError:
+        compared.points, compared.values = before
+        return False
+    return True
 
 
 def _doubtful(polygons: Polygons, signs: SignArray) -> BoolArray:
@@ -164,7 +179,9 @@ def _new_vertices(compared: Compared, k: int, gaps: FloatArray, a: IndexArray, b
     keys = ends[:, 0] * np.int64(len(gaps)) + ends[:, 1]
     _, first, which = np.unique(keys, return_index=True, return_inverse=True)
     low, high = ends[first].T
-    share = (gaps[low] / (gaps[low] - gaps[high]))[:, None]
+    step = gaps[low] - gaps[high]
+    share = np.divide(gaps[low], step, out=np.full(low.size, 0.5), where=step != 0)  # 0 where both are rounding
+    share = np.clip(share, 0.0, 1.0)[:, None]
     # From the nearer end, so that it is met exactly.
     far = share > 0.5
     points, values = (

@@ -16,6 +16,7 @@ from linregions.regions.boxes.compared import Compared
 from linregions.regions.boxes.meshes import to_trimesh, write_mesh
 from linregions.regions.boxes.pieces import contested_regions
 from linregions.regions.boxes.slicing import Polygons, chained, cut_by, polygons_of
+from linregions.regions.boxes.triangulation import fans_of
 from linregions.regions.outputs import Comparison
 
 IndexArray = npt.NDArray[np.int64]
@@ -78,13 +79,8 @@ class Surface:
 
     @cached_property
     def _fans(self) -> tuple[IndexArray, IndexArray]:
-        """Triangles (T, 3) from the first corner of each polygon, and the polygon of each."""
-        sides = np.diff(self.offsets)
-        polygon = np.repeat(np.arange(self.n_polygons), sides)
-        place = np.arange(self.corners.size) - self.offsets[polygon]
-        inner = np.flatnonzero((place > 0) & (place < sides[polygon] - 1))
-        first = self.offsets[polygon[inner]]
-        return self.corners[np.stack([first, inner, inner + 1], axis=1)], polygon[inner]
+        """Triangles (T, 3), the same whichever way round a polygon goes, and the polygon of each."""
+        return fans_of(self.offsets, self.corners)
 
     @property
     def triangles(self) -> IndexArray:

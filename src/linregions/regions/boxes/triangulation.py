@@ -41,7 +41,7 @@ def simplices_between(
 
     Facets are between two cells, or a cell and -1. Corners of polygons are in cyclic order.
     """
-    walls, of_wall = _fans(offsets, corners) if d == 3 else (corners.reshape(-1, d), np.arange(len(beside)))
+    walls, of_wall = fans_of(offsets, corners) if d == 3 else (corners.reshape(-1, d), np.arange(len(beside)))
     lowest = np.full(n_cells, np.iinfo(np.int64).max)
     for side in beside.T:
         inside = side[of_wall] >= 0
@@ -58,8 +58,8 @@ def simplices_between(
     return np.concatenate(simplices).astype(np.int64), np.concatenate(cells)
 
 
-def _fans(offsets: IndexArray, corners: IndexArray) -> tuple[IndexArray, IndexArray]:
-    """Return triangles of polygons, each from its lowest corner, and the polygon of each."""
+def fans_of(offsets: IndexArray, corners: IndexArray) -> tuple[IndexArray, IndexArray]:
+    """Return triangles (T, 3) of polygons, from the lowest corner of each, and the polygon of each."""
     sides = np.diff(offsets)
     polygon = np.repeat(np.arange(sides.size), sides)
     place = np.arange(corners.size) - offsets[polygon]

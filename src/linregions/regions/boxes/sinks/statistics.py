@@ -181,16 +181,16 @@ class BoxStatistics(BoxSink):
         n_facets = np.bitwise_count(measures.present)
         # Powers of volumes of many inputs would underflow, but not of shares of the whole.
         shares = volumes / self._whole
-        largest = np.argsort(-volumes, kind="stable")[: self.n_largest]
+        squares = shares * shares
         return _Digest(
             measures.sums(),
             np.bincount(np.minimum(n_facets, _MOST_FACETS), minlength=_MOST_FACETS + 1),
             int(n_facets.sum(dtype=np.int64)),
             _put_to_bins(volumes),
-            np.array([np.sum(shares**k) for k in range(1, _N_MOMENTS + 1)]),
+            np.array([powers.sum() for powers in (shares, squares, squares * shares, squares * squares)]),
             [
                 _Large(float(volumes[c]), measures.centroids[c].copy(), int(n_facets[c]), batch.pattern_words[c].copy())
-                for c in largest
+                for c in _largest(volumes, self.n_largest)
             ],
             [joined_cells(self._network, batch, measures, kind) for kind in self._kinds],
         )
@@ -240,6 +240,14 @@ class BoxStatistics(BoxSink):
             ),
             diagnostics=diagnostics,
         )
+
+
+def _largest(volumes: FloatArray, n: int) -> IndexArray:
+    """Return the cells with the `n` largest volumes, in order; of equal ones, the first."""
+    some = np.arange(volumes.size)
+    if 0 < n < volumes.size:
+        some = np.flatnonzero(volumes >= np.partition(volumes, -n)[-n])
+    return some[np.argsort(-volumes[some], kind="stable")[:n]]
 
 
 def _put_to_bins(volumes: FloatArray) -> tuple[int, IndexArray]:
