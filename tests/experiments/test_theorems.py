@@ -15,14 +15,14 @@ from linregions.experiments.saved import load_saved
 from linregions.experiments.sweeps.cells import compute
 from linregions.experiments.theorems import experiment as theorems
 from linregions.experiments.theorems.cases import EQUALITIES, Domain, Law, curve, frame, legs, length
-from linregions.experiments.theorems.cells import BothSides, OnCurve
+from linregions.experiments.theorems.cells import BothSides, Counts, OnCurve
 from linregions.experiments.theorems.checks import PAPER
 from linregions.experiments.theorems.figure import draw
 from linregions.experiments.theorems.tables import powers, summary
 from linregions.theory.corollaries import volume_upper_bound
 
 pytest.importorskip("matplotlib")
-FEW = tuple(EQUALITIES[k] for k in (1, 4, 11, 16, 22, 25))
+FEW = tuple(EQUALITIES[k] for k in (1, 4, 11, 16, 22, 25, 38))
 SMALL = theorems.Settings(
     networks=20,
     points=16,
@@ -38,6 +38,8 @@ SMALL = theorems.Settings(
     fact_networks=500,
     tube_networks=1,
     tube_samples=500,
+    counted_networks=4,
+    counted_widths=2,
 )
 
 
@@ -66,11 +68,12 @@ def test_the_equalities_cover_what_they_should():
     assert len(EQUALITIES) >= 20
     assert len(set(EQUALITIES)) == len(EQUALITIES)
     laws = [law for law, _, _ in EQUALITIES]
-    assert {law.n_in for law in laws} == {1, 2, 3, 784}
+    assert {law.n_in for law in laws} == {1, 2, 3, 4, 784}
     assert {len(law.hidden) for law in laws} == {1, 2, 3, 4, 5, 6}
     assert {law.breakpoints for law in laws} == {1, 2, 3}
     assert {law.bias for law in laws} == {"normal", "uniform"}
-    assert {k for _, _, k in EQUALITIES} == {1, 2}
+    assert {k for _, _, k in EQUALITIES} == {1, 2, 3, 4}
+    assert {k for law, _, k in EQUALITIES if law.n_in == 3} == {1, 2, 3}  # Corollary 4 for all k
     for law, domain, k in EQUALITIES:
         assert law.make().n_neurons == law.neurons
         domain.make(law.n_in)
@@ -124,7 +127,7 @@ def test_equalities_hold_and_z_is_what_it_says(saved):
         assert abs(row["z"]) < 4
         assert row["ratio"] == pytest.approx(row["measured"] / row["predicted"])
     np.testing.assert_array_equal(saved.arrays["z"], [row["z"] for row in rows])
-    assert [row["networks"] for row in rows] == [20, 20, 20, 10, 20, 80]  # sections of boxes are cheap
+    assert [row["networks"] for row in rows] == [20, 20, 20, 10, 20, 80, 10]  # sections of boxes are cheap
 
 
 def test_bounds_are_those_of_the_theory(saved):
@@ -162,10 +165,17 @@ def test_powers_and_slopes(saved):
 
 
 def test_summary_finds_what_fails(saved):
-    tables = {key: saved.table(key) for key in ("equalities", "curves", "cubes", "bounds", "facts", "growth", "tubes")}
+    tables = {
+        key: saved.table(key)
+        for key in ("equalities", "curves", "cubes", "bounds", "facts", "growth", "tubes", "counts")
+    }
     rows = {row["statement"]: row for row in summary(tables)}
     assert rows["Theorem 3 / 6, k = 1"]["holds"]
+    assert rows["Theorem 3 / 6, k = 3"]["holds"]
     assert rows["Lemma 12"]["cases"] == len(tables["tubes"])
+    for n in range(1, 6):
+        name = f"Regions as #neurons^{n} / {n}!, {n} input{'s' * (n > 1)}"
+        assert rows[name]["cases"] == 2
     tables["equalities"] = [row | {"z": 4.5 if row["k"] == 1 else 0.1} for row in tables["equalities"]]
     tables["tubes"] = [row | {"bound": row["area"] - 5 * row["area_stderr"]} for row in tables["tubes"]]
     worse = {row["statement"]: row for row in summary(tables)}
@@ -173,6 +183,24 @@ def test_summary_finds_what_fails(saved):
     assert worse["Theorem 3 / 6, k = 1"]["value"] == 4.5
     assert worse["Theorem 3 / 6, k = 2"]["holds"]
     assert not worse["Lemma 12"]["holds"]
+
+
+def test_counts_of_regions_are_measured_against_the_heuristic(saved):
+    rows = saved.table("counts")
+    assert [row["n_in"] for row in rows] == [1, 1, 2, 2, 3, 3, 4, 4, 5, 5]
+    for row in rows:
+        heuristic = row["neurons"] ** row["n_in"] / math.factorial(row["n_in"])
+        assert row["heuristic"] == pytest.approx(heuristic)
+        assert row["ratio"] == pytest.approx(row["regions"] / heuristic)
+        assert 0.1 < row["ratio"] < 2
+    cell = Counts(Law((3, 8, 8, 1), scale=1.0), 4, 1)
+    rng, box = cell.rng("networks"), lr.Box([-3.0] * 3, [3.0] * 3)
+    counts = [lr.count_regions(cell.law.make().sample(rng), box) for _ in range(4)]
+    assert rows[4]["regions"] == pytest.approx(np.mean(counts))
+    flat = [row | {"regions": 100.0} for row in rows]
+    tables = {key: saved.table(key) for key in ("equalities", "curves", "cubes", "bounds", "facts", "growth", "tubes")}
+    worse = [row for row in summary(tables | {"counts": flat}) if row["statement"].startswith("Regions as")]
+    assert not any(row["holds"] for row in worse)
 
 
 def test_a_second_run_reads_what_the_first_left(done, monkeypatch):

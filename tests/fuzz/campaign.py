@@ -6,30 +6,19 @@ import time
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from typing import NamedTuple
 
 import numpy as np
 
 import linregions as lr
 from tests.fuzz.decisions import ask, compare_in_plane, compare_on_line
 from tests.fuzz.families import FAMILIES, Problem
-from tests.fuzz.outcomes import REFUSED, SILENT, judge
+from tests.fuzz.outcomes import REFUSED, SILENT, Found, judge
 from tests.reference.lines_exact import exact_line
 from tests.reference.planes_exact import partition_exactly
 
 #: Of what `Found` tells.
 DOMAINS = ("plane", "plane classes", "plane level", "line", "line classes", "line level")
 # Beside these there is "raised", of errors that are none of the package's.
-
-
-class Found(NamedTuple):
-    """One comparison."""
-
-    family: str
-    number: int
-    domain: str
-    outcome: str
-    text: str
 
 
 def make(seed: int, family: str, number: int) -> Problem:

@@ -10,10 +10,10 @@ import numpy as np
 
 import linregions as lr
 from linregions import Network
-from tests.fuzz.campaign import Found, make
+from tests.fuzz.campaign import make
 from tests.fuzz.certified_windows import compare_window
 from tests.fuzz.families import FAMILIES, LineDomain, Rng
-from tests.fuzz.outcomes import REFUSED, RIGHT, SILENT
+from tests.fuzz.outcomes import REFUSED, RIGHT, SILENT, Found
 from tests.reference.exact_graph_partitions import graph_line, graph_line_gradient_boundaries
 from tests.reference.gradients_exact import exact_line_gradient_boundaries
 from tests.reference.lines_exact import ExactLine, exact_line

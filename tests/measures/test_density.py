@@ -12,6 +12,7 @@ from linregions.domains.sections import mean_crossing_factor, random_directions,
 from linregions.errors import InvalidTypeError, InvalidValueError
 from linregions.measures import density
 from linregions.regions.options import Options
+from tests.reference.exact_boxes import exact_boxes
 from tests.support.zoo import golden
 
 
@@ -297,6 +298,42 @@ def test_vertices_of_an_arrangement_in_two_inputs(solid):
 # ---- sampling --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.filterwarnings("ignore::linregions.errors.UndecidedWarning")  # planes meet in the middle
+@pytest.mark.parametrize("n", [3, 4, 5])
+def test_boxes_are_exact_where_asked(n):
+    normals = np.vstack([np.eye(n), np.ones(n)])
+    net = arrangement(normals, [0.5] * n + [n / 2])  # the last passes through the middle, where all others meet
+    low, high = np.zeros(n), np.ones(n)
+    for k in range(1, n + 1):
+        found = boundary_density(net, low, high, rng=0, method="exact", codimension=k, kind="activation")
+        assert (found.stderr, found.n) == (0.0, 1)
+        exact = exact_boxes(net, Box(low, high)).strata()[k]
+        assert found.value == pytest.approx(exact, rel=1e-12)
+    assert found.value == 1
+    halves = boundary_density(arrangement(np.eye(n), [0.5] * n), low, high, rng=0, method="exact", codimension=2)
+    assert halves.value == pytest.approx(math.comb(n, 2), rel=1e-12)
+
+
+@pytest.mark.parametrize("kind", ["linear", "activation", "gradient"])
+@pytest.mark.parametrize("codimension", [1, 2])
+def test_sections_agree_with_exact_boxes(kind, codimension):
+    net = lr.random_network([3, 8, 6, 1], 3, bias_variance=0.2)
+    options = {"kind": kind, "codimension": codimension}
+    exact = boundary_density(net, [-1.0, 0.0, -2.0], [1.0, 0.5, 1.0], rng=0, method="exact", **options)
+    sampled = boundary_density(
+        net, [-1.0, 0.0, -2.0], [1.0, 0.5, 1.0], rng=1, n_chords=1500 if codimension == 1 else 300, **options
+    )
+    assert abs(sampled.z_score(exact)) < 4
+    assert 0 < sampled.stderr < 0.2 * exact.value
+
+
+@pytest.mark.parametrize("unit", [1e-200, 1e200])
+def test_exact_boxes_of_any_size(unit):
+    net = arrangement(np.eye(3), [0.5 * unit] * 3)
+    found = boundary_density(net, 0.0, unit, rng=0, method="exact", codimension=1)
+    assert found.value == pytest.approx(3 / unit, rel=1e-12)
+
+
 @pytest.mark.parametrize(("codimension", "n_chords"), [(1, 700), (2, 30)])
 def test_neither_threads_nor_batches_change_the_result(codimension, n_chords):
     net = lr.random_network([12, 16, 16, 2], 3, bias_variance=0.1)
@@ -387,7 +424,13 @@ NET = lr.random_network([3, 4, 1], 0)
         ((0.0, 1.0), {"kind": "good"}, InvalidValueError, "`kind` is 'good', but boundary_density needs one of"),
         ((0.0, 1.0), {"codimension": 3}, InvalidValueError, r"`codimension` is 3 for 3 input\(s\), but"),
         ((0.0, 1.0), {"method": "grid"}, InvalidValueError, "`method` is 'grid', but boundary_density needs one of"),
-        ((0.0, 1.0), {"method": "exact"}, InvalidValueError, "`method` is 'exact' for 3 inputs, but"),
+        ((0.0, 1.0), {"codimension": 4, "method": "exact"}, InvalidValueError, "`codimension` is 4 for 3 input"),
+        (
+            (Ball(np.zeros(3), 1.0),),
+            {"method": "exact"},
+            InvalidValueError,
+            "`method` is 'exact' for a Ball of 3 inputs, but .* or a Box of at most 5",
+        ),
         ((0.0, 1.0), {"threads": 0}, InvalidValueError, "`threads` is 0, but boundary_density needs at least 1"),
         ((0.0, 1.0), {"rng": "seed"}, InvalidTypeError, "`rng` is str, but boundary_density needs"),
     ],
@@ -402,3 +445,5 @@ def test_messages_of_other_networks():
         boundary_density("net", 0.0, 1.0, rng=0)
     with pytest.raises(InvalidValueError, match=r"`codimension` is 2 for 1 input\(s\)"):
         boundary_density(lr.random_network([1, 2, 1], 0), 0.0, 1.0, rng=0, codimension=2)
+    with pytest.raises(InvalidValueError, match=r"`method` is 'exact' for a Box of 6 inputs, but"):
+        boundary_density(lr.random_network([6, 2, 1], 0), 0.0, 1.0, rng=0, method="exact")

@@ -241,9 +241,8 @@ class ExactBoxes:
         boundary = any(good[low][k] or good[high][k] for k in neurons)
         return ExactFacet(face, (low, high), neurons, self.patterns[low][neurons[0]], -1, boundary)
 
-    @cached_property
-    def linear_labels(self) -> list[int]:
-        """Linear region of each cell: those connected through facets that are no boundary of it."""
+    def labels(self, kind: str) -> list[int]:
+        """Return the "linear" or "gradient" region of each cell: those joined by facets that are no boundary of it."""
         parent = list(range(len(self.cells)))
 
         def root(k: int) -> int:
@@ -252,15 +251,30 @@ class ExactBoxes:
             return k
 
         for facet in self.facets:
-            if facet.side < 0 and not facet.is_linear_boundary:
+            if facet.side < 0 and not self.is_boundary(facet, kind):
                 parent[root(facet.cells[0])] = root(facet.cells[1])
         labels: dict[int, int] = {}
         return [labels.setdefault(root(k), len(labels)) for k in range(len(self.cells))]
+
+    def is_boundary(self, facet: ExactFacet, kind: str) -> bool:
+        """Whether good neurons switch on a facet, or the gradient jumps there."""
+        one, other = (self.cells[cell].outputs for cell in facet.cells)
+        return facet.is_linear_boundary if kind == "linear" else one != other
+
+    @property
+    def linear_labels(self) -> list[int]:
+        """Linear region of each cell."""
+        return self.labels("linear")
 
     @property
     def n_linear_regions(self) -> int:
         """Number of linear regions."""
         return len(set(self.linear_labels))
+
+    @property
+    def n_gradient_regions(self) -> int:
+        """Number of regions in which the gradient is constant."""
+        return len(set(self.labels("gradient")))
 
     @cached_property
     def boundaries(self) -> dict[Face, set[tuple[int, Row]]]:

@@ -386,3 +386,12 @@ NEAR: dict[str, Callable[[Rng, int], BoxProblem]] = {
     )
 }
 FAMILIES = {**EXACT, **NEAR}
+
+
+def turned_round(problem: BoxProblem, rng: Rng) -> BoxProblem:
+    """Exchange axes and turn some round, of the network and of the box."""
+    order, signs = rng.permutation(problem.domain.n_in), rng.choice([-1.0, 1.0], problem.domain.n_in)
+    layers = [(layer.weight, layer.bias) for layer in problem.network.layers]
+    layers[0] = layers[0][0][:, order] * signs, layers[0][1]
+    ends = np.sort(signs * np.stack([problem.domain.low, problem.domain.high])[:, order], axis=0)
+    return BoxProblem(Network.from_layers(layers, problem.network.activations), Box(*ends))

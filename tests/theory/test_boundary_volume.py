@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import warnings
 
@@ -21,11 +22,13 @@ from linregions.theory import (
     measured_boundary_volume,
 )
 from linregions.theory._flats import bounded_domain, simplex_volumes
-from linregions.theory._strata import points_in, refined_cells
+from linregions.theory._strata import _mass, points_in, refined_cells
+from tests.reference.exact_boxes import exact_boxes
 from tests.support.examples import pairs
 
 TENT = lr.PiecewiseLinear((-0.5, 0.0, 0.5), (0.0, 2.0, -1.0, 0.0), anchor=(0.0, 0.3), name="tent")
 INTERVAL, SQUARE = lr.Segment([-1.0], [1.0]), lr.Box([-1.0, -1.0], [1.0, 1.0])
+CUBE = lr.Box(-np.ones(3), np.ones(3))
 ORIGIN = np.random.default_rng(0).uniform(0.0, 0.6, size=784)
 FRAME = np.linalg.qr(np.random.default_rng(1).normal(size=(784, 2)))[0].T
 LINE = lr.Segment(ORIGIN - 2.0 * FRAME[0], ORIGIN + 2.0 * FRAME[0])
@@ -121,6 +124,30 @@ def test_vertices_of_one_layer_in_closed_form():
         assert abs(measured_boundary_volume(nets, SQUARE, 2, rng=6, n_networks=400).z_score(exact)) < 4
 
 
+@pytest.mark.parametrize("sd", [0.1, 1.0])
+def test_vertices_of_one_layer_of_three_inputs_in_closed_form(sd):
+    # The solution of W x = b has the law of Cauchy in three dimensions.
+    s = sd / math.sqrt(2 / 3)
+    nodes, shares = np.polynomial.legendre.leggauss(200)
+    r2 = nodes[:, None, None] ** 2 + nodes[:, None] ** 2 + nodes**2
+    density = s / (math.pi**2 * (s * s + r2) ** 2)
+    exact = math.comb(5, 3) * np.einsum("ijk,i,j,k->", density, shares, shares, shares)
+    nets = RandomNetworks([3, 5, 1], biases=NormalBias(sd))
+    right = expected_boundary_volume(nets, CUBE, 3, rng=5, n_networks=150, n_points=512)
+    assert abs(right.z_score(exact)) < 4
+    assert right.stderr < 0.1 * exact
+
+
+@pytest.mark.parametrize("widths", [[3, 4, 3, 1], [4, 4, 2, 1]])
+def test_places_of_three_neurons_equal_the_exact_twin(widths):
+    law, box = RandomNetworks(widths, biases=NormalBias(0.5)), lr.Box(-np.ones(widths[0]), np.ones(widths[0]))
+    right = expected_boundary_volume(law, box, 3, rng=5, n_networks=200, n_points=128)
+    rng = np.random.default_rng(6)
+    left = [exact_boxes(law.sample(rng), box).strata("linear")[3] for _ in range(80 if widths[0] == 3 else 20)]
+    assert abs(right.z_score(lr.Estimate.from_samples(np.array(left)))) < 4
+    assert right.stderr < 0.1 * right.value
+
+
 @pytest.mark.parametrize(
     ("law", "domain", "k", "n_networks"),
     [
@@ -130,6 +157,8 @@ def test_vertices_of_one_layer_in_closed_form():
         (RandomNetworks([5, 3, 3, 1], biases=NormalBias(1.0)), SLANTED, 2, 800),
         (RandomNetworks([3, 3, 3, 1], biases=NormalBias(0.5)), ([-1.0] * 3, [1.0] * 3), 1, 1500),
         (RandomNetworks([3, 3, 3, 1], biases=NormalBias(0.5)), ([-1.0] * 3, [1.0] * 3), 2, 1500),
+        (RandomNetworks([3, 3, 2, 1], lr.HARD_TANH, biases=UniformBias(1.0)), ([-1.0] * 3, [1.0] * 3), 3, 300),
+        (RandomNetworks([4, 4, 2, 1], biases=NormalBias(0.5)), ([-1.0] * 4, [1.0] * 4), 4, 300),
     ],
 )
 def test_cells_and_uniform_points_have_the_same_mean(law, domain, k, n_networks):
@@ -263,6 +292,25 @@ def test_cells_fill_the_domain_and_gather_where_switches_are():
     weights = simplex_volumes(cells)
     assert (points**2 @ [1.0, 1.0] * weights).sum() / 50 == pytest.approx(8 / 3, rel=0.02)
 
+    for k in (3, 4):
+        (flat,) = [bounded_domain(lr.Box(-np.ones(k), np.ones(k)), k, k, "test").section(k, rng)]
+        assert flat.weight == 1.0
+        cells = refined_cells(flat.simplices()[None], corner, 600)
+        assert cells.shape == (1, 600, k + 1, k)
+        assert simplex_volumes(cells).sum() == pytest.approx(2.0**k)
+        points = points_in(np.repeat(cells, 50, axis=0), rng)
+        assert np.count_nonzero(np.abs(points).max(axis=2) < 0.5) > 1.5 * 0.5**k * points[..., 0].size
+        weights = simplex_volumes(cells)
+        assert (points**2 @ np.ones(k) * weights).sum() / 50 == pytest.approx(k * 2.0**k / 3, rel=0.02)
+
+
+def test_masses_of_cells_are_elementary_symmetric_polynomials():
+    spread = np.random.default_rng(0).uniform(size=(2, 3, 6))
+    found = np.stack([np.zeros_like(spread), spread, 0.5 * spread], axis=2).astype(np.float32)
+    for k in (1, 2, 3, 4):
+        products = [np.prod(spread[..., list(chosen)], axis=2) for chosen in itertools.combinations(range(6), k)]
+        np.testing.assert_allclose(_mass(found, k), np.sum(products, axis=0), rtol=1e-5)
+
 
 @pytest.mark.parametrize("side", [expected_boundary_volume, measured_boundary_volume])
 @pytest.mark.parametrize(
@@ -276,7 +324,11 @@ def test_cells_fill_the_domain_and_gather_where_switches_are():
         ({"domain": 3.0}, r"`domain` is float, but .* needs a Segment, a Path, a PlaneWindow, a Box or a pair"),
         ({"domain": lr.Segment([0.0], [1.0])}, r"`domain` lives in 1 dimensions, but .* needs the networks' 2 inputs"),
         ({"domain": lr.Segment([0.0, 0.0], [1.0, 0.0]), "k": 2}, r"`k` is 2 and the domain has 1 dimension\(s\), but"),
-        ({"k": 3}, r"`k` is 3, but .* needs 1 or 2"),
+        ({"k": 3}, r"`k` is 3 and the domain has 2 dimension\(s\), but"),
+        (
+            {"law": RandomNetworks([6, 3, 1]), "domain": lr.Box(np.zeros(6), np.ones(6)), "k": 3},
+            r"`k` is 3 in 6 dimensions, but .* needs 1 or 2 beyond boxes of 5 inputs",
+        ),
         ({"k": 0}, r"`k` is 0, but .* needs at least 1"),
         ({"law": lr.RELU}, r"`law` is PiecewiseLinear, but .* needs linregions.theory.RandomNetworks"),
         ({"n_networks": 1}, r"`n_networks` is 1, but .* needs at least 2"),

@@ -51,9 +51,9 @@ def add(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--codimension",
         type=int,
-        choices=(1, 2),
+        choices=(1, 2, 3, 4, 5),
         default=1,
-        help="2: where boundaries of two neurons meet (default: 1)",
+        help="2: where boundaries of two neurons meet (default: 1); more only with --method exact",
     )
     parser.add_argument(
         "--kind",
@@ -65,7 +65,7 @@ def add(parser: ArgumentParser) -> None:
         "--method",
         choices=("auto", "exact", "chords"),
         default="auto",
-        help="exact is for one or two inputs, where auto takes it",
+        help="exact is for one or two inputs, where auto takes it, and for boxes of at most five",
     )
     add_out(parser)
     add_name(parser)
@@ -108,10 +108,12 @@ def run(arguments: Namespace) -> None:
 
 
 def _places(network: Network, codimension: int) -> int:
-    """Count sets of distinct neurons with a breakpoint each: T x #neurons of Theorem 2, or pairs of Corollary 7."""
-    counts = breakpoints_of_neurons(network).astype(np.int64)
-    total = int(counts.sum())
-    return total if codimension == 1 else (total * total - int(counts @ counts)) // 2
+    """Count sets of neurons with a breakpoint each: T x #neurons of Theorem 2, pairs and more of Corollary 7."""
+    sets = [1] + [0] * codimension
+    for count in breakpoints_of_neurons(network).tolist():
+        for k in range(codimension, 0, -1):
+            sets[k] += count * sets[k - 1]
+    return sets[codimension]
 
 
 def _domain(arguments: Namespace, network: Network) -> Solid:

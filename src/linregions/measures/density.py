@@ -18,6 +18,7 @@ from linregions._support.limits import batch_numbers, limit_of_work, with_remedy
 from linregions._support.progress import ProgressBar
 from linregions._support.threads import one_blas_thread
 from linregions._support.validation import FloatArray, as_choice, as_float_array, as_generator, as_integer, as_positive
+from linregions.domains.polytopes import MOST_INPUTS
 from linregions.domains.sections import mean_crossing_factor, random_directions, random_frames
 from linregions.domains.solids import Ball, Box, Solid
 from linregions.domains.windows import Segment
@@ -73,11 +74,12 @@ def boundary_density(
     kind : {"linear", "activation", "gradient"}
         Boundaries of linear regions, where a good neuron switches: with probability 1 the paper's B_N (Proposition 9);
         all places where a neuron switches; or B_N itself, where the gradient jumps (eq. 4).
-    codimension : {1, 2}
+    codimension : int
         1 for :math:`vol_{n-1}(B_N \cap K) / vol_n(K)`, 2 for :math:`vol_{n-2}` of the places where boundaries of at
-        least two neurons meet, B_{N,2}. 2 needs two inputs or more.
+        least two neurons meet, B_{N,2}. 2 needs two inputs or more; 3, 4 and 5, in boxes, as many and "exact".
     method : {"auto", "exact", "chords"}
-        "exact" partitions the whole of K, for one or two inputs; "auto" does so where it can be done.
+        "exact" partitions the whole of K, for one or two inputs, or a box of at most five; "auto" does so for one or
+        two.
     threads : int
         Number of threads, -1 for all cores; the result does not depend on it.
     progress : bool
@@ -88,7 +90,7 @@ def boundary_density(
     Returns
     -------
     Estimate
-        In units of 1 / length (codimension 1) or 1 / length**2. Exact values have ``stderr`` 0 and ``n`` 1.
+        In units of 1 / length**codimension. Exact values have ``stderr`` 0 and ``n`` 1.
 
     Raises
     ------
@@ -153,21 +155,12 @@ def boundary_density(
     target = None if rtol is None else as_positive(rtol, "rtol", _WHO)
     wanted = as_choice(kind, "kind", _WHO, _KINDS)
     order = as_integer(codimension, "codimension", _WHO, 1)
-    if order > min(2, network.n_in):
-        raise InvalidValueError(
-            f"`codimension` is {order} for {network.n_in} input(s), but {_WHO} needs 1, or 2 with at least two inputs. "
-            "Give 1."
-        )
     how = as_choice(method, "method", _WHO, ("auto", "exact", "chords"))
-    if how == "exact" and network.n_in > 2:
-        raise InvalidValueError(
-            f"`method` is 'exact' for {network.n_in} inputs, but {_WHO} needs one or two for it. "
-            "Give 'auto' or 'chords'."
-        )
+    _check_method(how, order, solid)
     network, solid, unit = _in_own_units(network, solid)
     options = Options.checked(_WHO, threads=threads, progress=progress, memory_limit=memory_limit)
     announce_compilation()
-    if how != "chords" and network.n_in <= 2:
+    if how == "exact" or (how == "auto" and network.n_in <= 2):
         exactly = partial(_exact, network, solid, wanted, order, options.threads)
         try:
             return _in_units_of_inputs(Estimate(exactly(options.memory_limit), 0.0, 1, None), unit, order)
@@ -187,6 +180,21 @@ def boundary_density(
     return _in_units_of_inputs(Estimate(found.value, found.stderr, found.n, seed_of(generator)), unit, order)
 
 
+def _check_method(method: str, codimension: int, solid: Solid) -> None:
+    """Raise where a density cannot be had as it is wanted."""
+    n = solid.n_in
+    if codimension > n or (codimension > 2 and method != "exact"):
+        raise InvalidValueError(
+            f"`codimension` is {codimension} for {n} input(s), but {_WHO} needs 1, or 2 with at least two inputs, or "
+            "as many as there are inputs in a box with method='exact'. Give 1."
+        )
+    if method == "exact" and n > 2 and not (isinstance(solid, Box) and n <= MOST_INPUTS):
+        raise InvalidValueError(
+            f"`method` is 'exact' for a {type(solid).__name__} of {n} inputs, but {_WHO} needs one or two for it, or "
+            f"a Box of at most {MOST_INPUTS}. Give 'auto' or 'chords'."
+        )
+
+
 def _in_own_units(network: Network, solid: Solid) -> tuple[Network, Solid, float]:
     """Return network and domain in units in which no square of its size is out of range, and the unit."""
     size = solid.radius if isinstance(solid, Ball) else float((solid.high / 2 - solid.low / 2).max())
@@ -204,9 +212,7 @@ def _in_units_of_inputs(found: Estimate, unit: float, codimension: int) -> Estim
     if unit == 1.0:
         return found
     with np.errstate(over="ignore", under="ignore"):
-        value, stderr = (
-            float(np.float64(x) / unit / (unit if codimension == 2 else 1.0)) for x in (found.value, found.stderr)
-        )
+        value, stderr = (float(np.divide.reduce([x, *[unit] * codimension])) for x in (found.value, found.stderr))
     if not math.isfinite(value) or (found.value > 0) != (value > 0):
         raise NumericalError(
             f"`network` has a density of {found.value:g} * {unit:.0e}**-{codimension}, which is no float, but {_WHO} "
@@ -346,11 +352,15 @@ class _Sampler:
 
 
 def _exact(network: Network, solid: Solid, kind: str, codimension: int, threads: int, limit: int | None) -> float:
-    """Return the density in an interval, a rectangle or a disc, from the partition of the whole of it."""
+    """Return the density in an interval, a rectangle, a disc or a box, from the partition of the whole of it."""
     if network.n_in == 1:
         ends = (float(t[0]) for t in solid.chord_ends(solid.center[None, :], np.ones((1, 1))))
         low, high = (solid.center + t for t in ends)
         return float((count_regions(network, Segment(low, high), kind, memory_limit=limit) - 1) / (high - low)[0])
+    if isinstance(solid, Box) and network.n_in > 2:
+        cells = partition(network, solid, threads=threads, memory_limit=limit)
+        warn_of_undecided(int(cells.diagnostics["undecided"]), 4)
+        return cells.strata(codimension, kind) / float(np.prod(solid.high - solid.low))
     section = solid.whole()
     if section is None:  # a radius whose square underflows
         return 0.0

@@ -9,6 +9,7 @@ density longer by just the factor that ``|det J U|`` is smaller, so that no sect
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,23 +26,30 @@ from linregions.errors import InvalidTypeError, InvalidValueError
 
 @dataclass(frozen=True, eq=False)
 class Flat:
-    """A convex part of a flat: ``x = origin + y @ frame`` for y in the polygon (or interval) `corners`."""
+    """A convex part of a flat: ``x = origin + y @ frame`` for y in the polygon, interval or box `corners`."""
 
     origin: FloatArray  # (n_in,)
     frame: FloatArray  # (k, n_in), orthonormal
-    corners: FloatArray  # (2, 1) or (m, 2): ends of an interval, or corners of a polygon, counter-clockwise
+    # (2, 1) or (m, 2): ends of an interval, or corners of a polygon, counter-clockwise; (2, k): low and high of a box
+    corners: FloatArray
     # What an integral over this part counts for: vol(K) / (vol_k(part) c), 1 where it is all of the domain.
     weight: float = 1.0
 
     def simplices(self) -> FloatArray:
-        """Return intervals or triangles that make up the part, shape (n, k + 1, k)."""
-        if self.corners.shape[1] == 1:
+        """Return intervals, triangles or simplices that make up the part, shape (n, k + 1, k)."""
+        k = self.corners.shape[1]
+        if k == 1:
             return self.corners[None]
+        if k > 2:  # along each order of the axes from the low corner to the high one
+            low, high = self.corners
+            steps = np.eye(k)[list(itertools.permutations(range(k)))]
+            paths = np.concatenate([np.zeros_like(steps[:, :1]), np.cumsum(steps, axis=1)], axis=1)
+            return np.asarray(low + paths * (high - low))
         fan = np.arange(1, len(self.corners) - 1)
         return np.asarray(self.corners[np.stack([np.zeros_like(fan), fan, fan + 1], axis=1)])
 
     def domain(self) -> Segment | PlaneWindow:
-        """Return the part as a domain that can be partitioned."""
+        """Return the part, of one or two dimensions, as a domain that can be partitioned."""
         if self.corners.shape[1] == 1:
             ends = self.origin + self.corners @ self.frame
             return Segment(ends[0], ends[1])
@@ -58,9 +66,11 @@ class Bounded:
     box: Box | None = None  # otherwise
 
     def section(self, k: int, rng: np.random.Generator) -> Flat:
-        """Return the domain, or a random section of it of `k` dimensions (k = 1 or 2)."""
+        """Return the domain, or a random section of it of `k` dimensions (k = 1 or 2, or that of the domain)."""
         if self.flat is None:
             assert self.box is not None
+            if self.dimension == k:
+                return Flat(np.zeros(k), np.eye(k), np.stack([self.box.low, self.box.high]))
             origin, frame, corners = _box_section(self.box, k, rng)
         elif self.dimension == k:
             return self.flat

@@ -20,14 +20,14 @@ _EVEN = 0.2
 def refined_cells(
     simplices: FloatArray, features: Callable[[FloatArray], npt.NDArray[np.float32]], n_cells: int
 ) -> FloatArray:
-    """Bisect intervals or triangles until there are `n_cells`, those of the largest mass first.
+    """Bisect intervals, triangles or simplices until there are `n_cells`, those of the largest mass first.
 
     Simplices have the shape (B, C, k + 1, k), as many for each of B networks; the cells, (B, n_cells, k + 1, k), fill
     the same space. If there are more simplices than `n_cells`, they are those themselves. `features` takes points (B,
     P, k) and returns (B, P, F): how much of the law of each switch lies below its pre-activation.
 
     By how much a feature varies over the corners of a cell is the probability that its neuron switches inside, if it is
-    linear there; the mass of a cell is their sum for k = 1, and the sum of products of two for k = 2.
+    linear there; the mass of a cell is their sum for k = 1, and the sum of products of k for more.
     """
     nets, _, corners, k = simplices.shape
     cells, network = simplices, np.arange(nets)[:, None]
@@ -50,10 +50,14 @@ def refined_cells(
         parents, seen = cells[network, chosen], found[network, chosen]
         if corners == 2:
             first, second = np.zeros_like(chosen), np.ones_like(chosen)
-        else:
+        elif corners == 3:
             lengths = ((parents - np.roll(parents, -1, axis=2)) ** 2).sum(axis=3)
             first = np.argmax(lengths, axis=2)
             second = (first + 1) % corners
+        else:
+            ends = np.triu_indices(corners, 1)
+            longest = np.argmax(((parents[:, :, ends[0]] - parents[:, :, ends[1]]) ** 2).sum(axis=3), axis=2)
+            first, second = ends[0][longest], ends[1][longest]
         row = np.arange(split)[None, :]
         middle = 0.5 * (parents[network, row, first] + parents[network, row, second])
         new = features(middle)
@@ -74,15 +78,26 @@ def _mass(found: npt.NDArray[np.float32], k: int) -> FloatArray:
     total = spread.sum(axis=2, dtype=np.float64)
     if k == 1:
         return np.asarray(total)
-    return np.asarray(0.5 * np.maximum(total**2 - (spread * spread).sum(axis=2, dtype=np.float64), 0.0))
+    if k == 2:
+        return np.asarray(0.5 * np.maximum(total**2 - (spread * spread).sum(axis=2, dtype=np.float64), 0.0))
+    products = [np.ones_like(total)]
+    for size in range(1, k + 1):
+        powers = ((spread.astype(np.float64) ** p).sum(axis=2) for p in range(1, size + 1))
+        # Newton's identities.
+        terms = [(-1) ** p * products[size - 1 - p] * power for p, power in enumerate(powers)]
+        products.append(np.maximum(np.sum(terms, axis=0) / size, 0.0))
+    return np.asarray(products[k])
 
 
 def points_in(cells: FloatArray, rng: np.random.Generator) -> FloatArray:
-    """Return one uniform point in each interval or triangle, shape (B, C, k + 1, k) -> (B, C, k)."""
+    """Return one uniform point in each interval, triangle or simplex, shape (B, C, k + 1, k) -> (B, C, k)."""
     corners = cells.shape[2]
     if corners == 2:
         t = rng.random(cells.shape[:2])[..., None]
         return np.asarray(cells[:, :, 0] + t * (cells[:, :, 1] - cells[:, :, 0]))
+    if corners > 3:
+        shares = rng.standard_exponential(cells.shape[:3])
+        return np.asarray(np.einsum("bcs,bcsk->bck", shares / shares.sum(axis=2, keepdims=True), cells))
     s, t = rng.random((2, *cells.shape[:2], 1))
     fold = s + t > 1
     s, t = np.where(fold, 1 - s, s), np.where(fold, 1 - t, t)

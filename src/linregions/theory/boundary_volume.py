@@ -23,6 +23,7 @@ import numpy.typing as npt
 from linregions._support.estimates import Estimate
 from linregions._support.threads import one_blas_thread
 from linregions._support.validation import FloatArray, as_choice, as_generator, as_integer
+from linregions.domains.polytopes import MOST_INPUTS
 from linregions.domains.solids import Box, PlaneSection
 from linregions.domains.windows import Path, PlaneWindow, Segment
 from linregions.errors import FewPointsWarning, InvalidTypeError, InvalidValueError
@@ -65,8 +66,8 @@ def expected_boundary_volume(
     law : RandomNetworks
     domain : Segment, Path, PlaneWindow, Box or (low, high)
         The bounded set K; a pair of arrays of shape (n_in,) is a box, a path counts with all its legs (k = 1).
-    k : {1, 2}
-        How many neurons switch together.
+    k : int
+        How many neurons switch together: 1 or 2, or more in a box of three to five inputs.
     rng : numpy.random.Generator or int
     n_networks : int
         How many networks are drawn.
@@ -76,7 +77,8 @@ def expected_boundary_volume(
         then twice as many, until the mean is carried by enough of them, at most 8,192.
     sampling : {"cells", "uniform"}
         Points in cells that follow the network, or independent and uniform on K with all derivatives and the whole Gram
-        determinant. Both are unbiased; the second needs biases that are not small beside the pre-activations.
+        determinant. Both are unbiased; the second needs biases that are not small beside the pre-activations. It is
+        always taken where k is 3 or more and less than the number of inputs.
 
     Returns
     -------
@@ -121,7 +123,9 @@ def expected_boundary_volume(
     legs, count, generator = _checked(law, domain, k, rng, who)
     networks = as_integer(n_networks, "n_networks", who, 2)
     points = None if n_points is None else as_integer(n_points, "n_points", who, 1)
-    draw = _uniform_samples if as_choice(sampling, "sampling", who, _SAMPLINGS) == "uniform" else _cell_samples
+    wanted = as_choice(sampling, "sampling", who, _SAMPLINGS)
+    sections = count < 3 or legs[0].dimension == count  # of more dimensions than two none are made
+    draw = _cell_samples if wanted == "cells" and sections else _uniform_samples
     with one_blas_thread():  # many small products
         if points is None:
             points = _FEWEST_POINTS
@@ -149,14 +153,16 @@ def measured_boundary_volume(
 
     Counted are breakpoints on a segment, the length of B_N in a window for k = 1 and its vertices for k = 2, each with
     the switches of good neurons alone. In a box of more than two inputs, what is counted is one random section of k
-    dimensions for each network, times the Crofton constant: the mean is the same.
+    dimensions for each network, times the Crofton constant: the mean is the same. For k of 3 and more the whole box is
+    partitioned.
 
     Parameters
     ----------
     law : RandomNetworks
     domain : Segment, Path, PlaneWindow, Box or (low, high)
         The bounded set K, without its border.
-    k : {1, 2}
+    k : int
+        1 or 2, or more in a box of three to five inputs.
     rng : numpy.random.Generator or int
     n_networks : int
 
@@ -193,6 +199,9 @@ def measured_boundary_volume(
 
 def _measured(network: Network, bounded: Bounded, k: int, rng: np.random.Generator) -> float:
     """Return the boundary volume of one network, measured exactly, in a domain or by a section of it."""
+    if k > 2:
+        assert bounded.box is not None
+        return float(partition(network, bounded.box).strata(k, "linear"))
     part = bounded.flat or bounded.section(k, rng)
     place = part.domain()
     if isinstance(place, Segment):
@@ -214,14 +223,15 @@ def _checked(law: Any, domain: Any, k: Any, rng: Any, who: str) -> tuple[list[Bo
             "Give e.g. `RandomNetworks([2, 16, 16, 1])`."
         )
     count = as_integer(k, "k", who, 1)
-    if count > 2:
-        raise InvalidValueError(
-            f"`k` is {count}, but {who} needs 1 or 2. Integrate `boundary_integrand`, which takes any k, yourself."
-        )
     places = [domain]
     if isinstance(domain, Path):  # the ends of legs are met with probability 0
         places = [Segment(a, b) for a, b in itertools.pairwise(domain.points)]
     legs = [bounded_domain(place, law.n_in, count, who) for place in places]
+    if count > 2 and legs[0].dimension > MOST_INPUTS:
+        raise InvalidValueError(
+            f"`k` is {count} in {legs[0].dimension} dimensions, but {who} needs 1 or 2 beyond boxes of {MOST_INPUTS} "
+            "inputs. Integrate `boundary_integrand`, which takes any k, yourself."
+        )
     return legs, count, as_generator(rng, "rng", who)
 
 
@@ -333,8 +343,8 @@ def _switch_probabilities(law: RandomNetworks, hidden: Hidden, values: FloatArra
     nets, count, _ = values.shape
     found = [np.zeros((nets, count, 0))]
     for layer, (location, scale) in enumerate(law.bias_locations):
-        # A deeper neuron moves by about a bias when the other one is pinned, so pairs are looked for more widely.
-        spread = 2.0 * scale * (1.0 if k == 1 else 2.0)
+        # A deeper neuron moves by about a bias when another one is pinned, so sets are looked for more widely.
+        spread = 2.0 * scale * k
         with np.errstate(under="ignore"):
             below = np.tanh((values[..., None] - xi - location) / spread)
         found.append(0.5 * below.reshape(nets, count, -1))

@@ -192,4 +192,19 @@ EQUALITIES: tuple[tuple[Law, Domain, int], ...] = (
     (Law((784, 16, 16, 16, 16, 1), "hard_tanh", "uniform", 1.0), Domain("segment", -1.0, 1.0), 1),
     (Law((784, 16, 16, 1), "relu", "uniform", 0.5), Domain("square", -0.5, 0.5), 1),
     (Law((784, 8, 8, 1), scale=0.3), Domain("square", -0.5, 0.5), 2),
+    # Three and four inputs: places where three and four neurons switch, in whole boxes.
+    (Law((3, 12, 1), "relu", "uniform", 1.0), _UNIT, 3),
+    (Law((3, 8, 6, 1), scale=0.5), _ONE, 3),
+    (Law((3, 5, 5, 1), "hard_tanh", "uniform", 1.0), _ONE, 3),
+    (Law((4, 6, 5, 1), scale=0.5), _ONE, 3),
+    (Law((4, 6, 5, 1), scale=0.5), _ONE, 4),
 )
+
+#: Widths of two equal hidden layers of the networks whose regions in a box are counted, by the number of inputs.
+COUNTED: Mapping[int, tuple[int, ...]] = {
+    1: (16, 32, 64, 128),
+    2: (16, 32, 64, 128),
+    3: (8, 16, 24, 32),
+    4: (8, 14, 20, 24),
+    5: (6, 9, 12, 14),
+}

@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from linregions._support.estimates import Estimate
-from linregions.domains.windows import PlaneWindow
+from linregions.domains.solids import Box
+from linregions.domains.windows import PlaneWindow, Segment
 from linregions.errors import FewPointsWarning
 from linregions.experiments.counting import Counting
 from linregions.experiments.place import Place
@@ -19,6 +20,7 @@ from linregions.experiments.sweeps.cells import OfFields, Result, seed_for
 from linregions.experiments.theorems.cases import Domain, Law, curve, legs, length
 from linregions.measures.density import boundary_density
 from linregions.measures.distances.distance import boundary_distance
+from linregions.regions.partition import count_regions
 from linregions.theory import relu_moments
 from linregions.theory.boundary_volume import expected_boundary_volume, measured_boundary_volume
 from linregions.theory.neuron_statistics import gradient_moments, layer_means, neuron_statistics
@@ -100,6 +102,27 @@ class OnCurve(_OfLaw):
         measured = Estimate.from_samples(np.array(counts, dtype=float))
         both = with_stderr("measured", measured, 1 / whole) | with_stderr("predicted", predicted, alike / whole)
         return both | counting.told()
+
+
+@dataclass(frozen=True)
+class Counts(_OfLaw):
+    """Activation regions in a box of one to five inputs, against (#neurons)^n_in / n_in! (Hanin & Rolnick 2019b)."""
+
+    domain: Domain = Domain("box", -3.0, 3.0)  # noqa: RUF009 - frozen
+
+    def compute(self, place: Place) -> Result:
+        """Return the mean number of regions."""
+        law, rng = self.law.make(), self.rng("networks")
+        box = Box(np.full(self.law.n_in, self.domain.low), np.full(self.law.n_in, self.domain.high))
+        counts = [count_regions(law.sample(rng), _as_flat(box)) for _ in range(self.networks)]
+        return with_stderr("regions", Estimate.from_samples(np.array(counts, dtype=float)))
+
+
+def _as_flat(box: Box) -> Segment | PlaneWindow | Box:
+    """Return a box of one or two inputs as what the engines of lines and planes take."""
+    if box.n_in == 1:
+        return Segment(box.low, box.high)
+    return PlaneWindow.of_inputs(box.low, box.high) if box.n_in == 2 else box
 
 
 @dataclass(frozen=True)

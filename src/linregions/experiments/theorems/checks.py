@@ -23,7 +23,7 @@ def volume_formula(saved: Saved) -> Finding:
     rows = saved.table("equalities")
     worst = max(rows, key=lambda row: abs(row["z"]))
     items = []
-    for k in (1, 2):
+    for k in sorted(names_of(rows, "k")):
         chosen = [row for row in rows if row["k"] == k]
         most = max(abs(row["z"]) for row in chosen)
         items.append(f"k = {k}: {len(chosen)} cases, largest |z| {most:.2f}")

@@ -11,8 +11,8 @@ import numpy as np
 from linregions.experiments.context import Context, Measurement
 from linregions.experiments.sweeps.sweep import sweep
 from linregions.experiments.theorems import tables
-from linregions.experiments.theorems.cases import EQUALITIES, Law
-from linregions.experiments.theorems.cells import BothSides, Facts, Gradients, InCube, OnCurve, Tubes
+from linregions.experiments.theorems.cases import COUNTED, EQUALITIES, Law
+from linregions.experiments.theorems.cells import BothSides, Counts, Facts, Gradients, InCube, OnCurve, Tubes
 
 NAME = "theorems"
 NEEDS = ("plot",)
@@ -30,7 +30,7 @@ class Settings:
     networks, points : int
         For each side of every equality with k = 1, and points in each network for its right side.
     pair_networks, pair_points : int
-        The same for k = 2.
+        The same for k of 2 and more; of 3 and more with eight times as many points.
     arrangements : tuple of tuple of int
         Hidden layers of networks with equally many neurons (Theorems 1 and 2).
     sizes : tuple of int
@@ -44,6 +44,10 @@ class Settings:
         For equations (31) to (34).
     tube_networks, tube_samples : int
         For Lemma 12.
+    counted_networks : int
+        For numbers of regions in boxes of one to five inputs.
+    counted_widths : int
+        How many of the widths in `cases.COUNTED` are taken, from the least.
     """
 
     networks: int = 150
@@ -60,6 +64,8 @@ class Settings:
     fact_networks: int = 5000
     tube_networks: int = 2
     tube_samples: int = 5000
+    counted_networks: int = 10
+    counted_widths: int = 3
 
 
 QUICK = Settings()
@@ -78,6 +84,8 @@ FULL = Settings(
     fact_networks=200_000,
     tube_networks=4,
     tube_samples=50_000,
+    counted_networks=40,
+    counted_widths=4,
 )
 
 
@@ -93,6 +101,7 @@ def measure(settings: Settings, context: Context) -> Measurement:
         "facts": tables.facts([(cell, results[cell]) for cell in plan.facts]),
         "growth": tables.growth([(cell, results[cell]) for cell in plan.growth]),
         "tubes": tables.tubes([(cell, results[cell]) for cell in plan.tubes]),
+        "counts": tables.counts([(cell, results[cell]) for cell in plan.counts]),
     }
     made["slopes"] = tables.slopes(made["growth"])
     z = np.array([row["z"] for row in made["equalities"]])
@@ -110,12 +119,14 @@ class Plan:
     facts: list[Facts]
     growth: list[Gradients]
     tubes: list[Tubes]
+    counts: list[Counts]
 
     @property
     def cells(self) -> list[Any]:
         """All of them, each once."""
         gradients = [pair[1] for pair in self.bounded]
         listed = [*self.equalities, *gradients, *self.curves, *self.cubes, *self.facts, *self.growth, *self.tubes]
+        listed += self.counts
         return list(dict.fromkeys(listed))
 
     @classmethod
@@ -124,9 +135,11 @@ class Plan:
         equalities = []
         for law, domain, k in EQUALITIES:
             networks, points = settings.networks, settings.points
-            if k == 2:
+            if k > 1:
                 networks, points = settings.pair_networks, settings.pair_points
-            if domain.kind == "box" and law.n_in > 2:  # one random section for each network: quick, but they differ
+            if k > 2:
+                points *= 8
+            elif domain.kind == "box" and law.n_in > 2:  # one random section for each network: quick, but they differ
                 networks *= 4
             equalities.append(BothSides(law, networks, seed, domain, k, points))
         bounded = []
@@ -147,6 +160,11 @@ class Plan:
             [
                 Tubes(law, settings.tube_networks, seed, samples=settings.tube_samples, certify=certify)
                 for law in (Law((2, 12, 12, 1), scale=0.5), Law((2, 8, 8, 1), "hard_tanh", "uniform", 1.0))
+            ],
+            [
+                Counts(Law((n_in, width, width, 1), scale=1.0), settings.counted_networks, seed)
+                for n_in, widths in COUNTED.items()
+                for width in widths[: settings.counted_widths]
             ],
         )
 

@@ -55,11 +55,11 @@ def draw_equalities(ax: Any, saved: Saved) -> None:
     rows = saved.table("equalities")
     inputs = names_of(rows, "n_in")
     for n_in, look in zip(inputs, looks(list(map(str, inputs))).values(), strict=True):
-        for k, filled in ((1, True), (2, False)):
+        for k in names_of(rows, "k"):
             chosen = [row for row in rows if row["n_in"] == n_in and row["k"] == k]
             if chosen:
                 x, ratio, error = _columns(chosen, "case", "ratio", "ratio_stderr")
-                face = look.color if filled else "white"
+                face = {1: look.color, 2: "white"}.get(k, "0.75")
                 label = f"{n_in} input{'s' * (n_in > 1)}, k = {k}"
                 _marks(ax, x, ratio, error, look, label, markerfacecolor=face, linewidth=1.2)
     ax.axhline(1.0, color="0.4", linewidth=1)

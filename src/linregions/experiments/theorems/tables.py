@@ -12,8 +12,17 @@ from linregions._support.estimates import Estimate
 from linregions._support.tables import Row
 from linregions.experiments.sweeps.cells import Result, architecture
 from linregions.experiments.theorems.cases import Law
-from linregions.experiments.theorems.cells import BothSides, Facts, Gradients, InCube, OnCurve, Tubes, with_stderr
-from linregions.theory import corollaries
+from linregions.experiments.theorems.cells import (
+    BothSides,
+    Counts,
+    Facts,
+    Gradients,
+    InCube,
+    OnCurve,
+    Tubes,
+    with_stderr,
+)
+from linregions.theory import arrangement_regions, corollaries
 from linregions.theory.relu_moments import relu_gradient_moments
 
 #: An equality fails if measurement and prediction differ by so many standard errors.
@@ -55,6 +64,19 @@ def equalities(found: Sequence[tuple[BothSides, Result]]) -> Table:
         | _compared(result)
         for number, (cell, result) in enumerate(found)
     ]
+
+
+def counts(found: Sequence[tuple[Counts, Result]]) -> Table:
+    """Return mean numbers of activation regions, over (#neurons)^n_in / n_in! and over those of as many planes."""
+    rows = []
+    for cell, result in found:
+        n, neurons = cell.law.n_in, cell.law.neurons
+        heuristic, planes = neurons**n / math.factorial(n), arrangement_regions(neurons, n)
+        row = _of_law(cell.law) | {"domain": str(cell.domain), "networks": cell.networks}
+        row |= {key: result[key] for key in ("regions", "regions_stderr")}
+        row |= {f"ratio{end}": result[f"regions{end}"] / heuristic for end in ("", "_stderr")}
+        rows.append(row | {"heuristic": heuristic, "planes": planes, "of_planes": result["regions"] / planes})
+    return rows
 
 
 def curves(found: Sequence[tuple[OnCurve, Result]]) -> Table:
@@ -183,7 +205,8 @@ def tubes(found: Sequence[tuple[Tubes, Result]]) -> Table:
 
 def summary(made: Mapping[str, Sequence[Row]]) -> Table:
     """Return for each statement how many cases were measured, the worst of them, and whether it holds."""
-    rows = [_equality(f"Theorem 3 / 6, k = {k}", [r for r in made["equalities"] if r["k"] == k]) for k in (1, 2)]
+    orders = sorted({row["k"] for row in made["equalities"]})
+    rows = [_equality(f"Theorem 3 / 6, k = {k}", [r for r in made["equalities"] if r["k"] == k]) for k in orders]
     rows.append(_equality("Theorem 1, against the formula of Theorem 6", made["curves"]))
     for name, column in (("regions per neuron", "measured"), ("density", "density"), ("1 / distance", "distance")):
         table = made["curves" if column == "measured" else "cubes"]
@@ -194,10 +217,26 @@ def summary(made: Mapping[str, Sequence[Row]]) -> Table:
         _slack("Corollary 5 / 8, c = 1/4 and T in the denominator", made["cubes"], "distance", "distance_bound", -1),
         _slack("Lemma 12", made["tubes"], "area", "bound", 1),
     ]
+    rows += [_heuristic(n, [row for row in made["counts"] if row["n_in"] == n]) for n in _inputs(made["counts"])]
     for equation in (31, 32, 33, 34):
         entries = [row for row in made["facts"] if row["equation"] == equation]
         rows.append(_equality(f"({equation}), in the right reading", entries))
     return rows
+
+
+def _inputs(entries: Sequence[Row]) -> list[int]:
+    return sorted({row["n_in"] for row in entries})
+
+
+def _heuristic(n_in: int, entries: Sequence[Row]) -> dict[str, Any]:
+    """Tell with what power of the number of neurons regions grow, and whether that is the number of inputs, nearly."""
+    neurons, regions = (np.log([row[key] for row in entries]) for key in ("neurons", "regions"))
+    exponent = float(np.polyfit(neurons, regions, 1)[0])
+    statement = f"Regions as #neurons^{n_in} / {n_in}!, {n_in} input{'s' * (n_in > 1)}"
+    # Of an order only: the constant is less than 1, and biases of the second layer count for less in few inputs.
+    ratios = [row["ratio"] for row in entries]
+    holds = abs(exponent - n_in) < 0.15 * n_in and min(ratios) > 0.1 and max(ratios) < 2.0
+    return _row(statement, "proportional", len(entries), "exponent", exponent, holds)
 
 
 def _equality(statement: str, entries: Sequence[Row]) -> dict[str, Any]:

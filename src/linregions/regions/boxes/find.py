@@ -9,6 +9,7 @@ from linregions.domains.polytopes import Polytope, check_dimension
 from linregions.domains.solids import Box
 from linregions.errors import InvalidValueError, UnsupportedModuleError
 from linregions.networks.network import Network
+from linregions.networks.switches import has_maxima
 from linregions.regions.boxes.arrays import BoxCells
 from linregions.regions.boxes.partition import BoxPartition
 from linregions.regions.boxes.sink import BoxSink
@@ -72,8 +73,8 @@ def check_box(network: Network, options: Options) -> None:
             f"`certify` is True, but {options.who} needs False for a Box or Polytope, of which signs are not proved. "
             "Leave it out and see `diagnostics['undecided']`, or certify sections (`PlaneWindow`) of it."
         )
-    if not network.is_chain:
+    if has_maxima(network):
         raise UnsupportedModuleError(
-            f"`network` is a graph of {len(network.graph.steps)} steps, but {options.who} of a Box or Polytope needs a "
-            "chain of dense layers. Take sections of it (`PlaneWindow`, `Segment`)."
+            f"`network` takes maxima, but {options.who} of a Box or Polytope needs activations alone. Take sections of "
+            "it (`PlaneWindow`, `Segment`)."
         )

@@ -18,7 +18,7 @@ from linregions.regions.boxes.kernels.walk import walk
 # Cells that a task is to have, if there are as many as in general position, and the most cuts from the whole box.
 _CELLS_IN_TASK, _DEEPEST = 4096, 9
 # Arrays of the bench with a row for each node, and with one for each vertex.
-_OF_NODES = ("crossing", "earlier", "off", "label", "sign", "key", "pattern", "next_rows")
+_OF_NODES = ("crossing", "earlier", "off", "label", "sign", "key", "pattern")
 _OF_VERTICES = ("place", "error", "flags", "zeros_at")
 
 
@@ -59,7 +59,7 @@ def cut_to_nodes(plan: Plan, frame: BoxFrame, with_patterns: bool) -> tuple[list
         entry = bench.entry[e]
         begun = entry[B.LAYER] >= 0 or plan.widths.size == 0
         if begun and (entry[B.CROSSED] < 0 or entry[B.DEPTH] >= deepest):
-            nodes.append(_taken(bench, e))
+            nodes.append(_taken(plan, bench, e))
             bench.counts[B.ENTRIES] -= 1
             continue
         depth = int(entry[B.DEPTH])
@@ -89,7 +89,12 @@ def _depth(plan: Plan, d: int) -> int:
     return int(np.clip(np.log2(cells / _CELLS_IN_TASK), 0, _DEEPEST))
 
 
-def _taken(bench: Bench, e: int) -> Node:
+def _maps(plan: Plan) -> slice:
+    """Return which columns of affine maps to later layers are begun in nodes of the first one."""
+    return slice(int(plan.columns[1]), int(plan.reach[0])) if plan.widths.size else slice(0, 0)
+
+
+def _taken(plan: Plan, bench: Bench, e: int) -> Node:
     entry = bench.entry[e].copy()
     vertex = bench.vertex[entry[B.OFFSET] : entry[B.OFFSET] + entry[B.COUNT]]
     layer = int(entry[B.LAYER])
@@ -102,9 +107,20 @@ def _taken(bench: Bench, e: int) -> Node:
         word, frame, column = np.zeros((vertex.size, 0), np.uint64), np.zeros(4, np.int64), np.zeros(0, np.int32)
     rows = {name: getattr(bench, name)[e].copy() for name in _OF_NODES}
     of_vertices = {name: getattr(bench, name)[vertex] for name in _OF_VERTICES}
+    next_rows = bench.next_rows[e, :, _maps(plan)].copy()
     slots = bench.slots[entry[B.OFFSET] : entry[B.OFFSET] + entry[B.COUNT]].copy()
     zero = bench.zero[: entry[B.ZEROS]].copy()
-    return Node(entry=entry, slots=slots, zero=zero, word=word, frame=frame, column=column, **rows, **of_vertices)
+    return Node(
+        entry=entry,
+        next_rows=next_rows,
+        slots=slots,
+        zero=zero,
+        word=word,
+        frame=frame,
+        column=column,
+        **rows,
+        **of_vertices,
+    )
 
 
 def put_node(plan: Plan, bench: Bench, node: Node) -> Bench:
@@ -118,6 +134,7 @@ def put_node(plan: Plan, bench: Bench, node: Node) -> Bench:
     entry[[B.OFFSET, B.POOL, B.WORDS, B.ZEROS]] = 0, n, n_words, n_zeros
     for name in _OF_NODES:
         getattr(bench, name)[0] = getattr(node, name)
+    bench.next_rows[0, :, _maps(plan)] = node.next_rows
     for name in ("slots", *_OF_VERTICES):
         getattr(bench, name)[:n] = getattr(node, name)
     bench.vertex[:n] = np.arange(n)
@@ -126,7 +143,8 @@ def put_node(plan: Plan, bench: Bench, node: Node) -> Bench:
     if layer >= 0:
         bench.frame[layer] = node.frame[B.COLUMNS], node.frame[B.WIDTH], 0, 0
         bench.column[layer, : node.column.size] = node.column
-        bench.rows[layer] = plan.rows
+        width = int(plan.widths[layer])
+        bench.rows[layer, :, :width] = plan.rows[:, :width]
     bench.counts[:] = 0
     bench.counts[B.ENTRIES] = 1
     bench.counts[B.LISTS] = n_zeros

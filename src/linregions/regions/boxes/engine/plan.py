@@ -6,11 +6,11 @@ import numpy as np
 import numpy.typing as npt
 
 from linregions.networks.network import Network
-from linregions.networks.switches import count_switches, switch_layout
-from linregions.regions.boxes.frame import BoxFrame, affine_at
+from linregions.networks.switches import count_switches
+from linregions.regions.boxes.engine.stages import stages_of
+from linregions.regions.boxes.frame import BoxFrame
 from linregions.regions.boxes.kernels.bench import Plan
 
-FloatArray = npt.NDArray[np.float64]
 WordArray = npt.NDArray[np.uint64]
 
 _SEED = 0x9E3779B97F4A7C15
@@ -25,67 +25,55 @@ def hash_words(first: int, count: int) -> WordArray:
     return (z ^ (z >> np.uint64(31))).reshape(count, 2)
 
 
-def _first_rows(weight: FloatArray, bias: FloatArray, frame: BoxFrame) -> FloatArray:
-    """Return the rows of the first layer, each constant rounded once."""
-    rows = np.empty((frame.d + 1, bias.size))
-    rows[1:] = (weight * frame.scale).T
-    rows[0] = affine_at(weight, bias, frame.center)
-    return rows
-
-
 def make_plan(network: Network, frame: BoxFrame, relative: float) -> Plan:
-    """Flatten a chain."""
-    d, layout = frame.d, switch_layout(network)
-    layers, activations = network.layers[:-1], network.activations
-    n_layers, n_switches = len(layers), count_switches(network)
-    widths = np.array([layer.bias.size for layer in layers], dtype=np.int64)
+    """Flatten a chain, or a graph without maxima."""
+    stages = stages_of(network, frame)
+    n_layers, n_switches = len(stages), count_switches(network)
+    widths = np.array([stage.rows.shape[1] for stage in stages], dtype=np.int64)
+    columns = np.append(0, np.cumsum(widths))
     widest = int(widths.max(initial=1))
-    most = max((a.n_breakpoints for a in activations), default=0)
-    biases = np.zeros((n_layers, widest))
+    most = max((stage.activation.n_breakpoints for stage in stages), default=0)
     breakpoints = np.zeros((n_layers, max(most, 1)))
-    slopes, knots, heights = np.zeros((3, n_layers, most + 1))
-    constant_size, slope_size = np.zeros((2, n_layers, widest))
-    weights, at = [], [0]
-    rows = np.zeros((d + 1, widest))
-    constant, slope = np.zeros(d), np.zeros(d)
-    for k, (layer, activation) in enumerate(zip(layers, activations, strict=True)):
-        n, t = layer.bias.size, activation.n_breakpoints
-        biases[k, :n] = layer.bias
-        breakpoints[k, :t], slopes[k, : t + 1] = activation.breakpoints, activation.slopes
-        knots[k, : t + 1], heights[k, : t + 1] = activation.knots
-        if k == 0:
-            rows[:, :n] = _first_rows(layer.weight, layer.bias, frame)
-            constant, slope = np.abs(rows[0, :n]), np.abs(rows[1:, :n]).sum(axis=0)
-            weights.append(np.zeros(0))
-        else:
-            weights.append(layer.weight.T.ravel())
-            constant = np.sqrt(layer.weight**2 @ constant**2 + layer.bias**2)
-            slope = np.sqrt(layer.weight**2 @ slope**2)
-        at.append(at[-1] + weights[-1].size)
-        constant_size[k, :n], slope_size[k, :n] = constant, slope
-        steepest = max(map(abs, activation.slopes))
-        constant = steepest * (constant + np.abs(knots[k]).max()) + np.abs(heights[k]).max()
-        slope = steepest * slope
+    slopes, knots, heights = (np.zeros((n_layers, most + 1)) for _ in range(3))
+    constant_size, slope_size = (np.zeros((n_layers, widest)) for _ in range(2))
     switch = np.zeros((3, n_switches), dtype=np.int32)
-    for k, own in enumerate(layout):
-        numbers = np.arange(own.own.stop - own.own.start)
-        if numbers.size:
-            switch[0, own.own], switch[1:, own.own] = k, np.divmod(numbers, own.n_breakpoints)
+    own_reach = np.minimum(np.arange(n_layers) + 2, n_layers)  # the first stage that each one gives nothing to
+    for k, stage in enumerate(stages):
+        n, t = widths[k], stage.activation.n_breakpoints
+        breakpoints[k, :t], slopes[k, : t + 1] = stage.activation.breakpoints, stage.activation.slopes
+        knots[k, : t + 1], heights[k, : t + 1] = stage.activation.knots
+        constant_size[k, :n], slope_size[k, :n] = stage.constant_size, stage.slope_size
+        numbers = np.arange(n * t)
+        own = slice(stage.first_switch, stage.first_switch + n * t)
+        if t:
+            switch[0, own], switch[1:, own] = k, np.divmod(numbers, t)
+        for source, _ in stage.sources:
+            own_reach[source] = max(own_reach[source], k + 1)
+    span = columns[own_reach] - columns[1:]
+    weights_at = np.append(0, np.cumsum(widths * span))
+    weights = np.zeros(weights_at[-1])
+    for k, stage in enumerate(stages):
+        for source, weight in stage.sources:
+            block = weights[weights_at[source] : weights_at[source + 1]].reshape(widths[source], span[source])
+            begin = columns[k] - columns[source + 1]
+            block[:, begin : begin + widths[k]] = weight
     words = hash_words(0, 2 * n_switches + frame.sides.shape[0])
     return Plan(
         widths=widths,
-        n_breakpoints=np.array([own.n_breakpoints for own in layout], dtype=np.int64),
-        first_switch=np.array([own.first for own in layout], dtype=np.int64),
-        weights=np.concatenate([*weights, np.zeros(0)]),
-        weights_at=np.array(at[:-1], dtype=np.int64),
-        biases=biases,
+        n_breakpoints=np.array([stage.activation.n_breakpoints for stage in stages], dtype=np.int64),
+        first_switch=np.array([stage.first_switch for stage in stages], dtype=np.int64),
+        columns=columns,
+        reach=columns[np.maximum.accumulate(own_reach)],
+        span=span,
+        weights=weights,
+        weights_at=weights_at,
         breakpoints=breakpoints,
-        slopes=np.ascontiguousarray(slopes),
-        knots=np.ascontiguousarray(knots),
-        heights=np.ascontiguousarray(heights),
-        rows=rows,
-        constant_size=np.ascontiguousarray(constant_size),
-        slope_size=np.ascontiguousarray(slope_size),
+        slopes=slopes,
+        knots=knots,
+        heights=heights,
+        rows=np.concatenate([np.zeros((frame.d + 1, 0)), *(stage.rows for stage in stages)], axis=1),
+        constant_size=constant_size,
+        slope_size=slope_size,
         switch=switch,
         sides=frame.sides,
         words_on=np.ascontiguousarray(words[:n_switches]),

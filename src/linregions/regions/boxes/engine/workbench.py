@@ -20,7 +20,7 @@ _ENTRIES, _VERTICES, _PART = 64, 4096, 512
 
 def make_bench(plan: Plan, d: int, with_patterns: bool) -> Bench:
     """Allocate the buffers for a plan."""
-    n_layers, widest = plan.biases.shape
+    n_layers, widest = plan.constant_size.shape
     columns = int((plan.widths * plan.n_breakpoints).max(initial=1))
     words = -(-columns // 64)
     n_switches = plan.words_on.shape[0]
@@ -36,7 +36,7 @@ def make_bench(plan: Plan, d: int, with_patterns: bool) -> Bench:
         sign=np.zeros((_ENTRIES, B.N_SLOTS), dtype=np.int8),
         key=np.zeros((_ENTRIES, 2), dtype=np.uint64),
         pattern=np.zeros((_ENTRIES, -(-n_switches // 64) if with_patterns else 0), dtype=np.uint64),
-        next_rows=np.zeros((_ENTRIES, d + 1, widest)),
+        next_rows=np.zeros((_ENTRIES, d + 1, plan.rows.shape[1])),
         vertex=np.zeros(2 * _VERTICES, dtype=np.int32),
         slots=np.zeros(2 * _VERTICES, dtype=np.uint64),
         frame=np.zeros((n_layers, 4), dtype=np.int64),

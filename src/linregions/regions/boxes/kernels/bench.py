@@ -38,14 +38,16 @@ class Plan(NamedTuple):
     widths: IndexArray  # (L,): units of each hidden layer
     n_breakpoints: IndexArray  # (L,)
     first_switch: IndexArray  # (L,)
-    weights: FloatArray  # of layers from the second on, transposed, one after the other
-    weights_at: IndexArray  # (L,): where
-    biases: FloatArray  # (L, width)
+    columns: IndexArray  # (L + 1,): where each layer's units are among those of all
+    reach: IndexArray  # (L,): end of the units that this layer or one before gives something to, and of the next layer
+    span: IndexArray  # (L,): to how many from the next layer on this one gives something
+    weights: FloatArray  # (units, span) of each layer, one after the other
+    weights_at: IndexArray  # (L + 1,): where
     breakpoints: FloatArray  # (L, T)
     slopes: FloatArray  # (L, T + 1)
     knots: FloatArray  # (L, T + 1)
     heights: FloatArray  # (L, T + 1)
-    rows: FloatArray  # (d + 1, width): first layer, constants before coefficients
+    rows: FloatArray  # (d + 1, all units): what comes from the input, constants before coefficients
     constant_size: FloatArray  # (L, width): terms of the constants before they cancel, in the quadratic mean
     slope_size: FloatArray  # (L, width): those of coefficients
     switch: IntArray  # (3, switches): layer, unit and breakpoint
@@ -70,7 +72,7 @@ class Bench(NamedTuple):
     sign: SignArray  # (entries, 64)
     key: WordArray  # (entries, 2)
     pattern: WordArray  # (entries, W), W = 0 where patterns are not wanted
-    next_rows: FloatArray  # (entries, d + 1, width): affine map to the next layer
+    next_rows: FloatArray  # (entries, d + 1, all units): affine maps to later layers, so far
     vertex: IntArray  # vertices of nodes, one after the other
     slots: WordArray  # those of each
     frame: IndexArray  # (L, 4)

@@ -124,33 +124,31 @@ def _find_ranges(place: FloatArray, vertex: IntArray, rows: FloatArray, width: i
 
 @compiled(internal=True, fastmath={"contract"})
 def _add_rows(
-    weights: FloatArray, units: IndexArray, factors: FloatArray, n: int, made: FloatArray, width: int
+    weights: FloatArray, units: IndexArray, factors: FloatArray, n: int, made: FloatArray, first: int, span: int
 ) -> None:
     """Add to each row the sum of the weights of n units times its factors of them, four at a time."""
     for r in range(factors.shape[0]):
-        row, own = made[r], factors[r]
+        row, own = made[r, first : first + span], factors[r]
         for j in range(0, n, 4):
             a, b, c, d = own[j], own[j + 1], own[j + 2], own[j + 3]
-            of_a = weights[units[j] * width : (units[j] + 1) * width]
-            of_b = weights[units[j + 1] * width : (units[j + 1] + 1) * width]
-            of_c = weights[units[j + 2] * width : (units[j + 2] + 1) * width]
-            of_d = weights[units[j + 3] * width : (units[j + 3] + 1) * width]
-            for k in range(width):
+            of_a = weights[units[j] * span : (units[j] + 1) * span]
+            of_b = weights[units[j + 1] * span : (units[j + 1] + 1) * span]
+            of_c = weights[units[j + 2] * span : (units[j + 2] + 1) * span]
+            of_d = weights[units[j + 3] * span : (units[j + 3] + 1) * span]
+            for k in range(span):
                 row[k] += (a * of_a[k] + b * of_b[k]) + (c * of_c[k] + d * of_d[k])
 
 
 @compiled(inlined=True)
 def _begin_next_rows(plan: Plan, bench: Bench, e: int, layer: int) -> None:
-    """Begin the affine map to the next layer with biases and with what the units do from their lowest piece on."""
+    """Add to the affine maps of later layers what the units of this one do from their lowest piece on."""
     d = bench.place.shape[1]
-    after = layer + 1
-    width, n_before = plan.widths[after], plan.widths[layer]
-    made = bench.next_rows[e]
-    for k in range(width):
-        made[0, k] = plan.biases[after, k]
-    for r in range(1, d + 1):
-        for k in range(width):
-            made[r, k] = 0.0
+    first, span, n_before = plan.columns[layer + 1], plan.span[layer], plan.widths[layer]
+    # What no earlier layer gives anything to begins with what comes from the input.
+    begun = max(first, plan.reach[layer - 1]) if layer > 0 else first
+    for r in range(d + 1):
+        for k in range(begun, plan.reach[layer]):
+            bench.next_rows[e, r, k] = plan.rows[r, k]
     rows = bench.rows[layer]
     n = 0
     for unit in range(n_before):
@@ -168,9 +166,8 @@ def _begin_next_rows(plan: Plan, bench: Bench, e: int, layer: int) -> None:
         for r in range(d + 1):
             bench.factor[r, n] = 0.0
         n += 1
-    begin = plan.weights_at[after]
-    weights = plan.weights[begin : begin + n_before * width]
-    _add_rows(weights, bench.active, bench.factor, n, made, width)
+    weights = plan.weights[plan.weights_at[layer] : plan.weights_at[layer + 1]]
+    _add_rows(weights, bench.active, bench.factor, n, bench.next_rows[e], first, span)
 
 
 @compiled(internal=True)
@@ -203,14 +200,11 @@ def begin_layer(plan: Plan, bench: Bench, layer: int) -> int:
                 return GROW
             bench.zeros_at[new, 0], bench.zeros_at[new, 1] = zeros, end
             zeros = end
-    if layer > 0:
-        for r in range(d + 1):
-            for k in range(width):
-                bench.rows[layer, r, k] = bench.next_rows[e, r, k]
-    else:
-        for r in range(d + 1):
-            for k in range(width):
-                bench.rows[layer, r, k] = plan.rows[r, k]
+    first = plan.columns[layer]
+    for r in range(d + 1):
+        row = bench.next_rows[e, r] if layer > 0 else plan.rows[r]
+        for k in range(width):
+            bench.rows[layer, r, k] = row[first + k]
     _find_ranges(bench.place, bench.vertex[offset : offset + n], bench.rows[layer], width, bench.value)
     far, error = 0.0, 0.0
     for i in range(n):

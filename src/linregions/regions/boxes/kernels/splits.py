@@ -114,17 +114,17 @@ def _switch_on(plan: Plan, bench: Bench, e: int, layer: int, column: int) -> Non
         d = bench.place.shape[1]
         unit = column // plan.n_breakpoints[layer]
         b = column - unit * plan.n_breakpoints[layer]
-        width = plan.widths[layer + 1]
+        span, first = plan.span[layer], plan.columns[layer + 1]
         steeper = plan.slopes[layer, b + 1] - plan.slopes[layer, b]
-        at = plan.weights_at[layer + 1] + unit * width
-        weights = plan.weights[at : at + width]
+        at = plan.weights_at[layer] + unit * span
+        weights = plan.weights[at : at + span]
         for r in range(d + 1):
             factor = bench.rows[layer, r, unit]
             if r == 0:
                 factor -= plan.breakpoints[layer, b]
             factor *= steeper
-            row = bench.next_rows[e, r]
-            for k in range(width):
+            row = bench.next_rows[e, r, first : first + span]
+            for k in range(span):
                 row[k] += factor * weights[k]
 
 
@@ -316,10 +316,10 @@ def split(plan: Plan, bench: Bench) -> int:
     for k in range(j_word, w):
         bench.crossing[two, k] = bench.crossing[one, k]
     if layer + 1 < plan.widths.shape[0]:
-        width = plan.widths[layer + 1]
+        first, end = plan.columns[layer + 1], plan.reach[layer]
         for r in range(d + 1):
-            old, new = bench.next_rows[one, r], bench.next_rows[two, r]
-            for k in range(width):
+            old, new = bench.next_rows[one, r, first:end], bench.next_rows[two, r, first:end]
+            for k in range(end - first):
                 new[k] = old[k]
     bench.counts[ENTRIES] = e + 2
     for each_one in range(e, e + 2):

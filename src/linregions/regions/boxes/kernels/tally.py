@@ -6,26 +6,27 @@ are negative, and sides of the domain do not matter.
 
 from __future__ import annotations
 
+import numpy as np
+
 from linregions._support.kernels.bits import count_bits, lowest_bit
 from linregions._support.kernels.compiled import compiled
-from linregions.regions.boxes.kernels.bench import COUNT, OFFSET, Bench, WordArray
+from linregions.regions.boxes.kernels.bench import IntArray, WordArray
 from linregions.regions.boxes.kernels.places import ONE, ZERO
 
 
 @compiled(internal=True)
-def own_faces(bench: Bench, on: WordArray, zero: WordArray, e: int) -> int:
+def own_faces(
+    d: int, vertex_slots: WordArray, off: np.uint64, label: IntArray, key: np.uint64,
+    on: WordArray, zero: WordArray, beside: WordArray,
+) -> tuple[int, np.uint64]:  # fmt: skip
     """Return the faces of a simple cell that are counted in it: those of even dimension less those of odd dimension.
 
-    Names of its facets go into the sum that is zero when each is met from both sides, where `on` and `zero` are the
-    words of keys.
+    Also return the sum of the names of its facets that are `off` less that of the others; over all cells it is zero
+    when each is met from both sides. `key` is the first word of the cell's, `on` and `zero` are the words of keys.
     """
-    d = bench.place.shape[1]
-    begin = bench.entry[e, OFFSET]
-    end = begin + bench.entry[e, COUNT]
-    off, met = bench.off[e], ZERO
+    met = ZERO
     corners, edge_ends = 0, 0
-    for i in range(begin, end):
-        slots = bench.slots[i]
+    for slots in vertex_slots:
         met |= slots
         n = count_bits(slots & off)
         if n >= d - 1:
@@ -36,36 +37,32 @@ def own_faces(bench: Bench, on: WordArray, zero: WordArray, e: int) -> int:
     while met != ZERO:
         s = lowest_bit(met)
         met &= met - ONE
-        label = bench.label[e, s]
-        if label >= 0:
-            name = bench.key[e, 0] ^ zero[label, 0]
-            if bench.sign[e, s] < 0:
+        switch = label[s]
+        if switch >= 0:
+            name = key ^ zero[switch, 0]
+            if off >> np.uint64(s) & ONE:
                 fit += name
             else:
-                fit -= name ^ on[label, 0]
-    bench.fit[0] += fit
+                fit -= name ^ on[switch, 0]
     edges = edge_ends >> 1
     if d == 1:
-        return corners - 1
+        return corners - 1, fit
     if d == 2:
-        return corners - facets + 1
+        return corners - facets + 1, fit
     if d == 3:
-        return corners - edges + facets - 1
-    ridges, planes = _ridges(bench, begin, end, off)
+        return corners - edges + facets - 1, fit
+    ridges, planes = _ridges(d, vertex_slots, off, beside)
     if d == 4:
-        return corners - edges + ridges - facets + 1
-    return corners - edges + planes - ridges + facets - 1
+        return corners - edges + ridges - facets + 1, fit
+    return corners - edges + planes - ridges + facets - 1, fit
 
 
 @compiled(internal=True)
-def _ridges(bench: Bench, begin: int, end: int, off: int) -> tuple[int, int]:
-    """Count pairs and triples of slots that some vertex has."""
-    d = bench.place.shape[1]
-    beside = bench.beside
+def _ridges(d: int, vertex_slots: WordArray, off: np.uint64, beside: WordArray) -> tuple[int, int]:
+    """Count pairs and triples of slots that are off and that some vertex has."""
     met = ZERO
-    for i in range(begin, end):
-        slots = bench.slots[i] & off
-        met |= slots
+    for word in vertex_slots:
+        met |= word & off
     rest = met
     while rest != ZERO:
         s = lowest_bit(rest)
@@ -77,8 +74,8 @@ def _ridges(bench: Bench, begin: int, end: int, off: int) -> tuple[int, int]:
                 t = lowest_bit(above)
                 above &= above - ONE
                 beside[s, t] = ZERO
-    for i in range(begin, end):
-        slots = bench.slots[i] & off
+    for word in vertex_slots:
+        slots = word & off
         while slots != ZERO:
             s = lowest_bit(slots)
             slots &= slots - ONE

@@ -113,7 +113,19 @@ def walk(plan: Plan, bench: Bench, out: Output, emits: bool, steps: int) -> int:
             if emits:
                 status = _emit(plan, bench, out)
             else:
-                bench.counts[EULER] += own_faces(bench, plan.words_on, plan.words_zero, e)
+                begin = entry[OFFSET]
+                euler, fit = own_faces(
+                    bench.place.shape[1],
+                    bench.slots[begin : begin + entry[COUNT]],
+                    bench.off[e],
+                    bench.label[e],
+                    bench.key[e, 0],
+                    plan.words_on,
+                    plan.words_zero,
+                    bench.beside,
+                )
+                bench.counts[EULER] += euler
+                bench.fit[0] += fit
             if status == DONE:
                 bench.counts[ENTRIES] = e
                 bench.counts[CELLS] += 1
