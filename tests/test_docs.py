@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 import tomllib
 
@@ -68,6 +69,20 @@ def test_commands_are_there(page):
 def _is_a_pattern(command):
     """Whether it stands for several commands: linregions plane / line MODEL, linregions COMMAND."""
     return bool(re.search(r"\[| / | or |COMMAND|\.\.\.", command))
+
+
+@pytest.mark.parametrize("module", ["", "errors", "experiments", "plotting", "theory", "tracking", "training"])
+def test_every_public_name_has_its_page(module):
+    home = importlib.import_module(f"linregions.{module}".rstrip("."))
+    reference = (ROOT / "docs" / "reference.rst").read_text(encoding="utf-8")
+    listed = set(re.findall(r"^   ([\w.]+)$|``([\w.]+)``", reference, re.MULTILINE))
+    there = {name for pair in listed for name in pair if name}
+    missing = [
+        name
+        for name in getattr(home, "__all__", [name for name in vars(home) if name[0].isupper()])
+        if name not in there and f"{module}.{name}" not in there and f"errors.{name}" not in there
+    ]
+    assert not missing, f"docs/reference.rst lacks {missing}"
 
 
 class _fine:
