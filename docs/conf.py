@@ -6,6 +6,8 @@ from pathlib import Path
 os.environ.setdefault("MPLBACKEND", "agg")
 sys.path.insert(0, str(Path(__file__).parent / "_extensions"))
 
+from numpydoc.xref import DEFAULT_LINKS
+
 import linregions
 from linregions import errors, plotting, theory, tracking, training
 
@@ -27,7 +29,14 @@ myst_enable_extensions = ["dollarmath"]
 numpydoc_show_class_members = False
 numpydoc_class_members_toctree = False
 autodoc_typehints = "none"
-exclude_patterns = ["_build", "examples/*.ipynb", "examples/*.py", "**/GALLERY_HEADER*"]
+exclude_patterns = [
+    "_build",
+    "examples/*.ipynb",
+    "examples/*.py",
+    "**/GALLERY_HEADER*",
+    "sg_execution_times.rst",
+    "examples/sg_execution_times.rst",
+]
 html_math_renderer = "mathml"
 html_static_path = ["_static"]
 html_css_files = ["math.css"]
@@ -38,7 +47,7 @@ html_title = f"linregions {release}"
 default_role = "autolink"
 numpydoc_xref_param_type = True
 numpydoc_xref_ignore = "all"
-numpydoc_xref_aliases = {
+numpydoc_xref_aliases = {name: name for name in DEFAULT_LINKS} | {  # words of Python and numpy stay words
     name: f"linregions.{prefix}{name}"
     for prefix, module in {
         "errors.": errors,
