@@ -1,7 +1,7 @@
 # Everything runs in the current Python environment; see README.md for the command that makes one.
 PYTHON ?= python
 
-.PHONY: install check lint types layers test test-slow fuzz bench docs wheel dist try-dist tag-is-version
+.PHONY: install check lint types layers test test-slow fuzz bench docs wheel dist try-dist merge-wheels tag-is-version
 
 install:  ## all that developers need, into the current environment
 	$(PYTHON) -m pip install -c constraints.txt -e ".[dev]"
@@ -42,6 +42,9 @@ dist:  ## sdist and wheel, by a build tool that is installed here if need be
 
 try-dist:  ## each of them alone in a fresh environment without extras: every command gives its numbers
 	$(PYTHON) tools/try_dist.py dist
+
+merge-wheels:  ## make merge-wheels BUILT=folder: one wheel with the compiled kernels of all in it, and the sdist, to dist
+	$(PYTHON) tools/merge_wheels.py "$(BUILT)" dist
 
 tag-is-version:  ## make tag-is-version TAG=v0.1.0: a release is what its tag, its files and its changelog say
 	$(PYTHON) tools/release.py "$(TAG)"

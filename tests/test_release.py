@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import importlib.util
 import re
 import tomllib
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -17,8 +20,8 @@ FILES = sorted((ROOT / ".github").rglob("*.yml"))
 WORKFLOWS, FORMS = ([path for path in FILES if path.parent.name == name] for name in ("workflows", "ISSUE_TEMPLATE"))
 
 
-def _release():
-    spec = importlib.util.spec_from_file_location("release", ROOT / "tools" / "release.py")
+def _release(name="release"):
+    spec = importlib.util.spec_from_file_location(name, ROOT / "tools" / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -108,3 +111,28 @@ def test_issue_forms(path):
     assert all(
         part["type"] in {"textarea", "dropdown", "input"} and part["attributes"]["label"] for part in made["body"]
     )
+
+
+def test_wheels_of_several_pythons_become_one(tmp_path):
+    merge = _release("merge_wheels")
+    common = {"linregions/__init__.py": b"x", "linregions-1.dist-info/METADATA": b"y"}
+    for number in (1, 2):
+        folder = tmp_path / "built" / str(number)
+        folder.mkdir(parents=True)
+        merge.write(
+            common | {f"linregions/data/kernels/{number}/a.kernel": b"%d" % number}, folder / "linregions-1.whl"
+        )
+        (folder / "linregions-1.tar.gz").write_bytes(b"source")
+    merge.main(str(tmp_path / "built"), str(tmp_path / "dist"))
+    assert sorted(path.name for path in (tmp_path / "dist").iterdir()) == ["linregions-1.tar.gz", "linregions-1.whl"]
+    found = merge.contents(tmp_path / "dist" / "linregions-1.whl")
+    assert set(found) == {*common, "linregions/data/kernels/1/a.kernel", "linregions/data/kernels/2/a.kernel"}
+    with zipfile.ZipFile(tmp_path / "dist" / "linregions-1.whl") as archive:
+        rows = [line.split(",") for line in archive.read("linregions-1.dist-info/RECORD").decode().split()]
+    assert {name for name, *_ in rows} == {*found, "linregions-1.dist-info/RECORD"}
+    digest = base64.urlsafe_b64encode(hashlib.sha256(b"x").digest()).decode().rstrip("=")
+    assert ["linregions/__init__.py", f"sha256={digest}", "1"] in rows
+
+    merge.write(common | {"linregions/__init__.py": b"z"}, tmp_path / "built" / "2" / "linregions-1.whl")
+    with pytest.raises(SystemExit, match="is not the same in"):
+        merge.main(str(tmp_path / "built"), str(tmp_path / "dist"))
