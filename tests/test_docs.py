@@ -15,6 +15,8 @@ from tests.support.pages import KINDS, PAGES, ROOT, Running, blocks, commands, d
 SLOW = {"guide_resnet.md", "scale.md", "tracking.md", "experiments.md"}
 #: What their code needs beside the package.
 NEEDS = ("torch", "scipy", "matplotlib", "onnx", "sklearn", "pandas", "networkx", "pyarrow", "flint")
+#: And what some pages need besides.
+MORE = {"boxes.md": ("gudhi", "trimesh"), "explorer.md": ("jinja2",)}
 
 _SLOWLY = [pytest.param(page, marks=pytest.mark.slow if page.name in SLOW else (), id=page.name) for page in PAGES]
 _ALL = [pytest.param(page, id=page.name) for page in PAGES]
@@ -26,7 +28,7 @@ def test_what_a_page_prints(page, tmp_path, monkeypatch):
     running = Running(page)
     if not any(block.kind in ("python", "pycon", "console") for block in blocks(running.text)):
         return
-    for name in NEEDS:
+    for name in (*NEEDS, *MORE.get(page.name, ())):
         pytest.importorskip(name)
     import matplotlib
 

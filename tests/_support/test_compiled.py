@@ -11,11 +11,12 @@ import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numba
 import numpy as np
 import pytest
 from numba import typeof
 
-from linregions._support.kernels import compiled
+from linregions._support.kernels import compiled, prebuilt
 from linregions.errors import UncachedKernelsWarning
 from linregions.regions.lines.kernels.cuts import _sort_by
 
@@ -51,6 +52,62 @@ def fresh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 def test_a_kernel_is_compiled_once(fresh: Any) -> None:
     assert fresh() == (0, 1)
     assert fresh() == (1, 0)
+
+
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Have a kernel compiled as for a package, and give the folder that it is in; the cache is empty again."""
+    monkeypatch.setenv(prebuilt.RECORDING, str(tmp_path / "built"))
+    return tmp_path / "built"
+
+
+def _forget(folder: Path) -> None:
+    shutil.rmtree(folder.parent / "cache")
+
+
+def test_a_kernel_comes_with_the_package(fresh: Any, package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert fresh() == (0, 1)
+    (folder,) = package.iterdir()
+    (kernel,) = folder.iterdir()
+    monkeypatch.delenv(prebuilt.RECORDING)
+    monkeypatch.setattr(prebuilt, "_folder", lambda: folder)
+    _forget(package)
+    assert fresh() == (1, 0), "it is taken"
+    monkeypatch.setattr(compiled, "_sources", lambda: "other kernels")
+    assert fresh() == (0, 1), "other sources, so it is compiled"
+    monkeypatch.undo()
+    monkeypatch.setattr("numba.core.config.CACHE_DIR", str(package.parent / "cache"))
+    monkeypatch.setattr(prebuilt, "_folder", lambda: folder)
+    _forget(package)
+    kernel.write_bytes(kernel.read_bytes()[:100])
+    assert fresh() == (0, 1), "half a file, so it is compiled"
+
+
+def test_a_kernel_that_came_with_the_package_needs_no_folder(
+    fresh: Any, package: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert fresh() == (0, 1)
+    (folder,) = package.iterdir()
+    monkeypatch.setattr(numba.core.caching.CacheImpl, "_locator_classes", [])
+    compiled._warn_that_nothing_is_kept.cache_clear()
+    with pytest.warns(UncachedKernelsWarning):
+        assert fresh() == (0, 1)
+    monkeypatch.setattr(prebuilt, "_folder", lambda: folder)
+    assert fresh() == (1, 0)
+
+
+def test_kernels_are_built_for_processors_that_can_run_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    def names(machine: str, features: set[str]) -> list[str]:
+        monkeypatch.setattr("platform.machine", lambda: machine)
+        monkeypatch.setattr(prebuilt.binding, "get_host_cpu_features", lambda: dict.fromkeys(features, True))
+        return prebuilt.targets()
+
+    older = {"avx2", "bmi", "bmi2", "f16c", "fma", "lzcnt", "movbe", "popcnt"}
+    assert names("AMD64", older) == ["x86-64-v3"]
+    assert names("x86_64", older | {"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"})[0] == "x86-64-v4"
+    assert names("x86_64", older - {"fma"}) == []
+    assert names("aarch64", set()) == ["generic"]
+    assert names("riscv64", older) == []
 
 
 def test_a_kernel_is_forgotten_when_another_changes(fresh: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from numba.core import event
 
 import linregions as lr
 from linregions.cli import main
@@ -439,3 +440,31 @@ def test_the_package_runs_as_a_module(folder):
     failed = subprocess.run(words, capture_output=True, text=True, check=False)
     assert failed.returncode == 2
     assert "Traceback" not in failed.stderr
+
+
+def test_warmup_uses_all_kernels(run):
+    status, stdout, stderr = run("warmup", "-q")
+    assert (status, stderr) == (0, "")
+    assert "parts ready after" in stdout
+    compiled = []
+    event.register("numba:compile", Compiled(compiled))
+    net = lr.random_network([3, 5, 5, 2], 4, bias_variance=0.1)
+    window = lr.PlaneWindow.square([0.0, 0.0, 0.1], [[1.0, 0.0, 0.0], [0.0, 1.0, 0.5]], 2.0)
+    part = lr.partition(net, window)
+    part.decision_boundary()
+    assert lr.count_regions(net, [window, lr.Line([0.0, 0.1, 0.2], [1.0, 0.0, 0.3])], "linear")[0] <= part.n_regions
+    lr.boundary_distance(net, [[0.1, 0.2, 0.3]])
+    assert not compiled
+
+
+class Compiled(event.Listener):
+    """What is compiled meanwhile."""
+
+    def __init__(self, names):
+        self.names = names
+
+    def on_start(self, event):
+        self.names.append(event.data["dispatcher"].py_func.__qualname__)
+
+    def on_end(self, event):
+        pass

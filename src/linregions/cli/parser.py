@@ -19,6 +19,7 @@ COMMANDS = {
     "distance": "measure distances of points to the nearest boundary",
     "density": "measure boundary volume per unit of volume in a box or ball",
     "bounds": "tell the known bounds on the number of regions",
+    "warmup": "compile all kernels now, so that no later call waits for it",
     "info": "tell the architecture of a network, or what a window will cost",
 }
 

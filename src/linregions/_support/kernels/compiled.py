@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 from numba import njit, typeof
 from numba.core.caching import FunctionCache
-from numba.core.compiler import Compiler, Flags
+from numba.core.compiler import Compiler, CompileResult, Flags
 
+from linregions._support.kernels import prebuilt
 from linregions.errors import UncachedKernelsWarning
 
 
@@ -39,29 +40,61 @@ class _Cache(FunctionCache):
     another file, and files of a wheel all bear the same date, so an upgrade would go on with old code.
     """
 
+    called_from_python = True
+
     def _index_key(self, sig: Any, codegen: Any) -> Any:
         return (*super()._index_key(sig, codegen), _sources())
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
-        """Return what an earlier process kept, None if there is nothing to be read.
+        """Return what an earlier process kept, or came with the package; None if there is nothing to be read.
 
         An index that names a record which is called otherwise now cannot be read either: all is compiled anew.
         """
         try:
             try:
-                return super().load_overload(sig, target_context)
+                found = super().load_overload(sig, target_context)
+                if found is not None:
+                    return found
             except _UNREADABLE:
                 self.flush()
         except OSError:
             _warn_that_nothing_is_kept()
-        return None
+        return self._prebuilt(sig, target_context)
+
+    def _prebuilt(self, sig: Any, target_context: Any) -> Any:
+        if not self.called_from_python:  # it is a part of what calls it
+            return None
+        try:
+            data = prebuilt.load(self._py_func, self._index_key(sig, target_context.codegen()))
+            return None if data is None else CompileResult._rebuild(target_context, *data)
+        except (*_UNREADABLE, OSError):
+            return None
 
     def save_overload(self, sig: Any, data: Any) -> None:
         """Keep what was compiled, if the folder still takes it."""
         try:
             super().save_overload(sig, data)
+            if self.called_from_python and self._impl.check_cachable(data):
+                prebuilt.record(self._py_func, self._index_key(sig, data.codegen), self._impl.reduce(data))
         except OSError:  # full, or no longer writable
             _warn_that_nothing_is_kept()
+
+
+class _NoFolder(_Cache):
+    """The cache where there is no folder for one: what came with the package can be used, and nothing is kept."""
+
+    def __init__(self, function: Any) -> None:
+        self._py_func, self._name = function, repr(function)
+        self._enabled, self._cache_path = False, ""
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        """Return what came with the package, or None."""
+        target_context.refresh()
+        return self._prebuilt(sig, target_context)
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        """Tell that it cannot be kept."""
+        _warn_that_nothing_is_kept()
 
 
 @cache
@@ -177,8 +210,9 @@ def compiled(
         if hasattr(made, "enable_caching"):  # not where NUMBA_DISABLE_JIT is set
             try:
                 made._cache = _Cache(function)
-            except RuntimeError:  # numba has no folder for it
-                _warn_that_nothing_is_kept()
+            except RuntimeError:  # numba finds no folder
+                made._cache = _NoFolder(function)
+            made._cache.called_from_python = not (inlined or internal)
         return made
 
     return decorate
