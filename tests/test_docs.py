@@ -1,68 +1,168 @@
-"""The code of the guides runs as it stands, and what they say of results is so."""
+"""The code of the documentation runs as it stands, and prints what the pages say."""
 
 from __future__ import annotations
 
+import importlib
 import re
-from pathlib import Path
+import tomllib
 
-import numpy as np
 import pytest
 
-import linregions as lr
+from linregions.cli.parser import COMMANDS, build_parser
+from tests.support.pages import KINDS, PAGES, ROOT, Running, blocks, commands, difference
 
-pytest.importorskip("torch")
-pytest.importorskip("scipy")
+#: Pages that take seconds, or train something.
+SLOW = {"guide_resnet.md", "scale.md", "tracking.md", "experiments.md"}
+#: What their code needs beside the package.
+NEEDS = ("torch", "scipy", "matplotlib", "onnx", "sklearn", "pandas", "networkx", "pyarrow", "flint")
+#: And what some pages need besides.
+MORE = {"boxes.md": ("gudhi", "trimesh"), "explorer.md": ("jinja2",)}
 
-DOCS = Path(__file__).parents[1] / "docs"
-
-
-def _run(name, folder, monkeypatch):
-    """Run all Python blocks of a page one after the other, and return the names that they made."""
-    monkeypatch.chdir(folder)
-    text = (DOCS / name).read_text(encoding="utf-8")
-    made: dict[str, object] = {"__name__": "page"}
-    for block in re.finditer(r"```python\n(.*?)```", text, re.DOTALL):
-        first = text[: block.start()].count("\n") + 1
-        exec(compile("\n" * first + block[1], name, "exec"), made)
-    return made
+_SLOWLY = [pytest.param(page, marks=pytest.mark.slow if page.name in SLOW else (), id=page.name) for page in PAGES]
+_ALL = [pytest.param(page, id=page.name) for page in PAGES]
 
 
-def test_importing(tmp_path, monkeypatch):
-    made = _run("importing.md", tmp_path, monkeypatch)
-    assert made["net"]([1, 2, 3, 4, 5, 6, 20.0]) == 1.0
-    surrogate = made["surrogate"]
-    assert 0.0013 < surrogate.activations[0].error < 0.0015
-    assert made["part"].n_regions > 1000
+@pytest.mark.parametrize("page", _SLOWLY)
+@pytest.mark.filterwarnings("default")
+def test_what_a_page_prints(page, tmp_path, monkeypatch):
+    running = Running(page)
+    if not any(block.kind in ("python", "pycon", "console") for block in blocks(running.text)):
+        return
+    for name in (*NEEDS, *MORE.get(page.name, ())):
+        pytest.importorskip(name)
+    import matplotlib
+
+    matplotlib.use("agg")
+    monkeypatch.chdir(tmp_path)
+    faults = running.run()
+    assert not faults, "\n".join(faults)
 
 
-def test_boxes(tmp_path, monkeypatch):
-    pytest.importorskip("gudhi")
-    made = _run("boxes.md", tmp_path, monkeypatch)
-    assert made["part"].volumes.sum() == pytest.approx(8.0)
-    assert made["part"].diagnostics["undecided"] == 0
-    assert len(made["surface"]) > 100
+@pytest.mark.parametrize("page", _ALL)
+def test_nothing_that_is_printed_escapes(page):
+    text = page.read_text(encoding="utf-8")
+    for block in blocks(text):
+        where = f"{page.name}:{block.line}"
+        assert block.kind in KINDS | {"before"} or block.kind.startswith("{"), (
+            f"{where}: a block of kind {block.kind!r} is not checked: make it one of {sorted(KINDS)}"
+        )
+        if block.kind == "python":
+            beside = re.search(r"^ *print\(.*\)  #.*", block.text, re.MULTILINE)
+            assert not beside, f"{where}: what is printed belongs into a block `output`: {beside[0]}"
+        if block.kind == "toml":
+            tomllib.loads(block.text)
 
 
-@pytest.mark.slow
-def test_resnet(tmp_path, monkeypatch):
-    pytest.importorskip("matplotlib").use("agg")
-    made = _run("guide_resnet.md", tmp_path, monkeypatch)
-    net, line, part = made["net"], made["line"], made["part"]
-    assert repr(net) == "Network(1x28x28 -> 10, 6 steps, 3136 neurons, activation relu)"
-    assert made["accuracy"] > 0.8
-    assert 800 < line.n_regions < 1500
-    assert line.n_regions == lr.count_regions(net, made["line"].domain)
-    assert made["counts"].sum() == line.breakpoints.size
-    assert part.n_regions > 10
-    assert part.diagnostics["undecided"] == 0
-    assert part.areas.sum() == pytest.approx(part.window.area)
-    moved = np.linalg.norm(made["nearest"] - made["mnist"].x_test[:20], axis=1)
-    np.testing.assert_allclose(moved, made["distances"])
-    assert (tmp_path / "plane.png").stat().st_size > 10_000
+@pytest.mark.parametrize("page", _ALL)
+def test_commands_are_there(page):
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    parser = build_parser()
+    for command in commands(page.read_text(encoding="utf-8")):
+        program, *words = command.split()
+        if program == "make":
+            assert words[0] in targets, f"{page.name}: {command}"
+        elif program == "linregions" and len(words) == 1:  # named, not called
+            assert words[0] in COMMANDS or words[0].startswith("--"), f"{page.name}: {command}"
+        elif program == "linregions" and not _is_a_pattern(command):
+            with pytest.raises(SystemExit) if {"--help", "--version"} & set(words) else _fine(command):
+                parser.parse_args(words)
 
 
-def test_explorer(tmp_path, monkeypatch):
-    pytest.importorskip("jinja2")
-    _run("explorer.md", tmp_path, monkeypatch)
-    pages = {file.name for file in tmp_path.glob("*.html")}
-    assert pages == {*("regions.html", "digits.html", "training.html", "line.html", "graph.html", "steepness.html")}
+def _is_a_pattern(command):
+    """Whether it stands for several commands: linregions plane / line MODEL, linregions COMMAND."""
+    return bool(re.search(r"\[| / | or |COMMAND|\.\.\.", command))
+
+
+@pytest.mark.parametrize("module", ["", "errors", "experiments", "plotting", "theory", "tracking", "training"])
+def test_every_public_name_has_its_page(module):
+    home = importlib.import_module(f"linregions.{module}".rstrip("."))
+    reference = (ROOT / "docs" / "reference.rst").read_text(encoding="utf-8")
+    listed = set(re.findall(r"^   ([\w.]+)$|``([\w.]+)``", reference, re.MULTILINE))
+    there = {name for pair in listed for name in pair if name}
+    missing = [
+        name
+        for name in getattr(home, "__all__", [name for name in vars(home) if name[0].isupper()])
+        if name not in there and f"{module}.{name}" not in there and f"errors.{name}" not in there
+    ]
+    assert not missing, f"docs/reference.rst lacks {missing}"
+
+
+class _fine:
+    """Tells which command it is that the grammar refuses."""
+
+    def __init__(self, command):
+        self.command = command
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, *_):
+        assert kind is not SystemExit, f"no such command: {self.command}"
+
+
+@pytest.mark.parametrize(
+    ("expected", "printed", "tolerance", "same"),
+    [
+        ("107079 regions\n", "107079 regions\n", 0, True),
+        ("107079 regions\n", "107078 regions\n", 0, False),
+        ("0.25\n", "0.2500000001\n", 0, True),
+        ("0.25\n", "0.2501\n", 0, False),
+        ("[1.5 2.5]\n", "[1.5\n 2.5]\n", 0, True),
+        ("about 1,100 in 0.07 s\n", "about 1,000 in 0.08 s\n", 0.2, True),
+        ("about 1,100 in 0.07 s\n", "about 1,000 in 0.18 s\n", 0.2, False),
+        ("first ... last\n", "first of\nmany, last\n", 0, True),
+        ("first ... last\n", "first of many\n", 0, False),
+        ("Network(2 -> 1)\n", "Network(2 -> 2)\n", 0, False),
+        ("4 4\n", "4 4 4\n", 0, False),
+        ("-3.6\n", "3.6\n", 0, False),
+    ],
+)
+def test_what_counts_as_the_same(expected, printed, tolerance, same):
+    assert (difference(expected, printed, tolerance) == "") is same
+
+
+PAGE = """# A page
+<!-- before:
+hidden = 2
+-->
+```python
+print(hidden + 1)
+```
+```output
+{}
+```
+<!-- not run: needs a cluster -->
+```python
+raise ValueError
+```
+```pycon
+>>> hidden
+{}
+```
+"""
+
+
+@pytest.mark.parametrize(("first", "second", "faults"), [("3", "2", 0), ("4", "2", 1), ("3", "5", 1), ("4", "5", 2)])
+def test_faults_of_a_page_are_found(first, second, faults, tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text(PAGE.format(first, second), encoding="utf-8")
+    assert len(Running(page).run()) == faults
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("```python\nprint(1)\n```\nand text\n", "prints what the page does not show"),
+        ("```output\n1\n```\n", "output of no block"),
+        ("```python\nx = 1\n```\n```output\n1\n```\n", "but printed is"),
+        ("```console\n$ linregions bounds 2 4 1 --quiet\nnothing\n```\n", "but printed is"),
+        ("```console\n$ linregions info missing.npz\n```\n", "status 2"),
+    ],
+)
+def test_what_escapes_is_found(text, fault, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    page = tmp_path / "page.md"
+    page.write_text(text, encoding="utf-8")
+    found = Running(page).run()
+    assert found
+    assert fault in found[0]

@@ -49,7 +49,7 @@ if TYPE_CHECKING:  # as they load on first use
     from linregions.tracking import DistanceProbe, LineProbe, PlaneProbe, Tracker, default_probes
     from linregions.training import load_dataset
 
-__version__ = "0.1.0.dev0"
+__version__ = "0.1.0"
 
 __all__ = [
     "ABS",
