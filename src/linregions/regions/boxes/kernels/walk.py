@@ -20,16 +20,42 @@ from linregions.regions.boxes.kernels.bench import (
     MOST_VERTICES,
     OFFSET,
     PAUSED,
+    PLACED,
     SLOTS,
     ZEROS,
     Bench,
     Output,
     Plan,
 )
-from linregions.regions.boxes.kernels.places import ONE, ZERO
+from linregions.regions.boxes.kernels.places import NO_LABEL, ONE, ZERO, place_anew
 from linregions.regions.boxes.kernels.roots import append_zeros, begin_layer, count_zeros
 from linregions.regions.boxes.kernels.splits import forget_lists, split
 from linregions.regions.boxes.kernels.tally import own_faces
+
+# Error of a vertex, in the size of a cell, from which on it is placed anew.
+_SMALL = 2.0**-16
+
+
+@compiled(internal=True)
+def _place_well(plan: Plan, bench: Bench, e: int) -> None:
+    """Place the vertices of a cell anew where it is so small that their errors count."""
+    d = bench.place.shape[1]
+    begin = bench.entry[e, OFFSET]
+    end = begin + bench.entry[e, COUNT]
+    error, extent = 0.0, 0.0
+    for i in range(begin, end):
+        error = max(error, bench.error[bench.vertex[i]])
+    for r in range(d):
+        low, high = np.inf, -np.inf
+        for i in range(begin, end):
+            x = bench.place[bench.vertex[i], r]
+            low, high = min(low, x), max(high, x)
+        extent = max(extent, high - low)
+    if error > _SMALL * extent:
+        for i in range(begin, end):
+            v = bench.vertex[i]
+            if not bench.flags[v] & PLACED:
+                place_anew(plan, bench, e, bench.slots[i], NO_LABEL, v)
 
 
 @compiled(internal=True)
@@ -42,6 +68,7 @@ def _emit(plan: Plan, bench: Bench, out: Output) -> int:
     cell, row, at = out.filled[0], out.filled[1], out.filled[2]
     if cell >= out.cell_keys.shape[0] or row + n > out.slots.shape[0] or at + used > out.slot_labels.shape[0]:
         return FULL
+    _place_well(plan, bench, e)
     n_switches = plan.words_on.shape[0]
     key0, key1 = bench.key[e, 0], bench.key[e, 1]
     for i in range(n):
