@@ -114,7 +114,7 @@ _LATER["load_dataset"] = "linregions.training"
 # Nor do most need these, as `lr.theory` and the like.
 _MODULES = ("experiments", "integrations", "plotting", "theory", "tracking", "training")
 
-# Documented modules that have moved, kept until the first release.
+# Documented modules that have moved before the first release, kept until the second.
 _MOVED = {
     "adjacency": "regions.adjacency",
     "constructions": "networks.constructions",

@@ -21,7 +21,7 @@ class _Moved(Loader):
         module = importlib.import_module(self.new)
         self.spec = module.__spec__
         warnings.warn(
-            f"{self.old} has moved: import {self.new} instead. The old address goes with the first release.",
+            f"{self.old} has moved: import {self.new} instead. The old address goes with version 0.2.",
             DeprecationWarning,
             stacklevel=2,
         )
