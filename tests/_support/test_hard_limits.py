@@ -144,12 +144,16 @@ def test_a_hard_limit_is_one_clear_error(what: str, told: str, tmp_path: Path) -
 WRITERS = {"write_text", "write_bytes", "tofile", "savez", "savez_compressed", "write_table", "write_archive"}
 #: Functions that are given a temporary name, and `write_table` of tables.py, which makes one itself.
 GIVEN = {"_write", "write_archive", "_write_npz", "_write_parquet"}
+#: Writes for a package that is being built, nothing that a user has.
+BUILDING = {"prebuilt.py"}
 
 
 def test_there_is_no_other_way_to_write_a_file() -> None:
     """Every call that writes stands in a ``with replacing(...)``, or in a function that one there calls."""
     found = []
     for path in sorted(Path(linregions.__file__).parent.rglob("*.py")):
+        if path.name in BUILDING:
+            continue
         found += [f"{path.name}:{line}" for line in _strays(ast.parse(path.read_text(encoding="utf-8")))]
     assert found == []
     assert list(

@@ -89,7 +89,7 @@ def test_a_ball_and_a_box_of_many_inputs(folder, tmp_path, codimension):
         (["--low", "1", "--high", "0"], "`low` is 1 and `high` 0 in coordinate 0, but Box needs low < high"),
         (["--low", "corner.npy", "--high", "1"], "`--low` is 'corner.npy', but linregions density needs numbers"),
         (["--low", "0", "--high", "1", "-n", "1"], "`n_chords` is 1, but boundary_density needs at least 2"),
-        (["--low", "0", "--high", "1", "--method", "exact"], "`method` is 'exact' for 6 inputs"),
+        (["--low", "0", "--high", "1", "--method", "exact"], "`method` is 'exact' for a Box of 6 inputs"),
     ],
 )
 def test_messages(folder, tmp_path, capsys, words, message):

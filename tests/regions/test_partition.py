@@ -80,7 +80,7 @@ BAD = {
     "domain of another type": (
         {"domain": np.zeros((4, 2))},
         InvalidTypeError,
-        "`domain` is ndarray, but {who} needs a Segment, Ray, Line, Path or PlaneWindow",
+        "`domain` is ndarray, but {who} needs a Segment, Ray, Line, Path, PlaneWindow, Box or Polytope",
     ),
     "a string": ({"domain": "plane"}, InvalidTypeError, "`domain` is str, but {who} needs a Segment"),
     "a bad entry of a batch": (

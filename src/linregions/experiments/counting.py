@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from linregions.domains.polytopes import Polytope
+from linregions.domains.solids import Box
 from linregions.domains.windows import PlaneWindow
 from linregions.errors import NumericalError
 from linregions.networks.network import Network
@@ -58,7 +60,7 @@ class Counting:
 
     def counts(self, network: Network, domain: Domain, kinds: Sequence[str] = BOTH) -> list[int]:
         """Count the regions of a domain, of each of some kinds among `BOTH`."""
-        if self.certify:  # one proof is for all of them
+        if self.certify and not isinstance(domain, Box | Polytope):  # one proof is for all kinds; boxes have none yet
             both = dict(zip(BOTH, _counts_of(self.partition(network, domain)), strict=True))
             return [both[kind] for kind in kinds]
         return [count_regions(network, domain, kind, threads=self.threads) for kind in kinds]

@@ -64,7 +64,7 @@ def in_batches(network: Network, domain: Any, size: int, **options: Any) -> tupl
     sink.begin(network, domain, 0.0)
     for first in range(0, batch.n_cells, size):
         sink.collect(sink.digest(part_of(batch, first, min(first + size, batch.n_cells))))
-    return sink.finish(BoxSummary(batch.n_cells, {"undecided": 0}, False, 0)), exact_cells(exact)
+    return sink.finish(BoxSummary(batch.n_cells, {"undecided": 0}, False, 0, True)), exact_cells(exact)
 
 
 @pytest.mark.parametrize("name", pairs(CASES, [()], 30))
@@ -110,7 +110,7 @@ def test_facets_without_a_second_cell_are_refused() -> None:
     sink.begin(network, domain, 0.0)
     sink.collect(sink.digest(part_of(batch, 1, batch.n_cells)))
     with pytest.raises(NumericalError, match="Euler"):
-        sink.finish(BoxSummary(batch.n_cells - 1, {}, False, 0))
+        sink.finish(BoxSummary(batch.n_cells - 1, {}, False, 0, True))
     with pytest.raises(NumericalError, match="beyond which no cell is found"):
         sink._counts[0].finish()
 

@@ -20,7 +20,6 @@ from linregions.experiments.sweeps.cells import OfFields, Result, seed_for
 from linregions.experiments.theorems.cases import Domain, Law, curve, legs, length
 from linregions.measures.density import boundary_density
 from linregions.measures.distances.distance import boundary_distance
-from linregions.regions.partition import count_regions
 from linregions.theory import relu_moments
 from linregions.theory.boundary_volume import expected_boundary_volume, measured_boundary_volume
 from linregions.theory.neuron_statistics import gradient_moments, layer_means, neuron_statistics
@@ -114,8 +113,9 @@ class Counts(_OfLaw):
         """Return the mean number of regions."""
         law, rng = self.law.make(), self.rng("networks")
         box = Box(np.full(self.law.n_in, self.domain.low), np.full(self.law.n_in, self.domain.high))
-        counts = [count_regions(law.sample(rng), _as_flat(box)) for _ in range(self.networks)]
-        return with_stderr("regions", Estimate.from_samples(np.array(counts, dtype=float)))
+        counting = Counting(self.certify)
+        found = [counting.counts(law.sample(rng), _as_flat(box), ("activation",)) for _ in range(self.networks)]
+        return with_stderr("regions", Estimate.from_samples(np.array(found, dtype=float)[:, 0])) | counting.told()
 
 
 def _as_flat(box: Box) -> Segment | PlaneWindow | Box:
