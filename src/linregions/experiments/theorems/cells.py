@@ -108,6 +108,7 @@ class Counts(_OfLaw):
     """Activation regions in a box of one to five inputs, against (#neurons)^n_in / n_in! (Hanin & Rolnick 2019b)."""
 
     domain: Domain = Domain("box", -3.0, 3.0)  # noqa: RUF009 - frozen
+    certify: bool = False  # of one and two inputs
 
     def compute(self, place: Place) -> Result:
         """Return the mean number of regions."""

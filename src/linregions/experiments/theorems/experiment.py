@@ -162,7 +162,7 @@ class Plan:
                 for law in (Law((2, 12, 12, 1), scale=0.5), Law((2, 8, 8, 1), "hard_tanh", "uniform", 1.0))
             ],
             [
-                Counts(Law((n_in, width, width, 1), scale=1.0), settings.counted_networks, seed)
+                Counts(Law((n_in, width, width, 1), scale=1.0), settings.counted_networks, seed, certify=certify)
                 for n_in, widths in COUNTED.items()
                 for width in widths[: settings.counted_widths]
             ],
