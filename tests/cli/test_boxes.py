@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -91,12 +92,29 @@ def test_surface(run, folder, tmp_path):
         (["surface", "two.npz", "--out", "part.ply"], "`MODEL` has 2 inputs.*linregions plane"),
         (["surface", "solid.npz", "--out", "part.txt"], "`--out` is .*PLY, OBJ and STL"),
         (["surface", "solid.npz", "--level", "9", "--out", "part.ply"], "`--level` is 9.*does not cross"),
+        (
+            ["surface", "solid.npz", "--low", "2", "--high", "3", "--decision", "argmax", "--out", "part.ply"],
+            "`--decision` is argmax, which is the same in all of this box",
+        ),
+        (["box", "three.npz", "--half-spaces", "flat.csv"], "`--half-spaces` has 3 numbers in a row.*needs 4"),
     ],
 )
 def test_mistakes_are_told_in_one_sentence(run, folder, tmp_path, monkeypatch, words, message):
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "flat.csv").write_text("1,1,0.5\n")
     command, model, *rest = words
     status, stdout, stderr = run(command, folder / model, *rest, "-q")
     assert (status, stdout) == (2, "")
     assert re.search(message, stderr, re.DOTALL)
     assert "Traceback" not in stderr
+
+
+def test_boxes_do_not_advise_what_they_cannot_do(run, folder, tmp_path):
+    tie = [(np.array([[1.0, 0, 0], [0, 1, 0], [1, 1, 0]]) / 3, np.array([1.0, 1, 2]) / 3), (np.ones((1, 3)), [-1.0])]
+    lr.Network.from_layers(tie).save(tmp_path / "tie.npz")
+    for command, model, found in (("box", tmp_path / "tie.npz", "taken as ties"), ("box", folder / "three.npz", "")):
+        out = tmp_path / Path(model).stem
+        _, stdout, _ = run(command, model, "--low", -2, "--high", 2, "--out", out)
+        assert "rounding" in stdout
+        assert found in stdout
+        assert "certifying" not in stdout

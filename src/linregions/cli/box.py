@@ -79,4 +79,4 @@ def run(arguments: Namespace) -> None:
         summary, regions, arguments.seed, network=network, result=part, figure=figure if drawn else None,
         diagnostics=part.diagnostics,
     )  # fmt: skip
-    print_result([summary], files, decisions_told(part.diagnostics))
+    print_result([summary], files, decisions_told(part.diagnostics, certifies=False))

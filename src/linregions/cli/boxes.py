@@ -41,6 +41,11 @@ def domain_of(arguments: Namespace, network: Network, who: str) -> Box | Polytop
     if arguments.half_spaces is None:
         return box
     rows = read_points(arguments.half_spaces, who, "--half-spaces", network.n_in + 1)
+    if rows.shape[1] != network.n_in + 1:
+        raise InvalidValueError(
+            f"`--half-spaces` has {rows.shape[1]} numbers in a row, but {who} needs {network.n_in + 1}: a "
+            f"normal of the model's {network.n_in} inputs, and an offset. Write them in this order."
+        )
     return Polytope(rows[:, :-1], rows[:, -1], box)
 
 

@@ -179,16 +179,18 @@ def print_result(rows: Sequence[Row], files: Sequence[Path], note: str = "") -> 
     print(f"written to {files[0].parent}: {', '.join(file.name for file in files)}")
 
 
-def decisions_told(diagnostics: Mapping[str, Any]) -> str:
+def decisions_told(diagnostics: Mapping[str, Any], certifies: bool = True) -> str:
     """Return how close the closest decision was, and whether certifying would have had something to do.
 
-    Nothing where there are no decisions, as of distances.
+    Nothing where there are no decisions, as of distances; nothing of certifying where that cannot be had, as of boxes.
     """
     if not diagnostics:
         return ""
     if diagnostics.get("certified"):
         return f"every decision is proved, {diagnostics.get('exact_decisions', 0):,} of them in exact arithmetic"
     undecided, margin = diagnostics["undecided"], diagnostics["smallest_margin"]
+    if not certifies:
+        return _decisions_alone(undecided, margin)
     if undecided:
         lie = "decision lies" if undecided == 1 else "decisions lie"
         return f"{undecided:,} {lie} within the rounding of float64: certifying would settle what they are"
@@ -198,6 +200,15 @@ def decisions_told(diagnostics: Mapping[str, Any]) -> str:
     if diagnostics["certify_advised"]:
         return f"{found}, which is near: certifying would prove it"
     return f"{found}: certifying would have nothing to settle"
+
+
+def _decisions_alone(undecided: int, margin: float) -> str:
+    if undecided:
+        lie = "decision lies" if undecided == 1 else "decisions lie"
+        return f"{undecided:,} {lie} within the rounding of float64, taken as ties"
+    if np.isinf(margin):
+        return "no decision depended on rounding"
+    return f"closest decision: at least {margin:,.3g} times its band of rounding"
 
 
 def output_of(arguments: Namespace, command: str, network: Network, place: Mapping[str, npt.NDArray[Any]]) -> Output:

@@ -65,6 +65,11 @@ def run(arguments: Namespace) -> None:
     if arguments.capped:
         surface = surface.capped()
     if not len(surface):
+        if arguments.decision:
+            raise InvalidValueError(
+                f"`--decision` is {arguments.decision}, which is the same in all of this box, but {who} needs a "
+                "surface to write. Give a larger box."
+            )
         raise InvalidValueError(
             f"`--level` is {level:g}, which the output does not cross in this box, but {who} needs a surface to write. "
             "Give another level or a larger box."
@@ -93,4 +98,4 @@ def run(arguments: Namespace) -> None:
         diagnostics=part.diagnostics,
     )  # fmt: skip
     write_mesh(target, surface, who)
-    print_result([summary], [target, *files], decisions_told(part.diagnostics))
+    print_result([summary], [target, *files], decisions_told(part.diagnostics, certifies=False))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from linregions._support.limits import Exceeded, exceeded, out_of_memory
 from linregions.domains.polytopes import Polytope, check_dimension
 from linregions.domains.solids import Box
@@ -50,9 +52,25 @@ def count_box(
     return found, counter.undecided
 
 
+def _check_size(domain: Solid, measured: bool, who: str) -> None:
+    """Raise if float64 cannot hold the sides of a domain, or its volume where that is needed."""
+    with np.errstate(over="ignore", under="ignore"):
+        sides = np.ptp(domain.vertices, axis=0) if isinstance(domain, Polytope) else domain.high - domain.low
+        box = domain.box if isinstance(domain, Polytope) else domain
+        volume = float(np.prod(sides))
+        fits = np.isfinite(2.0 * (box.high - box.low)).all()
+    if not fits or (measured and not np.finfo(float).tiny <= volume < np.inf):
+        raise InvalidValueError(
+            f"`domain` has sides from {sides.min():.2g} to {sides.max():.2g}, but {who} needs ones whose product is a "
+            "number of float64. Give the inputs other units: divide them by a number, and multiply the first weights "
+            "by it."
+        )
+
+
 def run_box_sink(network: Network, domain: Solid, sink: BoxSink, options: Options = DEFAULT_OPTIONS) -> Any:
     """Hand the cells of one box to a sink."""
     check_box(network, options)
+    _check_size(domain, sink.needs_cells, options.who)
     from linregions.regions.boxes.engine.work import run_box
 
     try:

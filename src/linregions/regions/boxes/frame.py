@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from math import inf
 from typing import NamedTuple
 
 import numpy as np
@@ -100,5 +101,12 @@ def affine_at(weight: FloatArray, bias: FloatArray, point: FloatArray) -> FloatA
     at = [Fraction(x) for x in point.tolist()]
     rows = zip(weight.tolist(), bias.tolist(), strict=True)
     return np.array(
-        [float(sum((Fraction(w) * x for w, x in zip(own, at, strict=True)), Fraction(b))) for own, b in rows]
+        [_rounded(sum((Fraction(w) * x for w, x in zip(own, at, strict=True)), Fraction(b))) for own, b in rows]
     )
+
+
+def _rounded(number: Fraction) -> float:
+    try:
+        return float(number)
+    except OverflowError:
+        return inf if number > 0 else -inf

@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from linregions.networks.network import Network
 from linregions.networks.switches import count_switches
+from linregions.regions.boxes.engine.ranges import check_range
 from linregions.regions.boxes.engine.stages import stages_of
 from linregions.regions.boxes.frame import BoxFrame
 from linregions.regions.boxes.kernels.bench import Plan
@@ -26,8 +27,16 @@ def hash_words(first: int, count: int) -> WordArray:
 
 
 def make_plan(network: Network, frame: BoxFrame, relative: float) -> Plan:
-    """Flatten a chain, or a graph without maxima."""
-    stages = stages_of(network, frame)
+    """Flatten a chain, or a graph without maxima.
+
+    Raises
+    ------
+    InvalidValueError
+        If numbers leave the range of float64.
+    """
+    with np.errstate(over="ignore", invalid="ignore", under="ignore"):
+        stages = stages_of(network, frame)
+    check_range(stages)
     n_layers, n_switches = len(stages), count_switches(network)
     widths = np.array([stage.rows.shape[1] for stage in stages], dtype=np.int64)
     columns = np.append(0, np.cumsum(widths))

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from linregions._support.validation import FloatArray
 from linregions.networks.activations import PiecewiseLinear
@@ -13,6 +14,9 @@ from linregions.networks.graph import INPUT, Step, apply_terms
 from linregions.networks.network import Network
 from linregions.networks.switches import switch_layout
 from linregions.regions.boxes.frame import BoxFrame, affine_at
+
+# Where sums are at least this, what underflows in them is less than any rounding.
+LEAST = 2.0**-960
 
 
 class Stage(NamedTuple):
@@ -24,6 +28,7 @@ class Stage(NamedTuple):
     slope_size: FloatArray  # (n,): those of the coefficients
     activation: PiecewiseLinear
     first_switch: int
+    is_fed: npt.NDArray[np.bool_]  # (n,): whether anything but zeros is added up
 
 
 def stages_of(network: Network, frame: BoxFrame) -> list[Stage]:
@@ -38,21 +43,31 @@ def _after(size: tuple[FloatArray, FloatArray], activation: PiecewiseLinear) -> 
     return steepest * (size[0] + np.abs(knots).max()) + np.abs(heights).max(), steepest * size[1]
 
 
+def _product_size(weight: FloatArray, size: FloatArray) -> FloatArray:
+    """Return the quadratic mean of weight * size over each row, shape (n,), also where squares leave the range."""
+    terms = np.abs(weight) * size
+    most = terms.max(axis=1, initial=0.0)
+    inverse = np.divide(1.0, most, out=np.zeros_like(most), where=(most >= LEAST) & (most < np.inf))
+    return np.asarray(np.where(inverse > 0, most * np.sqrt(np.square(terms * inverse[:, None]).sum(axis=1)), most))
+
+
 def _of_chain(network: Network, frame: BoxFrame) -> list[Stage]:
     stages: list[Stage] = []
-    size = np.zeros(0), np.zeros(0)
+    size, gives = (np.zeros(0), np.zeros(0)), np.ones(frame.d, dtype=np.bool_)
     for k, (layer, activation) in enumerate(zip(network.layers[:-1], network.activations, strict=True)):
         rows = np.zeros((frame.d + 1, layer.bias.size))
         sources = []
+        is_fed = np.asarray(np.any(layer.weight[:, gives], axis=1) | (layer.bias != 0.0))
         if k == 0:
             rows[0], rows[1:] = affine_at(layer.weight, layer.bias, frame.center), (layer.weight * frame.scale).T
             size = np.abs(rows[0]), np.abs(rows[1:]).sum(axis=0)
         else:
             rows[0] = layer.bias
             sources = [(k - 1, np.ascontiguousarray(layer.weight.T))]
-            size = np.sqrt(layer.weight**2 @ size[0] ** 2 + layer.bias**2), np.sqrt(layer.weight**2 @ size[1] ** 2)
-        stages.append(Stage(rows, sources, *size, activation, switch_layout(network)[k].first))
+            size = np.hypot(_product_size(layer.weight, size[0]), layer.bias), _product_size(layer.weight, size[1])
+        stages.append(Stage(rows, sources, *size, activation, switch_layout(network)[k].first, is_fed))
         size = _after(size, activation)
+        gives = (is_fed & any(activation.slopes)) | bool(np.abs(activation.knots).any())
     return stages
 
 
@@ -79,8 +94,8 @@ def _of_graph(network: Network, frame: BoxFrame) -> list[Stage]:
             own = len(stages)
             parts = [(j, rows[begins[j] : begins[j + 1]]) for j in range(own)]
             sources = [(j, np.ascontiguousarray(part)) for j, part in parts if part.any()]
-            first = switch_layout(network)[k].first
-            stages.append(Stage(np.ascontiguousarray(rows[: 1 + d]), sources, *size, step.activation, first))
+            first, is_fed = switch_layout(network)[k].first, np.asarray(rows.any(axis=0))
+            stages.append(Stage(np.ascontiguousarray(rows[: 1 + d]), sources, *size, step.activation, first, is_fed))
             rows = np.zeros_like(rows)
             rows[begins[own] : begins[own + 1]] = np.eye(step.layout.n_units)
         else:

@@ -179,7 +179,7 @@ def _close_sign(plan: Plan, bench: Bench, e: int, slots: np.uint64, extra: int, 
                 bench.margin[0] = min(bench.margin[0], abs(value) / band)
                 return 1 if value > 0.0 else -1
             bench.counts[SNAPPED] += 1
-            if band > 0.0 and (value != 0.0 or steep != 0.0):
+            if not band <= 0.0 and (value != 0.0 or steep != 0.0):  # NaN decides nothing either
                 bench.counts[UNDECIDED] += 1
             return 0
         place_anew(plan, bench, e, slots, extra, v)
