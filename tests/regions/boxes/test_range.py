@@ -70,3 +70,10 @@ def test_counts_need_no_volume():
     small = lr.Network.from_layers([(first.weight / half, first.bias), *((step.weight, step.bias) for step in others)])
     count = lr.count_regions(small, lr.Box([-half] * 3, [half] * 3))
     assert count == lr.count_regions(whole, lr.Box([-1] * 3, [1] * 3)) > 20
+
+
+@pytest.mark.parametrize("number", [-1, 10_000])
+def test_regions_that_are_none_have_no_corners(number):
+    part = lr.partition(lr.random_network([3, 4, 1], 0), lr.Box([-1] * 3, [1] * 3))
+    with pytest.raises(InvalidValueError, match=r"`region` is .* BoxPartition.corners_of"):
+        part.corners_of(number)

@@ -140,8 +140,15 @@ class BoxQueries:
         return (BoxRegion(self, k) for k in range(self.n_regions))
 
     def corners_of(self, region: int) -> npt.NDArray[np.int32]:
-        """Return the numbers of the vertices of a region."""
-        return self.cell_vertices[self.cell_offsets[region] : self.cell_offsets[region + 1]]
+        """Return the numbers of the vertices of a region.
+
+        Raises
+        ------
+        InvalidValueError, InvalidTypeError
+            If there is no such region.
+        """
+        number = as_region(region, self.n_regions, f"{type(self).__name__}.corners_of")
+        return self.cell_vertices[self.cell_offsets[number] : self.cell_offsets[number + 1]]
 
     @cached_property
     def vertex_cells(self) -> tuple[IndexArray, IndexArray]:
