@@ -67,16 +67,17 @@ def rows_of(plan: AnyPlan) -> tuple[int, int, int]:
     return _FEWEST_POINTS, _FEW_POINTS, _POINTS
 
 
-def _n_points(domain: LineDomain) -> int:
+def n_points_of(domain: LineDomain) -> int:
+    """Return how many points a line is given by: all that its size depends on."""
     return domain.points.shape[0] if isinstance(domain, Path) else 2
 
 
 def line_numbers(plan: AnyPlan, domain: LineDomain) -> int:
     """Return how many numbers a line takes at most, as chunks are counted."""
     width = plan.width if isinstance(plan, Plan) else _GRAPH_WIDTH
-    return (_n_points(domain) + 1 + plan.n_switches) * width
+    return (n_points_of(domain) + 1 + plan.n_switches) * width
 
 
 def line_bytes(plan: AnyPlan, domain: LineDomain) -> int:
     """Return about what a line takes until it is handed on: as many breakpoints as there are to switch at."""
-    return plan.network.n_neurons + _BYTES_PER_BREAKPOINT * (_n_points(domain) + 1 + plan.n_switches)
+    return plan.network.n_neurons + _BYTES_PER_BREAKPOINT * (n_points_of(domain) + 1 + plan.n_switches)

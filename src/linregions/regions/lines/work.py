@@ -20,6 +20,7 @@ from linregions.regions.lines.engines import (
     line_bytes,
     line_numbers,
     make_worker,
+    n_points_of,
     plan_of,
     rows_of,
     worker_bytes,
@@ -108,8 +109,12 @@ def _chunks(plan: AnyPlan, domains: Sequence[LineDomain], threads: int, most_byt
     """Cut a batch into chunks that one thread takes at a time."""
     chunk_numbers = plan.knobs.chunk_numbers if isinstance(plan, Plan) else USUAL.chunk_numbers
     bounds, start, numbers, n_bytes, most = [], 0, 0, 0, chunk_numbers // (2 * threads if threads > 1 else 1)
+    sizes: dict[int, tuple[int, int]] = {}
     for k, domain in enumerate(domains):
-        own, own_bytes = line_numbers(plan, domain), line_bytes(plan, domain)
+        n_points = n_points_of(domain)
+        if n_points not in sizes:
+            sizes[n_points] = line_numbers(plan, domain), line_bytes(plan, domain)
+        own, own_bytes = sizes[n_points]
         if k > start and (numbers + own > most or n_bytes + own_bytes > most_bytes):
             bounds.append((start, k))
             start, numbers, n_bytes = k, 0, 0
