@@ -45,6 +45,7 @@ def _checked(network: Any, domain: Any, options: Options) -> tuple[Network, list
         raise InvalidValueError(
             f"`domain` is an empty list, but {who} needs at least one domain. Give a domain or a list of them."
         )
+    n_in = model.n_in
     for k, entry in enumerate(domains):
         name = f"domain[{k}]" if batch else "domain"
         if not isinstance(entry, _DOMAINS):
@@ -52,9 +53,9 @@ def _checked(network: Any, domain: Any, options: Options) -> tuple[Network, list
                 f"`{name}` is {type(entry).__name__}, but {who} needs a Segment, Ray, Line, Path, PlaneWindow, Box "
                 "or Polytope. Build one from points of the input space."
             )
-        if entry.n_in != model.n_in:
+        if entry.n_in != n_in:
             raise InvalidValueError(
-                f"`{name}` lives in {entry.n_in} dimensions, but {who} needs the network's {model.n_in} inputs. "
+                f"`{name}` lives in {entry.n_in} dimensions, but {who} needs the network's {n_in} inputs. "
                 "Give points of the network's input space."
             )
     announce_compilation()
