@@ -77,8 +77,9 @@ class BoxPartition(BoxQueries):
         Numbers of vertices, edges, ..., regions: the f-vector of the complex.
     diagnostics : dict
         ``undecided``: signs within their band, which float64 cannot tell, taken as zero; with 0 it decided everything;
-        ``smallest_margin``: the closest decision not taken as zero, in multiples of its band; ``relative_tolerance``;
-        and what the engine checks, such as how far volumes are from that of the domain.
+        ``smallest_margin``: the closest decision not taken as zero, in multiples of its band, of those within 128 of
+        them; infinite if there was none; ``relative_tolerance``; and what the engine checks, such as
+        ``volume_defect``, how far the sum of volumes is from that of the domain, relative to it.
 
     Notes
     -----
